@@ -1,0 +1,91 @@
+import type { Observable } from "rxjs";
+
+/**
+ * The locked-down configuration of one consolidation agent (original, section 5.1).
+ * Plain JSON: it is an actor's output and input, so it is persisted.
+ */
+export interface AgentConfig {
+  readonly agent: string;
+  readonly model: string | null;
+  readonly effort: "low" | "medium" | "high" | null;
+  readonly approvals: "never";
+  readonly sandbox: "workspace-write";
+  /** `none`: no socket at all; `open`: the harness itself must reach its model. */
+  readonly network: "none" | "open";
+}
+
+/** Everything an agent is started with. */
+export interface AgentSpec extends AgentConfig {
+  readonly run: string;
+  /** The same for every repetition of one intent; differs between restarts of the agent. */
+  readonly key: string;
+  /** Absolute path; cwd, and the only writable place. */
+  readonly workspace: string;
+  /** A private folder of the run outside the workspace, for the record of the process and its stderr. */
+  readonly scratch: string;
+  readonly prompt: string;
+  readonly limits: AgentLimits;
+}
+
+/** Null = unlimited. */
+export interface AgentLimits {
+  readonly maxSilenceMinutes: number | null;
+  readonly maxTurns: number | null;
+  readonly maxTokens: number | null;
+  readonly maxCostUsd: number | null;
+}
+
+/** What an agent says of itself. The last five are final: nothing follows them in one turn. */
+export type AgentEvent =
+  | { readonly type: "agent.starting" }
+  | { readonly type: "agent.running" }
+  | { readonly type: "agent.message"; readonly text: string }
+  | { readonly type: "agent.thought"; readonly text: string }
+  | { readonly type: "agent.tool"; readonly name: string; readonly text: string }
+  | { readonly type: "agent.usage"; readonly usage: AgentUsage }
+  | { readonly type: "agent.completed"; readonly message: string | null }
+  | { readonly type: "agent.errored"; readonly message: string }
+  | { readonly type: "agent.interrupted" }
+  | { readonly type: "agent.shutdown" }
+  | { readonly type: "agent.notFound" };
+
+/** Cumulative. `estimated` when the agent did not report and bytes were counted instead. */
+export interface AgentUsage {
+  readonly turns: number;
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly costUsd: number | null;
+  readonly estimated: boolean;
+}
+
+/**
+ * A living agent. `events$` replays everything since the start to whoever subscribes, so no status is missed
+ * between spawn and subscription; it completes after `close` or when the agent is gone.
+ */
+export interface AgentHandle {
+  readonly id: string;
+  /** The agent's own session or thread id, when it has one. */
+  readonly threadId: string | null;
+  /** What was in force: `none`, `node-permission`, `bubblewrap`, `codex`, … */
+  readonly sandbox: string;
+  readonly events$: Observable<AgentEvent>;
+  /** A further turn in the same session (a repair). Rejects with `agent_single_turn` where there is none. */
+  prompt(text: string): Promise<void>;
+  interrupt(): Promise<void>;
+  /** Ends the whole process tree; resolves when nothing of it lives. Does nothing when it is already gone. */
+  close(): Promise<void>;
+}
+
+/** Starts agents of one kind. */
+export interface AgentRunner {
+  readonly name: string;
+  /** `open` only where the harness itself must reach its model. */
+  readonly network: "none" | "open";
+  /** Rejects with a reason when the agent cannot be started; nothing is left running then. */
+  spawn(spec: AgentSpec): Promise<AgentHandle>;
+  /**
+   * Ends whatever an earlier process left running under this scratch folder (the engine was killed).
+   * Returns whether an agent had been started there, alive or not: its workspace can't be trusted then.
+   */
+  endOrphan(scratch: string): Promise<boolean>;
+}

@@ -1,0 +1,76 @@
+/**
+ * One published version of a memory root. Content-addressed: a file is the SHA-256 of its bytes.
+ * Immutable except by purge.
+ */
+export interface Generation {
+  readonly id: string;
+  readonly space: string;
+  /** The generation it came from; null for the first. */
+  readonly parent: string | null;
+  /** Null for what no run made (adoption, the user's edits between runs). */
+  readonly run: string | null;
+  readonly kind: GenerationKind;
+  readonly createdAtMs: number;
+}
+
+/** `edited`: what a person changed in the root by hand, kept before anything replaced it. */
+export type GenerationKind = "published" | "adopted" | "edited" | "rollback";
+
+export interface ManifestEntry {
+  /** Relative, `/`-separated, normalised; never absolute, never `..`. */
+  readonly path: string;
+  readonly hash: string;
+  readonly bytes: number;
+}
+
+/** Sorted by path in code-unit order. */
+export type Manifest = readonly ManifestEntry[];
+
+export interface FileChanges {
+  readonly added: readonly string[];
+  readonly modified: readonly string[];
+  readonly deleted: readonly string[];
+}
+
+export function changesBetween(before: Manifest, after: Manifest): FileChanges {
+  const old = new Map(before.map((entry) => [entry.path, entry.hash]));
+  const kept = new Set(after.map((entry) => entry.path));
+  return {
+    added: after.filter((entry) => !old.has(entry.path)).map((entry) => entry.path),
+    modified: after
+      .filter((entry) => old.has(entry.path) && old.get(entry.path) !== entry.hash)
+      .map((entry) => entry.path),
+    deleted: before.filter((entry) => !kept.has(entry.path)).map((entry) => entry.path),
+  };
+}
+
+export function isUnchanged(changes: FileChanges): boolean {
+  return changes.added.length + changes.modified.length + changes.deleted.length === 0;
+}
+
+/**
+ * A publish that has passed its point of no return and must be brought to its end by whoever holds the root.
+ * `steps` are in the order in which every reference a reader follows exists.
+ */
+export interface Journal {
+  readonly space: string;
+  readonly root: string;
+  readonly generation: string;
+  readonly steps: readonly JournalStep[];
+}
+
+export type JournalStep =
+  | { readonly do: "write"; readonly path: string; readonly hash: string }
+  | { readonly do: "delete"; readonly path: string };
+
+/** One failed check of the gate. */
+export interface Finding {
+  readonly code: string;
+  readonly severity: "warn" | "repair" | "refuse";
+  /** Relative path in the workspace, or null when it concerns the whole. */
+  readonly path: string | null;
+  /** A sentence for the person. */
+  readonly message: string;
+  /** What the agent is told to mend, exact and short. */
+  readonly repair: string | null;
+}

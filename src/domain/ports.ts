@@ -1,0 +1,169 @@
+/**
+ * What the domain needs from the world. The suites in `test/contract/` define each port; the stores give
+ * the same answers on them. All asynchronous, since a network store may be behind them.
+ *
+ * Everything is told what time it is (`nowMs`, Unix milliseconds); nothing here reads a clock.
+ * A store that stays busy longer than its patience rejects with code `store_busy`.
+ */
+import type { Generation, Journal, Manifest } from "./generation.ts";
+import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "./job.ts";
+import type { Stage1Input, Stage1Output, UpsertOutcome } from "./memory.ts";
+import type { CommitOutcome, CommitRequest, Intent, LogRow, NewRun, RunFilter, RunRecord } from "./run.ts";
+
+/** Everything that is kept, behind one door. */
+export interface Store {
+  readonly jobs: JobStore;
+  readonly memories: MemoryStore;
+  readonly runs: RunStore;
+  readonly generations: GenerationStore;
+  readonly owners: Owners;
+  close(): Promise<void>;
+}
+
+/**
+ * Where the one job of each space lives (original, section 2, point S).
+ *
+ * Every write names the token and fence it acts under, and can be repeated: the second call finds its own
+ * trace. `lost` means the lease is no longer the caller's, and the caller must stop.
+ */
+export interface JobStore {
+  /**
+   * One immediate transaction, tests in the order of `refusal`. A repeated claim under the same token finds
+   * its own running row and is `claimed` again; by another worker it raises the fence.
+   */
+  claim(request: ClaimRequest): Promise<ClaimOutcome>;
+  /** Extends all these leases to `now + leaseSeconds`; names the spaces that were no longer the caller's. */
+  renew(
+    leases: readonly Lease[],
+    times: { leaseSeconds: number; nowMs: number },
+  ): Promise<{ readonly lost: readonly string[] }>;
+  succeed(settlement: { lease: Lease; watermark: number; nowMs: number }): Promise<Settled>;
+  /** Strict: the token must match. */
+  fail(settlement: JobFailure): Promise<Settled>;
+  /** The original's fallback: also when no token is on the running row. Used only after `fail` said `lost`. */
+  failUnowned(settlement: JobFailure): Promise<Settled>;
+  /**
+   * Cancelled: back to `pending`; lease, retry time and worker cleared, `last_error` = reason; watermarks,
+   * `retry_remaining` and the token stay. With `restore`, the row becomes exactly that one (a dry run's end).
+   */
+  release(settlement: { lease: Lease; reason: string; nowMs: number; restore?: JobRow }): Promise<Settled>;
+  /** The run's new process: raises the fence of the row this token owns, sets the worker, renews. Null = the token owns nothing. */
+  takeOver(request: {
+    space: string;
+    token: string;
+    worker: string;
+    leaseSeconds: number;
+    nowMs: number;
+  }): Promise<Lease | null>;
+  /** Makes the space dirty by the original's upsert (section 2.1). */
+  enqueue(space: string, watermark: number): Promise<void>;
+  read(space: string): Promise<JobRow | null>;
+  list(): Promise<readonly JobRow[]>;
+}
+
+export interface JobFailure {
+  readonly lease: Lease;
+  /** The short constant kept in `last_error`. */
+  readonly reason: string;
+  readonly retryDelaySeconds: number;
+  readonly nowMs: number;
+}
+
+export interface MemoryStore {
+  /**
+   * All or nothing, with one enqueue by the largest `sourceUpdatedAt` among inserted and updated rows; none if
+   * nothing changed. A later `sourceUpdatedAt` replaces the row; an equal or older one changes nothing.
+   */
+  upsert(space: string, outputs: readonly Stage1Input[]): Promise<UpsertOutcome>;
+  /** The newest `limit` outputs that are not blank, in `latestFirst` order, in one statement. */
+  select(space: string, limit: number): Promise<readonly Stage1Output[]>;
+  count(space: string): Promise<number>;
+  /** Keeps what a run consolidates, in this order, so that a replay sees the same input. Repeating it changes nothing. */
+  recordInputs(run: string, outputs: readonly Stage1Output[]): Promise<void>;
+  inputsOf(run: string): Promise<readonly Stage1Output[]>;
+}
+
+/** The durable engine's log: runs, their events, snapshots and intents. */
+export interface RunStore {
+  /** Creates the run with its first commit. Repeating it with the same content is ok. */
+  create(run: NewRun, first: CommitRequest): Promise<CommitOutcome>;
+  /**
+   * One transaction: events, snapshot and intents, only if fence and sequence are still those expected.
+   * Retrying the same sequence with the same content answers `ok`: that is the answer to an unknown commit.
+   */
+  commit(request: CommitRequest): Promise<CommitOutcome>;
+  read(run: string): Promise<RunRecord | null>;
+  list(filter: RunFilter): Promise<readonly RunRecord[]>;
+  /** Open intents, oldest first. */
+  openIntents(run: string): Promise<readonly Intent[]>;
+  /** Raises the fence and sets the owner, if the fence is still `fence` and the run is unfinished. Null = someone else did. */
+  takeOver(request: { run: string; fence: number; owner: string; nowMs: number }): Promise<RunRecord | null>;
+  /** Ends a run nobody can interpret. Conditional on the fence. */
+  park(request: { run: string; fence: number; reason: string; nowMs: number }): Promise<boolean>;
+  /** Idempotent; false when the run is unknown or over. */
+  requestCancel(run: string, nowMs: number): Promise<boolean>;
+  /** Which of this owner's unfinished runs are asked to cancel. */
+  cancelRequests(owner: string): Promise<readonly string[]>;
+  /** Adds an observation (never a machine event): beats, agent messages, findings. Not fenced: it decides nothing. Returns its id. */
+  note(run: string, note: { atMs: number; type: string; data: unknown }): Promise<number>;
+  /** Log rows with an id above `after`, oldest first; of one run, or of all. */
+  log(query: { run?: string; after: number; limit: number }): Promise<readonly LogRow[]>;
+}
+
+export interface GenerationStore {
+  /** The newest generation of the space that is in effect. */
+  current(space: string): Promise<{ generation: Generation; manifest: Manifest } | null>;
+  manifest(generation: string): Promise<Manifest | null>;
+  read(generation: string): Promise<Generation | null>;
+  /** Newest first. */
+  list(space: string, limit: number): Promise<readonly Generation[]>;
+  blob(hash: string): Promise<Uint8Array | null>;
+  /** Which of these hashes are not stored yet. */
+  missing(hashes: readonly string[]): Promise<readonly string[]>;
+  /**
+   * One transaction, conditional on the lease (null: on no running row for the space): new blobs, the
+   * generation with its manifest and, unless null, an open journal. The point of no return of a publish.
+   * Repeated with the same generation id: `already`.
+   */
+  commit(request: {
+    lease: Lease | null;
+    generation: Generation;
+    manifest: Manifest;
+    blobs: ReadonlyMap<string, Uint8Array>;
+    journal: Journal | null;
+    nowMs: number;
+  }): Promise<Settled>;
+  /** The journal of the space that still has to be rolled forward. */
+  openJournal(space: string): Promise<Journal | null>;
+  closeJournal(generation: string): Promise<void>;
+}
+
+/**
+ * Which processes live. A registered owner holds an operating-system lock for its whole life: lock free = dead;
+ * held = alive, stopped included; anything unclear = unknown, so that the lease decides.
+ */
+export interface Owners {
+  /** `unregister` frees the lock; a killed process frees it by dying. */
+  register(owner: string): Promise<{ unregister(): Promise<void> }>;
+  probe(owner: string): Promise<"alive" | "dead" | "unknown">;
+  /** An exclusive lock by name, held until released or death; null when another holds it. Used for memory roots. */
+  lock(name: string): Promise<{ unlock(): Promise<void> } | null>;
+}
+
+/** Current time. The only clock below is a parameter; this is where it comes from. */
+export interface Clock {
+  /** Unix milliseconds; may jump. */
+  nowMs(): number;
+  /** Milliseconds that never go back; for limits and margins. */
+  monotonicMs(): number;
+  setTimeout(fn: () => void, ms: number): unknown;
+  clearTimeout(id: unknown): void;
+}
+
+export interface Ids {
+  /** Sortable by time. */
+  run(): string;
+  /** UUIDv4 in the original's spelling. */
+  token(): string;
+  generation(): string;
+}

@@ -1,0 +1,87 @@
+/**
+ * A run as the durable engine keeps it: generic over machines, all JSON. Times are Unix milliseconds.
+ */
+export interface RunRecord {
+  readonly id: string;
+  /** Groups runs (the space of a phase-2 run); empty for machines without one. */
+  readonly space: string;
+  readonly machine: string;
+  readonly version: string;
+  /** Structure hash of the machine the snapshot belongs to. */
+  readonly hash: string;
+  readonly state: "active" | "done" | "error" | "parked";
+  /** Number of the last commit; 0 is the creation. */
+  readonly sequence: number;
+  readonly fence: number;
+  readonly owner: string;
+  /** Persisted XState snapshot, as JSON text. */
+  readonly snapshot: string;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly cancelRequestedAtMs: number | null;
+  /** Why it was parked; null otherwise. */
+  readonly parked: string | null;
+}
+
+export type NewRun = Pick<
+  RunRecord,
+  "id" | "space" | "machine" | "version" | "hash" | "owner" | "createdAtMs"
+>;
+
+/** One macrostep of the machine: the event that caused it, the state it led to, what it asks for. */
+export interface CommitRequest {
+  readonly run: string;
+  readonly fence: number;
+  /** The sequence this commit gets; the stored one must be one less. */
+  readonly sequence: number;
+  readonly atMs: number;
+  /** JSON texts: stores never look inside. */
+  readonly event: string;
+  readonly eventType: string;
+  /** Dotted state value after the event, e.g. `syncing.rawMemories`. */
+  readonly value: string;
+  readonly snapshot: string;
+  readonly state: "active" | "done" | "error";
+  readonly open: readonly Intent[];
+  /** Keys of intents that are settled or withdrawn by this commit. */
+  readonly close: readonly string[];
+}
+
+/**
+ * An effect the machine decided on. `start`: run the actor `src`; `timer`: deliver `event` at `dueAtMs`.
+ * `key` is `run/sequence/child`: the idempotency key of the effect.
+ */
+export interface Intent {
+  readonly key: string;
+  readonly run: string;
+  readonly child: string;
+  readonly kind: "start" | "timer";
+  readonly src: string;
+  /** JSON text. */
+  readonly input: string;
+  readonly dueAtMs: number | null;
+}
+
+/** `fenced`: another process took the run over. `stale`: the sequence is taken by other content. Both end this process's part. */
+export type CommitOutcome = "ok" | "fenced" | "stale";
+
+export interface RunFilter {
+  readonly space?: string;
+  readonly state?: RunRecord["state"];
+  readonly limit: number;
+  /** Runs older than this id (ids sort by time); for paging, newest first. */
+  readonly before?: string;
+}
+
+/** A line of the log. `sequence` is null for observations. `id` grows over all runs and is the event number of the API. */
+export interface LogRow {
+  readonly id: number;
+  readonly run: string;
+  readonly sequence: number | null;
+  readonly atMs: number;
+  readonly type: string;
+  /** Dotted state value after a machine event; null for observations. */
+  readonly value: string | null;
+  /** JSON text. */
+  readonly data: string;
+}
