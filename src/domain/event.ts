@@ -1,0 +1,39 @@
+import type { AgentUsage } from "./agent.ts";
+import type { Finding } from "./generation.ts";
+import type { RunResult } from "./result.ts";
+import type { PassingStatus, Status } from "./status.ts";
+
+/**
+ * What observers hear of a run, by type. Each is sent after the write it describes.
+ * `run.events$`, `engine.events$`, the progress in the terminal and the metrics hang off this one map.
+ */
+export interface RunEventMap {
+  /** The run exists; `adopted` when an earlier process began it. */
+  "run.started": { readonly adopted: boolean };
+  /** The machine entered a state (dotted). */
+  "state.entered": { readonly state: string; readonly sequence: number; readonly event: string };
+  /** The original's progress texts, without its prefix. */
+  progress: { readonly text: string };
+  /** What the metric `codex.memory.phase2` counts. */
+  "status.counted": { readonly status: Status | PassingStatus };
+  /** How many stage-1 outputs this run consolidates; only if more than none. */
+  "inputs.counted": { readonly inputs: number };
+  /** A good heartbeat. */
+  "lease.renewed": { readonly leaseSeconds: number };
+  "agent.message": { readonly text: string };
+  "agent.thought": { readonly text: string };
+  "agent.tool": { readonly name: string; readonly text: string };
+  "agent.usage": { readonly usage: AgentUsage };
+  "gate.finding": { readonly finding: Finding };
+  /** The last one; the stream completes after it. */
+  "run.finished": { readonly result: RunResult };
+}
+
+export type RunEvent = {
+  [Type in keyof RunEventMap]: {
+    readonly type: Type;
+    readonly run: string;
+    readonly space: string;
+    readonly atMs: number;
+  } & RunEventMap[Type];
+}[keyof RunEventMap];

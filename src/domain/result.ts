@@ -1,0 +1,43 @@
+import type { Reason } from "./failure.ts";
+import type { FileChanges, Finding } from "./generation.ts";
+import type { Outcome, Status } from "./status.ts";
+
+/** What a run came to: `slowwave run --json`, and `await run.result`. Times are RFC 3339. */
+export interface RunResult {
+  readonly run: string;
+  readonly space: string;
+  readonly outcome: Outcome;
+  readonly status: Status;
+  /** Null on success. */
+  readonly reason: (Omit<Reason, "code"> & { readonly code: Status }) | null;
+  readonly inputs: number;
+  /** Unix seconds; null when nothing was claimed. */
+  readonly claimedWatermark: number | null;
+  readonly completionWatermark: number | null;
+  readonly generation: string | null;
+  readonly files: FileChanges;
+  /** Null when no agent was started. */
+  readonly agent: AgentReport | null;
+  readonly findings: readonly Finding[];
+  readonly states: readonly StateSpan[];
+  readonly startedAt: string;
+  readonly finishedAt: string;
+}
+
+export interface AgentReport {
+  readonly name: string;
+  readonly threadId: string | null;
+  readonly status: string;
+  readonly sandbox: string;
+  readonly turns: number;
+  readonly tokens: { readonly input: number | null; readonly output: number | null };
+  readonly costUsd: number | null;
+  readonly estimated: boolean;
+}
+
+/** `state` is dotted, e.g. `syncing.rawMemories`; `ms` is the time spent in it. */
+export interface StateSpan {
+  readonly state: string;
+  readonly enteredAt: string;
+  readonly ms: number;
+}
