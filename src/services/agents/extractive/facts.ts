@@ -1,0 +1,145 @@
+import { likeness, sameFrom } from "./alike.ts";
+import { contradicts } from "./contradiction.ts";
+import { type Meaning, meaningOf } from "./meaning.ts";
+import type { Kind } from "./sections.ts";
+import type { Part } from "./session.ts";
+import type { Statement } from "./statement.ts";
+import { compare, latestFirst } from "./thread.ts";
+
+/** What a project's sessions agree on: one statement for all its wordings, and the parts that support it. */
+export interface Fact {
+  readonly kind: Kind;
+  readonly text: string;
+  readonly worth: number;
+  readonly parts: readonly Part[];
+  /** Distinct sessions. */
+  readonly recurrence: number;
+  /** Milliseconds of the latest session that said it. */
+  readonly time: number;
+}
+
+interface Draft {
+  kind: Kind;
+  text: string;
+  worth: number;
+  time: number;
+  isSuperseded: boolean;
+  readonly parts: Set<Part>;
+  readonly meanings: Meaning[];
+}
+
+const mostWordings = 4;
+const rarest = 7;
+const mostCompared = 150;
+
+/**
+ * Merges the statements of one project, oldest first, so that a later one can support, replace or take back an earlier.
+ * Compares only statements that share a rare word: linear in practice, whatever the number of sessions.
+ */
+export function factsOf(parts: readonly Part[]): readonly Fact[] {
+  const said = parts
+    .flatMap((part, at) =>
+      part.statements.map((statement) => ({ part, at, statement, meaning: meaningOf(statement.text) })),
+    )
+    .sort((a, b) => latestFirst(b.part.thread, a.part.thread) || a.at - b.at);
+  const spread = new Map<string, number>();
+  for (const { meaning } of said)
+    for (const word of meaning.words) spread.set(word, (spread.get(word) ?? 0) + 1);
+  const index = new Map<string, Draft[]>();
+  const drafts: Draft[] = [];
+  for (const { part, statement, meaning } of said) {
+    const near = candidates(meaning, index, spread);
+    for (const draft of near) if (isTakenBack(draft, meaning, part)) draft.isSuperseded = true;
+    const same = closest(near, statement, meaning);
+    if (same !== null) support(same, part, statement, meaning);
+    else drafts.push(begin(part, statement, meaning));
+    const draft = same ?? drafts.at(-1);
+    if (draft?.meanings.includes(meaning))
+      for (const word of rareWords(meaning, spread)) index.set(word, withDraft(index.get(word), draft));
+  }
+  return drafts
+    .filter((draft) => !draft.isSuperseded)
+    .map(factOf)
+    .sort(byRank);
+}
+
+/** Recurrence, then recency. */
+export function byRank(a: Fact, b: Fact): number {
+  return b.recurrence - a.recurrence || b.time - a.time || b.worth - a.worth || compare(a.text, b.text);
+}
+
+function candidates(
+  meaning: Meaning,
+  index: ReadonlyMap<string, readonly Draft[]>,
+  spread: ReadonlyMap<string, number>,
+) {
+  const near = new Set<Draft>();
+  for (const word of rareWords(meaning, spread)) for (const draft of index.get(word) ?? []) near.add(draft);
+  return [...near];
+}
+
+function rareWords(meaning: Meaning, spread: ReadonlyMap<string, number>): readonly string[] {
+  return [...meaning.words]
+    .sort((a, b) => (spread.get(a) ?? 0) - (spread.get(b) ?? 0) || compare(a, b))
+    .slice(0, rarest);
+}
+
+function withDraft(list: Draft[] | undefined, draft: Draft): Draft[] {
+  if (list === undefined) return [draft];
+  if (list.at(-1) !== draft) list.push(draft);
+  if (list.length > mostCompared) list.shift();
+  return list;
+}
+
+/** An earlier session's word, or one of the same session where the later sentence says that something changed. */
+function isTakenBack(draft: Draft, meaning: Meaning, part: Part): boolean {
+  if (draft.isSuperseded) return false;
+  const isSameSession = [...draft.parts].some((other) => other.thread === part.thread);
+  return (
+    (!isSameSession || meaning.changes) && draft.meanings.some((earlier) => contradicts(meaning, earlier))
+  );
+}
+
+function closest(near: readonly Draft[], statement: Statement, meaning: Meaning): Draft | null {
+  let best: Draft | null = null;
+  let bestLikeness = 0;
+  for (const draft of near) {
+    const needed = draft.kind === statement.kind ? sameFrom : 0.85;
+    for (const other of draft.meanings) {
+      const alike = draft.text === statement.text ? 1 : likeness(meaning, other);
+      if (alike >= needed && alike > bestLikeness) [best, bestLikeness] = [draft, alike];
+    }
+  }
+  return best;
+}
+
+function begin(part: Part, { kind, text, worth }: Statement, meaning: Meaning): Draft {
+  return {
+    kind,
+    text,
+    worth,
+    time: part.thread.time,
+    isSuperseded: false,
+    parts: new Set([part]),
+    meanings: [meaning],
+  };
+}
+
+/** The newer wording is printed unless it is worth clearly less. What is said again holds again. */
+function support(draft: Draft, part: Part, { kind, text, worth }: Statement, meaning: Meaning): void {
+  draft.parts.add(part);
+  draft.time = Math.max(draft.time, part.thread.time);
+  draft.isSuperseded = false;
+  if (draft.meanings.length < mostWordings) draft.meanings.push(meaning);
+  if (worth >= draft.worth - 0.5)
+    Object.assign(draft, {
+      text,
+      worth: Math.max(worth, draft.worth),
+      kind: kind === draft.kind ? kind : draft.kind,
+    });
+}
+
+function factOf({ kind, text, worth, time, parts }: Draft): Fact {
+  const threads = new Set([...parts].map((part) => part.thread));
+  return { kind, text, worth, time, parts: [...parts], recurrence: threads.size };
+}

@@ -1,0 +1,84 @@
+import { wordsOf } from "./words.ts";
+
+/**
+ * What a statement says, for comparing: content words with a sign. `-` marks words that are denied ("not npm", "instead
+ * of npm", "no longer uses npm"); a word can be both affirmed and denied in one statement.
+ */
+export interface Meaning {
+  readonly signed: ReadonlySet<string>;
+  /** The same words without signs. */
+  readonly words: ReadonlySet<string>;
+  readonly numbers: ReadonlySet<string>;
+  readonly names: ReadonlySet<string>;
+  /** Words in order, without signs. */
+  readonly sequence: readonly string[];
+  /** Denied words clause by clause. */
+  readonly denials: readonly ReadonlySet<string>[];
+  /** Says that something is different from before. */
+  readonly changes: boolean;
+  /** Gives a subject the one value it has: "is", "runs on", "defaults to", "lives in". */
+  readonly defines: boolean;
+  /** Denies somewhere, in a language whose clauses are not parsed. */
+  readonly wideDenial: boolean;
+}
+
+const denier =
+  /\b(?:not|never|no longer|no|n[o']t|cannot|without|avoid(?:s|ed|ing)?|stop(?:s|ped)?|don['’]?t|doesn['’]?t|didn['’]?t|isn['’]?t|aren['’]?t|won['’]?t|can['’]?t|shouldn['’]?t|mustn['’]?t|wasn['’]?t|instead of|rather than|in place of|neither|nor|refus\w+|forbid\w*|forbidden|nicht|kein\w*|nie|niemals|ohne|statt|anstatt|anstelle|jamais|sans|pas|au lieu de|plutôt que|nunca|jamás|sin|en vez de|en lugar de)(?![\p{L}\p{N}])/giu;
+const clauseEnd =
+  /[,;:.!?()—–](?=\s|$)|\s(?:but|and instead|use|instead|because|so that|since|sondern|mais|sino|weil|car|porque|->|→|=>)(?![\p{L}]|\sof\b)/giu;
+const change =
+  /\b(?:now|no longer|any ?more|switched|moved|migrated|renamed|replaced|upgraded|bumped|changed|dropped|retired|since then|instead|as of|from now on|meanwhile|jetzt|nun|inzwischen|nicht mehr|mittlerweile|umgestellt|désormais|maintenant|ne .{1,20} plus|ahora|ya no)\b|今は|現在|変更|ではなく|もう|现在|已改|改为|不再|改用/iu;
+const define =
+  /\b(?:is|are|defaults? to|set to|runs? (?:on|with|via|under)|lives? in|listens? on|pinned to|requires?|version|ist|liegt|läuft|est|es|está)\b|は|是|为/iu;
+const wideDenier = /ない|ません|禁止|避け|不要|不能|不得|不再|不用|别|没有|勿|не\s/u;
+
+export function meaningOf(text: string): Meaning {
+  const short = text.slice(0, 2_000);
+  const spans = deniedSpans(short);
+  const signed = new Set<string>();
+  const words = new Set<string>();
+  const numbers = new Set<string>();
+  const names = new Set<string>();
+  const sequence: string[] = [];
+  const denials = spans.map(() => new Set<string>());
+  for (const word of wordsOf(short)) {
+    const span = spans.findIndex(([from, to]) => word.at >= from && word.at < to);
+    signed.add(span < 0 ? word.stem : `-${word.stem}`);
+    denials[span]?.add(word.stem);
+    words.add(word.stem);
+    sequence.push(word.stem);
+    if (/^\d/.test(word.stem)) numbers.add(word.stem);
+    else if (word.hard) names.add(word.stem);
+  }
+  return {
+    signed,
+    words,
+    numbers,
+    names,
+    sequence,
+    denials: denials.filter((denied) => denied.size > 0),
+    changes: change.test(short),
+    defines: define.test(short),
+    wideDenial: wideDenier.test(short),
+  };
+}
+
+/** Stretches under a denial: from the word that denies to the end of its clause. */
+function deniedSpans(text: string): readonly (readonly [number, number])[] {
+  const spans: (readonly [number, number])[] = [];
+  const favours = [
+    ...text.matchAll(/\b(?:prefer\w*|favou?r\w*|choose|chose|pick\w*)\b[^.;,]{1,80}?\s(over|to)\s/gi),
+  ];
+  const starts = [
+    ...[...text.matchAll(denier)].map((match) => match.index + match[0].length),
+    ...favours.map((match) => match.index + match[0].length),
+  ].sort((a, b) => a - b);
+  for (const start of starts) {
+    const previous = spans.at(-1);
+    if (previous !== undefined && start < previous[1]) continue;
+    clauseEnd.lastIndex = start;
+    spans.push([start, clauseEnd.exec(text)?.index ?? text.length]);
+  }
+  clauseEnd.lastIndex = 0;
+  return spans;
+}

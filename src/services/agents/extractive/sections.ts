@@ -1,0 +1,72 @@
+/** What a statement is good for. */
+export type Kind = "preference" | "knowledge" | "failure";
+
+/** What the heading above a piece of text says it is; `task` starts a new subject, `skip` is nothing to keep. */
+export type Section = Kind | "skip" | "task" | "other";
+
+const forms: readonly (readonly [Section, RegExp])[] = [
+  [
+    "skip",
+    /\b(?:references?|files? (?:edited|changed|touched|modified|read)|files|key steps|steps taken|timeline|transcript|logs?|output|diff|changelog|rollout context|context|user messages?|requests?|final (?:agent )?message|next steps?|todo|open questions|what i did|changes made|outcome|status|metadata|raw)\b|^(?:quellen|dateien|verlauf|nächste schritte|fichiers|archivos|ファイル|参考|参照|文件|参考资料|下一步)/iu,
+  ],
+  [
+    "failure",
+    /fail|pitfall|gotcha|mistake|problem|\bbugs?\b|went wrong|didn.?t work|avoid|trap|error|caveat|warning|dead ends?|lessons? from|do differently|troubleshoot|fehler|fehlschl|stolper|problem|probleme|schiefgegangen|échec|erreur|piège|fallos|errores|problemas|trampas|失敗|エラー|落とし穴|問題|注意点|失败|错误|问题|坑|教训/iu,
+  ],
+  [
+    "preference",
+    /preference|prefers|user (?:wants|likes|steering|signals|corrections|style|said|feedback)|steering|likes and dislikes|working style|working agreement|house rules|vorlieben|präferenz|wünsche|arbeitsweise|préférence|preferencia|好み|要望|希望|ユーザー|偏好|喜好|用户/iu,
+  ],
+  [
+    "knowledge",
+    /knowledge|learned|learnt|learnings?|lessons|facts?|insights?|notes?|how (?:it|things) works?|architecture|decisions?|findings?|discover|conventions?|setup|environment|commands?|recipes?|procedures?|layout|map|tips|background|erkenntnis|wissen|gelernt|fakten|notizen|entscheid|connaissance|appris|faits|conocimiento|aprendi|hechos|notas|知識|学び|分かった|事実|メモ|知见|知识|经验|事实|要点|备注/iu,
+  ],
+];
+
+/** Reads a heading in any of the forms notes use. `# Task 2: title`, `Task: title` and `Aufgabe 2 - …` are tasks. */
+export function sectionOf(heading: string): Section {
+  const text = heading.trim();
+  if (taskTitle(text) !== null) return "task";
+  if (text.length > 90) return "other";
+  return forms.find(([, form]) => form.test(text))?.[0] ?? "other";
+}
+
+/** The title in a task heading, or null when it isn't one. */
+export function taskTitle(heading: string): string | null {
+  const match =
+    /^(?:task|aufgabe|tâche|tarea|タスク|任务)\s*(?:\d{1,3}|[a-z]\b)?\s*[:：.—–-]\s*(\S.*)$/iu.exec(
+      heading.trim(),
+    );
+  return match?.[1] ?? null;
+}
+
+/** A label in front of a single item, such as `Preference: …` or `Failure - …`, and what follows it. */
+export function labelled(text: string): { readonly kind: Kind | "skip"; readonly rest: string } | null {
+  const match = /^([\p{L} ]{3,32}?)\s*[:：]\s*(\S.*)$/su.exec(text);
+  const label = match?.[1]?.toLowerCase().trim();
+  const kind = label === undefined ? undefined : labels.get(label);
+  return kind === undefined ? null : { kind, rest: match?.[2] ?? "" };
+}
+
+const labels: ReadonlyMap<string, Kind | "skip"> = new Map(
+  (
+    [
+      [
+        "preference",
+        "preference|preferences|user preference|pref|preference signal|user|vorliebe|präferenz|préférence|preferencia|好み|偏好|用户偏好",
+      ],
+      [
+        "knowledge",
+        "fact|knowledge|learned|learning|note|insight|decision|finding|tip|fakt|notiz|erkenntnis|merke|fait|note|hecho|nota|事実|メモ|事实|注意",
+      ],
+      [
+        "failure",
+        "failure|pitfall|gotcha|lesson|mistake|caution|warning|fehler|stolperfalle|échec|piège|fallo|失敗|失败|教训",
+      ],
+      [
+        "skip",
+        "outcome|task outcome|status|files edited|files changed|files touched|files read|files|evidence|source|rollout|thread|session|reference|references|keywords|tools used|tokens|duration|next step|next steps|result|results|timestamp|branch|commit|date",
+      ],
+    ] as const
+  ).flatMap(([kind, names]) => names.split("|").map((name) => [name, kind] as const)),
+);

@@ -1,0 +1,142 @@
+/**
+ * The content words of a statement, in order: lower case, lightly stemmed, common synonyms folded, function words gone.
+ * Chinese and Japanese runs become character pairs. Offsets let callers see where a word stood.
+ */
+export interface Word {
+  readonly stem: string;
+  /** A number, version, path, flag, code word or name in mixed case: such words must agree, not resemble. */
+  readonly hard: boolean;
+  readonly at: number;
+}
+
+const token =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー]+|\p{Script=Thai}+|-{0,2}[\p{L}\p{N}_$@~./\\#:+-]*[\p{L}\p{N}_][+#]{0,2}/gu;
+
+export function wordsOf(text: string): readonly Word[] {
+  const words: Word[] = [];
+  const coded = codeRanges(text);
+  for (const match of text.slice(0, 2_000).matchAll(token)) {
+    const at = match.index;
+    const inCode = coded.some(([from, to]) => at >= from && at < to);
+    for (const word of /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー]/u.test(match[0])
+      ? pairs(match[0], at)
+      : latin(match[0], at, inCode))
+      words.push(word);
+  }
+  return words;
+}
+
+/** Same stem for the forms of one English word, near enough for comparing notes; other languages pass through. */
+export function stemOf(word: string): string {
+  const lower = word.toLowerCase().replace(/[’']s?$/, "");
+  const base = synonyms.get(lower);
+  if (base !== undefined) return base;
+  let stem = lower;
+  if (/^[a-z]{4,}$/.test(stem)) {
+    stem = stem
+      .replace(/(?:ations?|ators?)$/, "at")
+      .replace(/ies$|ied$/, "y")
+      .replace(/(?<=sh|ch|x|ss|zz)es$/, "")
+      .replace(/(?<=[^su])s$/, "")
+      .replace(/(?<=[a-z]{3})(?:ing|ed|ly|er|ment)$/, "")
+      .replace(/([bdgmnprt])\1$/, "$1")
+      .replace(/(?<=[a-z]{3})e$/, "");
+  }
+  return synonyms.get(stem) ?? stem;
+}
+
+export function isFunctionWord(word: string): boolean {
+  return functionWords.has(word);
+}
+
+function latin(raw: string, at: number, inCode: boolean): readonly Word[] {
+  const trimmed = raw.replace(/^[.:#+\\]+(?=.)|[.:\\/+-]+$/g, "");
+  if (trimmed === "") return [];
+  const lower = trimmed.toLowerCase();
+  const hard = isHard(trimmed) || (inCode && !functionWords.has(lower));
+  if (hard) return [{ stem: lower.replace(/^v(?=\d)/, "").replace(/^\.\//, ""), hard, at }];
+  return lower.split(/[-/.:]+/).flatMap((part) => {
+    if (part === "" || functionWords.has(part)) return [];
+    return [{ stem: stemOf(part), hard: false, at }];
+  });
+}
+
+/** Digits, separators inside a word, or capitals inside a word. */
+function isHard(word: string): boolean {
+  return /\d|[_\\@$~]|^--?\w|\w\/\w.*\.|^\/|\/.*\/|\.\w+$|\p{Ll}\p{Lu}|[+#]$/u.test(word);
+}
+
+function pairs(run: string, at: number): readonly Word[] {
+  const letters = [...run];
+  if (letters.length === 1) return [{ stem: run, hard: false, at }];
+  return letters
+    .slice(1)
+    .map((letter, index) => ({ stem: `${letters[index] ?? ""}${letter}`, hard: false, at: at + index }));
+}
+
+function codeRanges(text: string): readonly (readonly [number, number])[] {
+  return [...text.slice(0, 2_000).matchAll(/`[^`]{1,200}`/g)].map((match) => [
+    match.index,
+    match.index + match[0].length,
+  ]);
+}
+
+const functionWords = new Set(
+  (
+    "a an the this that these those it its they them their there here he she his her we us our you your i me my one ones " +
+    "is are was were be been being am do does did done has have had having will would can could should shall may might must " +
+    "and or but so if then than as at by for from in into of on onto to up with within via per when where while which who " +
+    "what how that's it's because since also just only very really quite too still yet already again always generally " +
+    "usually typically often please user users wants want wanted prefer prefers preferred prefere like likes liked said say says asked ask asks " +
+    "keep keeps make makes get gets let lets need needs needed require requires required go goes going use uses used using " +
+    "now currently today anymore any all each every both some such more most much many own same other another sure ensure " +
+    "about out off over under before after during between through " +
+    "der die das den dem des ein eine einen einem einer und oder aber ist sind war wird werden hat haben im am auf aus bei " +
+    "für mit nach von vor zu zum zur über unter wenn dann dass als wie auch nur noch schon immer bitte soll sollen muss müssen kann " +
+    "le la les un une des du de et ou mais est sont dans sur avec pour par que qui ce cette il elle on nous vous toujours doit doivent faut " +
+    "el los las una unos y o pero es son en con por para del al que se lo su sus siempre debe deben hay"
+  ).split(" "),
+);
+
+const synonyms: ReadonlyMap<string, string> = new Map(
+  (
+    "run:execute,executes,executed,executing,exec,launch,launches,invoke,invokes,running,runs,ran,start,starts " +
+    "remove:delete,deletes,deleted,deleting,drop,drops,erase,removes,removed,removing,strip " +
+    "fail:failure,failures,fails,failed,failing,break,breaks,broke,broken,crash,crashes,crashed,error,errors,erroring " +
+    "fix:repair,repairs,resolve,resolves,resolved,fixes,fixed,solve,solves,solved " +
+    "dependency:dependencies,package,packages,library,libraries,lib,libs,module,modules " +
+    "repo:repository,repositories,repos,codebase " +
+    "config:configuration,configurations,configs,setting,settings,configured,configure " +
+    "folder:directory,directories,dir,dirs,folders " +
+    "doc:documentation,docs,documents,document " +
+    "function:method,methods,functions,func " +
+    "test:tests,testing,tested,testsuite,spec,specs " +
+    "small:little,short,tiny,brief,concise,compact " +
+    "big:large,huge,long " +
+    "fast:quick,quickly,rapid " +
+    "commit:commits,committing,committed " +
+    "push:pushes,pushing,pushed " +
+    "change:changes,changed,modify,modifies,modified,edit,edits,edited,alter " +
+    "create:add,adds,added,adding,creates,created,creating,introduce,introduces " +
+    "show:display,displays,print,prints,shows " +
+    "check:verify,verifies,validate,validates,checks,checked,confirm " +
+    "answer:reply,replies,respond,response,responses,answers " +
+    "explain:explanation,explanations,explains,describe,describes,reason,why " +
+    "message:messages,msg " +
+    "comment:comments " +
+    "style:convention,conventions,styles " +
+    "database:db,databases " +
+    "environment:env,environments " +
+    "slow:slowly,slower " +
+    "wait:waits,waiting,sleep,sleeps " +
+    "format:formatter,formatting,formatted,formats " +
+    "lint:linter,linting,linters " +
+    "build:builds,building,built,compile,compiles,compiled " +
+    "write:writes,writing,written,wrote"
+  )
+    .split(" ")
+    .flatMap((line) => {
+      const [base = "", forms = ""] = line.split(":");
+      return [[base, base] as const, ...forms.split(",").map((form) => [form, base] as const)];
+    }),
+);
