@@ -1,4 +1,5 @@
 import type { Observable } from "rxjs";
+import type { Clock } from "./ports.ts";
 
 /**
  * The locked-down configuration of one consolidation agent (original, section 5.1).
@@ -81,11 +82,21 @@ export interface AgentRunner {
   readonly name: string;
   /** `open` only where the harness itself must reach its model. */
   readonly network: "none" | "open";
+  /** Absent = true: model and effort are part of its configuration. */
+  readonly usesModel?: boolean;
+  /** Absent = false. Where true, `prompt` always rejects, so that a repair turn is not worth asking for. */
+  readonly singleTurn?: boolean;
+  /** Whether the agent can be kept in its workspace here; tried, not assumed. Absent = it says so at spawn. */
+  probe?(): Promise<AgentProbe>;
   /** Rejects with a reason when the agent cannot be started; nothing is left running then. */
-  spawn(spec: AgentSpec): Promise<AgentHandle>;
+  spawn(spec: AgentSpec, clock: Clock): Promise<AgentHandle>;
   /**
    * Ends whatever an earlier process left running under this scratch folder (the engine was killed).
    * Returns whether an agent had been started there, alive or not: its workspace can't be trusted then.
+   * May be repeated; rejects with `agent_unkillable` when something of it still lives.
    */
-  endOrphan(scratch: string): Promise<boolean>;
+  endOrphan(scratch: string, clock: Clock): Promise<boolean>;
 }
+
+/** `missing`: a sentence that says what is not there and what to do. */
+export type AgentProbe = { readonly sandbox: string } | { readonly missing: string };

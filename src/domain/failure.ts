@@ -37,8 +37,9 @@ const CAUSE_LIMIT = 500;
 export function causeOf(error: unknown): string {
   const parts: string[] = [];
   for (let at: unknown = error; at !== undefined && at !== null && parts.length < 3; ) {
-    parts.push(at instanceof Error ? at.message : textOf(at));
-    at = at instanceof Error ? at.cause : undefined;
+    parts.push(textOf(at));
+    // Stored errors are plain objects of the same shape.
+    at = typeof at === "object" ? (at as { cause?: unknown }).cause : undefined;
   }
   const line = parts
     .filter((part) => part !== "")

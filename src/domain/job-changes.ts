@@ -8,7 +8,12 @@ import type { JobFailure } from "./ports.ts";
 
 /** The guard of every write but `claim`, `takeOver` and `enqueue`: this row is the lease's. An expired lease is still owned. */
 export function owns(row: JobRow | null, lease: Lease): row is JobRow {
-  return row?.status === "running" && row.ownership_token === lease.token && row.fence === lease.fence;
+  return isHeldUnder(row, lease.token) && row.fence === lease.fence;
+}
+
+/** Whether the run with this token holds the row, under whichever fence. */
+export function isHeldUnder(row: JobRow | null, token: string): row is JobRow {
+  return row?.status === "running" && row.ownership_token === token;
 }
 
 /** A running row that carries no token: the only one `failUnowned` may end without owning it. */
@@ -45,12 +50,16 @@ export function claimed(row: JobRow, request: ClaimRequest): JobRow {
   };
 }
 
-/** Another process acts for the same run: everything but worker, fence and lease stays. */
+/**
+ * A process (again) acts for the run that holds the row: the lease is renewed, and a worker that is not the row's
+ * raises the fence, so that the former one is shut out. The same worker is only repeating itself.
+ */
 export function takenOver(
   row: JobRow,
   by: { readonly worker: string; readonly leaseSeconds: number; readonly nowMs: number },
 ): JobRow {
-  return { ...row, worker_id: by.worker, lease_until: leaseUntil(by), fence: row.fence + 1 };
+  const fence = row.worker_id === by.worker ? row.fence : row.fence + 1;
+  return { ...row, worker_id: by.worker, lease_until: leaseUntil(by), fence };
 }
 
 /** Section 2.5. */

@@ -21,6 +21,24 @@ export type Stage1Input = Pick<
 > &
   Partial<Stage1Output>;
 
+/**
+ * The row an input becomes. Unpaired surrogates turn into U+FFFD here, since no database text can hold them and
+ * every store must read back the same.
+ */
+export function completed(input: Stage1Input): Stage1Output {
+  return {
+    threadId: input.threadId.toWellFormed(),
+    sourceUpdatedAt: input.sourceUpdatedAt,
+    rawMemory: input.rawMemory.toWellFormed(),
+    rolloutSummary: input.rolloutSummary.toWellFormed(),
+    generatedAt: input.generatedAt ?? input.sourceUpdatedAt,
+    rolloutSlug: input.rolloutSlug?.toWellFormed() ?? null,
+    rolloutPath: (input.rolloutPath ?? "").toWellFormed(),
+    cwd: (input.cwd ?? "").toWellFormed(),
+    gitBranch: input.gitBranch?.toWellFormed() ?? null,
+  };
+}
+
 export interface UpsertOutcome {
   readonly imported: number;
   readonly updated: number;
@@ -46,10 +64,20 @@ export function isBlank(output: Pick<Stage1Output, "rawMemory" | "rolloutSummary
   return trimmed(output.rawMemory) === "" && trimmed(output.rolloutSummary) === "";
 }
 
-/** Selection order at point S: newest first, ties by thread id descending in code-unit order. */
+/** Selection order at point S: newest first, ties by thread id descending, as SQLite compares text: by code points. */
 export function latestFirst(a: Stage1Output, b: Stage1Output): number {
   if (a.sourceUpdatedAt !== b.sourceUpdatedAt) return b.sourceUpdatedAt - a.sourceUpdatedAt;
-  return a.threadId < b.threadId ? 1 : a.threadId > b.threadId ? -1 : 0;
+  return compareCodePoints(b.threadId, a.threadId);
+}
+
+/** `<` on strings compares UTF-16 units, which puts U+E000 to U+FFFF behind everything above them. */
+function compareCodePoints(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at += 1) {
+    if (a.charCodeAt(at) === b.charCodeAt(at)) continue;
+    return (a.codePointAt(at) ?? 0) - (b.codePointAt(at) ?? 0);
+  }
+  return a.length - b.length;
 }
 
 /** `max(claimed, newest input)`; with no inputs the claimed watermark (original, section 2.7). */

@@ -65,6 +65,28 @@ export interface Intent {
 /** `fenced`: another process took the run over. `stale`: the sequence is taken by other content. Both end this process's part. */
 export type CommitOutcome = "ok" | "fenced" | "stale";
 
+/**
+ * What a commit means that could not be applied: the run was taken over, this very commit was made before, or its
+ * place is taken (also when the run is over). `logged` is the log row at the request's sequence, if there is one.
+ */
+export function judgeRepeated(
+  run: RunRecord | null,
+  logged: Pick<LogRow, "atMs" | "type" | "value" | "data"> | null,
+  request: CommitRequest,
+): CommitOutcome {
+  if (run === null || run.fence !== request.fence) return "fenced";
+  const isSameEvent =
+    logged !== null &&
+    logged.atMs === request.atMs &&
+    logged.type === request.eventType &&
+    logged.value === request.value &&
+    logged.data === request.event;
+  // Older snapshots are not kept, but the event at a sequence decides the snapshot after it.
+  const isSameState =
+    run.sequence > request.sequence || (run.snapshot === request.snapshot && run.state === request.state);
+  return isSameEvent && isSameState ? "ok" : "stale";
+}
+
 export interface RunFilter {
   readonly space?: string;
   readonly state?: RunRecord["state"];

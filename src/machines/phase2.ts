@@ -100,7 +100,8 @@ export const phase2Machine = setup({
     isClaimed: (_, answer: ClaimAnswer) => answer.kind === "claimed",
     isClaimedTooLate: ({ context }, answer: ClaimAnswer) => answer.kind === "claimed" && context.cancelled,
     hasNoInput: ({ context }) => context.inputs === 0,
-    isUnchanged: ({ context }, answer: RawMemoriesAnswer) => context.skipUnchanged && answer.unchanged,
+    isUnchanged: ({ context }, answer: RawMemoriesAnswer) =>
+      context.settings.skipUnchanged && answer.unchanged,
     isSpawned: (_, answer: SpawnAnswer) => answer.kind === "spawned",
     mayRestart: ({ context }) => context.restarts < context.maxRestarts,
     hasPassed: (_, answer: VerifyAnswer) => answer.verdict === "passed",
@@ -232,7 +233,7 @@ export const phase2Machine = setup({
         input: ({ context }) => ({
           run: context.run,
           space: context.space,
-          limit: context.maxInputs,
+          limit: context.settings.maxInputs,
           watermark: context.claimedWatermark ?? 0,
         }),
         onDone: {

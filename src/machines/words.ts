@@ -1,5 +1,6 @@
 import type { AgentConfig } from "../domain/agent.ts";
 import type { SpawnedAgent } from "../domain/phase2.ts";
+import type { Settings } from "../domain/settings.ts";
 import type { Status } from "../domain/status.ts";
 
 /**
@@ -14,8 +15,8 @@ export interface Phase2Input {
   readonly deadlineAtMs: number | null;
   /** `run --now`. */
   readonly force: boolean;
-  readonly maxInputs: number;
-  readonly skipUnchanged: boolean;
+  /** As they stood when the run began; another process that takes it over keeps to them. */
+  readonly settings: Settings;
   /** Turns in which the agent may mend what the gate found. */
   readonly maxRepairs: number;
   /** How often the work is begun again because the agent died with its engine. */

@@ -1,0 +1,267 @@
+import { type Observable, Subject } from "rxjs";
+import type { AnyActorLogic, AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { Clock, Ids, Store } from "../../domain/ports.ts";
+import type { RunRecord } from "../../domain/run.ts";
+import { systemClock, systemIds } from "../system.ts";
+import { type Committed, LiveRun, type LiveRunWorld } from "./live-run.ts";
+import { structureHash } from "./structure-hash.ts";
+import { transitionsOf } from "./transition.ts";
+
+export type Actors = Readonly<Record<string, AnyActorLogic>>;
+
+/** What the actors of one run may know of it. */
+export interface RunScope {
+  readonly id: string;
+  readonly space: string;
+  /** Adds an observation to the run's log; it decides nothing. */
+  note(type: string, data: unknown): void;
+}
+
+export interface DurableOptions {
+  readonly store: Pick<Store, "runs" | "owners">;
+  readonly machine: AnyStateMachine;
+  /** Raise it with any change an old snapshot would not survive; runs of other versions are parked. Default "1". */
+  readonly version?: string;
+  /** The machine's actors by name, or a function that makes them for one run. */
+  readonly actors: Actors | ((run: RunScope) => Actors);
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  /** Sent when a run is cancelled. Default `{ type: "cancel" }`. */
+  readonly cancelEvent?: EventObject;
+  readonly commitPatienceMs?: number;
+  /** Before a run of a dead process goes on here: end what it left running, take over what it held. */
+  readonly adopting?: (record: RunRecord) => Promise<void>;
+  /** After this process's part in a run is over, for whatever reason. */
+  readonly left?: (run: string, why: SlowwaveError | null) => void;
+}
+
+export interface DurableRun {
+  readonly id: string;
+  readonly space: string;
+  readonly adopted: boolean;
+  /** The machine's final snapshot. Rejects when this process has to leave the run unfinished. */
+  readonly done: Promise<AnyMachineSnapshot>;
+  snapshot(): AnyMachineSnapshot;
+  send(event: EventObject): void;
+}
+
+/**
+ * Makes any XState machine durable. State, log and intended effects change in one commit; effects run only
+ * from committed intents; a killed process's runs go on in the next one.
+ *
+ * What repeats after a crash: effects whose end was not committed, at most once per crash, under the same
+ * intent key. Timers keep their due time. Custom actions run once, after the commit, and are not repeated.
+ */
+export interface DurableEngine {
+  readonly owner: string;
+  /** Every commit of this process, after it happened. */
+  readonly committed$: Observable<Committed>;
+  start(request: { id?: string; space?: string; input: unknown }): Promise<DurableRun>;
+  /** A run that is live in this process. */
+  get(run: string): DurableRun | null;
+  live(): readonly DurableRun[];
+  /** Takes over unfinished runs (of one space) whose owner is dead; parks those of unknown machines or versions. */
+  recover(filter?: { space?: string; run?: string }): Promise<readonly DurableRun[]>;
+  cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
+  /** `cancel` (default): cancels live runs and waits for their end; `leave`: leaves them to the next process. */
+  close(options?: { runs: "cancel" | "leave" }): Promise<void>;
+}
+
+const POLL_MS = 1_000;
+
+export function createDurableEngine(options: DurableOptions): DurableEngine {
+  const { store, machine } = options;
+  const clock = options.clock ?? systemClock;
+  const ids = options.ids ?? systemIds(clock);
+  const version = options.version ?? "1";
+  const hash = structureHash(machine);
+  const transitions = transitionsOf(machine);
+  const cancelEvent = options.cancelEvent ?? { type: "cancel" };
+  const owner = ids.token();
+  const committed$ = new Subject<Committed>();
+  const lives = new Map<string, Live>();
+  let registration: Promise<{ unregister(): Promise<void> }> | null = null;
+  let closed = false;
+  let poll: unknown = null;
+
+  /** The owner lock is taken with the first run, so that looking at a store costs nothing. */
+  const register = async () => {
+    if (closed) throw new SlowwaveError("engine_closed", "The engine is closed; create a new one.");
+    registration ??= store.owners.register(owner);
+    await registration;
+  };
+
+  const worldOf = (scope: RunScope): LiveRunWorld => ({
+    runs: store.runs,
+    clock,
+    transitions,
+    actors: typeof options.actors === "function" ? options.actors(scope) : options.actors,
+    commitPatienceMs: options.commitPatienceMs ?? 60_000,
+    committed: (step) => {
+      committed$.next(step);
+    },
+    ended: (run, why) => {
+      const live = lives.get(run);
+      lives.delete(run);
+      options.left?.(run, why);
+      live?.settle(why);
+      if (lives.size === 0) unwatch();
+    },
+  });
+
+  const scopeOf = (id: string, space: string): RunScope => ({
+    id,
+    space,
+    note: (type, data) => {
+      // An observation that cannot be kept is lost; it decides nothing.
+      store.runs.note(id, { atMs: clock.nowMs(), type, data }).catch(() => {});
+    },
+  });
+
+  /** `begin` gets the world and gives the live run; it is registered before anything of it can end. */
+  const launch = async (
+    run: { id: string; space: string; adopted: boolean },
+    begin: (world: LiveRunWorld) => Promise<LiveRun>,
+  ): Promise<DurableRun> => {
+    let settle: (why: SlowwaveError | null) => void = () => {};
+    let liveRun: LiveRun | null = null;
+    let last: AnyMachineSnapshot | null = null;
+    const done = new Promise<AnyMachineSnapshot>((resolve, reject) => {
+      settle = (why) =>
+        why === null ? resolve((last ?? liveRun?.snapshot) as AnyMachineSnapshot) : reject(why);
+    });
+    done.catch(() => {});
+    const world = worldOf(scopeOf(run.id, run.space));
+    const durable: DurableRun = {
+      ...run,
+      done,
+      snapshot: () => (liveRun?.snapshot ?? last) as AnyMachineSnapshot,
+      send: (event) => liveRun?.send(event),
+    };
+    lives.set(run.id, { durable, settle, leave: (why) => liveRun?.leave(why) });
+    try {
+      liveRun = await begin({
+        ...world,
+        committed: (step) => {
+          last = step.snapshot;
+          world.committed(step);
+        },
+      });
+    } catch (error) {
+      lives.delete(run.id);
+      throw error;
+    }
+    watch();
+    return durable;
+  };
+
+  /** Looks for cancel requests of other processes, and for runs this process had to leave, while runs live. */
+  const watch = () => {
+    if (poll !== null || closed || lives.size === 0) return;
+    poll = clock.setTimeout(async () => {
+      poll = null;
+      try {
+        for (const run of await store.runs.cancelRequests(owner)) lives.get(run)?.durable.send(cancelEvent);
+      } catch {
+        // Busy: asked again in a second.
+      }
+      watch();
+    }, POLL_MS);
+  };
+  const unwatch = () => {
+    if (poll !== null) clock.clearTimeout(poll);
+    poll = null;
+  };
+
+  const adopt = async (record: RunRecord): Promise<DurableRun | null> => {
+    if (record.machine !== machine.id) return null;
+    const mine = record.owner === owner;
+    if (!mine && (await store.owners.probe(record.owner)) !== "dead") return null;
+    const { id: run, fence } = record;
+    if (record.version !== version || record.hash !== hash) {
+      const reason = `made by ${record.machine} version ${record.version} (${record.hash}), this is version ${version} (${hash})`;
+      await store.runs.park({ run, fence, reason, nowMs: clock.nowMs() });
+      return null;
+    }
+    const taken = await store.runs.takeOver({ run, fence, owner, nowMs: clock.nowMs() });
+    if (taken === null || lives.has(run)) return null;
+    await options.adopting?.(taken);
+    const adopted = await launch({ id: run, space: taken.space, adopted: true }, (world) =>
+      LiveRun.resume(world, taken),
+    );
+    if (taken.cancelRequestedAtMs !== null) adopted.send(cancelEvent);
+    return adopted;
+  };
+
+  return {
+    owner,
+    committed$: committed$.asObservable(),
+    async start({ id = ids.run(), space = "", input }) {
+      await register();
+      const run = { id, space, machine: machine.id, version, hash, owner, createdAtMs: clock.nowMs() };
+      return launch({ id, space, adopted: false }, (world) => LiveRun.create(world, run, input));
+    },
+    get: (run) => lives.get(run)?.durable ?? null,
+    live: () => [...lives.values()].map((live) => live.durable),
+    async recover({ space, run } = {}) {
+      await register();
+      const found =
+        run === undefined
+          ? await store.runs.list({
+              state: "active",
+              limit: 1_000,
+              ...(space === undefined ? {} : { space }),
+            })
+          : [await store.runs.read(run)].filter((record) => record !== null && record.state === "active");
+      const adopted: DurableRun[] = [];
+      // Oldest first: they hold what younger ones wait for.
+      for (const record of [...found].reverse()) {
+        if (record === null || lives.has(record.id)) continue;
+        const live = await adopt(record);
+        if (live !== null) adopted.push(live);
+      }
+      return adopted;
+    },
+    async cancel(run) {
+      const live = lives.get(run);
+      if (live !== undefined) {
+        live.durable.send(cancelEvent);
+        await live.durable.done.catch(() => {});
+        return "cancelled";
+      }
+      const record = await store.runs.read(run);
+      if (record === null) return "unknown";
+      if (record.state !== "active") return "over";
+      await store.runs.requestCancel(run, clock.nowMs());
+      const [adopted] = await this.recover({ run });
+      if (adopted === undefined) return "requested";
+      await adopted.done.catch(() => {});
+      return "cancelled";
+    },
+    async close({ runs } = { runs: "cancel" }) {
+      if (closed) return;
+      closed = true;
+      unwatch();
+      const leaving = [...lives.values()];
+      if (runs === "cancel") {
+        for (const live of leaving) live.durable.send(cancelEvent);
+        await Promise.allSettled(leaving.map((live) => live.durable.done));
+      } else {
+        for (const live of leaving) {
+          live.leave(
+            new SlowwaveError("engine_closed", "The engine was closed; the next process continues the run."),
+          );
+        }
+      }
+      committed$.complete();
+      await (await registration)?.unregister();
+    },
+  };
+}
+
+interface Live {
+  readonly durable: DurableRun;
+  readonly settle: (why: SlowwaveError | null) => void;
+  readonly leave: (why: SlowwaveError) => void;
+}

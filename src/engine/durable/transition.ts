@@ -1,0 +1,140 @@
+import {
+  type AnyActorRef,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  createActor,
+  type EventObject,
+  type ExecutableActionObject,
+} from "xstate";
+import { SlowwaveError } from "../../domain/failure.ts";
+
+/** One macrostep: where it led, and what it asks the world to do. */
+export interface Step {
+  readonly snapshot: AnyMachineSnapshot;
+  readonly effects: readonly Effect[];
+}
+
+/** In the order in which the machine decided on them. */
+export type Effect =
+  | { readonly kind: "start"; readonly child: string; readonly src: string; readonly input: unknown }
+  | { readonly kind: "timer"; readonly child: string; readonly event: EventObject; readonly delayMs: number }
+  | { readonly kind: "stop"; readonly child: string }
+  /** A custom action of the machine: run once, after the commit; not repeated after a crash. */
+  | { readonly kind: "act"; readonly run: () => void };
+
+/**
+ * The pure side of XState, named as XState names it. One inert actor scope is kept and used for every step:
+ * `transition()` of xstate builds a throw-away actor on each call, which costs about three times as much.
+ */
+export interface Transitions {
+  initialTransition(input: unknown): Step;
+  /** Null when the event changes nothing and asks for nothing. */
+  transition(snapshot: AnyMachineSnapshot, event: EventObject): Step | null;
+  persist(snapshot: AnyMachineSnapshot): string;
+  restore(snapshot: string): AnyMachineSnapshot;
+}
+
+export function transitionsOf(machine: AnyStateMachine): Transitions {
+  // An actor of the machine that is never started: its system gives ids, nothing runs.
+  const self = createActor(machine, { input: inputForScope }) as AnyActorRef & {
+    system: AnyActorRef["system"];
+  };
+  let executed: ExecutableActionObject[] = [];
+  const scope = {
+    self,
+    id: "",
+    sessionId: "",
+    system: self.system,
+    logger: () => {},
+    defer: () => {},
+    emit: () => {},
+    stopChild: () => {},
+    actionExecutor: (action: ExecutableActionObject) => {
+      executed.push(action);
+    },
+  };
+  const collect = (step: () => AnyMachineSnapshot): Step => {
+    executed = [];
+    return { snapshot: step(), effects: executed.map(effectOf).filter((effect) => effect !== null) };
+  };
+  return {
+    initialTransition: (input) => collect(() => machine.getInitialSnapshot(scope as never, input)),
+    transition: (snapshot, event) => {
+      const step = collect(() => machine.transition(snapshot, event, scope as never));
+      return step.effects.length === 0 && isSame(snapshot, step.snapshot) ? null : step;
+    },
+    persist: (snapshot) => JSON.stringify(machine.getPersistedSnapshot(snapshot)),
+    restore: (text) => {
+      const snapshot = JSON.parse(text) as never;
+      return createActor(machine, {
+        snapshot,
+        input: undefined as never,
+      }).getSnapshot() as AnyMachineSnapshot;
+    },
+  };
+}
+
+/** Building the scope evaluates the machine's context function once; whatever it reads, it finds something. */
+const inputForScope: object = new Proxy(
+  {},
+  { get: (_, key) => (key === Symbol.toPrimitive ? () => "" : undefined), has: () => true },
+);
+
+/** A forbidden or unhandled event gives an equal snapshot, not always the identical one. */
+function isSame(before: AnyMachineSnapshot, after: AnyMachineSnapshot): boolean {
+  return (
+    before === after ||
+    (before.status === after.status &&
+      before.context === after.context &&
+      before.children === after.children &&
+      JSON.stringify(before.value) === JSON.stringify(after.value))
+  );
+}
+
+function effectOf(action: ExecutableActionObject): Effect | null {
+  const params = action.params as Record<string, unknown> | undefined;
+  switch (action.type) {
+    case "xstate.spawnChild":
+      if (typeof params?.src !== "string") {
+        throw new SlowwaveError(
+          "inline_actor",
+          `The actor "${String(params?.id)}" has no name: give it one in setup({ actors }), so that it can be found after a restart.`,
+        );
+      }
+      return { kind: "start", child: String(params.id), src: params.src, input: params.input ?? null };
+    case "xstate.stopChild":
+      // The params are the actor itself; null when nothing of that name lives.
+      return params === undefined ? null : { kind: "stop", child: String(params.id) };
+    case "xstate.raise":
+      // Without a delay it has been processed within this very step.
+      if (typeof params?.delay !== "number") return null;
+      return {
+        kind: "timer",
+        child: String(params.id ?? `raise.${(params.event as EventObject).type}`),
+        event: params.event as EventObject,
+        delayMs: params.delay,
+      };
+    case "xstate.cancel":
+      return { kind: "stop", child: String((params as unknown as { sendId?: string })?.sendId ?? params) };
+    case "xstate.sendTo":
+    case "xstate.emit":
+      throw new SlowwaveError(
+        "unsupported_action",
+        `The durable engine cannot repeat "${action.type}" safely; use an invoked actor or a plain action instead.`,
+      );
+    default:
+      return { kind: "act", run: () => action.exec?.(action.info, action.params) };
+  }
+}
+
+/** `syncing.rawMemories`; parallel regions are joined by `+`. */
+export function dotted(value: unknown): string {
+  if (typeof value === "string") return value;
+  return Object.entries(value as Record<string, unknown>)
+    .map(([key, inner]) => (isEmpty(inner) ? key : `${key}.${dotted(inner)}`))
+    .join("+");
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+}

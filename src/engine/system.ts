@@ -1,0 +1,19 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import type { Clock, Ids } from "../domain/ports.ts";
+
+/** The real clock; the only place of the library that reads one. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimeout: (fn, ms) => setTimeout(fn, ms),
+  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
+};
+
+/** Ids of runs and generations sort by the time they were made: 10 characters of time, 8 of chance. */
+export function systemIds(clock: Clock = systemClock): Ids {
+  const sortable = () =>
+    clock.nowMs().toString(32).padStart(10, "0") +
+    randomBytes(5).readUIntBE(0, 5).toString(32).padStart(8, "0");
+  return { run: sortable, generation: sortable, token: () => randomUUID() };
+}
