@@ -1,0 +1,101 @@
+import type { AgentUsage } from "../../domain/agent.ts";
+import { changesBetween, type FileChanges, type Finding, type Manifest } from "../../domain/generation.ts";
+import type { Store } from "../../domain/ports.ts";
+import type { AgentReport, RunResult, StateSpan } from "../../domain/result.ts";
+import type { LogRow, RunRecord } from "../../domain/run.ts";
+import { outcomeOf, type Status } from "../../domain/status.ts";
+import { adviceOf } from "../../domain/texts.ts";
+import type { Phase2Context } from "../../machines/words.ts";
+
+const NO_FILES: FileChanges = { added: [], modified: [], deleted: [] };
+
+/**
+ * What a finished run came to, read from the store alone: the same for the process that ran it, for another
+ * one, and for years later. Null while it is unfinished.
+ */
+export async function resultOf(
+  store: Pick<Store, "runs" | "generations">,
+  run: string,
+): Promise<RunResult | null> {
+  const record = await store.runs.read(run);
+  if (record === null || record.state === "active") return null;
+  const { context } = JSON.parse(record.snapshot) as { context: Phase2Context };
+  const log = await wholeLog(store.runs, run);
+  const status = statusOf(record, context);
+  const manifest = (generation: string | null): Promise<Manifest | null> =>
+    generation === null ? Promise.resolve(null) : store.generations.manifest(generation);
+  const published = context.generation === context.base ? null : await manifest(context.generation);
+  return {
+    run,
+    space: record.space,
+    outcome: outcomeOf(status),
+    status,
+    reason: outcomeOf(status) === "succeeded" ? null : reasonOf(record, context, status),
+    inputs: context.inputs ?? 0,
+    claimedWatermark: context.claimedWatermark,
+    completionWatermark: outcomeOf(status) === "succeeded" ? context.completionWatermark : null,
+    generation: context.generation,
+    files: published === null ? NO_FILES : changesBetween((await manifest(context.base)) ?? [], published),
+    agent: agentOf(context, log),
+    findings: log.filter((row) => row.type === "gate.finding").map((row) => JSON.parse(row.data) as Finding),
+    states: spansOf(log),
+    startedAt: time(record.createdAtMs),
+    finishedAt: time(record.updatedAtMs),
+  };
+}
+
+function statusOf(record: RunRecord, context: Phase2Context): Status {
+  if (record.state === "parked") return "parked_unknown_version";
+  return context.status ?? "failed_agent";
+}
+
+function reasonOf(record: RunRecord, context: Phase2Context, status: Status): RunResult["reason"] {
+  return { code: status, message: adviceOf(status), cause: record.parked ?? context.cause };
+}
+
+function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | null {
+  if (context.agent === null || context.config === null) return null;
+  const said = log.findLast((row) => row.type === "agent.usage");
+  const usage = said === undefined ? null : (JSON.parse(said.data) as { usage: AgentUsage }).usage;
+  return {
+    name: context.config.agent,
+    threadId: context.agent.threadId,
+    status: context.agentStatus ?? "notFound",
+    sandbox: context.agent.sandbox,
+    turns: usage?.turns ?? 1 + context.repairs,
+    tokens: { input: usage?.inputTokens ?? null, output: usage?.outputTokens ?? null },
+    costUsd: usage?.costUsd ?? null,
+    estimated: usage?.estimated ?? false,
+  };
+}
+
+/** One span for each stay in a state; the last one has no length. */
+function spansOf(log: readonly LogRow[]): readonly StateSpan[] {
+  const entries: { state: string; atMs: number }[] = [];
+  for (const row of log) {
+    if (row.sequence === null || row.value === null || entries.at(-1)?.state === row.value) continue;
+    entries.push({ state: row.value, atMs: row.atMs });
+  }
+  return entries.map(({ state, atMs }, at) => ({
+    state,
+    enteredAt: time(atMs),
+    ms: Math.max(0, (entries[at + 1]?.atMs ?? atMs) - atMs),
+  }));
+}
+
+const PAGE = 1_000;
+
+async function wholeLog(runs: Store["runs"], run: string): Promise<readonly LogRow[]> {
+  const rows: LogRow[] = [];
+  for (let after = 0; ; ) {
+    const page = await runs.log({ run, after, limit: PAGE });
+    rows.push(...page);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return rows;
+    after = last.id;
+  }
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString();
+}
