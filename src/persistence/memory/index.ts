@@ -1,0 +1,2 @@
+export { openMemoryStore } from "./open.ts";
+export { createMemoryWorld, type MemoryWorld } from "./world.ts";

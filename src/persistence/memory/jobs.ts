@@ -1,0 +1,89 @@
+import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "../../domain/job.ts";
+import { refusal } from "../../domain/job.ts";
+import {
+  claimed,
+  enqueued,
+  failed,
+  isHeldUnder,
+  isUnowned,
+  leaseUntil,
+  owns,
+  released,
+  restored,
+  succeeded,
+  takenOver,
+} from "../../domain/job-changes.ts";
+import type { JobStore } from "../../domain/ports.ts";
+import type { MemoryWorld } from "./world.ts";
+
+export function memoryJobs({ jobs, settlements }: Pick<MemoryWorld, "jobs" | "settlements">): JobStore {
+  function settled(
+    lease: Lease,
+    outcome: "succeeded" | "failed" | "released",
+    change: (row: JobRow) => JobRow,
+    isAllowed = owns(read(lease.space), lease),
+  ): Settled {
+    const row = read(lease.space);
+    if (row === null || !isAllowed) {
+      return settlements.get(trace(lease.space, lease.token)) === outcome ? "already" : "lost";
+    }
+    put(change(row));
+    settlements.set(trace(lease.space, lease.token), outcome);
+    return "applied";
+  }
+
+  function read(space: string): JobRow | null {
+    return jobs.get(space) ?? null;
+  }
+
+  function put(row: JobRow): void {
+    jobs.set(row.job_key, row);
+  }
+
+  function replaced(row: JobRow): ClaimOutcome {
+    put(row);
+    return { kind: "claimed", fence: row.fence, watermark: row.input_watermark ?? 0 };
+  }
+
+  return {
+    claim: async (request: ClaimRequest) => {
+      const row = read(request.space);
+      if (isHeldUnder(row, request.token)) return replaced(takenOver(row, request));
+      const no = refusal(row, request);
+      if (no !== null || row === null) return no ?? { kind: "skipped", why: "not-dirty" };
+      settlements.delete(trace(request.space, request.token));
+      return replaced(claimed(row, request));
+    },
+    renew: async (leases, times) => {
+      const lost: string[] = [];
+      for (const lease of leases) {
+        const row = read(lease.space);
+        if (owns(row, lease)) put({ ...row, lease_until: leaseUntil(times) });
+        else lost.push(lease.space);
+      }
+      return { lost };
+    },
+    succeed: async (by) => settled(by.lease, "succeeded", (row) => succeeded(row, by)),
+    fail: async (by) => settled(by.lease, "failed", (row) => failed(row, by)),
+    failUnowned: async (by) => {
+      const row = read(by.lease.space);
+      return settled(by.lease, "failed", (of) => failed(of, by), owns(row, by.lease) || isUnowned(row));
+    },
+    release: async ({ lease, reason, restore }) =>
+      settled(lease, "released", (row) => (restore ? restored(row, restore) : released(row, reason))),
+    takeOver: async ({ space, token, ...by }) => {
+      const row = read(space);
+      if (!isHeldUnder(row, token)) return null;
+      const next = takenOver(row, by);
+      put(next);
+      return { space, token, fence: next.fence };
+    },
+    enqueue: async (space, watermark) => put(enqueued(read(space), space, watermark)),
+    read: async (space) => read(space),
+    list: async () => [...jobs.values()].sort((a, b) => (a.job_key < b.job_key ? -1 : 1)),
+  };
+}
+
+function trace(space: string, token: string): string {
+  return JSON.stringify([space, token]);
+}

@@ -1,0 +1,43 @@
+import { enqueued } from "../../domain/job-changes.ts";
+import { completed, isBlank, latestFirst, type Stage1Output } from "../../domain/memory.ts";
+import type { MemoryStore } from "../../domain/ports.ts";
+import type { MemoryWorld } from "./world.ts";
+
+export function memoryMemories(world: Pick<MemoryWorld, "jobs" | "outputs" | "inputs">): MemoryStore {
+  function outputsOf(space: string): Map<string, Stage1Output> {
+    const outputs = world.outputs.get(space) ?? new Map<string, Stage1Output>();
+    world.outputs.set(space, outputs);
+    return outputs;
+  }
+
+  function selectable(space: string): readonly Stage1Output[] {
+    return [...outputsOf(space).values()].filter((output) => !isBlank(output));
+  }
+
+  return {
+    upsert: async (space, inputs) => {
+      const outputs = outputsOf(space);
+      let [imported, updated, unchanged] = [0, 0, 0];
+      let newest: number | null = null;
+      for (const output of inputs.map(completed)) {
+        const known = outputs.get(output.threadId);
+        if (known !== undefined && known.sourceUpdatedAt >= output.sourceUpdatedAt) {
+          unchanged += 1;
+          continue;
+        }
+        outputs.set(output.threadId, output);
+        if (known === undefined) imported += 1;
+        else updated += 1;
+        newest = Math.max(newest ?? output.sourceUpdatedAt, output.sourceUpdatedAt);
+      }
+      if (newest !== null) world.jobs.set(space, enqueued(world.jobs.get(space) ?? null, space, newest));
+      return { imported, updated, unchanged };
+    },
+    select: async (space, limit) => [...selectable(space)].sort(latestFirst).slice(0, Math.max(0, limit)),
+    count: async (space) => selectable(space).length,
+    recordInputs: async (run, outputs) => {
+      if (!world.inputs.has(run)) world.inputs.set(run, structuredClone(outputs));
+    },
+    inputsOf: async (run) => structuredClone(world.inputs.get(run) ?? []),
+  };
+}

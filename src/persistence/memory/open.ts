@@ -1,0 +1,42 @@
+import type { Store } from "../../domain/ports.ts";
+import { storeError } from "../errors.ts";
+import { memoryGenerations } from "./generations.ts";
+import { memoryJobs } from "./jobs.ts";
+import { memoryMemories } from "./memories.ts";
+import { memoryOwners } from "./owners.ts";
+import { memoryRuns } from "./runs.ts";
+import { createMemoryWorld, type MemoryWorld } from "./world.ts";
+
+/**
+ * The same answers as the SQLite store, gone with the process. For tests, and for hosts that need nothing kept.
+ * Stores opened on one `world` compete as processes on one database do; closing one frees what it held.
+ */
+export function openMemoryStore({
+  world = createMemoryWorld(),
+}: {
+  readonly world?: MemoryWorld;
+} = {}): Store {
+  const owners = memoryOwners(world.held);
+  let isClosed = false;
+  return {
+    jobs: guarded(memoryJobs(world)),
+    memories: guarded(memoryMemories(world)),
+    runs: guarded(memoryRuns(world)),
+    generations: guarded(memoryGenerations(world)),
+    owners,
+    close: async () => {
+      isClosed = true;
+      owners.releaseAll();
+    },
+  };
+
+  function guarded<Port extends object>(port: Port): Port {
+    return new Proxy(port, {
+      get: (target, name, receiver) => {
+        const method: unknown = Reflect.get(target, name, receiver);
+        if (!isClosed || typeof method !== "function") return method;
+        return () => Promise.reject(storeError("store_closed", "in memory"));
+      },
+    });
+  }
+}

@@ -1,0 +1,34 @@
+import type { Owners } from "../../domain/ports.ts";
+import { storeError } from "../errors.ts";
+
+/** Owners of one process: `held` names the living and the locks, and `unregister` is death. */
+export function memoryOwners(held: Set<string>): Owners & { releaseAll(): void } {
+  const own = new Set<string>();
+
+  function hold(key: string): (() => Promise<void>) | null {
+    if (held.has(key)) return null;
+    held.add(key);
+    own.add(key);
+    return async () => {
+      // Released twice, it may be another's by now.
+      if (own.delete(key)) held.delete(key);
+    };
+  }
+
+  return {
+    register: async (owner) => {
+      const unregister = hold(`owner ${owner}`);
+      if (unregister === null) throw storeError("store_busy", `owner ${owner}`);
+      return { unregister };
+    },
+    probe: async (owner) => (held.has(`owner ${owner}`) ? "alive" : "dead"),
+    lock: async (name) => {
+      const unlock = hold(`lock ${name}`);
+      return unlock === null ? null : { unlock };
+    },
+    releaseAll: () => {
+      for (const key of own) held.delete(key);
+      own.clear();
+    },
+  };
+}

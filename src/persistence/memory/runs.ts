@@ -1,0 +1,121 @@
+import type { RunStore } from "../../domain/ports.ts";
+import type { CommitRequest, LogRow, RunRecord } from "../../domain/run.ts";
+import { judgeRepeated } from "../../domain/run.ts";
+import { storeError } from "../errors.ts";
+import type { MemoryWorld } from "./world.ts";
+
+export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "usedIntents" | "log">): RunStore {
+  const { runs, intents, usedIntents, log } = world;
+
+  function loggedAt(run: string, sequence: number): LogRow | null {
+    return log.find((row) => row.run === run && row.sequence === sequence) ?? null;
+  }
+
+  function append(row: Omit<LogRow, "id">): number {
+    const id = log.length + 1;
+    log.push({ id, ...row });
+    return id;
+  }
+
+  /** The log row and the intents of an accepted commit. */
+  function record({
+    run,
+    sequence,
+    atMs,
+    eventType: type,
+    value,
+    event: data,
+    open,
+    close,
+  }: CommitRequest): void {
+    append({ run, sequence, atMs, type, value, data });
+    for (const key of close) if (intents.get(key)?.run === run) intents.delete(key);
+    for (const intent of open) {
+      usedIntents.add(intent.key);
+      intents.set(intent.key, { ...intent, run });
+    }
+  }
+
+  function demandFresh({ open }: CommitRequest): void {
+    const keys = open.map(({ key }) => key);
+    const isFresh = new Set(keys).size === keys.length && !keys.some((key) => usedIntents.has(key));
+    if (!isFresh) throw storeError("store_rejected", "in memory");
+  }
+
+  function active(id: string, fence: number): RunRecord | null {
+    const run = runs.get(id);
+    return run?.state === "active" && run.fence === fence ? run : null;
+  }
+
+  function put(run: RunRecord): RunRecord {
+    runs.set(run.id, run);
+    return run;
+  }
+
+  return {
+    create: async (run, first) => {
+      const known = runs.get(run.id);
+      if (known !== undefined) return judgeRepeated(known, loggedAt(run.id, first.sequence), first);
+      demandFresh(first);
+      const { fence, sequence, snapshot, state, atMs } = first;
+      const rest = { updatedAtMs: atMs, cancelRequestedAtMs: null, parked: null };
+      put({ ...run, fence, sequence, snapshot, state, ...rest });
+      record(first);
+      return "ok";
+    },
+    commit: async (request) => {
+      const run = active(request.run, request.fence);
+      if (run === null || run.sequence !== request.sequence - 1) {
+        const known = runs.get(request.run) ?? null;
+        return judgeRepeated(known, loggedAt(request.run, request.sequence), request);
+      }
+      demandFresh(request);
+      const { sequence, snapshot, state, atMs } = request;
+      put({ ...run, sequence, snapshot, state, updatedAtMs: atMs });
+      record(request);
+      return "ok";
+    },
+    read: async (run) => runs.get(run) ?? null,
+    list: async ({ space, state, before, limit }) =>
+      [...runs.values()]
+        .filter((run) => space === undefined || run.space === space)
+        .filter((run) => state === undefined || run.state === state)
+        .filter((run) => before === undefined || run.id < before)
+        .sort((a, b) => (a.id < b.id ? 1 : -1))
+        .slice(0, limit),
+    openIntents: async (run) => [...intents.values()].filter((intent) => intent.run === run),
+    takeOver: async ({ run: id, fence, owner, nowMs }) => {
+      const run = active(id, fence);
+      if (run !== null) return put({ ...run, fence: fence + 1, owner, updatedAtMs: nowMs });
+      const repeated = active(id, fence + 1);
+      return repeated?.owner === owner ? repeated : null;
+    },
+    park: async ({ run: id, fence, reason, nowMs }) => {
+      const run = active(id, fence);
+      if (run !== null) put({ ...run, state: "parked", parked: reason, updatedAtMs: nowMs });
+      const now = runs.get(id);
+      return now?.state === "parked" && now.fence === fence && now.parked === reason;
+    },
+    requestCancel: async (id, nowMs) => {
+      const run = runs.get(id);
+      if (run?.state !== "active") return false;
+      put({ ...run, cancelRequestedAtMs: run.cancelRequestedAtMs ?? nowMs });
+      return true;
+    },
+    cancelRequests: async (owner) =>
+      [...runs.values()]
+        .filter((run) => run.owner === owner && run.state === "active" && run.cancelRequestedAtMs !== null)
+        .map(({ id }) => id)
+        .sort(),
+    note: async (run, { atMs, type, data }) => {
+      const text = JSON.stringify(data) ?? "null";
+      if (!runs.has(run)) throw storeError("store_rejected", "in memory");
+      return append({ run, sequence: null, atMs, type, value: null, data: text });
+    },
+    log: async ({ run, after, limit }) =>
+      log
+        .slice(Math.max(0, after))
+        .filter((row) => run === undefined || row.run === run)
+        .slice(0, limit),
+  };
+}

@@ -1,0 +1,47 @@
+import type { Generation, Journal, Manifest } from "../../domain/generation.ts";
+import type { JobRow } from "../../domain/job.ts";
+import type { Stage1Output } from "../../domain/memory.ts";
+import type { Intent, LogRow, RunRecord } from "../../domain/run.ts";
+
+/** What a memory store keeps. Stores that share a world compete as processes on one database do. */
+export interface MemoryWorld {
+  /** By space. */
+  readonly jobs: Map<string, JobRow>;
+  /** By space and token: how the job was settled. */
+  readonly settlements: Map<string, string>;
+  /** By space, then by thread. */
+  readonly outputs: Map<string, Map<string, Stage1Output>>;
+  /** By run. */
+  readonly inputs: Map<string, readonly Stage1Output[]>;
+  readonly runs: Map<string, RunRecord>;
+  /** By key, in the order they were opened. */
+  readonly intents: Map<string, Intent>;
+  /** Keys that were ever opened. */
+  readonly usedIntents: Set<string>;
+  /** The id of a row is its place plus one. */
+  readonly log: LogRow[];
+  /** In the order of their commits. */
+  readonly generations: { readonly generation: Generation; readonly manifest: Manifest }[];
+  readonly blobs: Map<string, Uint8Array>;
+  /** By generation, in the order they were opened. */
+  readonly journals: Map<string, Journal>;
+  /** Living owners and held locks. */
+  readonly held: Set<string>;
+}
+
+export function createMemoryWorld(): MemoryWorld {
+  return {
+    jobs: new Map(),
+    settlements: new Map(),
+    outputs: new Map(),
+    inputs: new Map(),
+    runs: new Map(),
+    intents: new Map(),
+    usedIntents: new Set(),
+    log: [],
+    generations: [],
+    blobs: new Map(),
+    journals: new Map(),
+    held: new Set(),
+  };
+}

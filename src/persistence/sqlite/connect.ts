@@ -1,0 +1,69 @@
+import Database from "better-sqlite3";
+import { storeError } from "../errors.ts";
+import { checkPages, schemaVersion } from "./identity.ts";
+import { checkLocation } from "./location.ts";
+import { migrate } from "./migrate.ts";
+import { DRIVER_PATIENCE_MS, patiently } from "./patience.ts";
+
+export const IN_MEMORY = ":memory:";
+
+/** A log that grew in a burst is cut back to this when it starts anew. */
+const LOG_KEPT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * An open, migrated connection. What is not ours is recognised through a connection that cannot write, so that it is
+ * left exactly as it was found. Rejects with a code of `StoreCode` and leaves nothing open.
+ */
+export async function connect(path: string, patienceMs: number): Promise<Database.Database> {
+  const patience = { path, patienceMs };
+  if (path !== IN_MEMORY) {
+    await checkLocation(path);
+    await patiently(() => recognise(path), patience);
+  }
+  const db = await patiently(() => new Database(path, { timeout: DRIVER_PATIENCE_MS }), patience);
+  try {
+    await patiently(() => configure(db, path), patience);
+    await patiently(() => migrate(db, path), patience);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function recognise(path: string): void {
+  const db = openToRead(path);
+  if (db === null) return;
+  try {
+    schemaVersion(db, path);
+    checkPages(db, path);
+  } finally {
+    db.close();
+  }
+}
+
+/** Null when there is no file yet. */
+function openToRead(path: string): Database.Database | null {
+  try {
+    return new Database(path, { readonly: true, fileMustExist: true, timeout: DRIVER_PATIENCE_MS });
+  } catch (error) {
+    const isMissing = error instanceof Database.SqliteError && error.code === "SQLITE_CANTOPEN";
+    if (isMissing) return null;
+    throw error;
+  }
+}
+
+function configure(db: Database.Database, path: string): void {
+  const mode = db.pragma("journal_mode = wal", { simple: true });
+  if (path !== IN_MEMORY && mode !== "wal") {
+    throw storeError(
+      "store_unavailable",
+      path,
+      new Error(`write-ahead logging is not possible here (${mode})`),
+    );
+  }
+  db.pragma("synchronous = full");
+  db.pragma("foreign_keys = on");
+  db.pragma("trusted_schema = off");
+  db.pragma(`journal_size_limit = ${LOG_KEPT_BYTES}`);
+}

@@ -1,0 +1,36 @@
+import Database from "better-sqlite3";
+import { type StoreCode, storeError } from "../errors.ts";
+
+/** SQLite's primary result codes (an extended code begins with one of them) and what they mean to a person. */
+const MEANINGS: readonly (readonly [string, StoreCode])[] = [
+  ["SQLITE_BUSY", "store_busy"],
+  ["SQLITE_LOCKED", "store_busy"],
+  // A reader met a write-ahead log whose index was just being rebuilt, too often in a row.
+  ["SQLITE_PROTOCOL", "store_busy"],
+  ["SQLITE_FULL", "store_full"],
+  ["SQLITE_READONLY", "store_read_only"],
+  ["SQLITE_NOTADB", "store_not_a_database"],
+  ["SQLITE_CORRUPT", "store_corrupt"],
+  ["SQLITE_CONSTRAINT", "store_rejected"],
+  ["SQLITE_MISMATCH", "store_rejected"],
+  ["SQLITE_TOOBIG", "store_rejected"],
+];
+
+/** Our error for one of the driver's; anything else passes unchanged. */
+export function translated(error: unknown, path: string): unknown {
+  return error instanceof Database.SqliteError ? storeError(meaningOf(error), path, error) : error;
+}
+
+/** Nothing happened and it may work later: wait and repeat. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && meaningOf(error) === "store_busy";
+}
+
+/** The disk, or what it may hold of us, is full: known not to have happened. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Database.SqliteError && meaningOf(error) === "store_full";
+}
+
+function meaningOf(error: InstanceType<typeof Database.SqliteError>): StoreCode {
+  return MEANINGS.find(([prefix]) => error.code.startsWith(prefix))?.[1] ?? "store_unavailable";
+}

@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import type { Database } from "better-sqlite3";
+import type { Stage1Output } from "../../domain/memory.ts";
+import type { MemoryStore } from "../../domain/ports.ts";
+import type { BlobTable } from "./blob-table.ts";
+import { GROUP_LIMIT, type Writer } from "./writer.ts";
+
+/** How much text goes into one commit: about two milliseconds. */
+const CHUNK_BYTES = 1 << 20;
+
+type InputRow = Omit<Stage1Output, "rawMemory" | "rolloutSummary"> & {
+  readonly rawMemory: Uint8Array;
+  readonly rolloutSummary: Uint8Array;
+};
+
+/**
+ * What a run consolidates, kept for its replays. Thousands of long texts are written in chunks, so that heartbeats
+ * get their turn: first the texts, which mean nothing until a row names them, and then all rows at once.
+ */
+export function recordedInputs(
+  db: Database,
+  blobs: BlobTable,
+  { write, read }: Writer,
+): Pick<MemoryStore, "recordInputs" | "inputsOf"> {
+  const isRecorded = db.prepare<[string], number>("select 1 from run_inputs where run = ? limit 1").pluck();
+  const insert = db.prepare(
+    `insert into run_inputs (run, position, thread_id, source_updated_at, raw_memory, rollout_summary, generated_at,
+       rollout_slug, rollout_path, cwd, git_branch)
+     values (@run, @position, @threadId, @sourceUpdatedAt, @rawHash, @summaryHash, @generatedAt,
+       @rolloutSlug, @rolloutPath, @cwd, @gitBranch)`,
+  );
+  const select = db.prepare<[string], InputRow>(
+    `select thread_id as threadId, source_updated_at as sourceUpdatedAt, raw.bytes as rawMemory,
+       summary.bytes as rolloutSummary, generated_at as generatedAt, rollout_slug as rolloutSlug,
+       rollout_path as rolloutPath, cwd, git_branch as gitBranch
+     from run_inputs
+     join blobs raw on raw.hash = run_inputs.raw_memory
+     join blobs summary on summary.hash = run_inputs.rollout_summary
+     where run = ? order by position`,
+  );
+
+  async function keepTexts(outputs: readonly Stage1Output[]): Promise<ReadonlyMap<string, string>> {
+    const hashes = new Map<string, string>();
+    for (const chunk of inChunks(
+      outputs.flatMap(({ rawMemory, rolloutSummary }) => [rawMemory, rolloutSummary]),
+    )) {
+      const texts = chunk.map((text) => [hashOf(text), text] as const);
+      for (const [hash, text] of texts) hashes.set(text, hash);
+      const missing = await read(() => new Set(blobs.missing(texts.map(([hash]) => hash))));
+      const fresh = texts.filter(([hash]) => missing.has(hash));
+      if (fresh.length === 0) continue;
+      await write(() => {
+        for (const [hash, text] of fresh) blobs.put(hash, Buffer.from(text));
+      }, GROUP_LIMIT);
+    }
+    return hashes;
+  }
+
+  return {
+    recordInputs: async (run, outputs) => {
+      if (await read(() => isRecorded.get(run) !== undefined)) return;
+      const hashes = await keepTexts(outputs);
+      await write(
+        () => {
+          if (isRecorded.get(run) !== undefined) return;
+          for (const [position, output] of outputs.entries()) {
+            const { rawMemory, rolloutSummary, ...rest } = output;
+            const texts = { rawHash: hashes.get(rawMemory), summaryHash: hashes.get(rolloutSummary) };
+            insert.run({ ...rest, ...texts, run, position });
+          }
+        },
+        Math.min(outputs.length, GROUP_LIMIT),
+      );
+    },
+    inputsOf: (run) =>
+      read(() =>
+        select.all(run).map(({ rawMemory, rolloutSummary, ...rest }) => ({
+          ...rest,
+          rawMemory: textOf(rawMemory),
+          rolloutSummary: textOf(rolloutSummary),
+        })),
+      ),
+  };
+}
+
+function* inChunks(texts: readonly string[]): Iterable<readonly string[]> {
+  let chunk: string[] = [];
+  let size = 0;
+  for (const text of texts) {
+    chunk.push(text);
+    size += text.length;
+    if (size < CHUNK_BYTES && chunk.length < GROUP_LIMIT) continue;
+    yield chunk;
+    chunk = [];
+    size = 0;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+}

@@ -1,0 +1,4 @@
+import { start } from "./0001-start.ts";
+
+/** In order, never edited once released: the number of a migration is its place, and the schema's version. */
+export const MIGRATIONS: readonly string[] = [start];

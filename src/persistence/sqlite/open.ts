@@ -1,0 +1,51 @@
+import { dirname, join, resolve } from "node:path";
+import type { Store } from "../../domain/ports.ts";
+import { memoryOwners } from "../memory/owners.ts";
+import { blobTable } from "./blob-table.ts";
+import { connect, IN_MEMORY } from "./connect.ts";
+import { sqliteGenerations } from "./generations.ts";
+import { jobTable } from "./job-table.ts";
+import { sqliteJobs } from "./jobs.ts";
+import { sqliteMemories } from "./memories.ts";
+import { fileOwners } from "./owners.ts";
+import { sqliteRuns } from "./runs.ts";
+import { groupWriter } from "./writer.ts";
+
+export interface SqliteStoreOptions {
+  /** The database file, created with its tables where there is none; its folder must exist. Or `:memory:`. */
+  readonly path: string;
+  /** How long an operation waits for other processes, in milliseconds, before it rejects with `store_busy`. Default 10,000. */
+  readonly patienceMs?: number;
+  /** Where the lock files of living processes are. Default: `owners` beside the database. */
+  readonly ownersDir?: string;
+}
+
+/**
+ * Everything in one SQLite file (WAL, every commit synced), shared by any number of processes of one machine.
+ * Rejects with a `SlowwaveError` that says what to do when the file is not ours, newer, damaged, on a network file
+ * system, or cannot be written; see `StoreCode`.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { patienceMs = 10_000 } = options;
+  const path = options.path === IN_MEMORY ? IN_MEMORY : resolve(options.path);
+  const db = await connect(path, patienceMs);
+  const writer = groupWriter(db, { path, patienceMs });
+  const jobs = jobTable(db);
+  const blobs = blobTable(db);
+  const owners =
+    path === IN_MEMORY
+      ? memoryOwners(new Set())
+      : fileOwners(resolve(options.ownersDir ?? join(dirname(path), "owners")));
+  return {
+    jobs: sqliteJobs(db, jobs, writer),
+    memories: sqliteMemories(db, jobs, blobs, writer),
+    runs: sqliteRuns(db, writer),
+    generations: sqliteGenerations(db, jobs, blobs, writer),
+    owners,
+    close: async () => {
+      await writer.close();
+      owners.releaseAll();
+      db.close();
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import { setImmediate, setTimeout } from "node:timers";
+import type { Database } from "better-sqlite3";
+import { storeError } from "../errors.ts";
+import { translated } from "./failures.ts";
+import { groupCommit, type Verdict, type Work } from "./group.ts";
+import { backoffMs, DRIVER_PATIENCE_MS, patiently } from "./patience.ts";
+
+/**
+ * The one way to the database, shared by all ports: what they ask for in one turn of the event loop is one commit.
+ * Work that throws is rolled back alone. When the database is busy all wait, without blocking, and try again.
+ */
+export interface Writer {
+  /**
+   * Resolves once the result is on disk. `work` is synchronous and idempotent.
+   * `weight`: how many ordinary small writes it amounts to.
+   */
+  write<T>(work: () => T, weight?: number): Promise<T>;
+  /** Sees committed state only: it never runs between a begin and its commit. */
+  read<T>(work: () => T): Promise<T>;
+  /** Finishes what was asked for; everything later is refused with `store_closed`. */
+  close(): Promise<void>;
+}
+
+/** What goes into one commit, in ordinary writes: a few milliseconds, so that timers stay on time. */
+export const GROUP_LIMIT = 256;
+
+/** How often work is repeated of which nobody knows whether it was committed. */
+const UNKNOWN_LIMIT = 3;
+
+interface Member {
+  readonly work: Work;
+  readonly weight: number;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  waitedMs: number;
+  timesUndone: number;
+}
+
+export function groupWriter(db: Database, options: { path: string; patienceMs: number }): Writer {
+  const { path, patienceMs } = options;
+  const commitAll = groupCommit(db);
+  let queue: Member[] = [];
+  let isScheduled = false;
+  let busyTries = 0;
+  let onDrained: (() => void) | null = null;
+  let closed: Promise<void> | null = null;
+
+  function flush(): void {
+    isScheduled = false;
+    const group = takeGroup();
+    const verdicts = commitAll(group.map(({ work }) => work));
+    const again = group.filter((member, at) => !isSettled(member, verdicts[at] as Verdict));
+    queue = [...again, ...queue];
+    const busy = verdicts.find((verdict) => verdict.kind === "busy");
+    if (busy) waitOut(busy.error);
+    else busyTries = 0;
+    schedule();
+  }
+
+  function schedule(): void {
+    if (queue.length === 0) onDrained?.();
+    if (isScheduled || queue.length === 0) return;
+    isScheduled = true;
+    setImmediate(flush);
+  }
+
+  function takeGroup(): readonly Member[] {
+    let weight = 0;
+    const end = queue.findIndex((member, at) => {
+      weight += member.weight;
+      const mustBeAlone = member.timesUndone > 0 || (queue[0]?.timesUndone ?? 0) > 0;
+      return at > 0 && (mustBeAlone || weight > GROUP_LIMIT);
+    });
+    return queue.splice(0, end === -1 ? queue.length : end);
+  }
+
+  function isSettled(member: Member, verdict: Verdict): boolean {
+    if (verdict.kind === "done") {
+      member.resolve(verdict.value);
+      return true;
+    }
+    if (verdict.kind === "undone") member.timesUndone += 1;
+    const isOver = verdict.kind === "refused" || member.timesUndone > UNKNOWN_LIMIT;
+    if (isOver) member.reject(translated(verdict.error, path));
+    return isOver;
+  }
+
+  /** Waits are counted rather than clocked: no clock is read below the engine. */
+  function waitOut(error: unknown): void {
+    const delay = backoffMs(busyTries);
+    busyTries += 1;
+    queue = queue.filter((member) => {
+      member.waitedMs += delay + DRIVER_PATIENCE_MS;
+      const isOver = member.waitedMs > patienceMs;
+      if (isOver) member.reject(storeError("store_busy", path, error));
+      return !isOver;
+    });
+    if (queue.length === 0) return;
+    isScheduled = true;
+    setTimeout(flush, delay);
+  }
+
+  return {
+    write: <T>(work: () => T, weight = 1) =>
+      new Promise<T>((resolve, reject) => {
+        if (closed !== null) throw storeError("store_closed", path);
+        const settle = { resolve: resolve as (value: unknown) => void, reject };
+        queue.push({ work, weight, ...settle, waitedMs: 0, timesUndone: 0 });
+        schedule();
+      }),
+    read: (work) =>
+      patiently(() => {
+        if (closed !== null) throw storeError("store_closed", path);
+        return work();
+      }, options),
+    close: () => {
+      closed ??= new Promise<void>((resolve) => {
+        onDrained = resolve;
+        schedule();
+      });
+      return closed;
+    },
+  };
+}
