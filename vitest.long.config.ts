@@ -1,0 +1,6 @@
+import { defineConfig } from "vitest/config";
+
+/** What takes too long for every change: many kills, long readers. Part of the gate, not of `npm test`. */
+export default defineConfig({
+  test: { include: ["test/long/**/*.test.ts"], testTimeout: 900_000, maxWorkers: 2 },
+});
