@@ -13,7 +13,8 @@ function reverses(later: Meaning, earlier: Meaning): boolean {
   if (later.wideDenial !== earlier.wideDenial && wideEnough(later, earlier)) return true;
   for (const denied of later.denials) {
     const affirmed = [...denied].filter((word) => earlier.signed.has(word) && !later.signed.has(word));
-    if (affirmed.length > 0 && covers(denied, earlier.words, affirmed.length)) return true;
+    if (affirmed.length === 0 || (!later.changes && agreeing(later, earlier) >= denied.size)) continue;
+    if (covers(denied, affirmed.length, later, earlier)) return true;
   }
   for (const denied of earlier.denials) {
     const affirmed = [...denied].filter(
@@ -29,11 +30,22 @@ function reverses(later: Meaning, earlier: Meaning): boolean {
   return false;
 }
 
-/** A denied clause speaks of the earlier statement when nearly all of it is found there. */
-function covers(denied: ReadonlySet<string>, earlier: ReadonlySet<string>, affirmed: number): boolean {
-  const shared = countShared(denied, earlier);
+/** Words that both affirm. */
+function agreeing(a: Meaning, b: Meaning): number {
+  let count = 0;
+  for (const word of a.signed) if (!word.startsWith("-") && b.signed.has(word)) count++;
+  return count;
+}
+
+/** A denied clause speaks of the earlier statement when nearly all of it is found there, or when the rest agrees. */
+function covers(denied: ReadonlySet<string>, affirmed: number, later: Meaning, earlier: Meaning): boolean {
+  const all = countShared(later.words, earlier.words);
+  if (all >= 3 && all >= earlier.words.size * 0.6) return true;
+  const figures = [...earlier.numbers].every((number) => denied.has(number));
+  if (earlier.numbers.size > 0 && figures && all >= 2 && earlier.words.size <= 5) return true;
+  const shared = countShared(denied, earlier.words);
   if (shared < denied.size * 0.75 || affirmed < denied.size * 0.6) return false;
-  return shared >= 2 || (denied.size === 1 && earlier.size <= 3);
+  return shared >= 2 || (denied.size === 1 && earlier.words.size <= 2);
 }
 
 function wideEnough(a: Meaning, b: Meaning): boolean {
@@ -42,37 +54,35 @@ function wideEnough(a: Meaning, b: Meaning): boolean {
 }
 
 /**
- * The same sentence around another value: what differs is one short stretch in the same place, and it holds a number, a
- * name, or comes with a word such as "now". Numbers that only point somewhere (lines, steps, issues) are no values.
+ * The same sentence up to a point, then another value. How much must be the same depends on how plain the change is: a
+ * number or a yes for a no, a word such as "now", or a subject that can have only one value. Numbers that only point
+ * somewhere (lines, steps, issues) are no values, and two statements under different conditions both stand.
  */
 function revalues(later: Meaning, earlier: Meaning): boolean {
   const a = later.sequence.filter((word) => !changeWords.has(word));
   const b = earlier.sequence.filter((word) => !changeWords.has(word));
   let head = 0;
   while (head < a.length && head < b.length && a[head] === b[head]) head++;
+  const [x, y] = [a[head], b[head]];
+  if (head === 0 || x === undefined || y === undefined || pointers.has(a[head - 1] ?? "")) return false;
   let tail = 0;
-  while (
-    tail < a.length - head &&
-    tail < b.length - head &&
-    a[a.length - 1 - tail] === b[b.length - 1 - tail]
-  )
-    tail++;
-  const valueA = a.slice(head, a.length - tail);
-  const valueB = b.slice(head, b.length - tail);
+  while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail++;
   const frame = head + tail;
-  if (valueA.length === 0 || valueB.length === 0 || frame === 0) return false;
-  if (head > 0 && pointers.has(a[head - 1] ?? "")) return false;
-  const isNumeric = valueA.some(isNumber) && valueB.some(isNumber);
-  const longest = Math.max(valueA.length, valueB.length);
-  if (later.changes) return longest <= (frame >= 2 ? 4 : 2) && (frame >= 2 || head > 0);
-  const isNamed =
-    valueA.some((word) => later.names.has(word)) && valueB.some((word) => earlier.names.has(word));
-  if (later.defines && earlier.defines && isNamed) return longest <= 3 && head >= 2 && tail <= 1;
-  return isNumeric && longest <= 2 && frame >= 2 && head > 0;
+  const left = b.length - frame;
+  if (isValue(x) && isValue(y)) return frame >= 2 && (head >= 3 || left <= 2);
+  if (later.changes) {
+    if (head >= 4) return left <= 10;
+    return frame >= 3 ? left <= 5 : left <= 2 || (later.names.has(a[0] ?? "") && later.defines);
+  }
+  if (later.conditions !== "" && earlier.conditions !== "" && later.conditions !== earlier.conditions) return false;
+  if (later.excludes) return head >= 2 && later.names.has(a[0] ?? "") === earlier.names.has(b[0] ?? "") && left <= 6;
+  if (head >= 4) return left <= 8;
+  const isNamed = later.names.has(x) && earlier.names.has(y);
+  return later.defines && earlier.defines && isNamed && head >= 2 && left <= 3 && tail <= 1;
 }
 
-function isNumber(word: string): boolean {
-  return /^\d/.test(word);
+function isValue(word: string): boolean {
+  return /^[<>=~]*\d|^(?:true|false|on|off|yes|no)$/.test(word);
 }
 
 const pointers = new Set([

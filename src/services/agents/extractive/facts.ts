@@ -49,8 +49,13 @@ export function factsOf(parts: readonly Part[]): readonly Fact[] {
   const drafts: Draft[] = [];
   for (const { part, statement, meaning } of said) {
     const near = candidates(meaning, index, spread);
-    for (const draft of near) if (isTakenBack(draft, meaning, part)) draft.isSuperseded = true;
-    const same = closest(near, statement, meaning);
+    const denied = near.filter((draft) => isTakenBack(draft, statement, meaning, part));
+    for (const draft of denied) draft.isSuperseded = true;
+    const same = closest(
+      near.filter((draft) => !denied.includes(draft)),
+      statement,
+      meaning,
+    );
     if (same !== null) support(same, part, statement, meaning);
     else drafts.push(begin(part, statement, meaning));
     const draft = same ?? drafts.at(-1);
@@ -91,13 +96,15 @@ function withDraft(list: Draft[] | undefined, draft: Draft): Draft[] {
   return list;
 }
 
-/** An earlier session's word, or one of the same session where the later sentence says that something changed. */
-function isTakenBack(draft: Draft, meaning: Meaning, part: Part): boolean {
-  if (draft.isSuperseded) return false;
+/**
+ * Taken back are an earlier session's words, and those of the same session where the later sentence says that something
+ * changed. A fact takes no wish back, nor a wish a fact; an error stays one until something is said to have changed.
+ */
+function isTakenBack(draft: Draft, { kind }: Statement, meaning: Meaning, part: Part): boolean {
+  if ((draft.kind === "preference") !== (kind === "preference")) return false;
   const isSameSession = [...draft.parts].some((other) => other.thread === part.thread);
-  return (
-    (!isSameSession || meaning.changes) && draft.meanings.some((earlier) => contradicts(meaning, earlier))
-  );
+  if ((isSameSession || draft.kind === "failure" || kind === "failure") && !meaning.changes) return false;
+  return draft.meanings.some((earlier) => contradicts(meaning, earlier));
 }
 
 function closest(near: readonly Draft[], statement: Statement, meaning: Meaning): Draft | null {

@@ -16,8 +16,12 @@ export interface Project {
   readonly parts: readonly Part[];
 }
 
-/** Statements of each kind a group shows at most; what recurs most and is freshest comes first. */
-const mostFacts: Readonly<Record<Kind, number>> = { preference: 24, knowledge: 32, failure: 20 };
+/** Statements of each kind a group shows: some, and more for each session, up to a limit. */
+const room: Readonly<Record<Kind, { readonly least: number; readonly each: number; readonly most: number }>> = {
+  preference: { least: 8, each: 3, most: 80 },
+  knowledge: { least: 12, each: 5, most: 200 },
+  failure: { least: 8, each: 3, most: 100 },
+};
 
 /** The block of a project: its own bytes when nothing it was made from has changed, else made anew around the user's words. */
 export function groupBlock(project: Project, base: Group | null, scale: number): string {
@@ -38,7 +42,7 @@ export function groupBlock(project: Project, base: Group | null, scale: number):
     lines.push("", "### keywords", "", `- ${task.keywords.join(", ")}`);
   });
   const numbers = new Map(tasks.flatMap((task, at) => task.parts.map((part) => [part, at + 1] as const)));
-  for (const kind of kinds) lines.push(...section(kind, facts, carried, tasks, numbers, scale));
+  for (const kind of kinds) lines.push(...section(kind, facts, carried, tasks, numbers, project.threads.length, scale));
   for (const foreign of base?.foreign ?? []) lines.push("", foreign);
   return `${lines.join("\n")}\n`;
 }
@@ -53,7 +57,7 @@ export function orphanBlock(base: Group): string | null {
     "scope: notes written by hand; the sessions of this project are gone",
     appliesLine(base.cwd),
   ];
-  for (const kind of kinds) lines.push(...section(kind, [], carried, [], new Map(), 1));
+  for (const kind of kinds) lines.push(...section(kind, [], carried, [], new Map(), 0, 1));
   for (const foreign of base.foreign) lines.push("", foreign);
   return `${lines.join("\n")}\n`;
 }
@@ -64,6 +68,7 @@ function section(
   carried: readonly Carried[],
   tasks: readonly Task[],
   numbers: ReadonlyMap<Part, number>,
+  sessions: number,
   scale: number,
 ): readonly string[] {
   const byHand = carried
@@ -76,7 +81,7 @@ function section(
     });
   const shown = strongest(
     facts.filter((fact) => fact.kind === kind),
-    Math.max(2, Math.round(mostFacts[kind] * scale)),
+    Math.max(2, Math.round(Math.min(room[kind].most, room[kind].least + room[kind].each * sessions) * scale)),
   );
   const told = shown.map((fact) =>
     bullet(

@@ -18,22 +18,29 @@ export interface Meaning {
   readonly changes: boolean;
   /** Gives a subject the one value it has: "is", "runs on", "defaults to", "lives in". */
   readonly defines: boolean;
+  /** Says that nothing else is the case. */
+  readonly excludes: boolean;
+  /** What comes after "if", "when" and their like. */
+  readonly conditions: string;
   /** Denies somewhere, in a language whose clauses are not parsed. */
   readonly wideDenial: boolean;
 }
 
 const denier =
-  /\b(?:not|never|no longer|no|n[o']t|cannot|without|avoid(?:s|ed|ing)?|stop(?:s|ped)?|don['’]?t|doesn['’]?t|didn['’]?t|isn['’]?t|aren['’]?t|won['’]?t|can['’]?t|shouldn['’]?t|mustn['’]?t|wasn['’]?t|instead of|rather than|in place of|neither|nor|refus\w+|forbid\w*|forbidden|nicht|kein\w*|nie|niemals|ohne|statt|anstatt|anstelle|jamais|sans|pas|au lieu de|plutôt que|nunca|jamás|sin|en vez de|en lugar de)(?![\p{L}\p{N}])/giu;
+  /\b(?:not(?! only| just)|never|no longer|no(?! solo)|n[o']t|cannot|without|avoid(?:s|ed|ing)?|stop(?:ped)? (?:using|doing|writing|adding)|don['’]?t|doesn['’]?t|didn['’]?t|isn['’]?t|aren['’]?t|won['’]?t|can['’]?t|shouldn['’]?t|mustn['’]?t|wasn['’]?t|instead of|rather than|in place of|neither|nor|nicht(?! nur)|kein\w*|nie|niemals|ohne|statt|anstatt|anstelle|jamais|sans|pas|au lieu de|plutôt que|nunca|jamás|sin|en vez de|en lugar de)(?![\p{L}\p{N}])/giu;
+/** A clause whose subject is gone: "oxlint and prettier have been removed", "the limit of 150 is void". */
+const withdrawn =
+  /(?<=^|[.;:,(] |\band |\bbut )[^.;:,()]{3,80}\b(?:(?:has|have) been|is|are|was|were) (?:now |all )?(?:removed|dropped|gone|void|obsolete|retired|deleted|replaced|superseded|outdated|no longer (?:true|valid|needed|used))\b/giu;
 const clauseEnd =
-  /[,;:.!?()—–](?=\s|$)|\s(?:but|and instead|use|instead|because|so that|since|sondern|mais|sino|weil|car|porque|->|→|=>)(?![\p{L}]|\sof\b)/giu;
+  /[,;:.!?()—–](?=\s|$)|\s(?:but|and instead|use|instead|because|so that|since|unless|if|when|until|hence|sondern|mais|sino|weil|car|porque|->|→|=>)(?![\p{L}]|\sof\b)/giu;
 const change =
-  /\b(?:now|no longer|any ?more|switched|moved|migrated|renamed|replaced|upgraded|bumped|changed|dropped|retired|since then|instead|as of|from now on|meanwhile|jetzt|nun|inzwischen|nicht mehr|mittlerweile|umgestellt|désormais|maintenant|ne .{1,20} plus|ahora|ya no)\b|今は|現在|変更|ではなく|もう|现在|已改|改为|不再|改用/iu;
+  /\b(?:now|no longer|any ?more|switched (?:to|from)|moved (?:to|from)|migrated|upgraded|since then|instead|as of|from now on|after all|it was \S+ before|jetzt|nun|inzwischen|nicht mehr|mittlerweile|désormais|maintenant|ne .{1,20} plus|ahora|ya no)\b|今は|現在|ではなく|现在|已改|改为|不再|改用/iu;
 const define =
   /\b(?:is|are|defaults? to|set to|runs? (?:on|with|via|under)|lives? in|listens? on|pinned to|requires?|version|ist|liegt|läuft|est|es|está)\b|は|是|为/iu;
 const wideDenier = /ない|ません|禁止|避け|不要|不能|不得|不再|不用|别|没有|勿|не\s/u;
 
 export function meaningOf(text: string): Meaning {
-  const short = text.slice(0, 2_000);
+  const short = keyPart(text.slice(0, 2_000));
   const spans = deniedSpans(short);
   const signed = new Set<string>();
   const words = new Set<string>();
@@ -59,8 +66,16 @@ export function meaningOf(text: string): Meaning {
     denials: denials.filter((denied) => denied.size > 0),
     changes: change.test(short),
     defines: define.test(short),
+    excludes: /\b(?:only|solely|exclusively|nur|uniquement|solo|solamente)\b|だけ|只/iu.test(short.slice(0, 120)),
+    conditions: (/\b(?:if|when|while|unless|during|wenn|falls|si|quand|cuando)\s.{0,60}/iu.exec(short)?.[0] ?? "").toLowerCase(),
     wideDenial: wideDenier.test(short),
   };
+}
+
+/** What is said, without what a note concludes from it: a wish is the same whatever it taught. */
+function keyPart(text: string): string {
+  const arrow = text.search(/["”“»」』'’]\s*(?:->|→|=>|\()/);
+  return arrow > 12 ? text.slice(0, arrow + 1) : text;
 }
 
 /** Stretches under a denial: from the word that denies to the end of its clause. */
@@ -69,13 +84,13 @@ function deniedSpans(text: string): readonly (readonly [number, number])[] {
   const favours = [
     ...text.matchAll(/\b(?:prefer\w*|favou?r\w*|choose|chose|pick\w*)\b[^.;,]{1,80}?\s(over|to)\s/gi),
   ];
+  for (const match of text.matchAll(withdrawn)) spans.push([match.index, match.index + match[0].length]);
   const starts = [
     ...[...text.matchAll(denier)].map((match) => match.index + match[0].length),
     ...favours.map((match) => match.index + match[0].length),
   ].sort((a, b) => a - b);
   for (const start of starts) {
-    const previous = spans.at(-1);
-    if (previous !== undefined && start < previous[1]) continue;
+    if (spans.some(([from, to]) => start >= from && start < to)) continue;
     clauseEnd.lastIndex = start;
     spans.push([start, clauseEnd.exec(text)?.index ?? text.length]);
   }

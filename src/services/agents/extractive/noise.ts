@@ -4,6 +4,7 @@
  */
 export function isNoise(line: string): boolean {
   const text = line.replace(/^["“'`(\s]+/, "");
+  if (/^`[^`]*`[.,;]?$/.test(text)) return true;
   const letters = text.match(/\p{L}/gu)?.length ?? 0;
   if (letters < 6 && !/[\u3040-\u30ff\u3400-\u9fff]{4}/u.test(text)) return true;
   if (letters < text.length * 0.45 && !/[\u3040-\u30ff\u3400-\u9fff]/u.test(text)) return true;
@@ -21,6 +22,9 @@ const chatter: readonly RegExp[] = [
   /^(?:build|tests?|lint(?:er)?)(?: and [\w ]{2,30})? (?:pass(?:es|ed)?|succeed(?:s|ed)?|(?:is|are) (?:clean|green|ok))/i,
   /^(?:here(?:'s| is| are)|below (?:is|are)|the following|summary\b|in summary|to summari[sz]e|as (?:requested|discussed)|this (?:commit|change|pr|session)\b)/i,
   /^(?:done|fixed|moved|updated|renamed|removed|good|great|perfect|good (?:point|catch|question|call)|you're right|looks (?:good|correct)|found (?:it|the)|success(?:fully)?|completed?)\b[.!,:—–-]/i,
+  /^(?:checked \d+ files|no fixes applied|found \d+ (?:errors?|warnings?)|\d+ (?:passed|failed|tests?|files?) )/i,
+  /\b\d+ (?:user |agent )?(?:turns|replies)\b.{0,60}\btool calls\b/i,
+  /^\S+\.\w{2,4}(?:, \S+ \d+)?$/,
   /^(?:files? (?:edited|changed|touched|modified|read|created)|exit (?:code|status)|command|tool (?:call|use|result)|stdout|stderr|output|commit [0-9a-f]{7}|branch|duration|tokens?( used)?|session (?:of|id)|model|agent)\b\s?[:=\d]/i,
   /^(?:\w+ )?(?:agent|assistant)\s?[-–—]\s?sidechain|suggestion mode|^\[?(?:request interrupted|image #\d)|api error: \d/i,
   /^(?:want me to|would you like|shall i|should i|do you want|let me know|ready (?:to|for)|feel free|if you(?:'d| would)? like|anything else|you can (?:now )?(?:re-?run|test|try))\b/i,

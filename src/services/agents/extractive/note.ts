@@ -52,8 +52,9 @@ export function readNote(text: string): Note {
       const command = onlyCommand(block);
       if (command !== null && lead !== null && lead.indent >= 0) add(`${lead.text} \`${command}\``, false);
       lead = null;
-    } else if (block.kind === "row") add(rowText(block), false);
-    else if (/[:：]\s*$/.test(block.text) && block.text.length <= 120) {
+    } else if (block.kind === "row") {
+      if (!block.header.some((cell) => /^(?:status|outcome|result|verdict|done|fixed|action|change|before|after)\b/i.test(cell))) add(rowText(block), false);
+    } else if (/[:：]\s*$/.test(block.text) && block.text.length <= 120) {
       lead = { text: block.text, indent: block.kind === "item" ? block.indent : 0 };
     } else if (
       block.kind === "item" &&
@@ -90,10 +91,11 @@ function onlyCommand(block: Extract<Block, { kind: "code" }>): string | null {
 }
 
 function rowText({ cells, header }: Extract<Block, { kind: "row" }>): string {
-  const [first = "", ...others] = cells;
+  const skip = /^#?\d*$/.test(cells[0] ?? "") ? 1 : 0;
+  const [first = "", ...others] = cells.slice(skip);
   const named = others.flatMap((cell, at) => {
     if (cell === "" || cell === "-") return [];
-    const name = header[at + 1] ?? "";
+    const name = header[at + 1 + skip] ?? "";
     return [others.length === 1 || name === "" ? cell : `${name} ${cell}`];
   });
   return named.length === 0 ? first : `${first}: ${named.join("; ")}`;

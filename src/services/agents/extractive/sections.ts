@@ -7,7 +7,7 @@ export type Section = Kind | "skip" | "task" | "other";
 const forms: readonly (readonly [Section, RegExp])[] = [
   [
     "skip",
-    /\b(?:references?|files? (?:edited|changed|touched|modified|read)|files|key steps|steps taken|timeline|transcript|logs?|output|diff|changelog|rollout context|context|user messages?|requests?|final (?:agent )?message|next steps?|todo|open questions|what i did|changes made|outcome|status|metadata|raw)\b|^(?:quellen|dateien|verlauf|nächste schritte|fichiers|archivos|ファイル|参考|参照|文件|参考资料|下一步)/iu,
+    /\b(?:references?|files? (?:edited|changed|touched|modified|read)|files|key steps|steps taken|timeline|transcript|logs?|output|diff|changelog|rollout context|context|user messages?|requests?|final (?:agent )?message|next steps?|todo|open questions|what i did|changes made|outcome|status|metadata|raw)\b|^(?:quellen|verweise|dateien|verlauf|schritte|nächste schritte|wünsche|kontext|fichiers|références|étapes|contexte|demandes|archivos|referencias|pasos|contexto|peticiones|ファイル|参考|参照|手順|文件|参考资料|引用|步骤|背景|下一步)/iu,
   ],
   [
     "failure",
@@ -15,7 +15,7 @@ const forms: readonly (readonly [Section, RegExp])[] = [
   ],
   [
     "preference",
-    /preference|prefers|user (?:wants|likes|steering|signals|corrections|style|said|feedback)|steering|likes and dislikes|working style|working agreement|house rules|vorlieben|präferenz|wünsche|arbeitsweise|préférence|preferencia|好み|要望|希望|ユーザー|偏好|喜好|用户/iu,
+    /preference|prefers|user (?:wants|likes|steering|signals|corrections|style|said|feedback)|steering|likes and dislikes|working style|working agreement|house rules|vorlieben|präferenz|arbeitsweise|préférence|preferencia|好み|要望|希望|ユーザー|偏好|喜好|用户/iu,
   ],
   [
     "knowledge",
@@ -65,7 +65,7 @@ const labels: ReadonlyMap<string, Kind | "skip"> = new Map(
       ],
       [
         "skip",
-        "outcome|task outcome|status|files edited|files changed|files touched|files read|files|evidence|source|rollout|thread|session|reference|references|keywords|tools used|tokens|duration|next step|next steps|result|results|timestamp|branch|commit|date",
+        "context|rollout context|kontext|contexte|contexto|outcome|task outcome|status|files edited|files changed|files touched|files read|files|evidence|source|rollout|thread|session|reference|references|keywords|tools used|tokens|duration|next step|next steps|result|results|timestamp|branch|commit|date",
       ],
     ] as const
   ).flatMap(([kind, names]) => names.split("|").map((name) => [name, kind] as const)),

@@ -8,6 +8,8 @@ import { bestTitle, type Title } from "./title.ts";
 export interface Part {
   readonly thread: Thread;
   readonly title: Title;
+  /** What the note's head says the session belongs to. */
+  readonly family: string | null;
   readonly keywords: readonly string[];
   readonly statements: readonly Statement[];
 }
@@ -18,6 +20,7 @@ export function partsOf(thread: Thread, memory: string | undefined): readonly Pa
   const isEmpty = own.subjects.every((subject) => subject.statements.length === 0);
   const note = isEmpty && thread.recap !== "" ? merged(own, readNote(thread.recap)) : own;
   const [opening, ...tasks] = note.subjects;
+  const family = bestTitle([note.head.taskGroup]).text || null;
   const common = opening?.statements ?? [];
   const first = recapTitle(thread.recap);
   if (tasks.length <= 1) {
@@ -29,13 +32,14 @@ export function partsOf(thread: Thread, memory: string | undefined): readonly Pa
       first,
       slugTitle(thread, note),
     ]);
-    return [{ thread, title, keywords: keywordsOf(note, title), statements }];
+    return [{ thread, title, family, keywords: keywordsOf(note, title), statements }];
   }
   return tasks.map((task, at) => {
     const title = bestTitle([task.title]);
     return {
       thread,
       title,
+      family,
       keywords: keywordsOf(note, title),
       statements: at === 0 ? [...common, ...task.statements] : task.statements,
     };
@@ -47,7 +51,10 @@ function merged(own: Note, recap: Note): Note {
 }
 
 function keywordsOf(note: Note, title: Title): readonly string[] {
-  return keywordsFrom([...note.head.keywords, ...keywordsOfTitle(title.text)], 16);
+  const own = keywordsFrom(note.head.keywords, 12);
+  if (own.length >= 3) return own;
+  const names = note.subjects.flatMap((subject) => subject.statements.flatMap(({ text }) => namesIn(text)));
+  return keywordsFrom([...own, ...byCount(names), ...keywordsOfTitle(title.text)], 10);
 }
 
 /** The first heading or line of the recap. */
@@ -64,4 +71,17 @@ function slugTitle(thread: Thread, note: Note): string | null {
   const slug = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\w{4}-(\w+)\.md$/.exec(thread.file)?.[1];
   const words = (note.head.task ?? slug ?? "").replace(/[_-]+/g, " ").trim();
   return words === "" ? null : words;
+}
+
+/** Code spans and names with capitals or separators inside, which is what people search for. */
+function namesIn(text: string): readonly string[] {
+  const spans = [...text.matchAll(/`([^`\s]{3,40})`/g)].map((match) => match[1] ?? "");
+  const names = text.match(/\b(?:[A-Z][a-z]+[A-Z]\w+|[a-z]+-[a-z-]*[a-z]+\d*|[A-Z]{3,}\w*)\b/g) ?? [];
+  return [...spans, ...names];
+}
+
+function byCount(words: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([word]) => word).slice(0, 7);
 }

@@ -1,10 +1,11 @@
 import { isWish, kindOf } from "./classify.ts";
 import { condensedFailure } from "./failure-line.ts";
-import { cutAtWord, fit } from "./fit.ts";
+import { fit, widthOf } from "./fit.ts";
 import { hidesText } from "./hidden.ts";
 import { isInstruction } from "./instructions.ts";
 import { isNoise } from "./noise.ts";
 import { plainLine } from "./plain.ts";
+import { type Quotation, quotationIn } from "./quotation.ts";
 import { withoutSecrets } from "./secrets.ts";
 import { type Kind, labelled, type Section } from "./sections.ts";
 import { sentencesOf } from "./sentences.ts";
@@ -27,46 +28,52 @@ export function statementsIn(markdown: string, section: Section, isProse: boolea
   const text = plainLine(withoutSecrets(markdown.slice(0, 6_000)));
   const label = labelled(text);
   if (label?.kind === "skip") return [];
-  const inSection = label?.kind ?? (section === "task" || section === "other" ? null : section);
+  const within = label?.kind ?? (section === "task" || section === "other" ? null : section);
   const line = label?.rest ?? text;
-  const pieces = isProse && !/(?:->|→)/.test(line) ? sentencesOf(line) : [line];
-  return pieces.flatMap((piece) => statementOf(piece, inSection));
+  const pieces = isProse && quotationIn(line) === null ? leaningJoined(sentencesOf(line)) : [line];
+  return pieces.flatMap((piece) => statementOf(piece, within));
 }
 
 function statementOf(piece: string, section: Kind | null): readonly Statement[] {
-  const said = quotation(piece);
-  const kind = said !== null || isWish(piece) ? "preference" : (section ?? kindOf(piece) ?? "knowledge");
-  const own = kind === "failure" ? condensedFailure(piece) : piece;
-  const words = said === null ? own : bestWords(said);
-  if (words === null || isNoise(words)) return [];
-  const text = said === null ? fit(words) : `"${fit(words).replace(/"/g, "'")}"`;
+  const said = quotationIn(piece);
+  if (said !== null && (section === null || section === "preference" || said.tail === "")) return quoted(said);
+  const kind = isWish(piece) ? "preference" : (section ?? kindOf(piece) ?? "knowledge");
+  const words = kind === "failure" ? condensedFailure(piece) : piece;
+  return words === null || isNoise(words) ? [] : kept(kind, fit(words), section !== null);
+}
+
+/** A quotation is always a wish; of a long message, the sentences that state one, in the user's own words and order. */
+function quoted({ open, words, close, tail }: Quotation): readonly Statement[] {
+  if (isNoise(words) && tail === "") return [];
+  const whole = `${open}${words}${close}${tail === "" ? "" : ` ${tail}`}`;
+  if (tail !== "" && widthOf(whole) <= 300) return kept("preference", whole, true);
+  const sentences = sentencesOf(words).map((sentence) => sentence.replace(filler, ""));
+  const wishes = sentences.filter((sentence) => !isNoise(sentence) && worthOf("preference", sentence, true) >= worthKeeping + 1);
+  if (wishes.length === 0) return [];
+  const chosen = wishes.length === sentences.length ? words.replace(filler, "") : wishes.slice(0, 3).join(" ");
+  return kept("preference", `${open}${fit(chosen)}${close}`, true);
+}
+
+function kept(kind: Kind, text: string, isFromSection: boolean): readonly Statement[] {
   if (isNoise(text) || isInstruction(text)) return [];
-  const worth = worthOf(kind, text, section !== null || said !== null);
+  const worth = worthOf(kind, text, isFromSection);
   return worth < worthKeeping ? [] : [{ kind, text, worth }];
 }
 
-/** The words in `the user said: "…"`, when that is all there is. */
-function quotation(text: string): string | null {
-  const match =
-    /^(?:(?:the )?user|benutzer|nutzer)(?: then| also| later)? (?:said|says|asked|wrote|told|replied|corrected|complained|answered|repeated|sagte)\s*[:,]?\s*["“„«'](.*)$/isu.exec(
-      text,
-    );
-  return match?.[1] === undefined
-    ? null
-    : match[1].replace(/["”“»'.]+$/u, (end) => (end.includes(".") ? "." : ""));
+const filler =
+  /^(?:(?:ok(?:ay)?|ah+|oh|uh+|hm+|mm+k?|well|yeah|yup|no man|dude|man|k|so|and|also|but|finally|actually)(?:\.{2,4}|…|,|!|\s[-–—])\s+)+/i;
+
+/** A sentence that leans on the one before ("It …", "Otherwise …") stays with it while both are short enough. */
+function leaningJoined(sentences: readonly string[]): readonly string[] {
+  const joined: string[] = [];
+  for (const sentence of sentences) {
+    const last = joined.at(-1);
+    const leans = leaning.test(sentence) || (sentence.length < 48 && /\b(?:it|this|that|them)\b/i.test(sentence));
+    if (last !== undefined && leans && widthOf(last) + widthOf(sentence) <= 300) joined[joined.length - 1] = `${last} ${sentence}`;
+    else joined.push(sentence);
+  }
+  return joined;
 }
 
-/** Of a longer message, the sentences that state a wish, in the user's own words and order; else its beginning. */
-function bestWords(message: string): string | null {
-  const sentences = sentencesOf(message).map((sentence) =>
-    sentence.replace(
-      /^(?:ok(?:ay)?|ah+|uh+|hmm+|well|yeah|yup|no man|dude|man|k|so|and|also|but|finally)(?:\.\.\.|…|,|!|\s-)\s+/i,
-      "",
-    ),
-  );
-  const wishes = sentences.filter(
-    (sentence) => !isNoise(sentence) && worthOf("preference", sentence, true) >= worthKeeping + 1,
-  );
-  const kept = wishes.length > 0 ? wishes.slice(0, 3).join(" ") : null;
-  return kept === null ? null : cutAtWord(kept.charAt(0).toUpperCase() + kept.slice(1), 300);
-}
+const leaning =
+  /^(?:it|its|this|that|these|those|they|he|she|so|then|but|and|also|otherwise|which|both|alone|the (?:fix|cause|reason|solution|lesson|same|former|latter)\b|because|therefore|instead|das|dies|deshalb|darum|sonst|cela|ceci|sinon|esto|eso|por eso|それ|これ|这|它|因此|所以|否则)(?:\s|,|:|(?<=[\u3040-\u9fff]))/iu;

@@ -17,6 +17,7 @@ const mostTasks = 60;
 
 interface Cluster {
   readonly leader: ReadonlyMap<string, number>;
+  readonly family: string | null;
   readonly parts: Part[];
 }
 
@@ -31,17 +32,29 @@ export function tasksOf(parts: readonly Part[]): readonly Task[] {
   const weigh = (word: string) => Math.log(1 + inTime.length / (spread.get(word) ?? 1));
   const clusters: Cluster[] = [];
   const found = new Map<string, number[]>();
+  const families = sharedFamilies(parts);
   inTime.forEach((part, at) => {
     const weights = new Map([...(features[at] ?? [])].map((word) => [word, weigh(word)] as const));
-    const home = closest(weights, clusters, found);
+    const family = part.family !== null && families.has(part.family.toLowerCase()) ? part.family.toLowerCase() : null;
+    const kin = family === null ? undefined : clusters.find((cluster) => cluster.family === family && cluster.parts.length < mostThreads);
+    const home = kin ?? closest(weights, clusters, found);
     if (home !== null) home.parts.push(part);
     else {
-      const place = clusters.push({ leader: weights, parts: [part] }) - 1;
+      const place = clusters.push({ leader: weights, family, parts: [part] }) - 1;
       for (const word of weights.keys())
         if ((spread.get(word) ?? 0) <= 200) found.set(word, [...(found.get(word) ?? []), place]);
     }
   });
   return folded(clusters.map(taskOf)).sort(byFreshness);
+}
+
+/** Names of subjects that sessions give themselves, in lower case: those that tell some sessions of a project from others. */
+function sharedFamilies(parts: readonly Part[]): ReadonlySet<string> {
+  const counts = new Map<string, number>();
+  for (const { family } of parts) if (family !== null) counts.set(family.toLowerCase(), (counts.get(family.toLowerCase()) ?? 0) + 1);
+  const folders = new Set((parts[0]?.thread.cwd ?? "").toLowerCase().split(/[/\\]/));
+  const isTelling = ([family, count]: readonly [string, number]) => count > 1 && !folders.has(family) && (parts.length <= 8 || count <= parts.length / 2);
+  return new Set([...counts].filter(isTelling).map(([family]) => family));
 }
 
 function featuresOf(part: Part): ReadonlySet<string> {
@@ -76,14 +89,15 @@ function closest(
   return best;
 }
 
-function taskOf({ parts }: Cluster): Task {
+function taskOf({ parts, family }: Cluster): Task {
   const latest = [...parts].reverse();
   const best = latest.reduce((a, b) => (b.title.quality > a.title.quality + 0.3 ? b : a));
   const counts = new Map<string, number>();
   for (const part of latest) for (const word of part.keywords) counts.set(word, (counts.get(word) ?? 0) + 1);
   const keywords = [...counts].sort((a, b) => b[1] - a[1]).map(([word]) => word);
+  const kin = family === null || parts.length < 2 ? null : (parts.find((part) => part.family?.toLowerCase() === family)?.family ?? null);
   return {
-    title: best.title.quality >= 1 ? best.title.text : fallbackTitle(keywords, best.title.text),
+    title: kin ?? (best.title.quality >= 1 ? best.title.text : fallbackTitle(keywords, best.title.text)),
     keywords: keywords.slice(0, 10),
     parts,
     threads: distinct(latest.map((part) => part.thread)),

@@ -14,8 +14,9 @@ export interface Title {
 }
 
 /** The best title among what a note, its head and its recap call the session. Earlier candidates win ties. */
-export function bestTitle(candidates: readonly (string | null | undefined)[]): Title {
+export function bestTitle(candidates: readonly (string | null | undefined)[], lastResort: string | null = null): Title {
   const titles = candidates.flatMap((candidate) => (candidate ? [titleOf(candidate)] : []));
+  if (lastResort !== null) titles.push({ ...titleOf(lastResort), quality: Math.min(1, titleOf(lastResort).quality) });
   return titles.reduce((best, title) => (title.quality > best.quality ? title : best), {
     text: "",
     quality: 0,
@@ -48,14 +49,14 @@ function withoutOpening(line: string): string {
 }
 
 const openings =
-  /^(?:\[[^\]]{0,160}\]\s*|_agent - sidechain[^_]*_\s*|(?:ok(?:ay)?|so|hey|hi|hello|please|now|right now|alright|well|also|then|and|uh+|um+|hmm+)[,.… ]+|(?:let'?s|let us|can you|could you|would you|we (?:want|need) to|i (?:want|need|would like|'?d like) (?:you )?to|you need to|need to|help me(?: to)?|going to)\s+|(?:take a look at|look at|have a look at|consider|implement the following plan:?|the user (?:wants|wanted|asked|asks|needs) (?:to |for |that )?)\s*|[\u26a0\u2716\u274c\u2705\u{1f300}-\u{1faff}]\ufe0f?\s*)/iu;
+  /^(?:\[[^\]]{0,160}\]\s*|_agent - sidechain[^_]*_\s*|(?:ok(?:ay)?|so|hey|hi|hello|please|now|right now|alright|well|also|then|and|uh+|um+|hmm+)[,.… ]+|(?:let'?s|let us|can you|could you|would you|we (?:want|need) to|i (?:want|need|would like|'?d like) (?:you )?to|you need to|need to|help me(?: to)?|going to)\s+|(?:take a look at|look at|have a look at|consider|short session:|implement the following plan:?|the user (?:wants|wanted|asked|asks|needs) (?:to |for |that )?)\s*|[\u26a0\u2716\u274c\u2705\u{1f300}-\u{1faff}]\ufe0f?\s*)/iu;
 
 function qualityOf(text: string): number {
-  const words = wordsOf(text);
+  const words = wordsOf(text).filter((word) => !/^[\d#]+$/.test(word.stem));
   let quality = Math.min(words.length, 5) * 0.7;
-  if (/…$/.test(text)) quality -= 0.5;
+  if (/…$/.test(text)) quality -= 1.2;
   if (/\?$/.test(text)) quality -= 0.5;
-  if (/^(?:address|proceed|continue|finish|fix|do|let'?s do)\b[\s\d,#/&and.:-]*(?:\w+\s?){0,2}$/i.test(text))
+  if (/^(?:ad+ress|proceed|continue|finish|fix|do|let'?s do)\b[\s\d,#/&and.:-]*(?:\w+\s?){0,2}$/i.test(text))
     quality -= 3;
   if (/^(?:why|what|where|how|uh|hmm|that'?s|this|it|there'?s|i'?ve got|i just|here)\b/i.test(text))
     quality -= 1;

@@ -90,6 +90,8 @@ const functionWords = new Set(
     "usually typically often please user users wants want wanted prefer prefers preferred prefere like likes liked said say says asked ask asks " +
     "keep keeps make makes get gets let lets need needs needed require requires required go goes going use uses used using " +
     "now currently today anymore any all each every both some such more most much many own same other another sure ensure " +
+    "not no never don don't doesn doesn't didn didn't isn isn't aren aren't won won't can't cannot wasn wasn't shouldn shouldn't mustn neither nor without instead rather t s d ll re ve m " +
+    "nicht kein keine keinen keiner nie niemals ohne statt ne pas jamais sans nunca sin " +
     "about out off over under before after during between through " +
     "der die das den dem des ein eine einen einem einer und oder aber ist sind war wird werden hat haben im am auf aus bei " +
     "für mit nach von vor zu zum zur über unter wenn dann dass als wie auch nur noch schon immer bitte soll sollen muss müssen kann " +

@@ -33,6 +33,10 @@ const pointing =
 function preferenceWorth(text: string): number {
   let worth = 0;
   if (rule.test(text)) worth += 2;
+  if (durable.test(text)) worth += 1.5;
+  if (/["”»」] ?(?:->|→)/.test(text)) worth += 1.5;
+  if (/(?:^|\s)#\d|\boption [a-z0-9]\b|^re:|\d\d\/\d\d\/\d\d|[\u26a0\u2139]|\b\w+ and \d+\b|^\d+ /i.test(text)) worth -= 2;
+  if (/\byou(?:['’]re| are| were| should have| did)\b|\b(?:man|dude|buddy|wtf|wth|garbage|dumb)\b/i.test(text)) worth -= 1.5;
   if (aboutUser.test(text)) worth += 2;
   if (/\?/.test(text)) worth -= aboutUser.test(text) ? 0 : 3;
   if (
@@ -62,14 +66,15 @@ function preferenceWorth(text: string): number {
 const rule =
   /\b(?:always|never|prefer\w*|don['’]?t|do not|must|should(?:n['’]t)?|instead of|rather than|avoid|make sure|no need|only|keep|stop|want|needs?|by default|every time|whenever|immer|niemals?|nie|bevorzug\w*|bitte|lieber|keine?n?|toujours|jamais|préfère\w*|veut|siempre|nunca|prefiere\w*|quiere)\b|ください|必ず|常に|好む|ほしい|ない|不要|总是|必须|喜欢|偏好|希望|请/iu;
 const durable =
-  /\b(?:always|never|prefer\w*|by default|every time|whenever|everywhere|convention|from now on|in general|any time|each time|instead of|rather than)\b/i;
+  /\b(?:always|never|prefer\w*|by default|every time|whenever|everywhere|convention|from now on|in general|any time|each time|instead of|rather than|we (?:don['’]?t|do not) (?:want|need)|should (?:not|never|always|be)|that['’]s what .{2,30} is for|is not a goal)\b/i;
 const aboutUser =
   /\b(?:the )?user\b.{0,30}\b(?:prefers?|wants?|likes?|dislikes?|expects?|insists?|asked|corrected|rejected|cares?|said|values?|needs?|requires?|does not|doesn't|repeatedly|hates?)\b|\bbenutzer|\bnutzer|\butilisateur|\busuario|ユーザー|用户|->|→/iu;
 
 function knowledgeWorth(text: string): number {
   let worth = 0;
   if (/\?$/.test(text)) worth -= 3;
-  if (report.test(text)) worth -= reasons.test(text) ? 1 : 3;
+  if (/\.\w{1,4}:\d+/.test(text)) worth -= 1;
+  if (report.test(text) || reportAfter.test(text.slice(0, 120))) worth -= reasons.test(text) ? 1 : 3;
   if (fact.test(text)) worth += 1;
   if (/^(?:line|lines) \d|^\S+$|^`[^`]+`$/.test(text)) worth -= 3;
   if (/^(?:my|i|we)\b|\b(?:i think|i'd|i would|i recommend|my assessment|i believe)\b/i.test(text))
@@ -82,6 +87,8 @@ function knowledgeWorth(text: string): number {
 
 const report =
   /^(?:[\w./`-]{1,60}:? ?[-–—:]? ?)?(?:added|removed|deleted|renamed|moved|updated|changed|fixed|created|replaced|refactored|implemented|migrated|extracted|introduced|upgraded|bumped|reverted|cleaned|kept|converted|simplified|switched|wired|applied|committed|pushed|ran|verified|tested|dropped|consolidated|unexported|included|set up|handles? the case|now (?:uses|calls|returns)|adds|removes|updates|renames|deletes|creates|replaces|new (?:file|function|test|method|field|struct|type))\b/i;
+const reportAfter =
+  /(?:[:：]|\s[—–-])\s(?:added|removed|deleted|renamed|moved|updated|changed|fixed|created|replaced|refactored|implemented|migrated|extracted|switched|now|dropped|extended|discussed|no change)\b/i;
 const fact =
   /\b(?:is|are|uses?|requires?|needs?|must|only|lives? in|defaults?|means|depends|returns?|expects?|supports?|runs?|reads?|writes?|stores?|contains?|comes from|happens|takes|works?|ist|sind|braucht|liegt|nutzt|est|sont|utilise|nécessite|es|son|usa|requiere)\b|です|ます|する|是|在|使用|需要/iu;
 

@@ -2,6 +2,7 @@
 export interface Head {
   readonly description: string | null;
   readonly task: string | null;
+  readonly taskGroup: string | null;
   readonly keywords: readonly string[];
 }
 
@@ -71,6 +72,7 @@ function headFrom(lines: readonly string[]): Head {
   return {
     description: text("description") ?? text("title"),
     task: text("task"),
+    taskGroup: text("task_group"),
     keywords: words.map(unquoted).filter((word) => word !== ""),
   };
 }
