@@ -32,6 +32,8 @@ export interface DurableOptions {
   readonly commitPatienceMs?: number;
   /** Before a run of a dead process goes on here: end what it left running, take over what it held. */
   readonly adopting?: (record: RunRecord) => Promise<void>;
+  /** When a run is live in this process, begun here or adopted. */
+  readonly launched?: (run: DurableRun) => void;
   /** After this process's part in a run is over, for whatever reason. */
   readonly left?: (run: string, why: SlowwaveError | null) => void;
 }
@@ -152,6 +154,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       lives.delete(run.id);
       throw error;
     }
+    options.launched?.(durable);
     watch();
     return durable;
   };

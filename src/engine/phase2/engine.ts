@@ -1,10 +1,28 @@
-import type { Observable } from "rxjs";
+import { resolve } from "node:path";
+import { type Observable, ReplaySubject, Subject } from "rxjs";
 import type { AgentRunner } from "../../domain/agent.ts";
 import type { RunEvent } from "../../domain/event.ts";
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { RunHold } from "../../domain/phase2.ts";
 import type { Clock, Ids, Store } from "../../domain/ports.ts";
 import type { RunResult } from "../../domain/result.ts";
-import type { Settings } from "../../domain/settings.ts";
-import type { RunRegistry } from "./registry.ts";
+import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../../domain/settings.ts";
+import { PHASE2_VERSION, phase2Machine } from "../../machines/phase2.ts";
+import type { Phase2Context, Phase2Input } from "../../machines/words.ts";
+import { createAgentRegistry } from "../../services/agents/agent-registry.ts";
+import { checkRoot } from "../../services/workspace/check-root.ts";
+import type { Files } from "../../services/workspace/files.ts";
+import { nodeFiles } from "../../services/workspace/node-files.ts";
+import { createDurableEngine, type DurableRun } from "../durable/engine.ts";
+import { systemClock, systemIds } from "../system.ts";
+import { phase2Actors } from "./actors.ts";
+import { announcements } from "./announce.ts";
+import { createHold } from "./hold.ts";
+import { createHome } from "./home.ts";
+import { createMeter } from "./meter.ts";
+import { createRunRegistry, type RunRegistry } from "./registry.ts";
+import { resultOf } from "./result.ts";
+import { settingsFrom } from "./settings.ts";
 
 export interface EngineOptions extends Partial<Settings> {
   readonly store: Store;
@@ -15,6 +33,8 @@ export interface EngineOptions extends Partial<Settings> {
   readonly memoryRoot?: (space: string) => string;
   readonly clock?: Clock;
   readonly ids?: Ids;
+  /** File operations; replaced in tests. */
+  readonly files?: Files;
 }
 
 export interface StartRequest extends Partial<Settings> {
@@ -56,4 +76,174 @@ export interface Engine {
   result(run: string): Promise<RunResult | null>;
   /** Cancels the live runs, waits for their end and frees the owner lock. */
   close(): Promise<void>;
+}
+
+/** Observers that subscribe late still hear the run from its beginning. */
+const REPLAYED_EVENTS = 1_000;
+
+/** Builds the engine. Nothing is touched before the first `start`, `recover` or `cancel`. */
+export function createEngine(options: EngineOptions): Engine {
+  const { store, agent: runner } = options;
+  const clock = options.clock ?? systemClock;
+  const ids = options.ids ?? systemIds(clock);
+  const files = options.files ?? nodeFiles();
+  const home = createHome(resolve(options.home), options.memoryRoot);
+  const runs = createRunRegistry();
+  const registry = createAgentRegistry();
+  const events$ = new Subject<RunEvent>();
+  const measure = createMeter();
+  const bindings = new Map<string, Binding>();
+  const live = new Map<string, Run>();
+  const followed = new WeakMap<DurableRun, Run>();
+  const defaults = settingsFrom(options);
+  let homeId = "";
+
+  const tell = (event: RunEvent) => {
+    runs.trigger.heard({ event });
+    measure(event);
+    events$.next(event);
+    bindings.get(event.run)?.told.next(event);
+  };
+
+  /** Made before a run is live, so that its actors find what binds them to this process. */
+  const bind = (id: string, space: string, settings: Settings): Binding => {
+    const hold = createHold({ id, space }, { runs: store.runs, clock, tell });
+    const binding = { hold, settings, told: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
+    bindings.set(id, binding);
+    return binding;
+  };
+
+  const durable = createDurableEngine({
+    store,
+    machine: phase2Machine,
+    version: PHASE2_VERSION,
+    clock,
+    ids,
+    actors: ({ id, space }) => {
+      const { hold, settings } = bindings.get(id) as Binding;
+      const places = home.placesOf(space, id);
+      const worker = durable.owner;
+      return phase2Actors({
+        store,
+        hold,
+        places,
+        homeId,
+        worker,
+        settings,
+        runner,
+        registry,
+        clock,
+        ids,
+        files,
+      });
+    },
+    adopting: async ({ id, space, snapshot }) => {
+      const { token, settings } = (JSON.parse(snapshot) as { context: Phase2Context }).context;
+      const { hold } = bind(id, space, settings);
+      tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true });
+      // Law 5: what the dead process left running is ended before anything else happens for the space.
+      await runner.endOrphan(home.placesOf(space, id).scratch, clock);
+      const { leaseSeconds } = settings;
+      const request = { space, token, worker: durable.owner, leaseSeconds, nowMs: clock.nowMs() };
+      hold.hold(await store.jobs.takeOver(request));
+    },
+    launched: (run) => follow(run),
+    left: (run, why) => {
+      // A run that ended by itself has closed its agent; one that was taken away or left has not.
+      if (why !== null) for (const handle of registry.ofRun(run)) void handle.close();
+    },
+  });
+  durable.committed$.subscribe((step) => {
+    for (const event of announcements(step)) tell(event);
+  });
+
+  const follow = (durableRun: DurableRun) => {
+    const { id, space, adopted, done } = durableRun;
+    const { told } = bindings.get(id) as Binding;
+    const result = done
+      .then(() => resultOf(store, id) as Promise<RunResult>)
+      .then((found) => {
+        tell({ type: "run.finished", run: id, space, atMs: clock.nowMs(), result: found });
+        return found;
+      })
+      .finally(() => {
+        bindings.delete(id);
+        live.delete(id);
+        told.complete();
+      });
+    // A host that only listens to events must not be killed by an unhandled rejection.
+    result.catch(() => {});
+    const run = { id, space, adopted, events$: told.asObservable(), result };
+    live.set(id, run);
+    followed.set(durableRun, run);
+  };
+
+  const adopt = async (filter: { space?: string }): Promise<readonly Run[]> => {
+    homeId = await home.prepare();
+    return (await durable.recover(filter)).map((run) => followed.get(run) as Run);
+  };
+
+  return {
+    owner: durable.owner,
+    runs,
+    events$: events$.asObservable(),
+    async start({ space = "global", now = false, ...overrides } = {}) {
+      const settings = settingsFrom(overrides, defaults);
+      checkSpace(space);
+      homeId = await home.prepare();
+      await checkRoot({ root: home.rootOf(space), homeId, space, files });
+      const [unfinished] = await adopt({ space });
+      if (unfinished !== undefined) return unfinished;
+      const id = ids.run();
+      bind(id, space, settings);
+      const { maxRunMinutes } = settings;
+      const input: Phase2Input = {
+        run: id,
+        space,
+        token: ids.token(),
+        deadlineAtMs: maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000,
+        force: now,
+        settings,
+        maxRepairs: MAX_REPAIRS,
+        maxRestarts: MAX_RESTARTS,
+      };
+      tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: false });
+      try {
+        return followed.get(await durable.start({ id, space, input })) as Run;
+      } catch (error) {
+        bindings.delete(id);
+        throw error;
+      }
+    },
+    recover: () => adopt({}),
+    async cancel(run) {
+      homeId = await home.prepare();
+      const result = live.get(run)?.result;
+      const outcome = await durable.cancel(run);
+      await result?.catch(() => {});
+      return outcome;
+    },
+    result: (run) => resultOf(store, run),
+    async close() {
+      const results = [...live.values()].map((run) => run.result);
+      await durable.close();
+      await Promise.allSettled(results);
+      events$.complete();
+    },
+  };
+}
+
+interface Binding {
+  readonly hold: RunHold;
+  readonly settings: Settings;
+  readonly told: ReplaySubject<RunEvent>;
+}
+
+function checkSpace(space: string): void {
+  if (space === "" || space.length > 200 || /[\p{Cc}\p{Cs}]/u.test(space)) {
+    throw new SlowwaveError(
+      "space_invalid",
+      "A space key is 1 to 200 characters without control characters.",
+    );
+  }
 }

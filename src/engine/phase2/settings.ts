@@ -34,7 +34,10 @@ export function settingsFrom(...sources: readonly Partial<Settings>[]): Settings
   const parsed = settingsSchema.safeParse(merged);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new SlowwaveError("invalid_settings", `The setting ${issue?.path.join(".")} is not valid: ${issue?.message}.`);
+    throw new SlowwaveError(
+      "invalid_settings",
+      `The setting ${issue?.path.join(".")} is not valid: ${issue?.message}.`,
+    );
   }
   if (parsed.data.heartbeatSeconds * 2 > parsed.data.leaseSeconds) {
     throw new SlowwaveError(

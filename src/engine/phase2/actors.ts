@@ -1,0 +1,62 @@
+import type { AgentLimits, AgentRunner } from "../../domain/agent.ts";
+import type { RunHold, RunPlaces } from "../../domain/phase2.ts";
+import type { Clock, Ids, Store } from "../../domain/ports.ts";
+import type { Settings } from "../../domain/settings.ts";
+import type { AgentRegistry } from "../../services/agents/agent-registry.ts";
+import { claimJob } from "../../services/claim-job.ts";
+import { closeAgent } from "../../services/close-agent.ts";
+import { configureAgent } from "../../services/configure-agent.ts";
+import { keepDeadline } from "../../services/keep-deadline.ts";
+import { keepLease } from "../../services/keep-lease.ts";
+import { loadMemories } from "../../services/load-memories.ts";
+import { publishMemory } from "../../services/publish-memory.ts";
+import { confirmOwnership, recordFailure, recordSuccess } from "../../services/settle-job.ts";
+import { spawnAgent } from "../../services/spawn-agent.ts";
+import { syncRawMemories } from "../../services/sync-raw-memories.ts";
+import { syncSummaries } from "../../services/sync-summaries.ts";
+import { verifyArtifacts } from "../../services/verify-artifacts.ts";
+import { watchAgent } from "../../services/watch-agent.ts";
+import type { Files } from "../../services/workspace/files.ts";
+import { askAgent } from "./ask-agent.ts";
+
+export interface ActorDeps {
+  readonly store: Store;
+  readonly hold: RunHold;
+  readonly places: RunPlaces;
+  readonly homeId: string;
+  readonly worker: string;
+  readonly settings: Settings;
+  readonly runner: AgentRunner;
+  readonly registry: AgentRegistry;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly files: Files;
+}
+
+/** The machine's holes, filled for one run: the only place where names and services meet. */
+export function phase2Actors(deps: ActorDeps) {
+  const { store, hold, clock, settings } = deps;
+  const job = { jobs: store.jobs, hold, clock, settings, worker: deps.worker };
+  const agent = { ...deps, limits: limitsOf(settings), ...askAgent(deps) };
+  return {
+    claimJob: claimJob(job),
+    keepLease: keepLease(job),
+    keepDeadline: keepDeadline({ clock, maxRunMinutes: settings.maxRunMinutes }),
+    configureAgent: configureAgent(deps),
+    loadMemories: loadMemories(store),
+    syncSummaries: syncSummaries(deps),
+    syncRawMemories: syncRawMemories(deps),
+    spawnAgent: spawnAgent(agent),
+    watchAgent: watchAgent(agent),
+    verifyArtifacts: verifyArtifacts(deps),
+    confirmOwnership: confirmOwnership(job),
+    publishMemory: publishMemory(deps),
+    closeAgent: closeAgent(agent),
+    recordSuccess: recordSuccess(job),
+    recordFailure: recordFailure(job),
+  };
+}
+
+function limitsOf({ maxSilenceMinutes, maxTurns, maxTokens, maxCostUsd }: Settings): AgentLimits {
+  return { maxSilenceMinutes, maxTurns, maxTokens, maxCostUsd };
+}
