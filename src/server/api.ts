@@ -1,0 +1,159 @@
+import type { FileChanges, Generation } from "../domain/generation.ts";
+import type { JobRow } from "../domain/job.ts";
+import type { RunResult } from "../domain/result.ts";
+import type { Outcome, Status } from "../domain/status.ts";
+
+/**
+ * What the HTTP API answers (contract, section 9), as the page reads it. All JSON; times are Unix milliseconds
+ * unless a name says otherwise. Texts are untrusted and unescaped: whoever shows them shows them as text.
+ */
+
+/** `GET /api/runs?space&outcome&before&limit`: newest first; `before` is the last id of the previous page. */
+export interface RunsAnswer {
+  readonly runs: readonly RunSummary[];
+  /** Over all runs of the space filter, by outcome; `active` are unfinished. */
+  readonly counts: Readonly<Record<Outcome | "active", number>>;
+  readonly nextBefore: string | null;
+}
+
+export interface RunSummary {
+  readonly id: string;
+  readonly space: string;
+  readonly state: "active" | "done" | "error" | "parked";
+  /** Dotted state value. */
+  readonly value: string;
+  readonly outcome: Outcome | null;
+  readonly status: Status | null;
+  /** One line: what it is doing, or why it ended so. */
+  readonly line: string;
+  readonly inputs: number | null;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly cancelRequestedAtMs: number | null;
+}
+
+/** `GET /api/runs/:id` */
+export interface RunAnswer {
+  readonly run: RunSummary;
+  readonly owner: { readonly id: string; readonly life: "alive" | "dead" | "unknown" };
+  /** Null when the run holds no job (any more). */
+  readonly lease: LeaseView | null;
+  readonly job: JobRow | null;
+  /** Null while unfinished. */
+  readonly result: RunResult | null;
+  /** Persisted XState snapshot: value, context, children. */
+  readonly snapshot: unknown;
+  readonly budget: readonly BudgetMeter[];
+  /** Whether the two commands are possible now, and if not, why. */
+  readonly can: {
+    readonly cancel: { readonly ok: boolean; readonly why: string };
+    readonly retry: { readonly ok: boolean; readonly why: string };
+  };
+  /** The newest 1,000 log rows, oldest first; older ones by `GET /api/runs/:id/events?before=ID&limit=N`. */
+  readonly events: readonly EventView[];
+  readonly hasEarlier: boolean;
+  readonly machine: { readonly id: string; readonly version: string; readonly hash: string };
+}
+
+export interface LeaseView {
+  readonly leaseUntilMs: number;
+  readonly lastBeatAtMs: number | null;
+  readonly leaseSeconds: number;
+  readonly heartbeatSeconds: number;
+}
+
+export interface BudgetMeter {
+  readonly name: "minutes" | "silence" | "turns" | "tokens" | "cost";
+  readonly used: number;
+  /** Null = no limit. */
+  readonly limit: number | null;
+  readonly unit: string;
+  readonly estimated: boolean;
+}
+
+/** A row of the log: machine events have a `sequence` and a `value`, observations have neither. */
+export interface EventView {
+  readonly id: number;
+  readonly run: string;
+  readonly sequence: number | null;
+  readonly atMs: number;
+  readonly type: string;
+  readonly value: string | null;
+  readonly data: unknown;
+}
+
+/** `GET /api/runs/:id/at/:sequence`: the snapshot after that machine event, re-folded from the log. */
+export interface SnapshotAnswer {
+  readonly sequence: number;
+  readonly value: string;
+  readonly snapshot: unknown;
+}
+
+/** `POST /api/runs` with `{ space?, now? }`. */
+export interface StartAnswer {
+  readonly run: string;
+  readonly adopted: boolean;
+}
+
+/** `POST /api/runs/:id/cancel` */
+export interface CancelAnswer {
+  readonly outcome: "cancelled" | "requested" | "over" | "unknown";
+}
+
+/** `GET /api/machine`: the definition, and the chart as laid out at build time. */
+export interface MachineAnswer {
+  readonly id: string;
+  readonly version: string;
+  readonly hash: string;
+  readonly definition: unknown;
+}
+
+/** `GET /api/coverage`, and `coverage/paths.json`. */
+export interface CoverageAnswer {
+  readonly machine: string;
+  readonly hash: string;
+  readonly transitions: readonly {
+    readonly id: string;
+    readonly source: string;
+    readonly event: string;
+    readonly target: string;
+    readonly paths: readonly number[];
+  }[];
+  readonly paths: readonly string[];
+}
+
+/** `GET /api/generations?space` */
+export interface GenerationsAnswer {
+  readonly generations: readonly (Generation & {
+    readonly changes: FileChanges;
+    readonly current: boolean;
+  })[];
+}
+
+/** `GET /api/diff?from&to`: whole texts of what differs; `from` may be empty (the first generation). */
+export interface DiffAnswer {
+  readonly from: string | null;
+  readonly to: string;
+  readonly files: readonly {
+    readonly path: string;
+    readonly change: "added" | "modified" | "deleted";
+    /** Null: not there, or not text, or longer than 256 KiB. */
+    readonly before: string | null;
+    readonly after: string | null;
+  }[];
+}
+
+/** Every error: `{ error: { code, message } }` with a 4xx or 5xx status. */
+export interface ErrorAnswer {
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+/** `GET /api/runs/:id/export`: everything the page shows of one run, to be opened without a server. */
+export interface ExportedRun {
+  readonly format: "slowwave-run";
+  readonly version: 1;
+  readonly exportedAtMs: number;
+  readonly detail: RunAnswer;
+  readonly snapshots: readonly SnapshotAnswer[];
+  readonly diff: DiffAnswer | null;
+}
