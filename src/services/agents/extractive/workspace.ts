@@ -2,7 +2,6 @@ import {
   closeSync,
   constants,
   fstatSync,
-  fsyncSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -24,7 +23,10 @@ export function readWorkspace(root: string): ConsolidateInput {
   };
 }
 
-/** Replaces a file of the workspace whole: written beside it, flushed, renamed over it. A link in its place is replaced, not followed. */
+/**
+ * Replaces a file of the workspace whole: written beside it, renamed over it. A link in its place is replaced, not
+ * followed. Not flushed: Node's permission model denies that, and what is published is flushed by the publisher.
+ */
 export function writeWorkspaceFile(root: string, name: string, text: string): void {
   const target = join(root, name);
   const temporary = join(root, `.${name}.new`);
@@ -37,7 +39,6 @@ export function writeWorkspaceFile(root: string, name: string, text: string): vo
   try {
     let rest: Uint8Array = Buffer.from(text.toWellFormed());
     while (rest.length > 0) rest = rest.subarray(writeSync(file, rest));
-    fsyncSync(file);
   } finally {
     closeSync(file);
   }

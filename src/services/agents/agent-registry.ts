@@ -1,0 +1,36 @@
+import type { AgentHandle } from "../../domain/agent.ts";
+
+/**
+ * The agents this process holds. Shared by the actors that start, watch and close them; an agent that is not
+ * here was started by another process, or is gone.
+ */
+export interface AgentRegistry {
+  /** Announces a start under way, so that a close meanwhile waits for it. */
+  starting(run: string, start: Promise<unknown>): void;
+  add(run: string, handle: AgentHandle): void;
+  find(agent: string): AgentHandle | null;
+  /** Settles when no start of this run is under way. Never rejects. */
+  started(run: string): Promise<void>;
+  ofRun(run: string): readonly AgentHandle[];
+  remove(agent: string): void;
+}
+
+export function createAgentRegistry(): AgentRegistry {
+  const held = new Map<string, { readonly run: string; readonly handle: AgentHandle }>();
+  const starts = new Map<string, Promise<unknown>>();
+
+  return {
+    starting(run, start) {
+      const settled = Promise.allSettled([starts.get(run), start]);
+      starts.set(run, settled);
+      void settled.then(() => {
+        if (starts.get(run) === settled) starts.delete(run);
+      });
+    },
+    add: (run, handle) => void held.set(handle.id, { run, handle }),
+    find: (agent) => held.get(agent)?.handle ?? null,
+    started: async (run) => void (await starts.get(run)),
+    ofRun: (run) => [...held.values()].filter((entry) => entry.run === run).map(({ handle }) => handle),
+    remove: (agent) => void held.delete(agent),
+  };
+}

@@ -1,0 +1,57 @@
+import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { RunPlaces } from "../domain/phase2.ts";
+import type { Clock } from "../domain/ports.ts";
+
+/** How many refused workspaces are kept for inspection, and for how long. */
+export interface RejectedLimits {
+  readonly maxRejected?: number;
+  readonly maxRejectedDays?: number;
+}
+
+const MOST_REJECTED = 20;
+const REJECTED_DAYS = 30;
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** Removes a run's staging, or moves it to `rejected` when it is worth a look. May be repeated. */
+export async function clearStaging(
+  places: RunPlaces,
+  options: { readonly clock: Clock; readonly keep: boolean } & RejectedLimits,
+): Promise<void> {
+  if (options.keep) await moveToRejected(places, options.clock);
+  await removeTree(places.scratch);
+  if (options.keep) await prune(places, options);
+}
+
+async function moveToRejected({ scratch, rejected }: RunPlaces, clock: Clock): Promise<void> {
+  if (!(await exists(scratch))) return;
+  await mkdir(dirname(rejected), { recursive: true, mode: 0o700 });
+  await removeTree(rejected);
+  await rename(scratch, rejected);
+  // Ages are counted by the clock that prunes, not by what the agent left as times.
+  const now = new Date(clock.nowMs());
+  await utimes(rejected, now, now);
+}
+
+async function prune({ rejected }: RunPlaces, options: { readonly clock: Clock } & RejectedLimits) {
+  const { clock, maxRejected = MOST_REJECTED, maxRejectedDays = REJECTED_DAYS } = options;
+  const folder = dirname(rejected);
+  const kept = await Promise.all(
+    (await readdir(folder)).map(async (name) => ({ name, atMs: (await stat(join(folder, name))).mtimeMs })),
+  );
+  const newestFirst = kept.toSorted((a, b) => b.atMs - a.atMs || (a.name < b.name ? 1 : -1));
+  const oldest = clock.nowMs() - maxRejectedDays * DAY_MS;
+  const over = newestFirst.filter(({ atMs }, place) => place >= maxRejected || atMs < oldest);
+  for (const { name } of over) if (name !== basename(rejected)) await removeTree(join(folder, name));
+}
+
+function removeTree(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,73 @@
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { ProcessIdentity } from "./process-identity.ts";
+
+/**
+ * `<scratch>/agent.json`: what a later process needs to find an agent whose engine was killed. Written once
+ * before anything starts (`process: null`), and again when the process is known.
+ */
+export interface ProcessRecord {
+  readonly version: 1;
+  /** The idempotency key of the start; also the value of the mark in the environment. */
+  readonly key: string;
+  readonly agent: string;
+  /** Unix milliseconds of the intent. */
+  readonly atMs: number;
+  /**
+   * How the tree is found: by session, group and a mark in the environment (Linux), by its process group only
+   * (elsewhere, where orphans end by the closed pipe), or not at all (`in-process`: it died with its engine).
+   */
+  readonly reach: "session-and-mark" | "process-group" | "in-process";
+  readonly process: ProcessIdentity | null;
+}
+
+const schema: z.ZodType<ProcessRecord> = z.object({
+  version: z.literal(1),
+  key: z.string(),
+  agent: z.string(),
+  atMs: z.number(),
+  reach: z.enum(["session-and-mark", "process-group", "in-process"]),
+  process: z
+    .object({
+      pid: z.int().positive(),
+      startTime: z.string().nullable(),
+      bootId: z.string().nullable(),
+      pidNamespace: z.string().nullable(),
+    })
+    .nullable(),
+});
+
+/** Whole or not at all, and on the disk when it returns. */
+export async function writeProcessRecord(scratch: string, record: ProcessRecord): Promise<void> {
+  await mkdir(scratch, { recursive: true });
+  const path = recordPath(scratch);
+  const file = await open(`${path}.new`, "w", 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(record)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}
+
+/** `unreadable`: there is one, but it can't be understood; something had been started. */
+export async function readProcessRecord(scratch: string): Promise<ProcessRecord | "unreadable" | null> {
+  let text: string;
+  try {
+    text = await readFile(recordPath(scratch), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return "unreadable";
+  }
+}
+
+function recordPath(scratch: string): string {
+  return join(scratch, "agent.json");
+}

@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { Clock } from "../../domain/ports.ts";
+import { endTree } from "./end-tree.ts";
+import { markOf } from "./environment.ts";
+import { lineReader, OUTPUT_LIMITS, type OutputLimits } from "./line-reader.ts";
+import { HAS_PROC, identityOf, type ProcessIdentity } from "./process-identity.ts";
+import { type ProcessRecord, writeProcessRecord } from "./process-record.ts";
+import { membersOf } from "./process-tree.ts";
+import { tail } from "./tail.ts";
+import { settlesWithin } from "./wait.ts";
+
+/** What is started: file, arguments, environment (already scrubbed, with the mark) and working folder. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+export interface SuperviseOptions {
+  readonly command: Command;
+  /** Idempotency key of the start, in the record and the mark. */
+  readonly key: string;
+  readonly agent: string;
+  readonly scratch: string;
+  readonly clock: Clock;
+  readonly limits?: OutputLimits;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs?: number;
+  /** One line of stdout. Must not throw. */
+  onLine(line: string): void;
+}
+
+export interface SupervisedProcess {
+  readonly pid: number;
+  /** To the child's stdin, which stays open as its leash: it closes when this process dies. */
+  readonly stdin: NodeJS.WritableStream;
+  /** Settles once, when nothing of the tree lives and its pipes are closed. Never rejects. */
+  readonly ended: Promise<ProcessEnd>;
+  /** SIGTERM, grace, SIGKILL, to the whole tree; resolves with `ended`, rejects with `agent_unkillable`. */
+  end(graceMs?: number): Promise<ProcessEnd>;
+}
+
+export interface ProcessEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** `end` was called before the process ended by itself. */
+  readonly asked: boolean;
+  /** Which limit of its output was passed. */
+  readonly overflow: string | null;
+  readonly stderr: string;
+  /** Why something of it may still live. */
+  readonly left: SlowwaveError | null;
+}
+
+const GRACE_MS = 2_000;
+/** A process that hid from us may hold the pipes; after this they are cut. */
+const DRAIN_MS = 1_000;
+const STDERR_BYTES = 8 * 1024;
+
+/**
+ * Starts a process in a session of its own, with the record that lets a later process find it, and answers
+ * for its whole tree. Rejects when it can't be started; nothing runs then.
+ */
+export async function superviseProcess(options: SuperviseOptions): Promise<SupervisedProcess> {
+  const { command, key, agent, scratch, clock } = options;
+  const record: ProcessRecord = {
+    version: 1,
+    key,
+    agent,
+    atMs: clock.nowMs(),
+    reach: HAS_PROC ? "session-and-mark" : "process-group",
+    process: null,
+  };
+  // The intent first: were this process killed right after the start, the mark alone would lead to the child.
+  await writeProcessRecord(scratch, record);
+  const child = spawn(command.file, command.args, {
+    cwd: command.cwd,
+    env: command.env,
+    detached: true,
+    stdio: ["pipe", "pipe", "pipe"],
+    windowsHide: true,
+  });
+  // In the same turn: even if it is dead already, its number can't be used again before it is waited for.
+  const leader = child.pid === undefined ? null : identityOf(child.pid);
+  const running = follow(child, leader, options);
+  if (leader === null) {
+    throw new SlowwaveError("agent_not_started", `The agent "${agent}" could not be started.`, {
+      cause: await running.failure,
+    });
+  }
+  try {
+    await writeProcessRecord(scratch, { ...record, process: leader });
+  } catch (error) {
+    await running.end(0);
+    throw error;
+  }
+  return {
+    pid: leader.pid,
+    stdin: child.stdin as NodeJS.WritableStream,
+    ended: running.ended,
+    end: running.end,
+  };
+}
+
+function follow(child: ChildProcess, leader: ProcessIdentity | null, options: SuperviseOptions) {
+  const { clock, graceMs = GRACE_MS, limits = OUTPUT_LIMITS, key } = options;
+  const stderr = tail(STDERR_BYTES);
+  let overflow: string | null = null;
+  let asked = false;
+  let errors = 0;
+
+  const reader = lineReader(limits, { line: options.onLine, overflow: stop });
+  child.stdout?.on("data", (chunk: Buffer) => reader.feed(chunk));
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr.feed(chunk);
+    errors += chunk.length;
+    if (errors > limits.maxOutputBytes) stop("it flooded its standard error");
+  });
+  // A broken pipe is told by the exit; unhandled it would end this process.
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on("error", () => {});
+
+  const failure = new Promise<Error>((resolve) => child.on("error", resolve));
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const drained = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const find = () => membersOf({ leader, mark: markOf(key), fresh: true });
+
+  function stop(why: string): void {
+    if (overflow !== null) return;
+    overflow = why;
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    end(0).catch(() => {});
+  }
+
+  async function settle(): Promise<ProcessEnd> {
+    await exited;
+    const left = await endTree(find, { clock, graceMs: 0 }).then(
+      () => null,
+      (error: SlowwaveError) => error,
+    );
+    if (!HAS_PROC && leader !== null) killGroup(leader.pid, "SIGKILL");
+    await settlesWithin(clock, DRAIN_MS, drained);
+    reader.end();
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
+    return {
+      code: child.exitCode,
+      signal: child.signalCode,
+      asked,
+      overflow,
+      stderr: stderr.text(),
+      left,
+    };
+  }
+  const ended = leader === null ? new Promise<ProcessEnd>(() => {}) : settle();
+
+  async function end(grace: number = graceMs): Promise<ProcessEnd> {
+    if (child.exitCode === null && child.signalCode === null) {
+      asked = true;
+      if (HAS_PROC) await endTree(find, { clock, graceMs: grace });
+      else if (leader !== null) await endGroup(leader.pid, exited, clock, grace);
+    }
+    return ended;
+  }
+  return { ended, end, failure };
+}
+
+async function endGroup(group: number, exited: Promise<void>, clock: Clock, graceMs: number): Promise<void> {
+  if (graceMs > 0) {
+    killGroup(group, "SIGTERM");
+    if (await settlesWithin(clock, graceMs, exited)) return;
+  }
+  killGroup(group, "SIGKILL");
+}
+
+function killGroup(group: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(-group, name);
+  } catch {
+    // Nobody is left in it.
+  }
+}

@@ -1,0 +1,125 @@
+import { concat, defer, map, NEVER, Observable, type Subscriber } from "rxjs";
+import { fromEventObservable } from "xstate";
+import type { AgentEvent, AgentHandle, AgentLimits, AgentRunner } from "../domain/agent.ts";
+import { causeOf } from "../domain/failure.ts";
+import type { Phase2Event, RunPlaces, WatchInput } from "../domain/phase2.ts";
+import type { Clock } from "../domain/ports.ts";
+import type { AgentRegistry } from "./agents/agent-registry.ts";
+import { exceeded } from "./agents/limits.ts";
+import { plainText } from "./agents/plain-text.ts";
+import { silenceWatch } from "./agents/silence.ts";
+
+export interface WatchDeps {
+  readonly places: RunPlaces;
+  readonly runner: AgentRunner;
+  readonly registry: AgentRegistry;
+  readonly clock: Clock;
+  readonly limits: AgentLimits;
+  /** What the gate found, as a task; called for repair turns only. */
+  repairPrompt(input: WatchInput): Promise<string>;
+}
+
+/**
+ * Tells the machine what becomes of the agent in one turn. After the turn's end it stays silent instead of
+ * completing, so that its own end is never taken for a stream that broke off. An agent this process does not
+ * hold died with its engine: what it left running is ended, then `agent.gone` is told.
+ */
+export function watchAgent(deps: WatchDeps) {
+  return fromEventObservable<Phase2Event, WatchInput>(({ input }) => {
+    const handle = deps.registry.find(input.agent);
+    if (handle === null) return gone(deps);
+    return new Observable((subscriber) => follow(deps, handle, input, subscriber));
+  });
+}
+
+/** The machine lays the workspace anew on hearing it: nobody may be left who writes there. */
+function gone({ runner, places, clock }: WatchDeps): Observable<Phase2Event> {
+  const ended = defer(() => runner.endOrphan(places.scratch, clock));
+  return concat(ended.pipe(map((): Phase2Event => ({ type: "agent.gone" }))), NEVER);
+}
+
+function follow(deps: WatchDeps, handle: AgentHandle, input: WatchInput, to: Subscriber<Phase2Event>) {
+  const { clock, limits } = deps;
+  // A repair turn is not told by the replay of the turns before it.
+  let listening = input.repair === 0;
+  let running = false;
+  let over = false;
+  let ended = false;
+  const minutes = limits.maxSilenceMinutes;
+  const silence = silenceWatch(clock, minutes, () =>
+    tell({ type: "budget.reached", why: `the agent said nothing for ${plural(minutes ?? 0, "minute")}` }),
+  );
+
+  function tell(event: Phase2Event): void {
+    if (over) return;
+    if (event.type === "agent.running") {
+      if (running) return;
+      running = true;
+    } else {
+      over = true;
+      silence.stop();
+    }
+    to.next(event);
+  }
+
+  function finish(): void {
+    silence.stop();
+    if (!over) to.complete();
+  }
+
+  const heard = handle.events$.subscribe({
+    next(event) {
+      silence.heard();
+      const past = event.type === "agent.usage" ? exceeded(event.usage, limits) : null;
+      if (past !== null) return tell({ type: "budget.reached", why: past });
+      const news = listening ? newsOf(event) : null;
+      if (news !== null) tell(news);
+    },
+    error: (error: unknown) => to.error(error),
+    complete() {
+      ended = true;
+      if (listening) finish();
+    },
+  });
+
+  async function askForRepair(): Promise<void> {
+    const task = await deps.repairPrompt(input);
+    if (to.closed) return;
+    listening = true;
+    await handle.prompt(task);
+    if (ended) finish();
+  }
+  if (!listening) {
+    askForRepair().catch((error: unknown) =>
+      tell({ type: "agent.errored", why: `the repair could not be asked for: ${causeOf(error)}` }),
+    );
+  }
+  return () => {
+    silence.stop();
+    heard.unsubscribe();
+  };
+}
+
+function newsOf(event: AgentEvent): Phase2Event | null {
+  switch (event.type) {
+    case "agent.running":
+    case "agent.interrupted":
+    case "agent.shutdown":
+    case "agent.notFound":
+      return { type: event.type };
+    case "agent.completed":
+      return { type: "agent.completed" };
+    case "agent.errored":
+      return { type: "agent.errored", why: plainText(event.message, 500) };
+    case "agent.starting":
+    case "agent.message":
+    case "agent.thought":
+    case "agent.tool":
+    case "agent.usage":
+      return null;
+  }
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { extractiveAgent } from "../../src/services/agents/extractive-agent.ts";
+import { agentContract, firstFinal } from "./contract.ts";
+import { expectNoneLeft, place, withInput } from "./place.ts";
+import { realClock } from "./real-clock.ts";
+import { scriptedAgent } from "./scripted-agent.ts";
+
+expectNoneLeft();
+
+agentContract("the extractive agent", () => ({
+  good: extractiveAgent(),
+  endless: scriptedAgent(`tell({ type: "running" }); setInterval(() => {}, 1000);`),
+  failing: extractiveAgent(),
+  unstartable: extractiveAgent({ node: "/nowhere/node" }),
+}));
+
+test("the extractive agent writes both files, confined by Node's permission model", async () => {
+  const { spec } = place();
+  withInput(spec);
+  const runner = extractiveAgent();
+  expect(await runner.probe?.()).toEqual({ sandbox: "node-permission" });
+  const handle = await runner.spawn(spec, realClock);
+  expect(await firstFinal(handle.events$)).toEqual({
+    type: "agent.completed",
+    message: "consolidated 1 session into 1 project group",
+  });
+  expect(readFileSync(join(spec.workspace, "memory_summary.md"), "utf8")).toMatch(/^v1\n/);
+  expect(readFileSync(join(spec.workspace, "MEMORY.md"), "utf8")).toMatch(/^# Task Group: /);
+  await handle.close();
+});
