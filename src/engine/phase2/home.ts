@@ -16,13 +16,7 @@ export interface Home {
 
 export function createHome(folder: string, memoryRoot?: (space: string) => string): Home {
   let id: Promise<string> | null = null;
-  const rootOf = (space: string) =>
-    resolve(
-      memoryRoot?.(space) ??
-        (space === "global"
-          ? join(folder, "memories")
-          : join(folder, "spaces", spaceFolder(space), "memories")),
-    );
+  const rootOf = (space: string) => resolve(memoryRoot?.(space) ?? defaultRoot(folder, space));
   return {
     folder,
     prepare: () => {
@@ -60,7 +54,10 @@ async function identify(folder: string): Promise<string> {
   }
   const id = (await readFile(file, "utf8")).trim();
   if (!/^[0-9a-f-]{36}$/.test(id)) {
-    throw new SlowwaveError("home_damaged", `The file ${file} does not hold a home's id; restore it from a backup.`);
+    throw new SlowwaveError(
+      "home_damaged",
+      `The file ${file} does not hold a home's id; restore it from a backup.`,
+    );
   }
   return id;
 }

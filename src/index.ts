@@ -1,0 +1,46 @@
+/**
+ * Slowwave: memory phase 2 as a durable, exclusive, observable run.
+ *
+ * - `createEngine` runs it: give it a store, an agent and a home; `engine.start()` gives a `Run` whose
+ *   `result` is a `RunResult` and whose `events$` tells everything on the way.
+ * - `phase2Machine` is the statechart behind it, to be inspected, or provided by hand and run in `createActor`.
+ * - `createDurableEngine` makes any XState machine durable.
+ *
+ * Stores: `slowwave/sqlite`, `slowwave/memory`. Agents: `slowwave/agents`.
+ */
+export type {
+  AgentConfig,
+  AgentEvent,
+  AgentHandle,
+  AgentRunner,
+  AgentSpec,
+  AgentUsage,
+} from "./domain/agent.ts";
+export type { RunEvent, RunEventMap } from "./domain/event.ts";
+export { SlowwaveError } from "./domain/failure.ts";
+export type { FileChanges, Finding, Generation, Manifest } from "./domain/generation.ts";
+export type { ClaimOutcome, JobRow, Lease, Settled } from "./domain/job.ts";
+export type { Stage1Input, Stage1Output, UpsertOutcome } from "./domain/memory.ts";
+export type {
+  Clock,
+  GenerationStore,
+  Ids,
+  JobStore,
+  MemoryStore,
+  Owners,
+  RunStore,
+  Store,
+} from "./domain/ports.ts";
+export type { RunResult } from "./domain/result.ts";
+export type { Settings } from "./domain/settings.ts";
+export { DEFAULT_SETTINGS } from "./domain/settings.ts";
+export type { Outcome, Status } from "./domain/status.ts";
+export type { DurableEngine, DurableOptions, DurableRun } from "./engine/durable/engine.ts";
+export { createDurableEngine } from "./engine/durable/engine.ts";
+export type { ActorDeps } from "./engine/phase2/actors.ts";
+export { phase2Actors } from "./engine/phase2/actors.ts";
+export type { Engine, EngineOptions, Run, StartRequest } from "./engine/phase2/engine.ts";
+export { createEngine } from "./engine/phase2/engine.ts";
+export type { LiveRun, RunRegistry } from "./engine/phase2/registry.ts";
+export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";
+export type { Phase2Context, Phase2Input } from "./machines/words.ts";
