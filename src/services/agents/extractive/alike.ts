@@ -5,7 +5,34 @@ import type { Meaning } from "./meaning.ts";
  * names, a denial on one side only, or a single word exchanged for another in the same place.
  */
 export function likeness(a: Meaning, b: Meaning): number {
-  if (a.wideDenial !== b.wideDenial || !sameSet(a.numbers, b.numbers)) return 0;
+  if (a.wideDenial !== b.wideDenial) return 0;
+  if (a.opening !== "" && a.opening === b.opening && !clashes(a, b)) return 0.8;
+  return Math.max(resemblance(a, b), overlap(a, b));
+}
+
+/**
+ * Two tellings of one thing rarely share most of their words, but its names and figures. Counted by weight of the
+ * shorter one; names and numbers weigh double, and its figures must all be among the other's.
+ */
+function overlap(a: Meaning, b: Meaning): number {
+  const [short, long] = a.words.size <= b.words.size ? [a, b] : [b, a];
+  const shared = [...short.signed].filter((word) => long.signed.has(word));
+  const weigh = (word: string) => (short.numbers.has(word) || short.names.has(word) ? 2 : 1);
+  const telling = shared.filter((word) => weigh(word) === 2);
+  if (shared.length < 4 || telling.length < 2 || clashes(a, b)) return 0;
+  if (
+    countShared(short.numbers, long.words) < short.numbers.size &&
+    countShared(long.numbers, short.words) < long.numbers.size
+  )
+    return 0;
+  if (unmatched(short.names, long.words) > short.names.size / 3) return 0;
+  const sum = (words: Iterable<string>) => [...words].reduce((total, word) => total + weigh(word), 0);
+  const figures = countShared(short.numbers, long.numbers);
+  return sum(shared) / sum(short.signed) + (figures >= 2 ? 0.15 : 0.05);
+}
+
+function resemblance(a: Meaning, b: Meaning): number {
+  if (!sameSet(a.numbers, b.numbers)) return 0;
   const shared = countShared(a.signed, b.signed);
   const onlyA = a.signed.size - shared;
   const onlyB = b.signed.size - shared;

@@ -30,7 +30,7 @@ export interface Consolidated {
  */
 export function consolidate(input: ConsolidateInput): Consolidated {
   const threads = readThreads(input.summaries);
-  const base = readHandbook(input.memory ?? "");
+  const base = readHandbook(input.memory === nothingYet ? "" : (input.memory ?? ""));
   const projects = projectsOf(threads, readRawMemories(input.rawMemories, threads), base);
   const memory = handbookOf(projects, base);
   return {
@@ -56,17 +56,20 @@ function handbookOf(projects: readonly Project[], base: Handbook): string {
   const orphans = base.groups.flatMap((group) =>
     group.cwd !== null && here.has(group.cwd) ? [] : (orphanBlock(group) ?? []),
   );
+  const groups = ranked.map((project) => groupBlock(project, byFolder.get(project.cwd) ?? null));
   let text = "";
   for (const scale of [1, 0.5, 0.25, 0.08, 0.02]) {
-    const blocks = ranked.map((project) => groupBlock(project, byFolder.get(project.cwd) ?? null, scale));
+    const blocks = groups.map((group) => group(scale));
     text = [...(base.preamble === "" ? [] : [`${base.preamble}\n`]), ...blocks, ...orphans].join("\n");
     const cited = text
       .split("\n")
       .reduce((sum, line) => sum + (line.startsWith("- rollout_summaries/") ? line.length : 0), 0);
     if (Buffer.byteLength(text) - cited <= handbookBytes) break;
   }
-  return text === "" ? "# Task Group: (nothing yet)\nscope: no session has been remembered yet\n" : text;
+  return text === "" ? nothingYet : text;
 }
+
+const nothingYet = "No session has been remembered yet.\n";
 
 function byFreshness(a: Project, b: Project): number {
   const [x, y] = [a.threads[0], b.threads[0]];

@@ -20,6 +20,7 @@ function reverses(later: Meaning, earlier: Meaning): boolean {
     const affirmed = [...denied].filter(
       (word) => later.signed.has(word) && !earlier.signed.has(word) && !later.signed.has(`-${word}`),
     );
+    if ((denied.size < 2 && earlier.words.size > 2) || agreeing(later, earlier) >= denied.size) continue;
     if (
       affirmed.length > 0 &&
       affirmed.length >= denied.size * 0.7 &&
@@ -40,12 +41,13 @@ function agreeing(a: Meaning, b: Meaning): number {
 /** A denied clause speaks of the earlier statement when nearly all of it is found there, or when the rest agrees. */
 function covers(denied: ReadonlySet<string>, affirmed: number, later: Meaning, earlier: Meaning): boolean {
   const all = countShared(later.words, earlier.words);
-  if (all >= 3 && all >= earlier.words.size * 0.6) return true;
+  if (all >= 3 && all >= earlier.words.size * (later.changes ? 0.5 : 0.6)) return true;
   const figures = [...earlier.numbers].every((number) => denied.has(number));
   if (earlier.numbers.size > 0 && figures && all >= 2 && earlier.words.size <= 5) return true;
   const shared = countShared(denied, earlier.words);
   if (shared < denied.size * 0.75 || affirmed < denied.size * 0.6) return false;
-  return shared >= 2 || (denied.size === 1 && earlier.words.size <= 2);
+  if (shared >= 2) return later.changes || earlier.words.size <= denied.size * 2.5;
+  return denied.size === 1 && earlier.words.size <= 2;
 }
 
 function wideEnough(a: Meaning, b: Meaning): boolean {
@@ -66,19 +68,32 @@ function revalues(later: Meaning, earlier: Meaning): boolean {
   const [x, y] = [a[head], b[head]];
   if (head === 0 || x === undefined || y === undefined || pointers.has(a[head - 1] ?? "")) return false;
   let tail = 0;
-  while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail++;
+  while (
+    tail < a.length - head &&
+    tail < b.length - head &&
+    a[a.length - 1 - tail] === b[b.length - 1 - tail]
+  )
+    tail++;
   const frame = head + tail;
   const left = b.length - frame;
   if (isValue(x) && isValue(y)) return frame >= 2 && (head >= 3 || left <= 2);
   if (later.changes) {
     if (head >= 4) return left <= 10;
-    return frame >= 3 ? left <= 5 : left <= 2 || (later.names.has(a[0] ?? "") && later.defines);
+    return frame >= 3
+      ? left <= 5
+      : left <= 2 || (isName(a[0], later) && isName(b[0], earlier) && later.defines);
   }
-  if (later.conditions !== "" && earlier.conditions !== "" && later.conditions !== earlier.conditions) return false;
-  if (later.excludes) return head >= 2 && later.names.has(a[0] ?? "") === earlier.names.has(b[0] ?? "") && left <= 6;
+  if (later.conditions !== "" && earlier.conditions !== "" && later.conditions !== earlier.conditions)
+    return false;
+  if (later.excludes)
+    return head >= 2 && later.names.has(a[0] ?? "") === earlier.names.has(b[0] ?? "") && left <= 8;
   if (head >= 4) return left <= 8;
   const isNamed = later.names.has(x) && earlier.names.has(y);
   return later.defines && earlier.defines && isNamed && head >= 2 && left <= 3 && tail <= 1;
+}
+
+function isName(word: string | undefined, { names }: Meaning): boolean {
+  return word !== undefined && names.has(word) && /[^a-z]/.test(word);
 }
 
 function isValue(word: string): boolean {

@@ -24,17 +24,19 @@ interface Draft {
   worth: number;
   time: number;
   isSuperseded: boolean;
+  /** Which of the meanings belongs to the printed text. */
+  printed: number;
   readonly parts: Set<Part>;
   readonly meanings: Meaning[];
 }
 
 const mostWordings = 4;
-const rarest = 7;
-const mostCompared = 150;
+const mostCompared = 40;
+const longestList = 64;
 
 /**
  * Merges the statements of one project, oldest first, so that a later one can support, replace or take back an earlier.
- * Compares only statements that share a rare word: linear in practice, whatever the number of sessions.
+ * Compares only statements that share words, the latest of each word: linear in practice, whatever the number of sessions.
  */
 export function factsOf(parts: readonly Part[]): readonly Fact[] {
   const said = parts
@@ -42,13 +44,10 @@ export function factsOf(parts: readonly Part[]): readonly Fact[] {
       part.statements.map((statement) => ({ part, at, statement, meaning: meaningOf(statement.text) })),
     )
     .sort((a, b) => latestFirst(b.part.thread, a.part.thread) || a.at - b.at);
-  const spread = new Map<string, number>();
-  for (const { meaning } of said)
-    for (const word of meaning.words) spread.set(word, (spread.get(word) ?? 0) + 1);
   const index = new Map<string, Draft[]>();
   const drafts: Draft[] = [];
   for (const { part, statement, meaning } of said) {
-    const near = candidates(meaning, index, spread);
+    const near = candidates(meaning, index);
     const denied = near.filter((draft) => isTakenBack(draft, statement, meaning, part));
     for (const draft of denied) draft.isSuperseded = true;
     const same = closest(
@@ -60,7 +59,7 @@ export function factsOf(parts: readonly Part[]): readonly Fact[] {
     else drafts.push(begin(part, statement, meaning));
     const draft = same ?? drafts.at(-1);
     if (draft?.meanings.includes(meaning))
-      for (const word of rareWords(meaning, spread)) index.set(word, withDraft(index.get(word), draft));
+      for (const word of meaning.words) index.set(word, withDraft(index.get(word), draft));
   }
   return drafts
     .filter((draft) => !draft.isSuperseded)
@@ -73,26 +72,23 @@ export function byRank(a: Fact, b: Fact): number {
   return b.recurrence - a.recurrence || b.time - a.time || b.worth - a.worth || compare(a.text, b.text);
 }
 
-function candidates(
-  meaning: Meaning,
-  index: ReadonlyMap<string, readonly Draft[]>,
-  spread: ReadonlyMap<string, number>,
-) {
-  const near = new Set<Draft>();
-  for (const word of rareWords(meaning, spread)) for (const draft of index.get(word) ?? []) near.add(draft);
-  return [...near];
+/** The drafts that share most words with the statement, at least two where it has that many. */
+function candidates(meaning: Meaning, index: ReadonlyMap<string, readonly Draft[]>): readonly Draft[] {
+  const shared = new Map<Draft, number>();
+  for (const word of meaning.words)
+    for (const draft of index.get(word) ?? []) shared.set(draft, (shared.get(draft) ?? 0) + 1);
+  const least = Math.min(2, meaning.words.size);
+  const named = new Set([...meaning.names].flatMap((word) => index.get(word) ?? []));
+  const near = [...shared].filter(([draft, count]) => count >= least || named.has(draft));
+  if (near.length > mostCompared) near.sort((a, b) => b[1] - a[1]);
+  return near.slice(0, mostCompared).map(([draft]) => draft);
 }
 
-function rareWords(meaning: Meaning, spread: ReadonlyMap<string, number>): readonly string[] {
-  return [...meaning.words]
-    .sort((a, b) => (spread.get(a) ?? 0) - (spread.get(b) ?? 0) || compare(a, b))
-    .slice(0, rarest);
-}
-
+/** Latest drafts first to be kept: a word that all sessions use tells nothing about an old one. */
 function withDraft(list: Draft[] | undefined, draft: Draft): Draft[] {
   if (list === undefined) return [draft];
   if (list.at(-1) !== draft) list.push(draft);
-  if (list.length > mostCompared) list.shift();
+  if (list.length > longestList) list.shift();
   return list;
 }
 
@@ -127,23 +123,23 @@ function begin(part: Part, { kind, text, worth }: Statement, meaning: Meaning): 
     worth,
     time: part.thread.time,
     isSuperseded: false,
+    printed: 0,
     parts: new Set([part]),
     meanings: [meaning],
   };
 }
 
-/** The newer wording is printed unless it is worth clearly less. What is said again holds again. */
-function support(draft: Draft, part: Part, { kind, text, worth }: Statement, meaning: Meaning): void {
+/** Printed is the wording that says more, of equals the newer. What is said again holds again. */
+function support(draft: Draft, part: Part, { text, worth }: Statement, meaning: Meaning): void {
+  const printed = draft.meanings[draft.printed];
   draft.parts.add(part);
   draft.time = Math.max(draft.time, part.thread.time);
+  const says = printed === undefined || meaning.words.size >= printed.words.size * 0.8 || draft.isSuperseded;
   draft.isSuperseded = false;
-  if (draft.meanings.length < mostWordings) draft.meanings.push(meaning);
-  if (worth >= draft.worth - 0.5)
-    Object.assign(draft, {
-      text,
-      worth: Math.max(worth, draft.worth),
-      kind: kind === draft.kind ? kind : draft.kind,
-    });
+  if (draft.meanings.length >= mostWordings) return;
+  draft.meanings.push(meaning);
+  if (says && worth >= draft.worth - 1)
+    Object.assign(draft, { text, worth: Math.max(worth, draft.worth), printed: draft.meanings.length - 1 });
 }
 
 function factOf({ kind, text, worth, time, parts }: Draft): Fact {

@@ -42,7 +42,10 @@ function withoutPositions(line: string): string {
   return line
     .replace(/^(?:# \S+(?: \[\S+\])?\s)+/, "")
     .replace(/^\d{1,4}: (?=\D)/, "")
-    .replace(/(?<=\((?:gofmt|goimports|gofumpt|govet|errcheck|unused|staticcheck|typecheck|revive|prettier|eslint)\)).*$/, "")
+    .replace(
+      /(?<=\((?:gofmt|goimports|gofumpt|govet|errcheck|unused|staticcheck|typecheck|revive|prettier|eslint)\)).*$/,
+      "",
+    )
     .replace(/^(?:\.?\/?[\w@./-]{1,200}\.\w{1,5}:\d+(?::\d+)?:?\s*)+(?:: )?/, "")
     .replace(/\s(?:\.?\/?[\w@./-]{1,200}\.\w{1,5}:\d+:\d+:.*)$/, "")
     .replace(/\s\(\d+(?:\.\d+)?m?s\)/g, "");

@@ -7,7 +7,7 @@ const statementWidth = 300;
  * A text at a sensible length: its first whole sentences where one fits, else cut at a word boundary with an ellipsis.
  * A text that came in already cut off loses its torn last sentence if enough is left.
  */
-export function fit(text: string, width = statementWidth): string {
+export function fitted(text: string, width = statementWidth): string {
   const sentences = sentencesOf(text);
   const torn = /(?:…|\.\.\.)["”']?$/.test(text) && sentences.length > 1;
   const whole = torn ? sentences.slice(0, -1) : sentences;

@@ -17,34 +17,44 @@ export interface Project {
 }
 
 /** Statements of each kind a group shows: some, and more for each session, up to a limit. */
-const room: Readonly<Record<Kind, { readonly least: number; readonly each: number; readonly most: number }>> = {
-  preference: { least: 8, each: 3, most: 80 },
-  knowledge: { least: 12, each: 5, most: 200 },
-  failure: { least: 8, each: 3, most: 100 },
-};
+const room: Readonly<Record<Kind, { readonly least: number; readonly each: number; readonly most: number }>> =
+  {
+    preference: { least: 8, each: 3, most: 80 },
+    knowledge: { least: 12, each: 5, most: 200 },
+    failure: { least: 8, each: 3, most: 100 },
+  };
 
-/** The block of a project: its own bytes when nothing it was made from has changed, else made anew around the user's words. */
-export function groupBlock(project: Project, base: Group | null, scale: number): string {
-  if (base !== null && scale === 1 && isUnchanged(base, project.threads)) return withoutSecrets(base.text);
+/**
+ * The block of a project at a scale: its own bytes when nothing it was made from has changed, else made anew around the
+ * user's words. At a smaller scale it shows fewer statements and shorter citations.
+ */
+export function groupBlock(project: Project, base: Group | null): (scale: number) => string {
+  const same = base !== null && isUnchanged(base, project.threads) ? withoutSecrets(base.text) : null;
+  let made: ((scale: number) => string) | null = null;
+  return (scale) => {
+    if (same !== null && scale === 1) return same;
+    made ??= madeAnew(project, base);
+    return made(scale);
+  };
+}
+
+function madeAnew(project: Project, base: Group | null): (scale: number) => string {
   const carried = base === null ? [] : carriedFrom(base, project.threads, project.parts);
   const tasks = tasksOf(project.parts).map((task) => asBefore(task, base));
   const facts = factsOf(project.parts);
-  const lines = [`# Task Group: ${project.family}`, scopeLine(project), appliesLine(project.cwd)];
-  tasks.forEach((task, at) => {
-    lines.push(
-      "",
-      `## Task ${at + 1}: ${task.title}`,
-      "",
-      "### rollout_summary_files",
-      "",
-      ...task.threads.map((thread) => citation(thread, scale)),
-    );
-    lines.push("", "### keywords", "", `- ${task.keywords.join(", ")}`);
-  });
   const numbers = new Map(tasks.flatMap((task, at) => task.parts.map((part) => [part, at + 1] as const)));
-  for (const kind of kinds) lines.push(...section(kind, facts, carried, tasks, numbers, project.threads.length, scale));
-  for (const foreign of base?.foreign ?? []) lines.push("", foreign);
-  return `${lines.join("\n")}\n`;
+  return (scale) => {
+    const lines = [`# Task Group: ${project.family}`, scopeLine(project), appliesLine(project.cwd)];
+    tasks.forEach((task, at) => {
+      lines.push("", `## Task ${at + 1}: ${task.title}`, "", "### rollout_summary_files", "");
+      lines.push(...task.threads.map((thread) => citation(thread, scale)));
+      lines.push("", "### keywords", "", `- ${task.keywords.join(", ")}`);
+    });
+    for (const kind of kinds)
+      lines.push(...section(kind, facts, carried, tasks, numbers, project.threads.length, scale));
+    for (const foreign of base?.foreign ?? []) lines.push("", foreign);
+    return `${lines.join("\n")}\n`;
+  };
 }
 
 /** A group none of whose sessions is left: what the user wrote in it, or nothing. */

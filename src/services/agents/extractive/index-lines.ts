@@ -1,6 +1,5 @@
 import { cutAtWord } from "./fit.ts";
 import { type Group, kinds, noProject, type TaskEntry } from "./handbook.ts";
-import { lastDay } from "./profile.ts";
 import { compare } from "./thread.ts";
 import { tokensOf } from "./tokens.ts";
 

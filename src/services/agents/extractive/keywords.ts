@@ -1,4 +1,4 @@
-import { hidesText, visible } from "./hidden.ts";
+import { visible } from "./hidden.ts";
 import { isInstruction } from "./instructions.ts";
 import { withoutSecrets } from "./secrets.ts";
 import { isFunctionWord } from "./words.ts";
@@ -29,7 +29,7 @@ export function keywordsFrom(words: readonly string[], most: number): readonly s
       !tools.has(key) &&
       !isFunctionWord(key) &&
       /[\p{L}]/u.test(clean);
-    if (isUseful && !kept.has(key) && !hidesText(word) && !isInstruction(clean)) kept.set(key, clean);
+    if (isUseful && !kept.has(key) && !isInstruction(clean)) kept.set(key, clean);
   }
   return [...kept.values()];
 }

@@ -1,3 +1,4 @@
+import { quotationIn } from "./quotation.ts";
 import { wordsOf } from "./words.ts";
 
 /**
@@ -10,6 +11,8 @@ export interface Meaning {
   readonly words: ReadonlySet<string>;
   readonly numbers: ReadonlySet<string>;
   readonly names: ReadonlySet<string>;
+  /** The words of a quotation's first sentence, empty when it isn't a quotation or that sentence is all of it. */
+  readonly opening: string;
   /** Words in order, without signs. */
   readonly sequence: readonly string[];
   /** Denied words clause by clause. */
@@ -31,6 +34,8 @@ const denier =
 /** A clause whose subject is gone: "oxlint and prettier have been removed", "the limit of 150 is void". */
 const withdrawn =
   /(?<=^|[.;:,(] |\band |\bbut )[^.;:,()]{3,80}\b(?:(?:has|have) been|is|are|was|were) (?:now |all )?(?:removed|dropped|gone|void|obsolete|retired|deleted|replaced|superseded|outdated|no longer (?:true|valid|needed|used))\b/giu;
+const withdrawnEnd =
+  /\b(?:removed|dropped|gone|void|obsolete|retired|deleted|replaced|superseded|outdated)$/i;
 const clauseEnd =
   /[,;:.!?()—–](?=\s|$)|\s(?:but|and instead|use|instead|because|so that|since|unless|if|when|until|hence|sondern|mais|sino|weil|car|porque|->|→|=>)(?![\p{L}]|\sof\b)/giu;
 const change =
@@ -54,7 +59,7 @@ export function meaningOf(text: string): Meaning {
     denials[span]?.add(word.stem);
     words.add(word.stem);
     sequence.push(word.stem);
-    if (/^\d/.test(word.stem)) numbers.add(word.stem);
+    if (/^[<>=~]*\d|^(?:true|false)$/.test(word.stem)) numbers.add(word.stem);
     else if (word.hard) names.add(word.stem);
   }
   return {
@@ -62,20 +67,31 @@ export function meaningOf(text: string): Meaning {
     words,
     numbers,
     names,
+    opening: short === text.slice(0, 2_000) ? "" : openingOf(short),
     sequence,
     denials: denials.filter((denied) => denied.size > 0),
-    changes: change.test(short),
+    changes: change.test(short) || spans.some(([from, to]) => withdrawnEnd.test(short.slice(from, to))),
     defines: define.test(short),
-    excludes: /\b(?:only|solely|exclusively|nur|uniquement|solo|solamente)\b|だけ|只/iu.test(short.slice(0, 120)),
-    conditions: (/\b(?:if|when|while|unless|during|wenn|falls|si|quand|cuando)\s.{0,60}/iu.exec(short)?.[0] ?? "").toLowerCase(),
+    excludes: /\b(?:only|solely|exclusively|nur|uniquement|solo|solamente)\b|だけ|只/iu.test(
+      short.slice(0, 120),
+    ),
+    conditions: (
+      /\b(?:if|when|while|unless|during|wenn|falls|si|quand|cuando)\s.{0,60}/iu.exec(short)?.[0] ?? ""
+    ).toLowerCase(),
     wideDenial: wideDenier.test(short),
   };
 }
 
 /** What is said, without what a note concludes from it: a wish is the same whatever it taught. */
 function keyPart(text: string): string {
-  const arrow = text.search(/["”“»」』'’]\s*(?:->|→|=>|\()/);
-  return arrow > 12 ? text.slice(0, arrow + 1) : text;
+  const said = quotationIn(text);
+  return said !== null && said.words.length > 8 ? said.words : text;
+}
+
+function openingOf(words: string): string {
+  const end = words.search(/[.!?;](?:\s|$)/);
+  const stems = wordsOf(end < 0 ? words : words.slice(0, end)).map((word) => word.stem);
+  return stems.length >= 2 ? stems.join(" ") : "";
 }
 
 /** Stretches under a denial: from the word that denies to the end of its clause. */

@@ -23,6 +23,8 @@ const chatter: readonly RegExp[] = [
   /^(?:here(?:'s| is| are)|below (?:is|are)|the following|summary\b|in summary|to summari[sz]e|as (?:requested|discussed)|this (?:commit|change|pr|session)\b)/i,
   /^(?:done|fixed|moved|updated|renamed|removed|good|great|perfect|good (?:point|catch|question|call)|you're right|looks (?:good|correct)|found (?:it|the)|success(?:fully)?|completed?)\b[.!,:—–-]/i,
   /^(?:checked \d+ files|no fixes applied|found \d+ (?:errors?|warnings?)|\d+ (?:passed|failed|tests?|files?) )/i,
+  /\bexit (?:code|status):? 0\b/i,
+  /^(?:ok(?:ay)?|good|great|perfect|nice|cool|alright)[,.! ]+(?:now )?(?:it|that|this|everything|all|looks|works|we|the)\b.{0,30}\b(?:green|good|fine|works?|done|ok|passe[sd]|clean|now)[.!]?$/i,
   /\b\d+ (?:user |agent )?(?:turns|replies)\b.{0,60}\btool calls\b/i,
   /^\S+\.\w{2,4}(?:, \S+ \d+)?$/,
   /^(?:files? (?:edited|changed|touched|modified|read|created)|exit (?:code|status)|command|tool (?:call|use|result)|stdout|stderr|output|commit [0-9a-f]{7}|branch|duration|tokens?( used)?|session (?:of|id)|model|agent)\b\s?[:=\d]/i,

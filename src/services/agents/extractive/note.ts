@@ -1,5 +1,5 @@
 import { type Block, blocksOf } from "./blocks.ts";
-import { visible } from "./hidden.ts";
+import { hidesText, visible } from "./hidden.ts";
 import { withoutComments } from "./plain.ts";
 import { type Section, sectionOf, taskTitle } from "./sections.ts";
 import { type Statement, statementsIn } from "./statement.ts";
@@ -23,7 +23,8 @@ const mostStatements = 200;
 const mostSubjects = 12;
 
 export function readNote(text: string): Note {
-  const { head, body } = splitHead(withoutComments(visible(text)));
+  const shown = text.split("\n").filter((line) => !hidesText(line));
+  const { head, body } = splitHead(withoutComments(visible(shown.join("\n"))));
   const subjects: { title: string | null; statements: Statement[] }[] = [{ title: null, statements: [] }];
   let title: string | null = null;
   let section: Section = "other";
@@ -53,7 +54,12 @@ export function readNote(text: string): Note {
       if (command !== null && lead !== null && lead.indent >= 0) add(`${lead.text} \`${command}\``, false);
       lead = null;
     } else if (block.kind === "row") {
-      if (!block.header.some((cell) => /^(?:status|outcome|result|verdict|done|fixed|action|change|before|after)\b/i.test(cell))) add(rowText(block), false);
+      if (
+        !block.header.some((cell) =>
+          /^(?:status|outcome|result|verdict|done|fixed|action|change|before|after)\b/i.test(cell),
+        )
+      )
+        add(rowText(block), false);
     } else if (/[:：]\s*$/.test(block.text) && block.text.length <= 120) {
       lead = { text: block.text, indent: block.kind === "item" ? block.indent : 0 };
     } else if (

@@ -83,5 +83,8 @@ function namesIn(text: string): readonly string[] {
 function byCount(words: readonly string[]): readonly string[] {
   const counts = new Map<string, number>();
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1]).map(([word]) => word).slice(0, 7);
+  return [...counts]
+    .sort((a, b) => b[1] - a[1])
+    .map(([word]) => word)
+    .slice(0, 7);
 }

@@ -1,7 +1,6 @@
 import { isWish, kindOf } from "./classify.ts";
 import { condensedFailure } from "./failure-line.ts";
-import { fit, widthOf } from "./fit.ts";
-import { hidesText } from "./hidden.ts";
+import { fitted, widthOf } from "./fit.ts";
 import { isInstruction } from "./instructions.ts";
 import { isNoise } from "./noise.ts";
 import { plainLine } from "./plain.ts";
@@ -24,22 +23,25 @@ export interface Statement {
  */
 export function statementsIn(markdown: string, section: Section, isProse: boolean): readonly Statement[] {
   if (section === "skip") return [];
-  if (hidesText(markdown) || isInstruction(markdown)) return [];
+  if (isInstruction(markdown)) return [];
   const text = plainLine(withoutSecrets(markdown.slice(0, 6_000)));
   const label = labelled(text);
   if (label?.kind === "skip") return [];
   const within = label?.kind ?? (section === "task" || section === "other" ? null : section);
   const line = label?.rest ?? text;
-  const pieces = isProse && quotationIn(line) === null ? leaningJoined(sentencesOf(line)) : [line];
+  const said = quotationIn(line);
+  if (said !== null && said.rest !== "") return [...quoted(said), ...statementsIn(said.rest, section, true)];
+  const pieces = isProse && said === null ? leaningJoined(sentencesOf(line)) : [line];
   return pieces.flatMap((piece) => statementOf(piece, within));
 }
 
 function statementOf(piece: string, section: Kind | null): readonly Statement[] {
   const said = quotationIn(piece);
-  if (said !== null && (section === null || section === "preference" || said.tail === "")) return quoted(said);
+  if (said !== null && (section === null || section === "preference" || said.tail === ""))
+    return quoted(said);
   const kind = isWish(piece) ? "preference" : (section ?? kindOf(piece) ?? "knowledge");
   const words = kind === "failure" ? condensedFailure(piece) : piece;
-  return words === null || isNoise(words) ? [] : kept(kind, fit(words), section !== null);
+  return words === null || isNoise(words) ? [] : kept(kind, fitted(words), section !== null);
 }
 
 /** A quotation is always a wish; of a long message, the sentences that state one, in the user's own words and order. */
@@ -48,10 +50,13 @@ function quoted({ open, words, close, tail }: Quotation): readonly Statement[] {
   const whole = `${open}${words}${close}${tail === "" ? "" : ` ${tail}`}`;
   if (tail !== "" && widthOf(whole) <= 300) return kept("preference", whole, true);
   const sentences = sentencesOf(words).map((sentence) => sentence.replace(filler, ""));
-  const wishes = sentences.filter((sentence) => !isNoise(sentence) && worthOf("preference", sentence, true) >= worthKeeping + 1);
+  const wishes = sentences.filter(
+    (sentence) => !isNoise(sentence) && worthOf("preference", sentence, true) >= worthKeeping + 1,
+  );
   if (wishes.length === 0) return [];
-  const chosen = wishes.length === sentences.length ? words.replace(filler, "") : wishes.slice(0, 3).join(" ");
-  return kept("preference", `${open}${fit(chosen)}${close}`, true);
+  const chosen =
+    wishes.length === sentences.length ? words.replace(filler, "") : wishes.slice(0, 3).join(" ");
+  return kept("preference", `${open}${fitted(chosen)}${close}`, true);
 }
 
 function kept(kind: Kind, text: string, isFromSection: boolean): readonly Statement[] {
@@ -68,8 +73,10 @@ function leaningJoined(sentences: readonly string[]): readonly string[] {
   const joined: string[] = [];
   for (const sentence of sentences) {
     const last = joined.at(-1);
-    const leans = leaning.test(sentence) || (sentence.length < 48 && /\b(?:it|this|that|them)\b/i.test(sentence));
-    if (last !== undefined && leans && widthOf(last) + widthOf(sentence) <= 300) joined[joined.length - 1] = `${last} ${sentence}`;
+    const leans =
+      leaning.test(sentence) || (sentence.length < 48 && /\b(?:it|this|that|them)\b/i.test(sentence));
+    if (last !== undefined && leans && widthOf(last) + widthOf(sentence) <= 300)
+      joined[joined.length - 1] = `${last} ${sentence}`;
     else joined.push(sentence);
   }
   return joined;

@@ -35,8 +35,12 @@ export function tasksOf(parts: readonly Part[]): readonly Task[] {
   const families = sharedFamilies(parts);
   inTime.forEach((part, at) => {
     const weights = new Map([...(features[at] ?? [])].map((word) => [word, weigh(word)] as const));
-    const family = part.family !== null && families.has(part.family.toLowerCase()) ? part.family.toLowerCase() : null;
-    const kin = family === null ? undefined : clusters.find((cluster) => cluster.family === family && cluster.parts.length < mostThreads);
+    const family =
+      part.family !== null && families.has(part.family.toLowerCase()) ? part.family.toLowerCase() : null;
+    const kin =
+      family === null
+        ? undefined
+        : clusters.find((cluster) => cluster.family === family && cluster.parts.length < mostThreads);
     const home = kin ?? closest(weights, clusters, found);
     if (home !== null) home.parts.push(part);
     else {
@@ -51,9 +55,11 @@ export function tasksOf(parts: readonly Part[]): readonly Task[] {
 /** Names of subjects that sessions give themselves, in lower case: those that tell some sessions of a project from others. */
 function sharedFamilies(parts: readonly Part[]): ReadonlySet<string> {
   const counts = new Map<string, number>();
-  for (const { family } of parts) if (family !== null) counts.set(family.toLowerCase(), (counts.get(family.toLowerCase()) ?? 0) + 1);
+  for (const { family } of parts)
+    if (family !== null) counts.set(family.toLowerCase(), (counts.get(family.toLowerCase()) ?? 0) + 1);
   const folders = new Set((parts[0]?.thread.cwd ?? "").toLowerCase().split(/[/\\]/));
-  const isTelling = ([family, count]: readonly [string, number]) => count > 1 && !folders.has(family) && (parts.length <= 8 || count <= parts.length / 2);
+  const isTelling = ([family, count]: readonly [string, number]) =>
+    count > 1 && !folders.has(family) && (parts.length <= 8 || count <= parts.length / 2);
   return new Set([...counts].filter(isTelling).map(([family]) => family));
 }
 
@@ -95,7 +101,10 @@ function taskOf({ parts, family }: Cluster): Task {
   const counts = new Map<string, number>();
   for (const part of latest) for (const word of part.keywords) counts.set(word, (counts.get(word) ?? 0) + 1);
   const keywords = [...counts].sort((a, b) => b[1] - a[1]).map(([word]) => word);
-  const kin = family === null || parts.length < 2 ? null : (parts.find((part) => part.family?.toLowerCase() === family)?.family ?? null);
+  const kin =
+    family === null || parts.length < 2
+      ? null
+      : (parts.find((part) => part.family?.toLowerCase() === family)?.family ?? null);
   return {
     title: kin ?? (best.title.quality >= 1 ? best.title.text : fallbackTitle(keywords, best.title.text)),
     keywords: keywords.slice(0, 10),

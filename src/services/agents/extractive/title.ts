@@ -14,9 +14,13 @@ export interface Title {
 }
 
 /** The best title among what a note, its head and its recap call the session. Earlier candidates win ties. */
-export function bestTitle(candidates: readonly (string | null | undefined)[], lastResort: string | null = null): Title {
+export function bestTitle(
+  candidates: readonly (string | null | undefined)[],
+  lastResort: string | null = null,
+): Title {
   const titles = candidates.flatMap((candidate) => (candidate ? [titleOf(candidate)] : []));
-  if (lastResort !== null) titles.push({ ...titleOf(lastResort), quality: Math.min(1, titleOf(lastResort).quality) });
+  if (lastResort !== null)
+    titles.push({ ...titleOf(lastResort), quality: Math.min(1, titleOf(lastResort).quality) });
   return titles.reduce((best, title) => (title.quality > best.quality ? title : best), {
     text: "",
     quality: 0,
@@ -25,7 +29,7 @@ export function bestTitle(candidates: readonly (string | null | undefined)[], la
 
 function titleOf(candidate: string): Title {
   const raw = withoutComments(visible(candidate.slice(0, 2_000)));
-  if (hidesText(raw) || isInstruction(raw)) return { text: "", quality: 0 };
+  if (hidesText(candidate) || isInstruction(raw)) return { text: "", quality: 0 };
   const plan = /#\s*(?:plan|fix|feature)\s*:\s*([^#]{8,200})/i.exec(raw)?.[1];
   const line = plainLine(withoutSecrets((plan ?? raw).replace(/```[\s\S]*?(?:```|$)/g, " "))).replace(
     /\s#{1,6}\s.*$/,

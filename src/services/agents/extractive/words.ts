@@ -53,7 +53,8 @@ function latin(raw: string, at: number, inCode: boolean): readonly Word[] {
   const trimmed = raw.replace(/^[.:#+\\]+(?=.)|[.:\\/+-]+$/g, "");
   if (trimmed === "") return [];
   const lower = trimmed.toLowerCase();
-  const hard = isHard(trimmed) || (inCode && !functionWords.has(lower));
+  if (inCode && /^[a-z]{3,}$/.test(lower)) return [{ stem: synonyms.get(lower) ?? lower, hard: true, at }];
+  const hard = isHard(trimmed);
   if (hard) return [{ stem: lower.replace(/^v(?=\d)/, "").replace(/^\.\//, ""), hard, at }];
   return lower.split(/[-/.:]+/).flatMap((part) => {
     if (part === "" || functionWords.has(part)) return [];
@@ -89,7 +90,7 @@ const functionWords = new Set(
     "what how that's it's because since also just only very really quite too still yet already again always generally " +
     "usually typically often please user users wants want wanted prefer prefers preferred prefere like likes liked said say says asked ask asks " +
     "keep keeps make makes get gets let lets need needs needed require requires required go goes going use uses used using " +
-    "now currently today anymore any all each every both some such more most much many own same other another sure ensure " +
+    "now currently today anymore any all each every both some such more most much many same other another sure ensure " +
     "not no never don don't doesn doesn't didn didn't isn isn't aren aren't won won't can't cannot wasn wasn't shouldn shouldn't mustn neither nor without instead rather t s d ll re ve m " +
     "nicht kein keine keinen keiner nie niemals ohne statt ne pas jamais sans nunca sin " +
     "about out off over under before after during between through " +

@@ -35,8 +35,14 @@ function preferenceWorth(text: string): number {
   if (rule.test(text)) worth += 2;
   if (durable.test(text)) worth += 1.5;
   if (/["”»」] ?(?:->|→)/.test(text)) worth += 1.5;
-  if (/(?:^|\s)#\d|\boption [a-z0-9]\b|^re:|\d\d\/\d\d\/\d\d|[\u26a0\u2139]|\b\w+ and \d+\b|^\d+ /i.test(text)) worth -= 2;
-  if (/\byou(?:['’]re| are| were| should have| did)\b|\b(?:man|dude|buddy|wtf|wth|garbage|dumb)\b/i.test(text)) worth -= 1.5;
+  if (
+    /(?:^|\s)#\d|\boption [a-z0-9]\b|^re:|\d\d\/\d\d\/\d\d|[\u26a0\u2139]|\b\w+ and \d+\b|^\d+ /i.test(text)
+  )
+    worth -= 2;
+  if (
+    /\byou(?:['’]re| are| were| should have| did)\b|\b(?:man|dude|buddy|wtf|wth|garbage|dumb)\b/i.test(text)
+  )
+    worth -= 1.5;
   if (aboutUser.test(text)) worth += 2;
   if (/\?/.test(text)) worth -= aboutUser.test(text) ? 0 : 3;
   if (
