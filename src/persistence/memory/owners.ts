@@ -3,15 +3,16 @@ import { storeError } from "../errors.ts";
 
 /** Owners of one process: `held` names the living and the locks, and `unregister` is death. */
 export function memoryOwners(held: Set<string>): Owners & { releaseAll(): void } {
-  const own = new Set<string>();
+  const own = new Map<symbol, string>();
 
   function hold(key: string): (() => Promise<void>) | null {
     if (held.has(key)) return null;
+    const hold = Symbol(key);
     held.add(key);
-    own.add(key);
+    own.set(hold, key);
     return async () => {
       // Released twice, it may be another's by now.
-      if (own.delete(key)) held.delete(key);
+      if (own.delete(hold)) held.delete(key);
     };
   }
 
@@ -27,7 +28,7 @@ export function memoryOwners(held: Set<string>): Owners & { releaseAll(): void }
       return unlock === null ? null : { unlock };
     },
     releaseAll: () => {
-      for (const key of own) held.delete(key);
+      for (const key of own.values()) held.delete(key);
       own.clear();
     },
   };

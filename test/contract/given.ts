@@ -1,0 +1,119 @@
+import type { ClaimRequest, JobRow, Lease } from "../../src/domain/job.ts";
+import type { Stage1Output } from "../../src/domain/memory.ts";
+import type { Store } from "../../src/domain/ports.ts";
+import type { CommitRequest, Intent, NewRun } from "../../src/domain/run.ts";
+
+/** Where the tests stand in time: seconds, and the same in milliseconds with a fraction that must be cut. */
+export const NOW = 1_774_000_000;
+export const NOW_MS = NOW * 1000 + 999;
+
+export function asking(some: Partial<ClaimRequest> = {}): ClaimRequest {
+  return {
+    space: "global",
+    worker: "worker-a",
+    token: "token-a",
+    leaseSeconds: 3600,
+    successCooldownSeconds: 0,
+    force: false,
+    retries: 3,
+    nowMs: NOW_MS,
+    ...some,
+  };
+}
+
+export function laterMs(seconds: number): number {
+  return NOW_MS + seconds * 1000;
+}
+
+/** Enqueues and claims; the lease of the claim. */
+export async function claimedLease(store: Store, some: Partial<ClaimRequest> = {}): Promise<Lease> {
+  const request = asking(some);
+  await store.jobs.enqueue(request.space, 100);
+  const outcome = await store.jobs.claim(request);
+  if (outcome.kind !== "claimed") throw new Error(`not claimed: ${outcome.why}`);
+  return { space: request.space, token: request.token, fence: outcome.fence };
+}
+
+/** A row as `enqueue` leaves it, with some columns different. */
+export function jobRow(some: Partial<JobRow> = {}): JobRow {
+  return {
+    kind: "memory_consolidate_global",
+    job_key: "global",
+    status: "pending",
+    worker_id: null,
+    ownership_token: null,
+    started_at: null,
+    finished_at: null,
+    lease_until: null,
+    retry_at: null,
+    retry_remaining: 3,
+    last_error: null,
+    input_watermark: 100,
+    last_success_watermark: 0,
+    fence: 0,
+    ...some,
+  };
+}
+
+/** The row after `claimedLease`. */
+export function runningRow(some: Partial<JobRow> = {}): JobRow {
+  return jobRow({
+    status: "running",
+    worker_id: "worker-a",
+    ownership_token: "token-a",
+    started_at: NOW,
+    lease_until: NOW + 3600,
+    fence: 1,
+    ...some,
+  });
+}
+
+export function output(threadId: string, some: Partial<Stage1Output> = {}): Stage1Output {
+  return {
+    threadId,
+    sourceUpdatedAt: 100,
+    rawMemory: `raw of ${threadId}`,
+    rolloutSummary: `summary of ${threadId}`,
+    generatedAt: 101,
+    rolloutSlug: null,
+    rolloutPath: "/sessions/a.jsonl",
+    cwd: "/project",
+    gitBranch: null,
+    ...some,
+  };
+}
+
+export function newRun(some: Partial<NewRun> = {}): NewRun {
+  return {
+    id: "run-1",
+    space: "global",
+    machine: "phase2",
+    version: "1",
+    hash: "abc",
+    owner: "owner-a",
+    createdAtMs: NOW_MS,
+    ...some,
+  };
+}
+
+export function commitOf(sequence: number, some: Partial<CommitRequest> = {}): CommitRequest {
+  return {
+    run: "run-1",
+    fence: 1,
+    sequence,
+    atMs: NOW_MS + sequence,
+    event: JSON.stringify({ type: `event.${sequence}` }),
+    eventType: `event.${sequence}`,
+    value: `state${sequence}`,
+    snapshot: JSON.stringify({ step: sequence }),
+    state: "active",
+    open: [],
+    close: [],
+    ...some,
+  };
+}
+
+export function intent(key: string, some: Partial<Intent> = {}): Intent {
+  const [run = "", , child = ""] = key.split("/");
+  return { key, run, child, kind: "start", src: `do.${child}`, input: "{}", dueAtMs: null, ...some };
+}

@@ -1,0 +1,298 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Store } from "../../src/domain/ports.ts";
+import type { RunRecord } from "../../src/domain/run.ts";
+import { commitOf, intent, NOW_MS, newRun } from "./given.ts";
+import type { OpenWorld, World } from "./world.ts";
+
+export function runContract(name: string, open: OpenWorld): void {
+  describe(`runs · ${name}`, () => {
+    let world: World;
+    let a: Store;
+    let b: Store;
+    beforeEach(async () => {
+      world = await open();
+      ({ a, b } = world);
+    });
+    afterEach(() => world.close());
+
+    const created: RunRecord = {
+      ...newRun(),
+      state: "active",
+      sequence: 0,
+      fence: 1,
+      snapshot: commitOf(0).snapshot,
+      updatedAtMs: NOW_MS,
+      cancelRequestedAtMs: null,
+      parked: null,
+    };
+
+    describe("creation", () => {
+      test("keeps run, snapshot, log row and intents together", async () => {
+        const first = commitOf(0, { open: [intent("run-1/0/claim")] });
+        expect(await a.runs.create(newRun(), first)).toBe("ok");
+        expect(await b.runs.read("run-1")).toEqual(created);
+        expect(await b.runs.openIntents("run-1")).toEqual(first.open);
+        const { sequence, atMs, eventType: type, value, event: data } = first;
+        expect(await b.runs.log({ after: 0, limit: 9 })).toEqual([
+          { id: 1, run: "run-1", sequence, atMs, type, value, data },
+        ]);
+      });
+
+      test("repeated with the same content is ok, also when the run has moved on, and adds nothing", async () => {
+        const first = commitOf(0, { open: [intent("run-1/0/claim")] });
+        await a.runs.create(newRun(), first);
+        expect(await b.runs.create(newRun(), first)).toBe("ok");
+        await a.runs.commit(commitOf(1, { close: ["run-1/0/claim"] }));
+        expect(await b.runs.create(newRun(), first)).toBe("ok");
+        expect(await a.runs.openIntents("run-1")).toEqual([]);
+        expect((await a.runs.log({ after: 0, limit: 9 })).length).toBe(2);
+      });
+
+      test("with other content is stale, under another fence it is fenced", async () => {
+        await a.runs.create(newRun(), commitOf(0));
+        expect(await b.runs.create(newRun(), commitOf(0, { snapshot: "other" }))).toBe("stale");
+        expect(await b.runs.create(newRun(), commitOf(0, { fence: 2 }))).toBe("fenced");
+        expect(await a.runs.read("run-1")).toEqual(created);
+      });
+
+      test("of an unknown run finds nothing", async () => {
+        expect(await a.runs.read("nobody")).toBeNull();
+        expect(await a.runs.openIntents("nobody")).toEqual([]);
+      });
+    });
+
+    describe("a commit", () => {
+      beforeEach(async () => {
+        await a.runs.create(newRun(), commitOf(0, { open: [intent("run-1/0/x"), intent("run-1/0/y")] }));
+      });
+
+      test("moves snapshot and sequence, opens and closes intents, and keeps their order", async () => {
+        const timer = intent("run-1/1/t", { kind: "timer", dueAtMs: NOW_MS + 5000 });
+        const commit = commitOf(1, { close: ["run-1/0/x"], open: [timer, intent("run-1/1/a")] });
+        expect(await b.runs.commit(commit)).toBe("ok");
+        expect(await a.runs.read("run-1")).toEqual({
+          ...created,
+          sequence: 1,
+          snapshot: commit.snapshot,
+          updatedAtMs: commit.atMs,
+        });
+        expect(await a.runs.openIntents("run-1")).toEqual([intent("run-1/0/y"), ...commit.open]);
+      });
+
+      test("keeps the order of intents past ten commits", async () => {
+        for (let at = 1; at <= 11; at += 1)
+          await a.runs.commit(commitOf(at, { open: [intent(`run-1/${at}/z`)] }));
+        const keys = (await b.runs.openIntents("run-1")).map(({ key }) => key);
+        expect(keys.slice(2)).toEqual(Array.from({ length: 11 }, (_, at) => `run-1/${at + 1}/z`));
+      });
+
+      test("repeated with the same content is ok and written once", async () => {
+        const commit = commitOf(1, { open: [intent("run-1/1/a")], close: ["run-1/0/x"] });
+        expect([await a.runs.commit(commit), await b.runs.commit(commit)]).toEqual(["ok", "ok"]);
+        expect((await a.runs.log({ run: "run-1", after: 0, limit: 9 })).length).toBe(2);
+        await a.runs.commit(commitOf(2, { close: ["run-1/1/a"] }));
+        expect(await b.runs.commit(commit)).toBe("ok");
+        expect(await a.runs.openIntents("run-1")).toEqual([intent("run-1/0/y")]);
+      });
+
+      test.each([
+        ["another event", { event: "{}" }],
+        ["another type", { eventType: "other" }],
+        ["another value", { value: "other" }],
+        ["another time", { atMs: 1 }],
+        ["another snapshot", { snapshot: "{}" }],
+        ["another end", { state: "done" }],
+      ] as const)("whose sequence is taken by %s is stale", async (_, other) => {
+        await a.runs.commit(commitOf(1));
+        const before = await a.runs.read("run-1");
+        expect(await b.runs.commit(commitOf(1, other))).toBe("stale");
+        expect(await a.runs.read("run-1")).toEqual(before);
+      });
+
+      test("that skips a sequence is stale", async () => {
+        expect(await a.runs.commit(commitOf(2))).toBe("stale");
+        expect(await a.runs.read("run-1")).toEqual(created);
+      });
+
+      test("of two at once with the same sequence is given to one", async () => {
+        const outcomes = await Promise.all([
+          a.runs.commit(commitOf(1, { event: '{"by":"a"}' })),
+          b.runs.commit(commitOf(1, { event: '{"by":"b"}' })),
+        ]);
+        expect(outcomes.sort()).toEqual(["ok", "stale"]);
+      });
+
+      test("under a former fence is fenced, of an unknown run too, and writes nothing", async () => {
+        await b.runs.takeOver({ run: "run-1", fence: 1, owner: "owner-b", nowMs: NOW_MS });
+        expect(await a.runs.commit(commitOf(1, { open: [intent("run-1/1/a")] }))).toBe("fenced");
+        expect(await a.runs.commit(commitOf(1, { run: "nobody" }))).toBe("fenced");
+        expect((await a.runs.log({ after: 0, limit: 9 })).length).toBe(1);
+        expect((await a.runs.openIntents("run-1")).length).toBe(2);
+      });
+
+      test("of a run that is over is stale, but its last commit repeated is ok", async () => {
+        const last = commitOf(1, { state: "done", close: ["run-1/0/x", "run-1/0/y"] });
+        expect(await a.runs.commit(last)).toBe("ok");
+        expect(await b.runs.commit(last)).toBe("ok");
+        expect(await b.runs.commit(commitOf(2))).toBe("stale");
+        expect((await a.runs.read("run-1"))?.state).toBe("done");
+      });
+
+      test("that opens a known intent again is refused as a whole", async () => {
+        const commit = commitOf(1, { open: [intent("run-1/1/a"), intent("run-1/0/x")] });
+        await expect(a.runs.commit(commit)).rejects.toMatchObject({ code: "store_rejected" });
+        expect(await b.runs.read("run-1")).toEqual(created);
+        expect((await b.runs.openIntents("run-1")).length).toBe(2);
+      });
+
+      test("closes no intent of another run", async () => {
+        await a.runs.create(newRun({ id: "run-2" }), commitOf(0, { run: "run-2" }));
+        await a.runs.commit(commitOf(1, { run: "run-2", close: ["run-1/0/x"] }));
+        expect((await a.runs.openIntents("run-1")).length).toBe(2);
+      });
+
+      test("wakes no reader in the middle: log, snapshot and intents are of one moment", async () => {
+        const writing = Array.from({ length: 20 }, (_, at) =>
+          a.runs.commit(commitOf(at + 1, { close: [`run-1/${at}/z`], open: [intent(`run-1/${at + 1}/z`)] })),
+        );
+        const [run, log] = await Promise.all([b.runs.read("run-1"), b.runs.log({ after: 0, limit: 99 })]);
+        expect(log.length).toBe((run?.sequence ?? 0) + 1);
+        expect(new Set(await Promise.all(writing))).toEqual(new Set(["ok"]));
+      });
+    });
+
+    describe("takeover", () => {
+      beforeEach(async () => void (await a.runs.create(newRun(), commitOf(0))));
+      const request = { run: "run-1", fence: 1, owner: "owner-b", nowMs: NOW_MS + 7 };
+      const taken = { ...created, fence: 2, owner: "owner-b", updatedAtMs: NOW_MS + 7 };
+
+      test("raises the fence and sets the owner; repeated by the same owner it finds itself", async () => {
+        expect(await b.runs.takeOver(request)).toEqual(taken);
+        expect(await b.runs.takeOver(request)).toEqual(taken);
+        expect(await a.runs.read("run-1")).toEqual(taken);
+      });
+
+      test("is null when someone else was first, the run is over, or unknown", async () => {
+        await b.runs.takeOver(request);
+        expect(await a.runs.takeOver({ ...request, owner: "owner-c" })).toBeNull();
+        await b.runs.commit(commitOf(1, { fence: 2, state: "error" }));
+        expect(await a.runs.takeOver({ ...request, fence: 2, owner: "owner-c" })).toBeNull();
+        expect(await a.runs.takeOver({ ...request, run: "nobody" })).toBeNull();
+      });
+
+      test("of two at once is given to one", async () => {
+        const outcomes = await Promise.all([
+          a.runs.takeOver({ ...request, owner: "owner-b" }),
+          b.runs.takeOver({ ...request, owner: "owner-c" }),
+        ]);
+        expect(outcomes.filter((outcome) => outcome !== null).length).toBe(1);
+      });
+    });
+
+    describe("parking", () => {
+      beforeEach(
+        async () => void (await a.runs.create(newRun(), commitOf(0, { open: [intent("run-1/0/x")] }))),
+      );
+      const request = { run: "run-1", fence: 1, reason: "unknown version 9", nowMs: NOW_MS + 3 };
+
+      test("ends the run with its reason; repeated it is still true", async () => {
+        expect([await a.runs.park(request), await b.runs.park(request)]).toEqual([true, true]);
+        const parked = { state: "parked", parked: "unknown version 9", updatedAtMs: NOW_MS + 3 };
+        expect(await b.runs.read("run-1")).toEqual({ ...created, ...parked });
+        expect(await b.runs.commit(commitOf(1))).toBe("stale");
+      });
+
+      test("is refused under another fence, of a run that is over, or unknown", async () => {
+        expect(await a.runs.park({ ...request, fence: 2 })).toBe(false);
+        expect(await a.runs.park({ ...request, run: "nobody" })).toBe(false);
+        await a.runs.commit(commitOf(1, { state: "done" }));
+        expect(await a.runs.park(request)).toBe(false);
+      });
+    });
+
+    describe("cancelling", () => {
+      test("is asked for from anywhere and seen by the owner, until the run is over", async () => {
+        await a.runs.create(newRun(), commitOf(0));
+        await a.runs.create(newRun({ id: "run-2" }), commitOf(0, { run: "run-2" }));
+        expect(await a.runs.cancelRequests("owner-a")).toEqual([]);
+        expect(await b.runs.requestCancel("run-1", NOW_MS + 1)).toBe(true);
+        expect(await b.runs.requestCancel("run-1", NOW_MS + 2)).toBe(true);
+        expect(await a.runs.cancelRequests("owner-a")).toEqual(["run-1"]);
+        expect(await a.runs.cancelRequests("owner-b")).toEqual([]);
+        expect(await a.runs.read("run-1")).toEqual({ ...created, cancelRequestedAtMs: NOW_MS + 1 });
+        await b.runs.takeOver({ run: "run-1", fence: 1, owner: "owner-b", nowMs: NOW_MS });
+        expect(await b.runs.cancelRequests("owner-b")).toEqual(["run-1"]);
+        await b.runs.commit(commitOf(1, { fence: 2, state: "error" }));
+        expect(await b.runs.cancelRequests("owner-b")).toEqual([]);
+      });
+
+      test("is false when the run is over or unknown", async () => {
+        await a.runs.create(newRun(), commitOf(0));
+        await a.runs.commit(commitOf(1, { state: "done" }));
+        expect(await a.runs.requestCancel("run-1", NOW_MS)).toBe(false);
+        expect(await a.runs.requestCancel("nobody", NOW_MS)).toBe(false);
+      });
+    });
+
+    describe("the list", () => {
+      test("is newest first, by space, by state, in pages", async () => {
+        for (const [id, space] of [
+          ["r1", "x"],
+          ["r2", "y"],
+          ["r3", "x"],
+          ["r4", "x"],
+        ] as const) {
+          await a.runs.create(newRun({ id, space }), commitOf(0, { run: id }));
+        }
+        await a.runs.commit(commitOf(1, { run: "r3", state: "done" }));
+        const ids = async (filter: Parameters<Store["runs"]["list"]>[0]) =>
+          (await b.runs.list(filter)).map(({ id }) => id);
+        expect(await ids({ limit: 9 })).toEqual(["r4", "r3", "r2", "r1"]);
+        expect(await ids({ limit: 2 })).toEqual(["r4", "r3"]);
+        expect(await ids({ limit: 2, before: "r3" })).toEqual(["r2", "r1"]);
+        expect(await ids({ limit: 9, space: "x" })).toEqual(["r4", "r3", "r1"]);
+        expect(await ids({ limit: 9, state: "active" })).toEqual(["r4", "r2", "r1"]);
+        expect(await ids({ limit: 9, state: "active", space: "x", before: "r4" })).toEqual(["r1"]);
+      });
+    });
+
+    describe("the log", () => {
+      test("numbers events and notes of all runs in one growing order, and reads on after any of them", async () => {
+        await a.runs.create(newRun(), commitOf(0));
+        await a.runs.create(newRun({ id: "run-2" }), commitOf(0, { run: "run-2" }));
+        const note = { atMs: NOW_MS, type: "beat", data: { leaseUntil: 5, text: "…" } };
+        const id = await b.runs.note("run-1", note);
+        await a.runs.commit(commitOf(1));
+        const all = await b.runs.log({ after: 0, limit: 99 });
+        expect(all.map((row) => [row.run, row.sequence, row.type])).toEqual([
+          ["run-1", 0, "event.0"],
+          ["run-2", 0, "event.0"],
+          ["run-1", null, "beat"],
+          ["run-1", 1, "event.1"],
+        ]);
+        expect(all[2]).toEqual({
+          id,
+          run: "run-1",
+          sequence: null,
+          atMs: NOW_MS,
+          type: "beat",
+          value: null,
+          data: JSON.stringify(note.data),
+        });
+        expect(await a.runs.log({ after: id, limit: 99 })).toEqual(all.slice(3));
+        expect(await a.runs.log({ after: 0, limit: 2 })).toEqual(all.slice(0, 2));
+        const ofOne = all.filter(({ run }) => run === "run-1");
+        expect(await a.runs.log({ run: "run-1", after: 0, limit: 99 })).toEqual(ofOne);
+        expect(await a.runs.log({ run: "run-1", after: 1, limit: 1 })).toEqual([ofOne[1]]);
+      });
+
+      test("takes notes under any fence, after the end too, but of known runs only", async () => {
+        await a.runs.create(newRun(), commitOf(0, { state: "done" }));
+        const note = { atMs: NOW_MS, type: "finding", data: undefined };
+        expect(await b.runs.note("run-1", note)).toBe(2);
+        await expect(b.runs.note("nobody", note)).rejects.toMatchObject({ code: "store_rejected" });
+        expect((await a.runs.log({ after: 1, limit: 9 })).map(({ data }) => data)).toEqual(["null"]);
+      });
+    });
+  });
+}
