@@ -63,7 +63,10 @@ export interface DurableEngine {
   /** A run that is live in this process. */
   get(run: string): DurableRun | null;
   live(): readonly DurableRun[];
-  /** Takes over unfinished runs (of one space) whose owner is dead; parks those of unknown machines or versions. */
+  /**
+   * Takes over unfinished runs whose owner is dead; parks those of unknown versions. Without a filter it also
+   * goes on looking every 15 seconds until the engine is closed, which does not keep the process alive.
+   */
   recover(filter?: { space?: string; run?: string }): Promise<readonly DurableRun[]>;
   cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
   /** `cancel` (default): cancels live runs and waits for their end; `leave`: leaves them to the next process. */
@@ -71,6 +74,7 @@ export interface DurableEngine {
 }
 
 const POLL_MS = 1_000;
+const PATROL_MS = 15_000;
 
 export function createDurableEngine(options: DurableOptions): DurableEngine {
   const { store, machine } = options;
@@ -86,6 +90,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
   let registration: Promise<{ unregister(): Promise<void> }> | null = null;
   let closed = false;
   let poll: unknown = null;
+  let patrolTimer: unknown = null;
 
   /** The owner lock is taken with the first run, so that looking at a store costs nothing. */
   const register = async () => {
@@ -172,6 +177,15 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       watch();
     }, POLL_MS);
   };
+  /** Recovery is a loop, not one pass at the start: owners die at any time, and a busy store may hide a run. */
+  const patrol = () => {
+    if (closed) return;
+    patrolTimer = clock.setTimeout(async () => {
+      await recover({}).catch(() => {});
+      patrol();
+    }, PATROL_MS);
+    (patrolTimer as { unref?: () => void }).unref?.();
+  };
   const unwatch = () => {
     if (poll !== null) clock.clearTimeout(poll);
     poll = null;
@@ -197,6 +211,22 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     return adopted;
   };
 
+  const recover = async ({ space, run }: { space?: string; run?: string }): Promise<readonly DurableRun[]> => {
+    await register();
+    const found =
+      run === undefined
+        ? await store.runs.list({ state: "active", limit: 1_000, ...(space === undefined ? {} : { space }) })
+        : [await store.runs.read(run)].filter((record) => record !== null && record.state === "active");
+    const adopted: DurableRun[] = [];
+    // Oldest first: they hold what younger ones wait for.
+    for (const record of [...found].reverse()) {
+      if (record === null || lives.has(record.id)) continue;
+      const live = await adopt(record);
+      if (live !== null) adopted.push(live);
+    }
+    return adopted;
+  };
+
   return {
     owner,
     committed$: committed$.asObservable(),
@@ -207,24 +237,9 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     },
     get: (run) => lives.get(run)?.durable ?? null,
     live: () => [...lives.values()].map((live) => live.durable),
-    async recover({ space, run } = {}) {
-      await register();
-      const found =
-        run === undefined
-          ? await store.runs.list({
-              state: "active",
-              limit: 1_000,
-              ...(space === undefined ? {} : { space }),
-            })
-          : [await store.runs.read(run)].filter((record) => record !== null && record.state === "active");
-      const adopted: DurableRun[] = [];
-      // Oldest first: they hold what younger ones wait for.
-      for (const record of [...found].reverse()) {
-        if (record === null || lives.has(record.id)) continue;
-        const live = await adopt(record);
-        if (live !== null) adopted.push(live);
-      }
-      return adopted;
+    async recover(filter) {
+      if (filter === undefined && patrolTimer === null) patrol();
+      return recover(filter ?? {});
     },
     async cancel(run) {
       const live = lives.get(run);
@@ -237,7 +252,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       if (record === null) return "unknown";
       if (record.state !== "active") return "over";
       await store.runs.requestCancel(run, clock.nowMs());
-      const [adopted] = await this.recover({ run });
+      const [adopted] = await recover({ run });
       if (adopted === undefined) return "requested";
       await adopted.done.catch(() => {});
       return "cancelled";
@@ -246,6 +261,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       if (closed) return;
       closed = true;
       unwatch();
+      clock.clearTimeout(patrolTimer);
       const leaving = [...lives.values()];
       if (runs === "cancel") {
         for (const live of leaving) live.durable.send(cancelEvent);

@@ -177,11 +177,11 @@ export class LiveRun {
       state,
     });
     for (const key of stopped) this.#stop(key);
+    for (const effect of step.effects) if (effect.kind === "act") effect.run();
     if (state !== "active") {
       this.#end(null);
       return;
     }
-    for (const effect of step.effects) if (effect.kind === "act") effect.run();
     for (const intent of opened) this.#start(intent);
   }
 

@@ -95,7 +95,8 @@ function effectOf(action: ExecutableActionObject): Effect | null {
   const params = action.params as Record<string, unknown> | undefined;
   switch (action.type) {
     case "xstate.spawnChild":
-      if (typeof params?.src !== "string") {
+      // XState names what has no name by its position, which is another one as soon as states move.
+      if (typeof params?.src !== "string" || params.src.startsWith("xstate.invoke.")) {
         throw new SlowwaveError(
           "inline_actor",
           `The actor "${String(params?.id)}" has no name: give it one in setup({ actors }), so that it can be found after a restart.`,

@@ -68,7 +68,7 @@ export interface Engine {
    * when the memory root is not ours to write.
    */
   start(request?: StartRequest): Promise<Run>;
-  /** Takes over every unfinished run whose owner is dead; they go on in the background. Also done once a second while runs live. */
+  /** Takes over every unfinished run whose owner is dead; they go on in the background. Goes on looking until closed. */
   recover(): Promise<readonly Run[]>;
   /** From any process; `requested` when a living owner elsewhere will see it within 2 seconds. */
   cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
@@ -178,7 +178,7 @@ export function createEngine(options: EngineOptions): Engine {
     followed.set(durableRun, run);
   };
 
-  const adopt = async (filter: { space?: string }): Promise<readonly Run[]> => {
+  const adopt = async (filter?: { space: string }): Promise<readonly Run[]> => {
     homeId = await home.prepare();
     return (await durable.recover(filter)).map((run) => followed.get(run) as Run);
   };
@@ -215,7 +215,7 @@ export function createEngine(options: EngineOptions): Engine {
         throw error;
       }
     },
-    recover: () => adopt({}),
+    recover: () => adopt(),
     async cancel(run) {
       homeId = await home.prepare();
       const result = live.get(run)?.result;

@@ -70,7 +70,7 @@ function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | 
 }
 
 /** One span for each stay in a state; the last one has no length. */
-function spansOf(log: readonly LogRow[]): readonly StateSpan[] {
+export function spansOf(log: readonly LogRow[]): readonly StateSpan[] {
   const entries: { state: string; atMs: number }[] = [];
   for (const row of log) {
     if (row.sequence === null || row.value === null || entries.at(-1)?.state === row.value) continue;
@@ -85,7 +85,7 @@ function spansOf(log: readonly LogRow[]): readonly StateSpan[] {
 
 const PAGE = 1_000;
 
-async function wholeLog(runs: Store["runs"], run: string): Promise<readonly LogRow[]> {
+export async function wholeLog(runs: Store["runs"], run: string): Promise<readonly LogRow[]> {
   const rows: LogRow[] = [];
   for (let after = 0; ; ) {
     const page = await runs.log({ run, after, limit: PAGE });

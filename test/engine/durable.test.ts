@@ -1,0 +1,430 @@
+import { Subject } from "rxjs";
+import { describe, expect, test } from "vitest";
+import { assign, fromEventObservable, fromPromise, setup } from "xstate";
+import type { CommitOutcome, CommitRequest } from "../../src/domain/run.ts";
+import { createDurableEngine, type DurableOptions } from "../../src/engine/durable/engine.ts";
+import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
+import { manualClock } from "../agents/manual-clock.ts";
+
+/** Fetches a number, waits, listens for more, ends: one of each kind of effect. */
+const machine = setup({
+  types: {
+    context: {} as { sum: number },
+    events: {} as { type: "more"; by: number } | { type: "enough" } | { type: "cancel" },
+  },
+  actors: {
+    fetch: fromPromise<number, { run: string }>(async () => 0),
+    listen: fromEventObservable<{ type: "more"; by: number }, Record<string, never>>(() => new Subject()),
+  },
+  actions: {
+    add: assign(({ context }, { by }: { by: number }) => ({ sum: context.sum + by })),
+    tell: () => {},
+  },
+  delays: { pause: 60_000 },
+}).createMachine({
+  id: "sums",
+  context: { sum: 0 },
+  initial: "fetching",
+  on: { cancel: ".stopped" },
+  states: {
+    fetching: {
+      invoke: {
+        id: "fetch",
+        src: "fetch",
+        input: { run: "r" },
+        onDone: {
+          target: "pausing",
+          actions: { type: "add", params: ({ event }) => ({ by: event.output }) },
+        },
+      },
+    },
+    pausing: { after: { pause: "listening" } },
+    listening: {
+      invoke: { id: "listen", src: "listen", input: {} },
+      on: {
+        more: { actions: { type: "add", params: ({ event }) => ({ by: event.by }) } },
+        enough: { target: "ended", actions: "tell" },
+      },
+    },
+    ended: { type: "final" },
+    stopped: { type: "final" },
+  },
+});
+
+function world() {
+  const shared = createMemoryWorld();
+  const clock = manualClock();
+  const fetched: string[] = [];
+  const more$ = new Subject<{ type: "more"; by: number }>();
+  let subscribers = 0;
+  const actors = {
+    fetch: fromPromise<number, { run: string }>(async () => {
+      fetched.push("fetch");
+      return 5;
+    }),
+    listen: fromEventObservable<{ type: "more"; by: number }, Record<string, never>>(() => {
+      subscribers += 1;
+      return more$;
+    }),
+  };
+  const engine = (options: Partial<DurableOptions> = {}) => {
+    const store = openMemoryStore({ world: shared });
+    return { store, ...createDurableEngine({ store, machine, actors, clock, ...options }) };
+  };
+  return { shared, clock, fetched, more$, subscribers: () => subscribers, engine, actors };
+}
+
+describe("one commit for event, state and intents", () => {
+  test("the log holds every event that changed something, in order, with the state it led to", async () => {
+    const { clock, engine, more$ } = world();
+    const { start, store } = engine();
+    const run = await start({ id: "r1", space: "s", input: undefined });
+    await clock.advance(60_000);
+    more$.next({ type: "more", by: 2 });
+    run.send({ type: "enough" });
+    expect((await run.done).context).toEqual({ sum: 7 });
+    const log = await store.runs.log({ run: "r1", after: 0, limit: 10 });
+    expect(log.map(({ sequence, type, value }) => [sequence, type, value])).toEqual([
+      [0, "xstate.init", "fetching"],
+      [1, "xstate.done.actor.fetch", "pausing"],
+      [2, "xstate.after.pause.sums.pausing", "listening"],
+      [3, "more", "listening"],
+      [4, "enough", "ended"],
+    ]);
+    expect(await store.runs.openIntents("r1")).toEqual([]);
+  });
+
+  test("no effect starts before the commit that asked for it has returned", async () => {
+    const { shared, clock, fetched, actors } = world();
+    const store = openMemoryStore({ world: shared });
+    let release: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const runs = {
+      ...store.runs,
+      create: async (...args: Parameters<typeof store.runs.create>) => {
+        const outcome = await store.runs.create(...args);
+        await gate;
+        return outcome;
+      },
+    };
+    const engine = createDurableEngine({
+      store: { ...store, runs: bound(runs, store.runs) },
+      machine,
+      actors,
+      clock,
+    });
+    const starting = engine.start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    expect([shared.runs.has("r1"), fetched]).toEqual([true, []]);
+    release();
+    await starting;
+    await clock.advance(0);
+    expect(fetched).toEqual(["fetch"]);
+  });
+
+  test("an event that changes nothing writes nothing", async () => {
+    const { clock, engine } = world();
+    const { start, store } = engine();
+    const run = await start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    const before = await store.runs.read("r1");
+    run.send({ type: "enough" });
+    run.send({ type: "nonsense" });
+    await clock.advance(0);
+    expect(await store.runs.read("r1")).toEqual(before);
+  });
+
+  test("a custom action runs once, after its commit, and not again in the next process", async () => {
+    const { shared, clock, engine, more$ } = world();
+    const told: string[] = [];
+    const loud = machine.provide({ actions: { tell: () => told.push(shared.runs.get("r1")?.state ?? "?") } });
+    const { start } = engine({ machine: loud });
+    const run = await start({ id: "r1", input: undefined });
+    await clock.advance(60_000);
+    more$.next({ type: "more", by: 1 });
+    run.send({ type: "enough" });
+    await run.done;
+    await engine({ machine: loud }).recover();
+    expect(told).toEqual(["done"]);
+  });
+});
+
+describe("what another process continues", () => {
+  test("a timer keeps its due time, and a settled effect is not repeated", async () => {
+    const { clock, engine, fetched } = world();
+    const first = engine();
+    await first.start({ id: "r1", input: undefined });
+    await clock.advance(20_000);
+    await first.close({ runs: "leave" });
+    await clock.advance(20_000);
+    const second = engine();
+    const [run] = await second.recover();
+    await clock.advance(19_999);
+    expect(run?.snapshot().value).toBe("pausing");
+    await clock.advance(1);
+    expect([run?.snapshot().value, run?.adopted, fetched]).toEqual(["listening", true, ["fetch"]]);
+  });
+
+  test("a timer that fell due meanwhile rings at once", async () => {
+    const { clock, engine } = world();
+    const first = engine();
+    await first.start({ id: "r1", input: undefined });
+    await clock.advance(1_000);
+    await first.close({ runs: "leave" });
+    await clock.advance(3_600_000);
+    const [run] = await engine().recover();
+    await clock.advance(0);
+    expect(run?.snapshot().value).toBe("listening");
+  });
+
+  test("an effect whose end was not committed is repeated once, under the same key", async () => {
+    const { shared, clock, engine, fetched, actors } = world();
+    const store = openMemoryStore({ world: shared });
+    const lost = bound({ ...store.runs, commit: () => new Promise<CommitOutcome>(() => {}) }, store.runs);
+    const first = createDurableEngine({ store: { ...store, runs: lost }, machine, actors, clock });
+    await first.start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    const keys = [...shared.intents.keys()];
+    await first.close({ runs: "leave" });
+    const [run] = await engine().recover();
+    await clock.advance(0);
+    expect([keys, fetched, run?.snapshot().value]).toEqual([["r1/0/fetch"], ["fetch", "fetch"], "pausing"]);
+  });
+
+  test("a stream is subscribed again, without replaying what was said", async () => {
+    const { clock, engine, more$, subscribers } = world();
+    const first = engine();
+    await first.start({ id: "r1", input: undefined });
+    await clock.advance(60_000);
+    more$.next({ type: "more", by: 1 });
+    await clock.advance(0);
+    await first.close({ runs: "leave" });
+    more$.next({ type: "more", by: 100 });
+    const [run] = await engine().recover();
+    more$.next({ type: "more", by: 10 });
+    await clock.advance(0);
+    expect([run?.snapshot().context, subscribers()]).toEqual([{ sum: 16 }, 2]);
+  });
+
+  test("the run of a living owner is left alone", async () => {
+    const { engine, clock } = world();
+    await engine().start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    expect(await engine().recover()).toEqual([]);
+  });
+
+  test("of two processes that find a dead owner's run, one takes it", async () => {
+    const { engine, clock } = world();
+    const first = engine();
+    await first.start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    await first.close({ runs: "leave" });
+    const taken = await Promise.all([engine().recover(), engine().recover()]);
+    expect(taken.map((runs) => runs.length).sort()).toEqual([0, 1]);
+  });
+
+  test("recovery goes on looking: a run whose owner dies later is found within 15 seconds", async () => {
+    const { engine, clock } = world();
+    const first = engine();
+    await first.start({ id: "r1", input: undefined });
+    const second = engine();
+    expect(await second.recover()).toEqual([]);
+    await first.close({ runs: "leave" });
+    await clock.advance(15_000);
+    expect(second.live().map((run) => run.id)).toEqual(["r1"]);
+    await second.close();
+  });
+
+  test("a run of another version is parked with the reason, never guessed", async () => {
+    const { engine, clock, shared } = world();
+    const first = engine();
+    await first.start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    await first.close({ runs: "leave" });
+    const snapshot = shared.runs.get("r1")?.snapshot;
+    expect(await engine({ version: "2" }).recover()).toEqual([]);
+    const parked = shared.runs.get("r1");
+    expect([parked?.state, parked?.snapshot, parked?.parked?.slice(0, 22)]).toEqual([
+      "parked",
+      snapshot,
+      "made by sums version 1",
+    ]);
+  });
+
+  test("a run whose machine was rebuilt differently is parked, too; another machine's run is not touched", async () => {
+    const { engine, clock, shared } = world();
+    const first = engine();
+    await first.start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    await first.close({ runs: "leave" });
+    const other = setup({}).createMachine({ id: "other", initial: "a", states: { a: {} } });
+    await engine({ machine: other }).recover();
+    expect(shared.runs.get("r1")?.state).toBe("active");
+    const renamed = setup({}).createMachine({ id: "sums", initial: "a", states: { a: {} } });
+    await engine({ machine: renamed }).recover();
+    expect(shared.runs.get("r1")?.state).toBe("parked");
+  });
+});
+
+describe("who may act", () => {
+  test("a process whose run was taken over changes nothing any more and says so", async () => {
+    const { shared, engine, clock } = world();
+    const first = engine();
+    const run = await first.start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    const record = shared.runs.get("r1");
+    await openMemoryStore({ world: shared }).runs.takeOver({
+      run: "r1",
+      fence: record?.fence ?? -1,
+      owner: "someone-else",
+      nowMs: clock.nowMs(),
+    });
+    const taken = shared.runs.get("r1");
+    run.send({ type: "cancel" });
+    await expect(run.done).rejects.toMatchObject({ code: "run_taken_over" });
+    expect(shared.runs.get("r1")).toEqual(taken);
+  });
+
+  test("late words of an actor that was stopped are dropped", async () => {
+    const { shared, engine, clock } = world();
+    let settle: (n: number) => void = () => {};
+    const late = fromPromise<number, { run: string }>(
+      () =>
+        new Promise((resolve) => {
+          settle = resolve;
+        }),
+    );
+    const { start } = engine({ actors: { fetch: late } });
+    const run = await start({ id: "r1", input: undefined });
+    run.send({ type: "cancel" });
+    await run.done;
+    const ended = shared.runs.get("r1");
+    settle(1);
+    await clock.advance(0);
+    expect(shared.runs.get("r1")).toEqual(ended);
+  });
+
+  test("a cancel request of another process is heard within two seconds", async () => {
+    const { engine, clock } = world();
+    const first = engine();
+    const run = await first.start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    expect(await engine().cancel("r1")).toBe("requested");
+    await clock.advance(2_000);
+    expect((await run.done).value).toBe("stopped");
+  });
+
+  test("cancelling a run whose owner is dead ends it here and now", async () => {
+    const { engine, clock, shared } = world();
+    const first = engine();
+    await first.start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    await first.close({ runs: "leave" });
+    expect(await engine().cancel("r1")).toBe("cancelled");
+    expect(shared.runs.get("r1")?.state).toBe("done");
+    expect([await engine().cancel("r1"), await engine().cancel("nobody")]).toEqual(["over", "unknown"]);
+  });
+
+  test("closing cancels what lives and refuses what comes after", async () => {
+    const { engine, clock, shared } = world();
+    const { start, close } = engine();
+    await start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    await close();
+    expect([shared.runs.get("r1")?.state, [...shared.held]]).toEqual(["done", []]);
+    await expect(start({ input: undefined })).rejects.toMatchObject({ code: "engine_closed" });
+  });
+});
+
+describe("when the world is broken", () => {
+  test("a store that stays busy is asked again with the same content, and the run goes on", async () => {
+    const { shared, clock, actors } = world();
+    const store = openMemoryStore({ world: shared });
+    let refusals = 3;
+    const asked: CommitRequest[] = [];
+    const runs = bound(
+      {
+        ...store.runs,
+        commit: async (request: CommitRequest) => {
+          asked.push(request);
+          if (refusals-- > 0) throw new Error("busy");
+          return store.runs.commit(request);
+        },
+      },
+      store.runs,
+    );
+    const { start } = createDurableEngine({ store: { ...store, runs }, machine, actors, clock });
+    const run = await start({ id: "r1", input: undefined });
+    await clock.advance(5_000);
+    expect(run.snapshot().value).toBe("pausing");
+    expect(asked.slice(1)).toEqual([asked[0], asked[0], asked[0]]);
+  });
+
+  test("a run that cannot be recorded for a minute is left for later, with the cause", async () => {
+    const { shared, clock, actors, engine } = world();
+    const store = openMemoryStore({ world: shared });
+    const runs = bound({ ...store.runs, commit: () => Promise.reject(new Error("disk gone")) }, store.runs);
+    const broken = createDurableEngine({ store: { ...store, runs }, machine, actors, clock });
+    const run = await broken.start({ id: "r1", input: undefined });
+    await clock.advance(120_000);
+    await expect(run.done).rejects.toMatchObject({
+      code: "store_unavailable",
+      cause: { message: "disk gone" },
+    });
+    await broken.close({ runs: "leave" });
+    expect((await engine().recover()).map(({ id }) => id)).toEqual(["r1"]);
+  });
+
+  test("a guard or assignment that throws ends the run in error, with what it choked on", async () => {
+    const { shared, clock, engine } = world();
+    const choking = machine.provide({
+      actions: {
+        add: assign(() => {
+          throw new Error("no sum");
+        }),
+      },
+    });
+    const { start } = engine({ machine: choking });
+    const run = await start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    await expect(run.done).rejects.toMatchObject({
+      code: "machine_threw",
+      message: 'Run r1 choked on "xstate.done.actor.fetch": no sum',
+    });
+    expect(shared.runs.get("r1")?.state).toBe("error");
+  });
+
+  test("an actor without a name is refused before anything is written", async () => {
+    const { engine, shared } = world();
+    const inline = setup({}).createMachine({
+      id: "inline",
+      initial: "a",
+      states: { a: { invoke: { id: "x", src: fromPromise(async () => 1) } } },
+    });
+    const { start } = engine({ machine: inline });
+    await expect(start({ id: "r1", input: undefined })).rejects.toMatchObject({ code: "inline_actor" });
+    expect(shared.runs.size).toBe(0);
+  });
+
+  test("an actor nobody provided fails its invoke with a code", async () => {
+    const { engine, clock, shared } = world();
+    const { start } = engine({ actors: {} });
+    const run = await start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    await run.done.catch(() => {});
+    const snapshot = JSON.parse(shared.runs.get("r1")?.snapshot ?? "{}");
+    expect([shared.runs.get("r1")?.state, snapshot.error.code]).toEqual(["error", "actor_missing"]);
+  });
+});
+
+/** Ports are objects with methods that may use `this`. */
+function bound<Port extends object>(changed: Partial<Port>, port: Port): Port {
+  return new Proxy(port, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(changed, name) ?? Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
