@@ -1,0 +1,27 @@
+import { isHostPath } from "../artifacts/host-files.ts";
+import { isMemoryFile, shownPath } from "../workspace/memory-path.ts";
+import type { ProblemKind } from "../workspace/scan.ts";
+import type { Check } from "./check.ts";
+
+const WHAT: Partial<Record<ProblemKind, string>> = {
+  symlink: "a symlink",
+  special: "a device, pipe or socket",
+  "hard-link": "a hard link: its content has another name",
+  unreadable: "not readable",
+};
+
+/** Where the memory has files, nothing but regular files that nobody shares. The host's own are restored elsewhere. */
+export const regularFiles: Check = ({ problems }) =>
+  problems.flatMap(({ path, kind }) => {
+    const what = WHAT[kind];
+    if (what === undefined || isHostPath(path) || !isMemoryFile(path)) return [];
+    return {
+      finding: {
+        code: "not_regular_file",
+        severity: "repair",
+        path: shownPath(path),
+        message: `${shownPath(path)} is ${what}; only regular files can be part of the memory.`,
+        repair: `Remove ${shownPath(path)} and write it as a new regular file.`,
+      },
+    };
+  });

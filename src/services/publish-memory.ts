@@ -1,0 +1,108 @@
+import { fromPromise } from "xstate";
+import { SlowwaveError } from "../domain/failure.ts";
+import { changesBetween, type Generation, isUnchanged, type Manifest } from "../domain/generation.ts";
+import type { Lease } from "../domain/job.ts";
+import type { PublishAnswer, RunInput } from "../domain/phase2.ts";
+import { hostFiles, manifestOf } from "./artifacts/host-files.ts";
+import { readVerified } from "./gate/verified.ts";
+import { inWorkspace, verifyWorkspace } from "./gate/verify-workspace.ts";
+import { missingBlobs } from "./publish/blobs.ts";
+import { publishedId } from "./publish/generation-id.ts";
+import { merge } from "./publish/merge.ts";
+import { publishManifest } from "./publish/publish-manifest.ts";
+import { rollForward } from "./publish/roll-forward.ts";
+import { type SettledRoot, settleRoot } from "./publish/settle-root.ts";
+import { shownPath } from "./workspace/memory-path.ts";
+import { withRootLock } from "./workspace/root-lock.ts";
+import type { Workbench } from "./workspace/workbench.ts";
+
+type PublishInput = RunInput & { readonly base: string | null };
+
+/**
+ * Makes the verified workspace the memory readers see. Edits a person made while the agent worked are kept as a
+ * generation first; files only they touched stay as they are. `lost`: the job is another's, the root is untouched.
+ * Repeated after a crash it finds its own generation and brings it to its end.
+ */
+export function publishMemory(bench: Workbench) {
+  return fromPromise<PublishAnswer, PublishInput>(async ({ input, signal }) => {
+    const lease = bench.hold.lease();
+    if (lease === null) return { kind: "lost" };
+    return withRootLock(bench, input.space, () => publish(bench, input, lease), signal);
+  });
+}
+
+async function publish(bench: Workbench, input: PublishInput, lease: Lease): Promise<PublishAnswer> {
+  const { store, places } = bench;
+  const { run, space, base } = input;
+  if ((await store.generations.read(publishedId(run))) !== null) return finish(bench, input);
+  const ours = await verified(bench, input);
+  const settled = await settleRoot(bench, { run, space, root: places.root, lease });
+  if (settled === "lost") return { kind: "lost" };
+  const { head, actual } = settled;
+  const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
+  const { manifest, conflicts } = merge(before, head?.manifest ?? [], ours);
+  tellConflicts(bench, conflicts, settled);
+  if (head !== null && isSame(manifest, head.manifest) && isSame(manifest, actual)) {
+    return { kind: "published", generation: head.generation.id };
+  }
+  const generation: Generation = {
+    id: publishedId(run),
+    space,
+    parent: head?.generation.id ?? null,
+    run,
+    kind: "published",
+    createdAtMs: bench.clock.nowMs(),
+  };
+  const blobs = await inWorkspace(bench.files, places.workspace, (workspace) =>
+    missingBlobs(store, manifest, workspace),
+  );
+  const outcome = await publishManifest(bench, {
+    lease,
+    generation,
+    manifest,
+    blobs,
+    root: places.root,
+    actual,
+  });
+  return outcome === "lost" ? { kind: "lost" } : { kind: "published", generation: generation.id };
+}
+
+/** An earlier attempt passed the point of no return: only its end is missing, whosever the job is now. */
+async function finish(bench: Workbench, { run, space }: PublishInput): Promise<PublishAnswer> {
+  const journal = await bench.store.generations.openJournal(space);
+  if (journal !== null) await rollForward(bench, journal);
+  return { kind: "published", generation: publishedId(run) };
+}
+
+/** What the gate let through. Without input there was no gate: then the cleared memory is all there may be. */
+async function verified(bench: Workbench, { run, base }: PublishInput): Promise<Manifest> {
+  const { store } = bench;
+  const kept = await readVerified(bench);
+  if (kept !== null) return kept;
+  const inputs = await store.memories.inputsOf(run);
+  const files = await hostFiles(inputs);
+  if (inputs.length === 0) return manifestOf(files);
+  const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
+  const { manifest, answer } = await verifyWorkspace(bench, files, before);
+  if (manifest !== null) return manifest;
+  throw new SlowwaveError(
+    "gate_refused",
+    `The workspace no longer passes the gate (${answer.codes.join(", ")}); run again.`,
+  );
+}
+
+function tellConflicts({ hold }: Workbench, conflicts: readonly string[], { head }: SettledRoot): void {
+  for (const path of conflicts) {
+    hold.note("gate.finding", {
+      code: "edited_while_running",
+      severity: "warn",
+      path: shownPath(path),
+      message: `${shownPath(path)} was changed by hand while the agent worked; that version is kept in generation ${head?.generation.id}.`,
+      repair: null,
+    });
+  }
+}
+
+function isSame(a: Manifest, b: Manifest): boolean {
+  return isUnchanged(changesBetween(a, b));
+}

@@ -1,0 +1,40 @@
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { Manifest } from "../../domain/generation.ts";
+import { abreast } from "../workspace/abreast.ts";
+import { contentHash } from "../workspace/content-hash.ts";
+import { type Folder, splitPath, within } from "../workspace/files.ts";
+import { shownPath } from "../workspace/memory-path.ts";
+import { SCAN_LIMITS } from "../workspace/scan.ts";
+import type { RootBench } from "../workspace/workbench.ts";
+
+/**
+ * The contents of `manifest` that the store doesn't hold yet, read from `source`. Only bytes with the expected
+ * hash are taken: what was verified is what is stored. Rejects with `content_changed` when a file is no longer what it was.
+ */
+export async function missingBlobs(
+  store: Pick<RootBench["store"], "generations">,
+  manifest: Manifest,
+  source: Folder,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const missing = new Set(await store.generations.missing(manifest.map(({ hash }) => hash)));
+  const blobs = new Map<string, Uint8Array>();
+  const wanted = manifest.filter(({ hash }) => missing.has(hash));
+  for (const [folder, entries] of Map.groupBy(wanted, ({ path }) => splitPath(path)[0])) {
+    await within(source, folder, (at) =>
+      abreast(entries, async ({ path, hash }) => {
+        const read = await at?.read(splitPath(path)[1], SCAN_LIMITS.fileBytes);
+        const content = read?.kind === "file" ? read.content : null;
+        if (content === null || (await contentHash(content)) !== hash) throw changed(path);
+        blobs.set(hash, content);
+      }),
+    );
+  }
+  return blobs;
+}
+
+function changed(path: string): SlowwaveError {
+  return new SlowwaveError(
+    "content_changed",
+    `${shownPath(path)} changed while it was being read; run again when nothing else writes to it.`,
+  );
+}

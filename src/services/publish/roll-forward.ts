@@ -1,0 +1,132 @@
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { Journal, JournalStep, Manifest } from "../../domain/generation.ts";
+import { abreast } from "../workspace/abreast.ts";
+import { openRoot } from "../workspace/check-root.ts";
+import { contentHash } from "../workspace/content-hash.ts";
+import { type FileRead, type Folder, splitPath, within, withinMade } from "../workspace/files.ts";
+import { storedBlob } from "../workspace/lay-staging.ts";
+import { assertOurs, markText, readMark } from "../workspace/mark.ts";
+import { MARK, shownPath, TEMPORARY } from "../workspace/memory-path.ts";
+import { SCAN_LIMITS } from "../workspace/scan.ts";
+import type { RootBench } from "../workspace/workbench.ts";
+import { foldersOf, wavesOf } from "./steps.ts";
+
+/**
+ * Brings a committed publish to its end and closes its journal; the caller holds the lock of the root. May be
+ * repeated from the start after a stop at any point: each step finds out by content whether it is done.
+ * Every file changes in one rename; nothing is written in place.
+ *
+ * A file that is neither what it was before the publish nor what it will be was changed by a person after the commit.
+ * It stays, and the next run finds it as an edit. Rejects with `root_write_failed`, the journal still open.
+ */
+export async function rollForward(bench: RootBench, journal: Journal): Promise<void> {
+  const { store, files } = bench;
+  const generation = await store.generations.read(journal.generation);
+  const parent = generation?.parent ?? null;
+  const before = parent === null ? [] : ((await store.generations.manifest(parent)) ?? []);
+  try {
+    await files.makeFolders(journal.root);
+    const root = await openRoot(files, journal.root);
+    if (root === null) throw new Error("The folder vanished while it was being written.");
+    try {
+      await layOut(bench, root, journal, before);
+    } finally {
+      await root.close();
+    }
+  } catch (error) {
+    if (error instanceof SlowwaveError) throw error;
+    throw new SlowwaveError(
+      "root_write_failed",
+      `The memory folder ${shownPath(journal.root)} could not be written; mend that and run again: it continues where it stopped.`,
+      { cause: error },
+    );
+  }
+  await store.generations.closeJournal(journal.generation);
+}
+
+async function layOut(bench: RootBench, root: Folder, journal: Journal, before: Manifest): Promise<void> {
+  await leaveMark(bench, root, journal.space);
+  const old = new Map(before.map(({ path, hash }) => [path, hash]));
+  await sweep(root, journal.steps);
+  for (const wave of wavesOf(journal.steps)) {
+    for (const [folder, steps] of Map.groupBy(wave, ({ path }) => splitPath(path)[0])) {
+      if (steps[0]?.do === "write") {
+        await withinMade(root, folder, (at) => stepAll(bench, at, steps, old), true);
+      } else {
+        await within(root, folder, async (at) => at && stepAll(bench, at, steps, old));
+      }
+    }
+    await removeEmptied(root, wave);
+  }
+}
+
+async function stepAll(
+  bench: RootBench,
+  at: Folder,
+  steps: readonly JournalStep[],
+  old: ReadonlyMap<string, string>,
+): Promise<void> {
+  await abreast(steps, async (step) => {
+    const name = splitPath(step.path)[1];
+    const found = await at.read(name, SCAN_LIMITS.fileBytes);
+    const current = found.kind === "file" ? await contentHash(found.content) : null;
+    if (current !== null && current !== old.get(step.path)) return;
+    if (step.do === "delete") await at.remove(name);
+    else await replace(bench, at, name, await storedBlob(bench.store, step.hash), found);
+  });
+  await at.sync();
+}
+
+/** The permissions a person gave a file stay. */
+async function replace(
+  { ids }: RootBench,
+  at: Folder,
+  name: string,
+  content: Uint8Array,
+  found: FileRead | null,
+): Promise<void> {
+  const temporary = `${TEMPORARY}${ids.token()}`;
+  const mode = found?.kind === "file" ? { mode: found.facts.mode } : {};
+  try {
+    await at.create(temporary, content, { ...mode, sync: true });
+    await at.rename(temporary, name);
+  } catch (error) {
+    // On a full disk the half-written file is what fills it.
+    await at.remove(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+async function leaveMark(bench: RootBench, root: Folder, space: string): Promise<void> {
+  const wanted = { home: bench.homeId, space };
+  const found = await readMark(root);
+  if (found !== null) return assertOurs(root.path, found, wanted);
+  await replace(bench, root, MARK, Buffer.from(markText(wanted)), null);
+  await root.sync();
+}
+
+/** Removes temporary files that a killed process left; nobody else may have one now. */
+async function sweep(root: Folder, steps: readonly JournalStep[]): Promise<void> {
+  const folders = new Set(["", ...steps.map(({ path }) => splitPath(path)[0])]);
+  for (const folder of folders) {
+    await within(root, folder, async (at) => {
+      for (const { name, kind } of (await at?.list()) ?? []) {
+        if (kind !== "folder" && name.startsWith(TEMPORARY)) await at?.remove(name);
+      }
+    });
+  }
+}
+
+/** Folders that a deletion left empty; `rollout_summaries/` stays, as in the original. */
+async function removeEmptied(root: Folder, wave: readonly JournalStep[]): Promise<void> {
+  const deleted = wave.filter((step) => step.do === "delete");
+  const folders = new Set(deleted.flatMap(({ path }) => foldersOf(path)));
+  folders.delete("rollout_summaries");
+  for (const path of [...folders].sort((a, b) => b.length - a.length)) {
+    const [above, name] = splitPath(path);
+    await within(root, above, async (at) => {
+      if ((await at?.facts(name)) !== null) await at?.removeFolder(name);
+      await at?.sync();
+    });
+  }
+}

@@ -1,0 +1,72 @@
+import { fromPromise } from "xstate";
+import { changesBetween, isUnchanged, type Manifest } from "../domain/generation.ts";
+import type { Stage1Output } from "../domain/memory.ts";
+import type { RawMemoriesAnswer, RunInput } from "../domain/phase2.ts";
+import { hostFiles, isHostPath, manifestOf, RAW_MEMORIES } from "./artifacts/host-files.ts";
+import { candidateIn } from "./gate/candidate.ts";
+import { judge } from "./gate/judge.ts";
+import { inWorkspace } from "./gate/verify-workspace.ts";
+import { inspectRoot } from "./workspace/check-root.ts";
+import type { Folder } from "./workspace/files.ts";
+import { removeTree } from "./workspace/remove-tree.ts";
+import type { Workbench } from "./workspace/workbench.ts";
+
+/** What the original clears away when nothing is left to remember (section 4.4); here in staging only. */
+const CLEARED = ["MEMORY.md", "memory_summary.md", "skills"];
+
+/**
+ * Rebuilds `raw_memories.md` in the workspace, clears the agent's files when the run has no input, and says
+ * whether an agent has anything to do. May be repeated.
+ */
+export function syncRawMemories(bench: Workbench) {
+  return fromPromise<RawMemoriesAnswer, RunInput & { base: string | null }>(
+    async ({ input: { run, space, base } }) => {
+      const inputs = await bench.store.memories.inputsOf(run);
+      return inWorkspace(bench.files, bench.places.workspace, async (workspace) => {
+        const expected = await writeHostPart(workspace, inputs);
+        const unchanged =
+          inputs.length > 0 && (await isBaseStill(bench, { space, base, expected, workspace }));
+        return { unchanged };
+      });
+    },
+  );
+}
+
+async function writeHostPart(workspace: Folder, inputs: readonly Stage1Output[]): Promise<Manifest> {
+  const files = await hostFiles(inputs);
+  const raw = files.find(({ path }) => path === RAW_MEMORIES);
+  if (raw !== undefined) {
+    await workspace.remove(RAW_MEMORIES);
+    await workspace.create(RAW_MEMORIES, raw.content);
+  }
+  if (inputs.length === 0) for (const name of CLEARED) await removeTree(workspace, name);
+  return manifestOf(files);
+}
+
+/**
+ * Nothing to do for an agent: the host's files are those of the base, the base came from a run and not from a person's
+ * hand, the root still holds it, and it would pass the gate today.
+ */
+async function isBaseStill(
+  { store, files, places, homeId }: Workbench,
+  now: {
+    readonly space: string;
+    readonly base: string | null;
+    readonly expected: Manifest;
+    readonly workspace: Folder;
+  },
+): Promise<boolean> {
+  const generation = now.base === null ? null : await store.generations.read(now.base);
+  if (generation?.kind !== "published" && generation?.kind !== "rollback") return false;
+  const base = (await store.generations.manifest(generation.id)) ?? [];
+  const isSame = (manifest: Manifest) => isUnchanged(changesBetween(base, manifest));
+  const hosts = base.filter(({ path }) => isHostPath(path));
+  // The cheap comparison first: most runs have new inputs, and need no look at the disk.
+  if (!isUnchanged(changesBetween(hosts, now.expected))) return false;
+  const candidate = await candidateIn(now.workspace, now.expected, base);
+  const { remarks } = judge(candidate);
+  if (!isSame(candidate.manifest) || remarks.length > 0) return false;
+  return inspectRoot(files, places.root, { home: homeId, space: now.space }, {}, async (found) =>
+    isSame(found?.scan.manifest ?? []),
+  );
+}

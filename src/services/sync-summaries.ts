@@ -1,0 +1,52 @@
+import { fromPromise } from "xstate";
+import { changesBetween, type Generation, type Manifest } from "../domain/generation.ts";
+import type { RunInput, SummariesAnswer } from "../domain/phase2.ts";
+import { summaryFiles } from "./artifacts/host-files.ts";
+import { heldLease, lostOwnership } from "./publish/held-lease.ts";
+import { type SettledRoot, settleRoot } from "./publish/settle-root.ts";
+import { layStaging } from "./workspace/lay-staging.ts";
+import { withRootLock } from "./workspace/root-lock.ts";
+import type { Workbench } from "./workspace/workbench.ts";
+
+/**
+ * Fixes the base of the run and lays its workspace anew. What a person left in the memory root since the last
+ * generation becomes one itself, and the base; nothing in the root is changed but by an earlier publish that
+ * still had to be brought to its end. May be repeated. Rejects with `failed_lost_ownership` or a `root_*` code.
+ */
+export function syncSummaries(bench: Workbench) {
+  return fromPromise<SummariesAnswer, RunInput>(async ({ input: { run, space }, signal }) => {
+    const { store, places } = bench;
+    const settled = await withRootLock(
+      bench,
+      space,
+      () => settleRoot(bench, { run, space, root: places.root, lease: heldLease(bench.hold) }),
+      signal,
+    );
+    if (settled === "lost") throw lostOwnership();
+    if (settled.kept !== null) await tellEdits(bench, settled.kept, settled);
+    const base: Manifest = settled.head?.manifest ?? [];
+    await layStaging(bench, base, await summaryFiles(await store.memories.inputsOf(run)));
+    return { base: settled.head?.generation.id ?? null };
+  });
+}
+
+/** A person's own changes are never a fault; that they were seen and kept is worth a line. */
+async function tellEdits(
+  { hold, store }: Workbench,
+  kept: Generation,
+  { actual }: SettledRoot,
+): Promise<void> {
+  const before = kept.parent === null ? [] : ((await store.generations.manifest(kept.parent)) ?? []);
+  const { added, modified, deleted } = changesBetween(before, actual);
+  const count = added.length + modified.length + deleted.length;
+  hold.note("gate.finding", {
+    code: kept.kind === "adopted" ? "root_adopted" : "edited_by_hand",
+    severity: "warn",
+    path: null,
+    message:
+      kept.kind === "adopted"
+        ? `The memory folder already held ${actual.length} files; they were taken over as generation ${kept.id}.`
+        : `${count} files of the memory folder were changed by hand; they were kept as generation ${kept.id}.`,
+    repair: null,
+  });
+}

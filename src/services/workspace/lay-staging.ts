@@ -1,0 +1,58 @@
+import { basename, dirname } from "node:path";
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { Manifest } from "../../domain/generation.ts";
+import { type HostFile, isHostPath, SUMMARIES } from "../artifacts/host-files.ts";
+import { forgetVerified } from "../gate/verified.ts";
+import { withinMade } from "./files.ts";
+import { removeTree } from "./remove-tree.ts";
+import type { Workbench } from "./workbench.ts";
+import { type NewFile, writeTree } from "./write-tree.ts";
+
+/**
+ * Makes the private workspace of a run anew: what the base has from agents and people, and the summaries of this
+ * run's inputs. Summaries of the base that no input stands for any more are simply not laid. `raw_memories.md`
+ * comes with the next step.
+ */
+export async function layStaging(
+  { store, places, files }: Pick<Workbench, "store" | "places" | "files">,
+  base: Manifest,
+  summaries: readonly HostFile[],
+): Promise<void> {
+  await files.makeFolders(places.scratch);
+  await forgetVerified({ places, files });
+  const above = await files.open(dirname(places.workspace));
+  try {
+    const name = basename(places.workspace);
+    await removeTree(above, name);
+    await above.makeFolder(name);
+    const workspace = await above.enter(name);
+    try {
+      await withinMade(workspace, SUMMARIES, async () => {});
+      await writeTree(workspace, [
+        ...base.filter(({ path }) => !isHostPath(path)).map((entry) => stored(store, entry)),
+        ...summaries.map(({ path, content }) => ({ path, content: async () => content })),
+      ]);
+    } finally {
+      await workspace.close();
+    }
+  } finally {
+    await above.close();
+  }
+}
+
+function stored(store: Workbench["store"], { path, hash }: Manifest[number]): NewFile {
+  return { path, content: () => storedBlob(store, hash) };
+}
+
+/** A generation without its bytes can't be laid or published; `doctor` re-hashes them all. */
+export async function storedBlob(
+  store: Pick<Workbench["store"], "generations">,
+  hash: string,
+): Promise<Uint8Array> {
+  const content = await store.generations.blob(hash);
+  if (content !== null) return content;
+  throw new SlowwaveError(
+    "blob_missing",
+    `The store misses a part of the last memory (${hash.slice(0, 12)}…); run slowwave doctor.`,
+  );
+}

@@ -1,0 +1,82 @@
+/**
+ * What a memory may hold, by path alone:
+ *
+ *   MEMORY.md  memory_summary.md  raw_memories.md  rollout_summaries/*.md  skills/<name>/**
+ *
+ * Paths are relative, `/`-separated and untrusted: they come from an agent or from whoever edits the folder.
+ */
+export type PathRole =
+  | "file"
+  | "folder"
+  /** Our mark, and temporary files of a publish: in the folder, never in a generation. */
+  | "ours"
+  /** What version control and desktops drop into folders: left alone in a memory root. */
+  | "litter"
+  | "foreign";
+
+export const MARK = ".slowwave";
+export const TEMPORARY = ".slowwave-";
+
+/** `kind`: what is there; a folder where a file belongs is foreign, and the other way round. */
+export function roleOf(path: string, kind: "file" | "folder"): PathRole {
+  const segments = path.split("/");
+  const name = segments.at(-1) ?? "";
+  if (path === MARK || name.startsWith(TEMPORARY)) return "ours";
+  if (LITTER.has(name)) return "litter";
+  if (!segments.every(isSoundName)) return "foreign";
+  return kind === "file" ? fileRole(segments) : folderRole(segments);
+}
+
+/** Whether a generation may hold this path. */
+export function isMemoryFile(path: string): boolean {
+  return roleOf(path, "file") === "file";
+}
+
+const LITTER: ReadonlySet<string> = new Set([
+  ".git",
+  ".gitignore",
+  ".gitattributes",
+  ".DS_Store",
+  "Thumbs.db",
+  "desktop.ini",
+]);
+
+const ROOT_FILES: ReadonlySet<string> = new Set(["MEMORY.md", "memory_summary.md", "raw_memories.md"]);
+
+function fileRole(segments: readonly string[]): PathRole {
+  const [first = "", , third] = segments;
+  if (segments.length === 1) return ROOT_FILES.has(first) ? "file" : "foreign";
+  if (first === "rollout_summaries") {
+    return segments.length === 2 && segments[1]?.endsWith(".md") ? "file" : "foreign";
+  }
+  return first === "skills" && third !== undefined ? "file" : "foreign";
+}
+
+function folderRole(segments: readonly string[]): PathRole {
+  if (segments[0] === "skills") return "folder";
+  return segments.length === 1 && segments[0] === "rollout_summaries" ? "folder" : "foreign";
+}
+
+const NAME_BYTES = 200;
+
+/** Hidden files are how a tree of text comes to run something; invisible characters are how names lie. */
+function isSoundName(name: string): boolean {
+  return (
+    name !== "" &&
+    !name.startsWith(".") &&
+    !/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\ufffd/\\:*?"<>|]/u.test(name) &&
+    !/[ .]$/.test(name) &&
+    Buffer.byteLength(name) <= NAME_BYTES
+  );
+}
+
+/** Two paths with the same key are one file on a file system that ignores case or normalises Unicode. */
+export function foldedPath(path: string): string {
+  return path.normalize("NFC").toUpperCase().toLowerCase().normalize("NFC");
+}
+
+/** A path as it may be shown: no control, format or line-breaking characters, bounded. */
+export function shownPath(path: string): string {
+  const plain = path.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\ufffd");
+  return plain.length > 160 ? `${plain.slice(0, 159)}…` : plain;
+}
