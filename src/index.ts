@@ -41,6 +41,8 @@ export type { ActorDeps } from "./engine/phase2/actors.ts";
 export { phase2Actors } from "./engine/phase2/actors.ts";
 export type { Engine, EngineOptions, Run, StartRequest } from "./engine/phase2/engine.ts";
 export { createEngine } from "./engine/phase2/engine.ts";
+export type { PlainOptions, PlainPhase2 } from "./engine/phase2/plain.ts";
+export { plainPhase2 } from "./engine/phase2/plain.ts";
 export type { LiveRun, RunRegistry } from "./engine/phase2/registry.ts";
 export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";
 export type { Phase2Context, Phase2Input } from "./machines/words.ts";

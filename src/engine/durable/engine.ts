@@ -211,7 +211,13 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     return adopted;
   };
 
-  const recover = async ({ space, run }: { space?: string; run?: string }): Promise<readonly DurableRun[]> => {
+  const recover = async ({
+    space,
+    run,
+  }: {
+    space?: string;
+    run?: string;
+  }): Promise<readonly DurableRun[]> => {
     await register();
     const found =
       run === undefined

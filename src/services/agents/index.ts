@@ -1,0 +1,12 @@
+/** Agents a run can be given: `slowwave/agents`. How to write one's own: the docstrings of `AgentRunner`. */
+export type {
+  AgentConfig,
+  AgentEvent,
+  AgentHandle,
+  AgentRunner,
+  AgentSpec,
+  AgentUsage,
+} from "../../domain/agent.ts";
+export { extractiveAgent } from "./extractive-agent.ts";
+export type { AgentFunction, AgentReport, AgentTask, FunctionAgentOptions } from "./function-agent.ts";
+export { functionAgent } from "./function-agent.ts";
