@@ -1,0 +1,111 @@
+import { isDirty, isLeaseAlive, type JobRow } from "../domain/job.ts";
+import { about } from "./elapsed.ts";
+
+/** All that decides what a space is waiting for. Times are Unix seconds. */
+export interface Situation {
+  readonly job: JobRow | null;
+  /** Stage-1 outputs in the store, and those newer than the last success. */
+  readonly outputs: number;
+  readonly backlog: number;
+  /** The unfinished run of the space, if there is one, and whether its process lives. */
+  readonly unfinished: { readonly id: string; readonly owner: Liveness } | null;
+  /** Whether the process named in the job row lives. */
+  readonly owner: Liveness | null;
+  readonly successCooldownSeconds: number;
+  readonly now: number;
+}
+export type Liveness = "alive" | "dead" | "unknown";
+
+/** One sentence: what the space is waiting for, or what to do. The first that fits, in this order. */
+export function adviceFor(situation: Situation): string {
+  return RULES.find(({ when }) => when(situation))?.say(situation) ?? "Nothing to do.";
+}
+
+interface Rule {
+  readonly when: (situation: Situation) => boolean;
+  readonly say: (situation: Situation) => string;
+}
+
+const RULES: readonly Rule[] = [
+  {
+    when: ({ unfinished }) => unfinished?.owner === "dead",
+    say: ({ unfinished }) =>
+      `Run ${unfinished?.id} was left unfinished by a process that died; \`slowwave run\` (or \`slowwave recover\`) continues it.`,
+  },
+  {
+    when: ({ unfinished }) => unfinished?.owner === "alive",
+    say: ({ unfinished }) =>
+      `Run ${unfinished?.id} is working on it; wait for it, or stop it with \`slowwave cancel ${unfinished?.id}\`.`,
+  },
+  {
+    when: ({ unfinished, job, now }) => unfinished !== null && job !== null && isLeaseAlive(job, now),
+    say: ({ unfinished, job, now }) =>
+      `Run ${unfinished?.id} may still be at work, its process cannot be seen from here; its lease ends in ${leaseLeft(job, now)}.`,
+  },
+  {
+    when: ({ unfinished }) => unfinished !== null,
+    say: ({ unfinished }) =>
+      `Run ${unfinished?.id} is unfinished and its process cannot be seen from here; \`slowwave doctor\` looks closer.`,
+  },
+  {
+    when: ({ job, outputs }) => job === null || (outputs === 0 && !isDirty(job) && job.finished_at === null),
+    say: () => "Nothing was imported yet; `slowwave import FILE` takes stage-1 outputs from JSONL.",
+  },
+  {
+    when: ({ job, now, owner }) => held(job, now) && owner === "dead",
+    say: ({ job, now }) =>
+      `Another program held the job and died; its lease ends in ${leaseLeft(job, now)}, then \`slowwave run\` takes over.`,
+  },
+  {
+    when: ({ job, now }) => held(job, now),
+    say: ({ job, now }) =>
+      `Another worker holds the job; its lease ends in ${leaseLeft(job, now)} unless it renews it.`,
+  },
+  {
+    when: ({ job }) => job !== null && !isDirty(job),
+    say: () => "Up to date; new stage-1 outputs will make it due.",
+  },
+  {
+    when: ({ job }) => job !== null && job.retry_remaining <= 0,
+    say: ({ job }) =>
+      `The retries are used up${because(job)}; new stage-1 outputs refill them, \`slowwave run --now\` tries at once.`,
+  },
+  {
+    when: ({ job, now }) => (job?.retry_at ?? 0) > now,
+    say: ({ job, now }) =>
+      `The last run failed${because(job)}; the next try is due in ${about((job?.retry_at ?? now) - now)}, \`slowwave run --now\` tries at once.`,
+  },
+  {
+    when: ({ job, successCooldownSeconds, now }) => coolingLeft(job, successCooldownSeconds, now) > 0,
+    say: ({ job, successCooldownSeconds, now }) =>
+      `The last success is too recent; due in ${about(coolingLeft(job, successCooldownSeconds, now))}, \`slowwave run --now\` does not wait.`,
+  },
+  {
+    when: ({ job }) => job?.status === "running",
+    say: () => "The last worker's lease ran out; `slowwave run` takes the job over.",
+  },
+  {
+    when: ({ backlog }) => backlog > 0,
+    say: ({ backlog }) =>
+      `${backlog} stage-1 ${backlog === 1 ? "output waits" : "outputs wait"} for consolidation; \`slowwave run\` does it now.`,
+  },
+  { when: () => true, say: () => "Consolidation is due; `slowwave run` does it now." },
+];
+
+function held(job: JobRow | null, now: number): boolean {
+  return job !== null && isLeaseAlive(job, now);
+}
+
+function leaseLeft(job: JobRow | null, now: number): string {
+  return about((job?.lease_until ?? now) - now);
+}
+
+/** The same test as the claim's (`refusal`). */
+function coolingLeft(job: JobRow | null, cooldownSeconds: number, now: number): number {
+  if (job === null || cooldownSeconds <= 0 || job.last_error !== null) return 0;
+  return (job.finished_at ?? 0) + cooldownSeconds - now;
+}
+
+function because(job: JobRow | null): string {
+  return job?.last_error == null ? "" : ` (${job.last_error})`;
+}

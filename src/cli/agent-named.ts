@@ -1,0 +1,35 @@
+import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
+import { SlowwaveError } from "../domain/failure.ts";
+import { extractiveAgent } from "../services/agents/extractive-agent.ts";
+
+/** Every agent the command line can start. */
+const AGENTS: Readonly<Record<string, () => AgentRunner>> = {
+  extractive: () => extractiveAgent(),
+};
+
+export function agentNamed(name: string): AgentRunner {
+  const make = Object.hasOwn(AGENTS, name) ? AGENTS[name] : undefined;
+  if (make !== undefined) return make();
+  throw new SlowwaveError(
+    "unknown_agent",
+    `There is no agent "${name}" here; known: ${Object.keys(AGENTS).join(", ")}.`,
+  );
+}
+
+/** An agent whose processes can be ended at once, when there is no time to ask the engine. */
+export function endable(runner: AgentRunner): { readonly runner: AgentRunner; endAll(): Promise<void> } {
+  const handles = new Set<AgentHandle>();
+  return {
+    runner: {
+      ...runner,
+      spawn: async (spec, clock) => {
+        const handle = await runner.spawn(spec, clock);
+        handles.add(handle);
+        return handle;
+      },
+    },
+    endAll: async () => {
+      await Promise.allSettled([...handles].map((handle) => handle.close()));
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { causeOf } from "../../domain/failure.ts";
+import { checkRoot } from "../../services/workspace/check-root.ts";
+import { nodeFiles } from "../../services/workspace/node-files.ts";
+import { rootOf } from "../root-of.ts";
+import { type Check, failure, fine, type Patient, warning } from "./check.ts";
+
+const MEANING = {
+  empty: "is empty yet",
+  ours: "is ours",
+  adoptable: "is not ours yet; the first run takes what is there as the first generation",
+} as const;
+
+/** The same test as before a claim. */
+export async function checkMemoryRoot({ at, store }: Patient): Promise<readonly Check[]> {
+  const { places } = at;
+  const { space } = places;
+  const root = rootOf(places, space);
+  const homeId = await readFile(join(places.home, "home-id"), "utf8").catch(() => "");
+  const journal = (await store?.generations.openJournal(space)) ?? null;
+  const open =
+    journal === null
+      ? []
+      : [warning("memory root", `${root} was left in the middle of a publish`, "slowwave recover")];
+  try {
+    const state = await checkRoot({ root, homeId: homeId.trim(), space, files: nodeFiles() });
+    return [...open, fine("memory root", `${root} ${MEANING[state]}`)];
+  } catch (error) {
+    return [...open, failure("memory root", causeOf(error))];
+  }
+}

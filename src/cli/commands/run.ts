@@ -1,0 +1,60 @@
+import type { Command } from "commander";
+import type { FlagValues } from "../settings.ts";
+import { examples, invocation, type Shell } from "../shell.ts";
+
+/** Flags that set a setting, each with the setting's name. */
+const SETTING_FLAGS = {
+  agent: "agent",
+  model: "model",
+  limit: "maxInputs",
+  maxMinutes: "maxRunMinutes",
+  maxSilenceMinutes: "maxSilenceMinutes",
+  maxTurns: "maxTurns",
+  maxTokens: "maxTokens",
+  maxCost: "maxCostUsd",
+} as const;
+
+type RunOptions = Partial<Record<keyof typeof SETTING_FLAGS, string>> & { now?: boolean; strict?: boolean };
+
+export function addRun(program: Command, shell: Shell, end: (code: Promise<number>) => Promise<void>): void {
+  program
+    .command("run")
+    .summary("one consolidation now, with live progress")
+    .description("Folds what is new into the memory of the space, in the foreground, and says how it ended.")
+    .option("--agent <name>", "which agent does the work (default: extractive, built in, no model)")
+    .option("--model <model>", "the agent's model")
+    .option("--now", "ignore backoff, used-up retries and cooldown; never a living run")
+    .option("--strict", "exit 3 when the run was skipped")
+    .option("--limit <n>", "newest stage-1 outputs to consolidate, 1 to 4096 (default: 256)")
+    .option("--max-minutes <n>", "wall clock, decimals allowed, or none (default: 60)")
+    .option("--max-silence-minutes <n>", "longest silence of the agent, or none (default: 10)")
+    .option("--max-turns <n>", "turns of the agent, or none (default: 40)")
+    .option("--max-tokens <n>", "tokens of the agent (default: none)")
+    .option("--max-cost <usd>", "cost of the agent (default: none)")
+    .addHelpText(
+      "after",
+      examples("slowwave run", "slowwave run --now --max-minutes 2.5", "slowwave run --json --strict"),
+    )
+    .action((options: RunOptions, command: Command) =>
+      end(
+        import("../consolidate.ts").then(({ consolidate }) =>
+          consolidate(invocation(shell, command), {
+            values: valuesOf(options),
+            now: options.now === true,
+            strict: options.strict === true,
+          }),
+        ),
+      ),
+    );
+}
+
+function valuesOf(options: RunOptions): FlagValues {
+  const names = Object.keys(SETTING_FLAGS) as (keyof typeof SETTING_FLAGS)[];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const text = options[name];
+      const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+      return text === undefined ? [] : [[SETTING_FLAGS[name], { flag, text }]];
+    }),
+  );
+}

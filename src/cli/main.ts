@@ -1,0 +1,30 @@
+import { failed } from "./failed.ts";
+import { createOutput } from "./output.ts";
+import { processWorld } from "./process-world.ts";
+import { perform } from "./program.ts";
+import type { World } from "./world.ts";
+
+/** The command line, in whatever world it is run; resolves to the exit code and never rejects. */
+export async function main(world: World): Promise<number> {
+  const output = createOutput(world);
+  try {
+    return await perform({ world, output });
+  } catch (error) {
+    return failed(error, output, { json: wantsJson(world.argv) });
+  }
+}
+
+/** Asked of the arguments themselves, since they may be what is wrong. */
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return argv.slice(0, end === -1 ? argv.length : end).includes("--json");
+}
+
+/** What `bin/slowwave.js` calls. Everything is closed by now; nothing that lingers may keep the process. */
+export async function enter(): Promise<void> {
+  const code = await main(processWorld());
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))),
+  );
+  process.exit(code);
+}

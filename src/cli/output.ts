@@ -1,0 +1,66 @@
+import { createLogUpdate } from "log-update";
+import { type Line, rendered } from "./paint.ts";
+import { printable, printableJson } from "./printable.ts";
+import type { Terminal, World } from "./world.ts";
+
+/** The only place that writes. Human text goes to stderr, results to stdout. */
+export interface Output {
+  /** Whether a block may be redrawn: stderr is a terminal and nothing in the environment objects. */
+  readonly isLive: boolean;
+  /** Characters a line of stderr may have. */
+  readonly columns: number;
+  /** A line for the person. */
+  say(...lines: readonly Line[]): void;
+  /** A line of the result. */
+  print(...lines: readonly Line[]): void;
+  /** Many lines of memory text as part of the result. */
+  printText(text: string): void;
+  /** The one document of `--json`. */
+  printJson(value: unknown): void;
+  /** Redraws the block below what was said. Only when `isLive`. */
+  draw(block: readonly Line[]): void;
+  /** Leaves the block as it stands, or takes it away, and gives the cursor back. */
+  settle(block: "keep" | "clear"): void;
+}
+
+export function createOutput({ stdout, stderr, env }: Pick<World, "stdout" | "stderr" | "env">): Output {
+  const isPlain = env.NO_COLOR !== undefined && env.NO_COLOR !== "" ? true : env.TERM === "dumb";
+  const isCi = env.CI !== undefined && env.CI !== "" && env.CI !== "false";
+  const colorsOf = (terminal: Terminal) => ({ colors: terminal.isTTY === true && !isPlain });
+  const block = createLogUpdate(stderr as NodeJS.WriteStream);
+  let isDrawn = false;
+
+  const clear = () => {
+    if (isDrawn) block.clear();
+  };
+  return {
+    isLive: stderr.isTTY === true && !isPlain && !isCi,
+    columns: Math.max(20, stderr.columns ?? 80),
+    say: (...lines) => {
+      clear();
+      for (const line of lines) stderr.write(`${rendered(line, colorsOf(stderr))}\n`);
+    },
+    print: (...lines) => {
+      clear();
+      for (const line of lines) stdout.write(`${rendered(line, colorsOf(stdout))}\n`);
+    },
+    printText: (text) => {
+      clear();
+      stdout.write(`${printable(text, { lines: true })}\n`);
+    },
+    printJson: (value) => {
+      clear();
+      stdout.write(`${printableJson(value)}\n`);
+    },
+    draw: (lines) => {
+      isDrawn = true;
+      block(lines.map((line) => rendered(line, colorsOf(stderr))).join("\n"));
+    },
+    settle: (how) => {
+      if (!isDrawn) return;
+      if (how === "clear") block.clear();
+      block.done();
+      isDrawn = false;
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { SlowwaveError } from "../domain/failure.ts";
+import type { World } from "./world.ts";
+
+/** Flags every command knows. */
+export interface PlaceFlags {
+  readonly home?: string;
+  readonly space?: string;
+  readonly memoryRoot?: string;
+}
+
+export interface Places {
+  /** Absolute. */
+  readonly home: string;
+  readonly database: string;
+  readonly space: string;
+  /** Null: where the home keeps it. */
+  readonly memoryRoot: string | null;
+  readonly configFile: string;
+}
+
+const MAX_SPACE = 200;
+
+/** Flags, then the environment, then the platform's folders (relative XDG folders are ignored, as XDG asks). */
+export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "cwd">): Places {
+  const user = given(env.HOME) ?? homedir();
+  const state = absolute(env.XDG_STATE_HOME) ?? join(user, ".local", "state");
+  const config = absolute(env.XDG_CONFIG_HOME) ?? join(user, ".config");
+  const home = resolve(
+    cwd,
+    wanted("--home", flags.home) ?? given(env.SLOWWAVE_HOME) ?? join(state, "slowwave"),
+  );
+  const root = wanted("--memory-root", flags.memoryRoot) ?? given(env.SLOWWAVE_MEMORY_ROOT);
+  return {
+    home,
+    database: join(home, "slowwave.db"),
+    space: checkedSpace(flags.space ?? given(env.SLOWWAVE_SPACE) ?? "global"),
+    memoryRoot: root === undefined ? null : resolve(cwd, root),
+    configFile: join(config, "slowwave", "config.json"),
+  };
+}
+
+function checkedSpace(space: string): string {
+  if (space === "" || [...space].length > MAX_SPACE || /[\p{Cc}\p{Cs}]/u.test(space)) {
+    throw new SlowwaveError(
+      "space_invalid",
+      `A space key has 1 to ${MAX_SPACE} characters and no control characters; choose another --space.`,
+    );
+  }
+  return space;
+}
+
+function wanted(flag: string, value: string | undefined): string | undefined {
+  if (value === "") throw new SlowwaveError("invalid_usage", `${flag} needs a folder.`);
+  return value;
+}
+
+/** An empty variable counts as unset. */
+function given(value: string | undefined): string | undefined {
+  return value === "" ? undefined : value;
+}
+
+function absolute(value: string | undefined): string | undefined {
+  return value !== undefined && isAbsolute(value) ? value : undefined;
+}

@@ -1,0 +1,106 @@
+import type { RunEvent } from "../domain/event.ts";
+import { elapsed } from "./elapsed.ts";
+import type { Output } from "./output.ts";
+import { cyan, dim, green, type Line, red } from "./paint.ts";
+import { clipped } from "./printable.ts";
+
+/** What a run is doing, shown while it does it. */
+export interface Progress {
+  hear(event: RunEvent): void;
+  /** Draws the last picture and stops moving. */
+  end(): void;
+}
+
+/** What each state means to the person who waits; states without an entry are endings, shown by the report. */
+const STEPS: Readonly<Record<string, string>> = {
+  claiming: "Claim the job",
+  configuring: "Configure the agent",
+  loading: "Load stage-1 outputs",
+  "syncing.summaries": "Write rollout summaries",
+  "syncing.rawMemories": "Write raw memories",
+  spawning: "Start the agent",
+  supervising: "Agent at work",
+  verifying: "Check its result",
+  publishing: "Publish the memory",
+  succeeding: "Settle the job",
+  failing: "Release the job",
+};
+
+const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const FRAME_MS = 80;
+
+/** One moving block in a terminal, short lines anywhere else. */
+export function showProgress(output: Output, nowMs: () => number): Progress {
+  return output.isLive ? liveProgress(output, nowMs) : plainProgress(output);
+}
+
+function plainProgress(output: Output): Progress {
+  return {
+    hear: (event) => {
+      if (event.type === "state.entered" && STEPS[event.state] !== undefined) {
+        output.say(`  ${STEPS[event.state]}`);
+      } else if (event.type === "agent.message") {
+        output.say(["    ", dim(`agent: ${clipped(event.text, 200)}`)]);
+      }
+    },
+    end: () => {},
+  };
+}
+
+interface Step {
+  readonly state: string;
+  readonly enteredAtMs: number;
+  leftAtMs: number | null;
+}
+
+function liveProgress(output: Output, nowMs: () => number): Progress {
+  const steps: Step[] = [];
+  let message: string | null = null;
+  let frame = 0;
+  let hasFailed = false;
+  const draw = () =>
+    output.draw(picture({ steps, message, frame, hasFailed, nowMs: nowMs(), columns: output.columns }));
+  const timer = setInterval(() => {
+    frame = (frame + 1) % FRAMES.length;
+    draw();
+  }, FRAME_MS);
+  timer.unref();
+  return {
+    hear: (event) => {
+      if (event.type === "state.entered") {
+        const last = steps.at(-1);
+        if (last !== undefined) last.leftAtMs ??= event.atMs;
+        if (event.state === "failing" || event.state === "failed") hasFailed = true;
+        if (STEPS[event.state] !== undefined) {
+          steps.push({ state: event.state, enteredAtMs: event.atMs, leftAtMs: null });
+        }
+      } else if (event.type === "agent.message") message = event.text;
+      draw();
+    },
+    end: () => {
+      clearInterval(timer);
+      message = null;
+      draw();
+      output.settle("keep");
+    },
+  };
+}
+
+function picture(scene: {
+  readonly steps: readonly Step[];
+  readonly message: string | null;
+  readonly frame: number;
+  readonly hasFailed: boolean;
+  readonly nowMs: number;
+  readonly columns: number;
+}): readonly Line[] {
+  const { steps, message, frame, hasFailed, nowMs, columns } = scene;
+  const lines = steps.map(({ state, enteredAtMs, leftAtMs }, at): Line => {
+    const isBlamed = hasFailed && steps[at + 1]?.state === "failing";
+    const mark = leftAtMs === null ? cyan(FRAMES[frame] ?? "·") : isBlamed ? red("✖") : green("✔");
+    const spent = elapsed(Math.max(0, (leftAtMs ?? nowMs) - enteredAtMs));
+    return [mark, ` ${(STEPS[state] ?? state).padEnd(24)} `, dim(spent)];
+  });
+  if (message === null) return lines;
+  return [...lines, ["  ", dim(clipped(`│ ${message}`, columns - 4))]];
+}

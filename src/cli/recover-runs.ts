@@ -1,0 +1,35 @@
+import { existsSync } from "node:fs";
+import type { RunResult } from "../domain/result.ts";
+import { followed, withEngine } from "./consolidate.ts";
+import { EXIT } from "./exit-code.ts";
+import { bold } from "./paint.ts";
+import { reportRun } from "./report.ts";
+import { rootOf } from "./root-of.ts";
+import { choicesFrom } from "./settings.ts";
+import type { Invocation } from "./shell.ts";
+
+/** `slowwave recover`; returns the exit code: 1 when a recovered run failed. */
+export async function recoverRuns(at: Invocation): Promise<number> {
+  const { places, output, json, world } = at;
+  if (!existsSync(places.database)) return told([], at);
+  return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine) => {
+    const runs = await engine.recover();
+    const results: RunResult[] = [];
+    for (const run of runs) {
+      output.say([bold(`continuing run ${run.id}`), ` of space ${run.space}`]);
+      const result = await followed(at, run);
+      if (!json) reportRun(result, rootOf(places, run.space), output);
+      results.push(result);
+    }
+    return told(results, at);
+  });
+}
+
+function told(recovered: readonly RunResult[], { output, json }: Invocation): number {
+  if (json) output.printJson({ recovered });
+  else if (recovered.length === 0)
+    output.print("Nothing to recover: no run was left unfinished by a dead process.");
+  return recovered.every(({ outcome }) => outcome === "succeeded" || outcome === "skipped")
+    ? EXIT.ok
+    : EXIT.failed;
+}

@@ -1,0 +1,53 @@
+import type { RunResult } from "../domain/result.ts";
+import { progressOf } from "../domain/texts.ts";
+import { elapsed } from "./elapsed.ts";
+import type { Output } from "./output.ts";
+import { bold, dim, green, type Line, red, yellow } from "./paint.ts";
+
+/** How a run ended, for a person. Successes and skips are results; failures go where failures are looked for. */
+export function reportRun(result: RunResult, root: string, output: Output): void {
+  const { outcome } = result;
+  if (outcome === "failed" || outcome === "cancelled") output.say(...details(result, root), lastLine(result));
+  else output.print(...details(result, root), lastLine(result));
+}
+
+function details(result: RunResult, root: string): readonly Line[] {
+  const { outcome, inputs, findings, states } = result;
+  const lines: Line[] = [];
+  if (outcome === "succeeded") {
+    const spent = elapsed(states.reduce((sum, { ms }) => sum + ms, 0));
+    const sessions = `${inputs} stage-1 ${inputs === 1 ? "output" : "outputs"}`;
+    lines.push(
+      ["  consolidated ", bold(sessions), dim(` in ${spent}`)],
+      ["  memory       ", bold(root)],
+      ["  changed      ", changesOf(result)],
+    );
+  }
+  for (const { severity, message, path } of findings) {
+    lines.push(["  ", yellow(severity), ` ${message}`, path === null ? "" : dim(` (${path})`)]);
+  }
+  return lines;
+}
+
+/** The last line names outcome and status, and on failure what to do and why. */
+function lastLine({ outcome, status, reason, run }: RunResult): Line {
+  const paint = outcome === "succeeded" ? green : outcome === "skipped" ? yellow : red;
+  const line = [paint(outcome), ` · ${status} · ${progressOf(status)}`];
+  if (reason === null) return line;
+  const cause = reason.cause === null ? "" : ` (cause: ${reason.cause})`;
+  return [...line, ` · ${reason.message}${cause}`, ...(outcome === "failed" ? [dim(` · run ${run}`)] : [])];
+}
+
+function changesOf({ files }: Pick<RunResult, "files">): string {
+  const counts = [
+    [files.added.length, "added"],
+    [files.modified.length, "modified"],
+    [files.deleted.length, "deleted"],
+  ] as const;
+  const told = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return told.length === 0 ? "nothing" : `${told.join(", ")} ${total(counts) === 1 ? "file" : "files"}`;
+}
+
+function total(counts: readonly (readonly [number, string])[]): number {
+  return counts.reduce((sum, [count]) => sum + count, 0);
+}

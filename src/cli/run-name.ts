@@ -1,0 +1,35 @@
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Store } from "../domain/ports.ts";
+import type { RunRecord } from "../domain/run.ts";
+import type { Places } from "./places.ts";
+
+/** Prefixes are looked for among this many of the newest runs. */
+const SEARCHED = 1_000;
+
+/** The run a person means: its id, an unambiguous beginning of it, or `last` (of the space). */
+export async function runNamed(name: string, store: Store | null, { space }: Places): Promise<RunRecord> {
+  if (store === null) throw unknown(name);
+  if (name === "last") {
+    const [newest] = await store.runs.list({ space, limit: 1 });
+    if (newest === undefined) throw unknown(name);
+    return newest;
+  }
+  const exact = name === "" ? null : await store.runs.read(name);
+  if (exact !== null) return exact;
+  const alike = (await store.runs.list({ limit: SEARCHED })).filter(
+    ({ id }) => name !== "" && id.startsWith(name),
+  );
+  if (alike.length > 1) {
+    throw new SlowwaveError(
+      "ambiguous_run",
+      `${alike.length} runs begin with "${name}"; give more of the id.`,
+    );
+  }
+  const [only] = alike;
+  if (only === undefined) throw unknown(name);
+  return only;
+}
+
+function unknown(name: string): SlowwaveError {
+  return new SlowwaveError("unknown_run", `There is no run "${name}" here; \`slowwave runs\` lists them.`);
+}

@@ -1,0 +1,43 @@
+import type { RunRecord } from "../domain/run.ts";
+import { type Outcome, outcomeOf, type Status } from "../domain/status.ts";
+
+/** One run in a list. */
+export interface RunSummary {
+  readonly run: string;
+  readonly space: string;
+  readonly outcome: Outcome | "running" | "unfinished";
+  /** Null while it has none. */
+  readonly status: Status | null;
+  readonly inputs: number;
+  readonly startedAt: string;
+  /** Null while it is unfinished. */
+  readonly finishedAt: string | null;
+}
+
+/** Read from the record alone; `isAlive` tells a run at work from one that was left. */
+export function summaryOf(record: RunRecord, isAlive: boolean): RunSummary {
+  const { status, inputs } = contextOf(record);
+  const known = record.state === "parked" ? "parked_unknown_version" : (status ?? "failed_agent");
+  const isOver = record.state !== "active";
+  return {
+    run: record.id,
+    space: record.space,
+    outcome: isOver ? outcomeOf(known) : isAlive ? "running" : "unfinished",
+    status: isOver ? known : null,
+    inputs: inputs ?? 0,
+    startedAt: new Date(record.createdAtMs).toISOString(),
+    finishedAt: isOver ? new Date(record.updatedAtMs).toISOString() : null,
+  };
+}
+
+/** A snapshot of another version may lack any of it. */
+function contextOf({ snapshot }: RunRecord): {
+  readonly status?: Status | null;
+  readonly inputs?: number | null;
+} {
+  try {
+    return (JSON.parse(snapshot) as { context?: object }).context ?? {};
+  } catch {
+    return {};
+  }
+}

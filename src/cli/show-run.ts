@@ -1,0 +1,143 @@
+import type { Store } from "../domain/ports.ts";
+import type { RunResult, StateSpan } from "../domain/result.ts";
+import type { LogRow } from "../domain/run.ts";
+import { resultOf, spansOf, wholeLog } from "../engine/phase2/result.ts";
+import { elapsed, moment } from "./elapsed.ts";
+import { EXIT } from "./exit-code.ts";
+import { bold, dim, type Line, red, yellow } from "./paint.ts";
+import { runNamed } from "./run-name.ts";
+import { type RunSummary, summaryOf } from "./run-summary.ts";
+import type { Invocation } from "./shell.ts";
+import { openExistingStore } from "./store.ts";
+
+export interface RunView extends RunSummary {
+  readonly states: readonly StateSpan[];
+  readonly heartbeats: { readonly count: number; readonly lastAt: string | null };
+  /** Null while it is unfinished. */
+  readonly result: RunResult | null;
+  /** With `--transcript`. */
+  readonly transcript?: readonly Said[];
+}
+
+interface Said {
+  readonly at: string;
+  readonly type: string;
+  readonly text: string;
+}
+
+/** `slowwave runs show`; returns the exit code. */
+export async function showRun(
+  { places, output, json }: Invocation,
+  { id, transcript }: { readonly id: string; readonly transcript: boolean },
+): Promise<number> {
+  const store = await openExistingStore(places);
+  try {
+    const record = await runNamed(id, store, places);
+    const view = await viewOf(record.id, store as Store, transcript);
+    if (json) output.printJson(view);
+    else output.print(...picture(view));
+    return EXIT.ok;
+  } finally {
+    await store?.close();
+  }
+}
+
+async function viewOf(run: string, store: Store, transcript: boolean): Promise<RunView> {
+  const record = await store.runs.read(run);
+  if (record === null) throw new Error(`run ${run} vanished while it was shown`);
+  const log = await wholeLog(store.runs, run);
+  const beats = log.filter(({ type }) => type === "lease.renewed");
+  const isAlive = record.state === "active" && (await store.owners.probe(record.owner)) === "alive";
+  return {
+    ...summaryOf(record, isAlive),
+    states: spansOf(log),
+    heartbeats: { count: beats.length, lastAt: timeOf(beats.at(-1)) },
+    result: await resultOf(store, run),
+    ...(transcript ? { transcript: log.flatMap(saidIn) } : {}),
+  };
+}
+
+function timeOf(row: LogRow | undefined): string | null {
+  return row === undefined ? null : new Date(row.atMs).toISOString();
+}
+
+/** What the agent said, thought and used, as the log has it. */
+function saidIn({ type, atMs, data, sequence }: LogRow): readonly Said[] {
+  if (sequence !== null || !/^agent\.(?:message|thought|tool)$/.test(type)) return [];
+  const { text = "", name } = JSON.parse(data) as { text?: string; name?: string };
+  return [{ at: new Date(atMs).toISOString(), type, text: name === undefined ? text : `${name} ${text}` }];
+}
+
+function picture(view: RunView): readonly Line[] {
+  const { result, heartbeats, states } = view;
+  const field = (name: string, value: string): Line => [dim(name.padEnd(12)), value];
+  return [
+    [bold(`run ${view.run}`), dim(` of space ${view.space}`)],
+    field("outcome", view.status === null ? view.outcome : `${view.outcome} (${view.status})`),
+    field("started", moment(Date.parse(view.startedAt))),
+    ...(view.finishedAt === null ? [] : [field("finished", moment(Date.parse(view.finishedAt)))]),
+    field("inputs", String(view.inputs)),
+    field(
+      "heartbeats",
+      `${heartbeats.count}${heartbeats.lastAt === null ? "" : `, last ${moment(Date.parse(heartbeats.lastAt))}`}`,
+    ),
+    ...(result?.agent == null ? [] : [field("agent", agentText(result.agent))]),
+    ...(result?.generation == null ? [] : [field("generation", result.generation)]),
+    "",
+    dim("states"),
+    ...states.map(({ state, ms }): Line => [`  ${state.padEnd(24)}`, dim(elapsed(ms).padStart(10))]),
+    ...filesOf(result),
+    ...(result?.findings ?? []).map(
+      ({ severity, message, path }): Line => [
+        yellow(`  ${severity} `),
+        message,
+        path === null ? "" : dim(` (${path})`),
+      ],
+    ),
+    ...(result?.reason == null ? [] : ["", [red("reason"), ` ${result.reason.message}`] as Line]),
+    ...(result?.reason?.cause == null ? [] : [`cause  ${result.reason.cause}`]),
+    ...(view.transcript === undefined ? [] : ["", dim("transcript"), ...view.transcript.map(saidLine)]),
+  ];
+}
+
+function saidLine({ at, type, text }: Said): Line {
+  return [dim(`  ${at.slice(11, 19)} ${type.slice("agent.".length).padEnd(8)}`), text];
+}
+
+function agentText({
+  name,
+  status,
+  sandbox,
+  turns,
+  tokens,
+  costUsd,
+  threadId,
+}: NonNullable<RunResult["agent"]>): string {
+  return [
+    `${name} ${status}`,
+    `sandbox ${sandbox}`,
+    `${turns} ${turns === 1 ? "turn" : "turns"}`,
+    ...(tokens.input === null ? [] : [`${tokens.input} tokens in`]),
+    ...(tokens.output === null ? [] : [`${tokens.output} out`]),
+    ...(costUsd === null ? [] : [`$${costUsd.toFixed(4)}`]),
+    ...(threadId === null ? [] : [`thread ${threadId}`]),
+  ].join(", ");
+}
+
+/** Files shown of each kind; `--json` has all. */
+const SHOWN_FILES = 15;
+
+function filesOf(result: RunResult | null): readonly Line[] {
+  if (result === null) return [];
+  const { added, modified, deleted } = result.files;
+  const changes = [["+", added] as const, ["~", modified] as const, ["-", deleted] as const];
+  if (changes.every(([, paths]) => paths.length === 0)) return [];
+  return [
+    "",
+    dim("files"),
+    ...changes.flatMap(([sign, paths]) => [
+      ...paths.slice(0, SHOWN_FILES).map((path) => `  ${sign} ${path}`),
+      ...(paths.length > SHOWN_FILES ? [dim(`  ${sign} … ${paths.length - SHOWN_FILES} more`)] : []),
+    ]),
+  ];
+}

@@ -1,0 +1,24 @@
+/** What the command line needs from the process it runs in; tests bring their own. */
+export interface World {
+  /** Without the program's own name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+  nowMs(): number;
+  /** Until the returned function is called, these signals no longer end the process by themselves. */
+  onSignal(listener: (signal: StopSignal) => void): () => void;
+  /** Ends the process at once; only for the second signal. */
+  exit(code: number): void;
+}
+
+export type Terminal = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+/** 128 + the signal's number; a hangup counts as terminated. */
+export function exitCodeOfSignal(signal: StopSignal): 130 | 143 {
+  return signal === "SIGINT" ? 130 : 143;
+}
