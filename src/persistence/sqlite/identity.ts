@@ -10,9 +10,12 @@ export const APPLICATION_ID = 0x534c5756;
  * `store_foreign`, `store_newer`.
  */
 export function schemaVersion(db: Database, path: string): number {
-  const application = db.pragma("application_id", { simple: true }) as number;
-  const version = db.pragma("user_version", { simple: true }) as number;
-  const objects = db.prepare<[], number>("select count(*) from sqlite_schema").pluck().get() ?? 0;
+  // In one transaction: another process may be creating the tables just now.
+  const { application, version, objects } = db.transaction(() => ({
+    application: db.pragma("application_id", { simple: true }) as number,
+    version: db.pragma("user_version", { simple: true }) as number,
+    objects: db.prepare<[], number>("select count(*) from sqlite_schema").pluck().get() ?? 0,
+  }))();
   const isEmpty = application === 0 && version === 0 && objects === 0;
   if (isEmpty) return 0;
   if (application !== APPLICATION_ID) throw storeError("store_foreign", path);

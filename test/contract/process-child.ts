@@ -1,0 +1,38 @@
+/**
+ * The other end of `openInProcess`: opens a store and does with it what the parent asks for, one message a call.
+ * What comes back with methods of its own (a registration, a lock) stays here under a number.
+ */
+import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
+import type { Answer, Call } from "./process.ts";
+
+const things: object[] = [];
+
+process.on("message", async (call: Call) => {
+  try {
+    answer({ id: call.id, value: handed(await done(call)) });
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    answer({ id: call.id, failure: { code: code ?? "unknown", message } });
+  }
+});
+
+async function done(call: Call): Promise<unknown> {
+  if (call.open) return openSqliteStore(call.open);
+  const [port, method] = call.path;
+  const thing = things[call.on] as Record<string, unknown>;
+  const target = (port === "" ? thing : thing[port]) as Record<string, (...args: unknown[]) => unknown>;
+  return target[method]?.(...call.args);
+}
+
+function handed(value: unknown): unknown {
+  const isThing = typeof value === "object" && value !== null && Object.values(value).some(isFunction);
+  return isThing ? { thing: things.push(value) - 1, methods: Object.keys(value) } : value;
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === "function";
+}
+
+function answer(message: Answer): void {
+  process.send?.(message);
+}
