@@ -41,6 +41,8 @@ function agreeing(a: Meaning, b: Meaning): number {
 /** A denied clause speaks of the earlier statement when nearly all of it is found there, or when the rest agrees. */
 function covers(denied: ReadonlySet<string>, affirmed: number, later: Meaning, earlier: Meaning): boolean {
   const all = countShared(later.words, earlier.words);
+  const extra = denied.size - countShared(denied, earlier.words);
+  if (!later.changes && extra > 0 && extra >= denied.size * 0.25) return false;
   if (all >= 3 && all >= earlier.words.size * (later.changes ? 0.5 : 0.6)) return true;
   const figures = [...earlier.numbers].every((number) => denied.has(number));
   if (earlier.numbers.size > 0 && figures && all >= 2 && earlier.words.size <= 5) return true;
@@ -66,7 +68,8 @@ function revalues(later: Meaning, earlier: Meaning): boolean {
   let head = 0;
   while (head < a.length && head < b.length && a[head] === b[head]) head++;
   const [x, y] = [a[head], b[head]];
-  if (head === 0 || x === undefined || y === undefined || pointers.has(a[head - 1] ?? "")) return false;
+  if (head === 0 || x === undefined || y === undefined) return false;
+  if (pointers.has(a[head - 1] ?? "") && isValue(x) && isValue(y)) return false;
   let tail = 0;
   while (
     tail < a.length - head &&

@@ -79,7 +79,8 @@ function candidates(meaning: Meaning, index: ReadonlyMap<string, readonly Draft[
     for (const draft of index.get(word) ?? []) shared.set(draft, (shared.get(draft) ?? 0) + 1);
   const least = Math.min(2, meaning.words.size);
   const named = new Set([...meaning.names].flatMap((word) => index.get(word) ?? []));
-  const near = [...shared].filter(([draft, count]) => count >= least || named.has(draft));
+  const isShort = (draft: Draft) => (draft.meanings[0]?.words.size ?? 0) <= 3;
+  const near = [...shared].filter(([draft, count]) => count >= least || named.has(draft) || isShort(draft));
   if (near.length > mostCompared) near.sort((a, b) => b[1] - a[1]);
   return near.slice(0, mostCompared).map(([draft]) => draft);
 }

@@ -107,7 +107,9 @@ function deniedSpans(text: string): readonly (readonly [number, number])[] {
   ].sort((a, b) => a - b);
   for (const start of starts) {
     if (spans.some(([from, to]) => start >= from && start < to)) continue;
-    clauseEnd.lastIndex = start;
+    // "never use …": the word right after belongs to the denied clause even if it could begin another.
+    clauseEnd.lastIndex =
+      start + (/^\s*[\p{L}\p{N}'’`-]+/u.exec(text.slice(start, start + 60))?.[0].length ?? 0);
     spans.push([start, clauseEnd.exec(text)?.index ?? text.length]);
   }
   clauseEnd.lastIndex = 0;

@@ -38,8 +38,9 @@ export function readNote(text: string): Note {
   let lead: { text: string; indent: number } | null = null;
   for (const block of joinedSymptoms(blocksOf(body))) {
     if (block.kind === "heading") {
-      lead = { text: block.text, indent: -1 };
       const next = sectionOf(block.text);
+      const isLead = next === "other" && block.level === 5 && block.text.split(/\s+/).length >= 3;
+      lead = isLead ? { text: `${block.text}:`, indent: 0 } : null;
       const named = taskTitle(block.text);
       if (named !== null && subjects.length < mostSubjects) subjects.push({ title: named, statements: [] });
       if (next === "other" && title === null && block.level < 5) title = block.text;
@@ -51,7 +52,7 @@ export function readNote(text: string): Note {
             : next;
     } else if (block.kind === "code") {
       const command = onlyCommand(block);
-      if (command !== null && lead !== null && lead.indent >= 0) add(`${lead.text} \`${command}\``, false);
+      if (command !== null && lead !== null) add(`${lead.text} \`${command}\``, false);
       lead = null;
     } else if (block.kind === "row") {
       if (
@@ -62,13 +63,7 @@ export function readNote(text: string): Note {
         add(rowText(block), false);
     } else if (/[:：]\s*$/.test(block.text) && block.text.length <= 120) {
       lead = { text: block.text, indent: block.kind === "item" ? block.indent : 0 };
-    } else if (
-      block.kind === "item" &&
-      lead !== null &&
-      block.indent > lead.indent &&
-      lead.indent >= 0 &&
-      isTelling(lead.text)
-    ) {
+    } else if (block.kind === "item" && lead !== null && block.indent > lead.indent && isTelling(lead.text)) {
       add(`${lead.text} ${block.text}`, false);
     } else {
       lead = block.kind === "item" ? lead : null;

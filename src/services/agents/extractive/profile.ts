@@ -1,4 +1,4 @@
-import type { Group } from "./handbook.ts";
+import { type Group, kinds } from "./handbook.ts";
 import { compare } from "./thread.ts";
 
 const openings = [
@@ -24,9 +24,12 @@ export function profileLines(groups: readonly Group[]): readonly string[] {
     `${openings[0]} ${groups.length === 1 ? "one project" : `${groups.length} projects`}: ${named.join(", ")}${more}.`,
   ];
   const words = groups.flatMap((group) => group.tasks.flatMap((task) => task.keywords));
+  const said = groups.flatMap((group) => kinds.flatMap((kind) => group.items[kind].map(({ text }) => text)));
+  const files = [...words, ...said.flatMap((text) => text.match(/[\w/-]+\.\w{1,5}\b/g) ?? [])];
   const tools = ranked(
-    words.flatMap((word) => languages.get(/\.(\w{1,5})$/.exec(word)?.[1] ?? "") ?? []),
+    files.flatMap((word) => languages.get(/\.(\w{1,5})$/.exec(word)?.[1] ?? "") ?? []),
     5,
+    4,
   );
   if (tools.length > 0) lines.push(`${openings[1]} ${tools.join(", ")}.`);
   const subjects = ranked(
@@ -100,10 +103,6 @@ const languages: ReadonlyMap<string, string> = new Map(
     css: "CSS",
     html: "HTML",
     tf: "Terraform",
-    yml: "YAML",
-    yaml: "YAML",
-    toml: "TOML",
-    md: "Markdown",
     ipynb: "Jupyter notebooks",
   }),
 );

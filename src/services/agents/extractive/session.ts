@@ -25,13 +25,8 @@ export function partsOf(thread: Thread, memory: string | undefined): readonly Pa
   const first = recapTitle(thread.recap);
   if (tasks.length <= 1) {
     const statements = [...common, ...(tasks[0]?.statements ?? [])];
-    const title = bestTitle([
-      note.head.description,
-      tasks[0]?.title,
-      note.title,
-      first,
-      slugTitle(thread, note),
-    ]);
+    const named = [note.head.description, tasks[0]?.title, note.title, first];
+    const title = bestTitle(named, slugTitle(thread, note));
     return [{ thread, title, family, keywords: keywordsOf(note, title), statements }];
   }
   return tasks.map((task, at) => {

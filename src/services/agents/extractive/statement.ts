@@ -50,8 +50,9 @@ function quoted({ open, words, close, tail }: Quotation): readonly Statement[] {
   const whole = `${open}${words}${close}${tail === "" ? "" : ` ${tail}`}`;
   if (tail !== "" && widthOf(whole) <= 300) return kept("preference", whole, true);
   const sentences = sentencesOf(words).map((sentence) => sentence.replace(filler, ""));
+  const least = sentences.length === 1 ? worthKeeping : worthKeeping + 1;
   const wishes = sentences.filter(
-    (sentence) => !isNoise(sentence) && worthOf("preference", sentence, true) >= worthKeeping + 1,
+    (sentence) => !isNoise(sentence) && worthOf("preference", sentence, true) >= least,
   );
   if (wishes.length === 0) return [];
   const chosen =

@@ -11,7 +11,7 @@ export interface Task {
 }
 
 /** Shared weight from which a session joins a subject. */
-const joinFrom = 0.34;
+const joinFrom = 0.22;
 const mostThreads = 12;
 const mostTasks = 60;
 

@@ -36,9 +36,22 @@ function titleOf(candidate: string): Title {
     "",
   );
   const opened = withoutOpening(line);
-  const sentence = sentencesOf(opened).find((part) => wordsOf(part).length >= 2) ?? opened;
-  const text = capital(cutAtWord(withoutOpening(sentence), 90).replace(/[.:;,。]+$/, ""));
+  const text = capital(cutAtWord(withoutOpening(firstTelling(opened)), 90).replace(/[.:;,。]+$/, ""));
   return { text, quality: qualityOf(text) };
+}
+
+/** The first sentence, with what follows it while it alone says too little. */
+function firstTelling(text: string): string {
+  let told = "";
+  for (const sentence of sentencesOf(text.slice(0, 600))) {
+    told = told === "" ? sentence : `${told} ${sentence}`;
+    if (tellingWords(told) >= 3) break;
+  }
+  return told;
+}
+
+function tellingWords(text: string): number {
+  return wordsOf(text).filter((word) => !/^[\d#]+$/.test(word.stem)).length;
 }
 
 /** Greetings, prompts and the verbs people open a request with. */
@@ -53,11 +66,10 @@ function withoutOpening(line: string): string {
 }
 
 const openings =
-  /^(?:\[[^\]]{0,160}\]\s*|_agent - sidechain[^_]*_\s*|(?:ok(?:ay)?|so|hey|hi|hello|please|now|right now|alright|well|also|then|and|uh+|um+|hmm+)[,.… ]+|(?:let'?s|let us|can you|could you|would you|we (?:want|need) to|i (?:want|need|would like|'?d like) (?:you )?to|you need to|need to|help me(?: to)?|going to)\s+|(?:take a look at|look at|have a look at|consider|short session:|implement the following plan:?|the user (?:wants|wanted|asked|asks|needs) (?:to |for |that )?)\s*|[\u26a0\u2716\u274c\u2705\u{1f300}-\u{1faff}]\ufe0f?\s*)/iu;
+  /^(?:\[[^\]]{0,160}\]\s*|_*agent - sidechain(?: \([^)]{0,80}\))?[_*\s]*|(?:ok(?:ay)?|so|hey|hi|hello|please|now|right now|alright|well|also|then|and|uh+|um+|hmm+)[,.… ]+|(?:let'?s|let us|can you|could you|would you|we (?:want|need) to|i (?:want|need|would like|'?d like) (?:you )?to|you need to|need to|help me(?: to)?|going to)\s+|(?:take a look at|look at|have a look at|consider|short session:|implement the following plan:?|the user (?:wants|wanted|asked|asks|needs) (?:to |for |that )?)\s*|[\u26a0\u2716\u274c\u2705\u{1f300}-\u{1faff}]\ufe0f?\s*)/iu;
 
 function qualityOf(text: string): number {
-  const words = wordsOf(text).filter((word) => !/^[\d#]+$/.test(word.stem));
-  let quality = Math.min(words.length, 5) * 0.7;
+  let quality = Math.min(tellingWords(text), 5) * 0.7;
   if (/…$/.test(text)) quality -= 1.2;
   if (/\?$/.test(text)) quality -= 0.5;
   if (/^(?:ad+ress|proceed|continue|finish|fix|do|let'?s do)\b[\s\d,#/&and.:-]*(?:\w+\s?){0,2}$/i.test(text))
@@ -65,6 +77,7 @@ function qualityOf(text: string): number {
   if (/^(?:why|what|where|how|uh|hmm|that'?s|this|it|there'?s|i'?ve got|i just|here)\b/i.test(text))
     quality -= 1;
   if (/(?:\/[\w.-]+){4,}|https?:\/\/|\[\d|\b\d\d:\d\d\b/.test(text)) quality -= 1.5;
+  if (/\bsidechain\b/.test(text)) quality -= 3;
   if (isDump(text) || text.length < 8) quality -= 2;
   return Math.max(0, quality);
 }

@@ -57,7 +57,7 @@ function latin(raw: string, at: number, inCode: boolean): readonly Word[] {
   const hard = isHard(trimmed);
   if (hard) return [{ stem: lower.replace(/^v(?=\d)/, "").replace(/^\.\//, ""), hard, at }];
   return lower.split(/[-/.:]+/).flatMap((part) => {
-    if (part === "" || functionWords.has(part)) return [];
+    if (part === "" || (functionWords.has(part) && trimmed !== "Go")) return [];
     return [{ stem: stemOf(part), hard: false, at }];
   });
 }

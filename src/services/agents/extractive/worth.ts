@@ -10,7 +10,7 @@ export function worthOf(kind: Kind, text: string, isFromSection: boolean): numbe
   let worth = isFromSection ? 2 : 1;
   if (size >= 30 && size <= 260) worth += 1;
   if (size < 18 && !/[\u3040-\u30ff\u3400-\u9fff]/u.test(inner)) worth -= 1;
-  if (/…$|\.\.\.$/.test(inner)) worth -= 2;
+  if (/…$|\.\.\.$/.test(inner)) worth -= 1;
   if (/`[^`]+`|\w\/\w+\.\w|--\w/.test(inner)) worth += 0.5;
   if (reasons.test(inner)) worth += 1.5;
   if (/\[REDACTED_SECRET\]/.test(inner)) worth -= 1;
@@ -82,7 +82,7 @@ function knowledgeWorth(text: string): number {
   if (/\.\w{1,4}:\d+/.test(text)) worth -= 1;
   if (report.test(text) || reportAfter.test(text.slice(0, 120))) worth -= reasons.test(text) ? 1 : 3;
   if (fact.test(text)) worth += 1;
-  if (/^(?:line|lines) \d|^\S+$|^`[^`]+`$/.test(text)) worth -= 3;
+  if (/^(?:line|lines) \d|^[\x21-\x7e]+$|^`[^`]+`$/.test(text)) worth -= 3;
   if (/^(?:my|i|we)\b|\b(?:i think|i'd|i would|i recommend|my assessment|i believe)\b/i.test(text))
     worth -= 2;
   if (/\b(?:your|you)\b/i.test(text) && !/\byou (?:can|need|must|have)\b/i.test(text)) worth -= 1;
