@@ -1,6 +1,6 @@
 import { Subject } from "rxjs";
 import { describe, expect, test } from "vitest";
-import { assign, fromEventObservable, fromPromise, setup } from "xstate";
+import { assign, createMachine, fromEventObservable, fromPromise, setup } from "xstate";
 import type { CommitOutcome, CommitRequest } from "../../src/domain/run.ts";
 import { createDurableEngine, type DurableOptions } from "../../src/engine/durable/engine.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
@@ -398,7 +398,7 @@ describe("when the world is broken", () => {
 
   test("an actor without a name is refused before anything is written", async () => {
     const { engine, shared } = world();
-    const inline = setup({}).createMachine({
+    const inline = createMachine({
       id: "inline",
       initial: "a",
       states: { a: { invoke: { id: "x", src: fromPromise(async () => 1) } } },
