@@ -8,7 +8,16 @@
 import type { Generation, Journal, Manifest } from "./generation.ts";
 import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "./job.ts";
 import type { Stage1Input, Stage1Output, UpsertOutcome } from "./memory.ts";
-import type { CommitOutcome, CommitRequest, Intent, LogRow, NewRun, RunFilter, RunRecord } from "./run.ts";
+import type {
+  CommitOutcome,
+  CommitRequest,
+  Intent,
+  LogRow,
+  NewRun,
+  RunFilter,
+  RunRecord,
+  RunTally,
+} from "./run.ts";
 
 /** Everything that is kept, behind one door. */
 export interface Store {
@@ -108,6 +117,12 @@ export interface RunStore {
   note(run: string, note: { atMs: number; type: string; data: unknown }): Promise<number>;
   /** Log rows with an id above `after`, oldest first; of one run, or of all. */
   log(query: { run?: string; after: number; limit: number }): Promise<readonly LogRow[]>;
+  /** The newest log rows with an id below `before` (absent: of all), oldest first; of one run, or of all. */
+  tail(query: { run?: string; before?: number; limit: number }): Promise<readonly LogRow[]>;
+  /** The machine events of a run up to this sequence, in order: what its snapshots can be folded from again. */
+  steps(query: { run: string; to: number }): Promise<readonly LogRow[]>;
+  /** Runs counted; of one space, or of all. In no order. */
+  tally(filter: { space?: string }): Promise<readonly RunTally[]>;
 }
 
 export interface GenerationStore {

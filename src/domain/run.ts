@@ -90,9 +90,18 @@ export function judgeRepeated(
 export interface RunFilter {
   readonly space?: string;
   readonly state?: RunRecord["state"];
+  /** Only runs that are over and whose snapshot's `context.status` is one of these; null stands for none. */
+  readonly statuses?: readonly (string | null)[];
   readonly limit: number;
   /** Runs older than this id (ids sort by time); for paging, newest first. */
   readonly before?: string;
+}
+
+/** How many runs are in this state, and ended with this `context.status` of their snapshot (null while active). */
+export interface RunTally {
+  readonly state: RunRecord["state"];
+  readonly status: string | null;
+  readonly count: number;
 }
 
 /** A line of the log. `sequence` is null for observations. `id` grows over all runs and is the event number of the API. */

@@ -254,6 +254,36 @@ export function runContract(name: string, open: OpenWorld): void {
         expect(await ids({ limit: 9, state: "active" })).toEqual(["r4", "r2", "r1"]);
         expect(await ids({ limit: 9, state: "active", space: "x", before: "r4" })).toEqual(["r1"]);
       });
+
+      test("counts and finds runs by how they ended; what holds no status counts as none", async () => {
+        const ends = { r1: "succeeded", r2: "failed_agent", r3: "succeeded", r4: null, r5: 7 } as const;
+        for (const [id, status] of Object.entries(ends)) {
+          const space = id === "r3" ? "y" : "x";
+          await a.runs.create(newRun({ id, space }), commitOf(0, { run: id }));
+          const snapshot = JSON.stringify({ context: { status } });
+          await a.runs.commit(commitOf(1, { run: id, snapshot, state: id === "r2" ? "error" : "done" }));
+        }
+        const [active, plain] = ["r6", "r7"];
+        await a.runs.create(newRun({ id: active, space: "x" }), commitOf(0, { run: active }));
+        await a.runs.create(newRun({ id: plain, space: "x" }), commitOf(0, { run: plain }));
+        await a.runs.commit(commitOf(1, { run: plain, snapshot: "not JSON", state: "done" }));
+        const tally = async (filter: Parameters<Store["runs"]["tally"]>[0]) =>
+          (await b.runs.tally(filter)).map((row) => `${row.count} ${row.state} ${row.status}`).sort();
+        expect(await tally({})).toEqual([
+          "1 active null",
+          "1 error failed_agent",
+          "2 done succeeded",
+          "3 done null",
+        ]);
+        expect(await tally({ space: "y" })).toEqual(["1 done succeeded"]);
+        expect(await tally({ space: "nowhere" })).toEqual([]);
+        const ids = async (filter: Parameters<Store["runs"]["list"]>[0]) =>
+          (await b.runs.list(filter)).map(({ id }) => id);
+        expect(await ids({ limit: 9, statuses: ["succeeded", "failed_agent"] })).toEqual(["r3", "r2", "r1"]);
+        expect(await ids({ limit: 9, statuses: [null] })).toEqual(["r7", "r5", "r4"]);
+        expect(await ids({ limit: 1, statuses: ["succeeded"], before: "r3" })).toEqual(["r1"]);
+        expect(await ids({ limit: 9, statuses: [] })).toEqual([]);
+      });
     });
 
     describe("the log", () => {
@@ -284,6 +314,34 @@ export function runContract(name: string, open: OpenWorld): void {
         const ofOne = all.filter(({ run }) => run === "run-1");
         expect(await a.runs.log({ run: "run-1", after: 0, limit: 99 })).toEqual(ofOne);
         expect(await a.runs.log({ run: "run-1", after: 1, limit: 1 })).toEqual([ofOne[1]]);
+      });
+
+      test("is read back from its end, in pages, of one run or of all", async () => {
+        await a.runs.create(newRun(), commitOf(0));
+        await a.runs.create(newRun({ id: "run-2" }), commitOf(0, { run: "run-2" }));
+        await a.runs.note("run-1", { atMs: NOW_MS, type: "beat", data: 1 });
+        await a.runs.commit(commitOf(1));
+        const all = await b.runs.log({ after: 0, limit: 99 });
+        expect(await b.runs.tail({ limit: 99 })).toEqual(all);
+        expect(await b.runs.tail({ limit: 2 })).toEqual(all.slice(2));
+        expect(await b.runs.tail({ before: all[2]?.id ?? 0, limit: 1 })).toEqual(all.slice(1, 2));
+        const ofOne = all.filter(({ run }) => run === "run-1");
+        expect(await b.runs.tail({ run: "run-1", limit: 2 })).toEqual(ofOne.slice(1));
+        expect(await b.runs.tail({ run: "run-1", before: ofOne[1]?.id ?? 0, limit: 9 })).toEqual(
+          ofOne.slice(0, 1),
+        );
+        expect(await b.runs.tail({ before: 1, limit: 9 })).toEqual([]);
+      });
+
+      test("gives the machine's own events up to a sequence, without the notes", async () => {
+        await a.runs.create(newRun(), commitOf(0));
+        await a.runs.note("run-1", { atMs: NOW_MS, type: "beat", data: 1 });
+        for (const sequence of [1, 2]) await a.runs.commit(commitOf(sequence));
+        const types = async (to: number) =>
+          (await b.runs.steps({ run: "run-1", to })).map(({ type }) => type);
+        expect(await types(9)).toEqual(["event.0", "event.1", "event.2"]);
+        expect(await types(1)).toEqual(["event.0", "event.1"]);
+        expect(await b.runs.steps({ run: "nobody", to: 9 })).toEqual([]);
       });
 
       test("takes notes under any fence, after the end too, but of known runs only", async () => {

@@ -1,5 +1,5 @@
 import type { RunStore } from "../../domain/ports.ts";
-import type { CommitRequest, LogRow, RunRecord } from "../../domain/run.ts";
+import type { CommitRequest, LogRow, RunRecord, RunTally } from "../../domain/run.ts";
 import { judgeRepeated } from "../../domain/run.ts";
 import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
@@ -76,10 +76,13 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "usedIn
       return "ok";
     },
     read: async (run) => runs.get(run) ?? null,
-    list: async ({ space, state, before, limit }) =>
+    list: async ({ space, state, statuses, before, limit }) =>
       [...runs.values()]
         .filter((run) => space === undefined || run.space === space)
         .filter((run) => state === undefined || run.state === state)
+        .filter(
+          (run) => statuses === undefined || (run.state !== "active" && statuses.includes(endedWith(run))),
+        )
         .filter((run) => before === undefined || run.id < before)
         .sort((a, b) => (a.id < b.id ? 1 : -1))
         .slice(0, limit),
@@ -117,5 +120,33 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "usedIn
         .slice(Math.max(0, after))
         .filter((row) => run === undefined || row.run === run)
         .slice(0, limit),
+    tail: async ({ run, before, limit }) =>
+      log
+        .slice(0, before === undefined ? log.length : Math.max(0, before - 1))
+        .filter((row) => run === undefined || row.run === run)
+        .slice(-limit),
+    steps: async ({ run, to }) =>
+      log.filter((row) => row.run === run && row.sequence !== null && row.sequence <= to),
+    tally: async ({ space }) => {
+      const counts = new Map<string, RunTally>();
+      for (const run of runs.values()) {
+        if (space !== undefined && run.space !== space) continue;
+        const { state } = run;
+        const status = state === "active" ? null : endedWith(run);
+        const key = `${state}/${status}`;
+        counts.set(key, { state, status, count: (counts.get(key)?.count ?? 0) + 1 });
+      }
+      return [...counts.values()];
+    },
   };
+}
+
+/** Snapshots are the machine's own; one that holds no such text has no status. */
+function endedWith({ snapshot }: RunRecord): string | null {
+  try {
+    const status = (JSON.parse(snapshot) as { context?: { status?: unknown } } | null)?.context?.status;
+    return typeof status === "string" ? status : null;
+  } catch {
+    return null;
+  }
 }

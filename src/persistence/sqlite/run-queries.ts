@@ -1,8 +1,12 @@
 import type { Database } from "better-sqlite3";
-import type { Intent, LogRow, RunFilter, RunRecord } from "../../domain/run.ts";
+import type { Intent, LogRow, RunFilter, RunRecord, RunTally } from "../../domain/run.ts";
 
 const RUN = `select id, space, machine, version, hash, state, sequence, fence, owner, snapshot,
   created_at as createdAtMs, updated_at as updatedAtMs, cancel_requested_at as cancelRequestedAtMs, parked from runs`;
+
+/** As in the index of ended runs. */
+const STATUS = `case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'
+    then json_extract(snapshot, '$.context.status') end`;
 
 const LOG = `select id, run, sequence, at as atMs, type, value, data from events`;
 
@@ -12,6 +16,9 @@ export interface RunQueries {
   runs(filter: RunFilter): readonly RunRecord[];
   loggedAt(run: string, sequence: number): LogRow | null;
   log(query: { run?: string; after: number; limit: number }): readonly LogRow[];
+  tail(query: { run?: string; before?: number; limit: number }): readonly LogRow[];
+  steps(query: { run: string; to: number }): readonly LogRow[];
+  tally(filter: { space?: string }): readonly RunTally[];
   openIntents(run: string): readonly Intent[];
   toCancel(owner: string): readonly string[];
 }
@@ -22,6 +29,19 @@ export function runQueries(db: Database): RunQueries {
   const logOfAll = db.prepare<[number, number], LogRow>(`${LOG} where id > ? order by id limit ?`);
   const logOfRun = db.prepare<[string, number, number], LogRow>(
     `${LOG} where run = ? and id > ? order by id limit ?`,
+  );
+  const tailOfAll = db.prepare<[number, number], LogRow>(`${LOG} where id < ? order by id desc limit ?`);
+  const tailOfRun = db.prepare<[string, number, number], LogRow>(
+    `${LOG} where run = ? and id < ? order by id desc limit ?`,
+  );
+  const steps = db.prepare<[string, number], LogRow>(
+    `${LOG} where run = ? and sequence between 0 and ? order by sequence`,
+  );
+  const active = `select 'active' as state, null as status, count(*) as count from runs where state = 'active'`;
+  const ended = `select state, ${STATUS} as status, count(*) as count from runs where state <> 'active'`;
+  const tally = db.prepare<[], RunTally>(`${active} union all ${ended} group by state, status`);
+  const tallyOfSpace = db.prepare<{ space: string }, RunTally>(
+    `${active} and space = @space union all ${ended} and space = @space group by state, status`,
   );
   const openIntents = db.prepare<[string], Intent>(
     `select key, run, child, kind, src, input, due_at as dueAtMs from intents
@@ -40,13 +60,27 @@ export function runQueries(db: Database): RunQueries {
         filter.space === undefined ? [] : ["space = @space"],
         filter.state === undefined ? [] : ["state = @state"],
         filter.before === undefined ? [] : ["id < @before"],
+        filter.statuses === undefined
+          ? []
+          : [
+              "state <> 'active'",
+              `ifnull(${STATUS}, '') in (select ifnull(value, '') from json_each(@statuses))`,
+            ],
       ].flat();
       const where = tests.length === 0 ? "" : `where ${tests.join(" and ")}`;
-      return db.prepare<RunFilter, RunRecord>(`${RUN} ${where} order by id desc limit @limit`).all(filter);
+      return db.prepare<object, RunRecord>(`${RUN} ${where} order by id desc limit @limit`).all({
+        ...filter,
+        statuses: JSON.stringify(filter.statuses ?? []),
+      });
     },
     loggedAt: (id, sequence) => logged.get(id, sequence) ?? null,
     log: ({ run: of, after, limit }) =>
       of === undefined ? logOfAll.all(after, limit) : logOfRun.all(of, after, limit),
+    tail: ({ run: of, before = Number.MAX_SAFE_INTEGER, limit }) =>
+      (of === undefined ? tailOfAll.all(before, limit) : tailOfRun.all(of, before, limit)).reverse(),
+    steps: ({ run: of, to }) => steps.all(of, to),
+    tally: ({ space }) =>
+      (space === undefined ? tally.all() : tallyOfSpace.all({ space })).filter(({ count }) => count > 0),
     openIntents: (id) => openIntents.all(id),
     toCancel: (owner) => toCancel.all(owner),
   };

@@ -106,5 +106,8 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
       return write(() => Number(logRow.run(run, null, atMs, type, null, text).lastInsertRowid));
     },
     log: (query) => read(() => queries.log(query)),
+    tail: (query) => read(() => queries.tail(query)),
+    steps: (query) => read(() => queries.steps(query)),
+    tally: (filter) => read(() => queries.tally(filter)),
   };
 }
