@@ -34,7 +34,7 @@ export function createOutput({ stdout, stderr, env }: Pick<World, "stdout" | "st
     if (isDrawn) block.clear();
   };
   return {
-    isLive: stderr.isTTY === true && !isPlain && !isCi,
+    isLive: stderr.isTTY === true && stderr.columns !== 0 && !isPlain && !isCi,
     columns: Math.max(20, stderr.columns ?? 80),
     say: (...lines) => {
       clear();

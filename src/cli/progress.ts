@@ -11,8 +11,8 @@ export interface Progress {
   end(): void;
 }
 
-/** What each state means to the person who waits; states without an entry are endings, shown by the report. */
-const STEPS: Readonly<Record<string, string>> = {
+/** What each state means to the person who waits, by its full name or its first part; the rest are endings, shown by the report. */
+const TITLES: Readonly<Record<string, string>> = {
   claiming: "Claim the job",
   configuring: "Configure the agent",
   loading: "Load stage-1 outputs",
@@ -35,10 +35,13 @@ export function showProgress(output: Output, nowMs: () => number): Progress {
 }
 
 function plainProgress(output: Output): Progress {
+  let said: string | null = null;
   return {
     hear: (event) => {
-      if (event.type === "state.entered" && STEPS[event.state] !== undefined) {
-        output.say(`  ${STEPS[event.state]}`);
+      if (event.type === "state.entered") {
+        const title = titleOf(event.state);
+        if (title !== null && title !== said) output.say(`  ${title}`);
+        said = title;
       } else if (event.type === "agent.message") {
         output.say(["    ", dim(`agent: ${clipped(event.text, 200)}`)]);
       }
@@ -47,8 +50,13 @@ function plainProgress(output: Output): Progress {
   };
 }
 
+/** Null for an ending. Steps within one part of the work are one line. */
+function titleOf(state: string): string | null {
+  return TITLES[state] ?? TITLES[state.split(".")[0] ?? ""] ?? null;
+}
+
 interface Step {
-  readonly state: string;
+  readonly title: string;
   readonly enteredAtMs: number;
   leftAtMs: number | null;
 }
@@ -69,11 +77,11 @@ function liveProgress(output: Output, nowMs: () => number): Progress {
     hear: (event) => {
       if (event.type === "state.entered") {
         const last = steps.at(-1);
-        if (last !== undefined) last.leftAtMs ??= event.atMs;
-        if (event.state === "failing" || event.state === "failed") hasFailed = true;
-        if (STEPS[event.state] !== undefined) {
-          steps.push({ state: event.state, enteredAtMs: event.atMs, leftAtMs: null });
-        }
+        const title = titleOf(event.state);
+        if (last !== undefined && last.title !== title) last.leftAtMs ??= event.atMs;
+        if (title === TITLES.failing) hasFailed = true;
+        if (title !== null && last?.title !== title)
+          steps.push({ title, enteredAtMs: event.atMs, leftAtMs: null });
       } else if (event.type === "agent.message") message = event.text;
       draw();
     },
@@ -95,11 +103,11 @@ function picture(scene: {
   readonly columns: number;
 }): readonly Line[] {
   const { steps, message, frame, hasFailed, nowMs, columns } = scene;
-  const lines = steps.map(({ state, enteredAtMs, leftAtMs }, at): Line => {
-    const isBlamed = hasFailed && steps[at + 1]?.state === "failing";
+  const lines = steps.map(({ title, enteredAtMs, leftAtMs }, at): Line => {
+    const isBlamed = hasFailed && steps[at + 1]?.title === TITLES.failing;
     const mark = leftAtMs === null ? cyan(FRAMES[frame] ?? "·") : isBlamed ? red("✖") : green("✔");
     const spent = elapsed(Math.max(0, (leftAtMs ?? nowMs) - enteredAtMs));
-    return [mark, ` ${(STEPS[state] ?? state).padEnd(24)} `, dim(spent)];
+    return [mark, ` ${title.padEnd(24)} `, dim(spent)];
   });
   if (message === null) return lines;
   return [...lines, ["  ", dim(clipped(`│ ${message}`, columns - 4))]];
