@@ -48,7 +48,7 @@ function covers(denied: ReadonlySet<string>, affirmed: number, later: Meaning, e
   if (earlier.numbers.size > 0 && figures && all >= 2 && earlier.words.size <= 5) return true;
   const shared = countShared(denied, earlier.words);
   if (shared < denied.size * 0.75 || affirmed < denied.size * 0.6) return false;
-  if (shared >= 2) return later.changes || earlier.words.size <= denied.size * 2.5;
+  if (shared >= 2) return earlier.words.size <= denied.size * (later.changes ? 5 : 2.5);
   return denied.size === 1 && earlier.words.size <= 2;
 }
 
