@@ -27,7 +27,7 @@ const SENTENCES: Record<StoreCode, (path: string) => string> = {
   store_rejected: (path) =>
     `The database ${path} refused a write that names something it does not hold, or holds already.`,
   store_directory_missing: (path) =>
-    `${UNAVAILABLE}: the folder of ${path} does not exist; create it or choose another home.`,
+    `${UNAVAILABLE}: there is no folder for ${path}; create it or choose another home.`,
   store_network_fs: (path) =>
     `${UNAVAILABLE}: ${path} is on a network file system, where locks cannot be trusted; choose a home on a local disk.`,
   store_read_only: (path) =>

@@ -7,6 +7,12 @@ import type { Answer, Call } from "./process.ts";
 
 const things: object[] = [];
 
+// After everything is loaded: an unprivileged user may not be able to read this checkout.
+if (process.env.AS_NOBODY === "1" && process.getuid?.() === 0) {
+  process.setgid?.(65534);
+  process.setuid?.(65534);
+}
+
 process.on("message", async (call: Call) => {
   try {
     answer({ id: call.id, value: handed(await done(call)) });

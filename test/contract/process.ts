@@ -32,8 +32,10 @@ export interface StoreProcess {
 const CHILD = fileURLToPath(new URL("process-child.ts", import.meta.url));
 const PORTS = new Set(["jobs", "memories", "runs", "generations", "owners"]);
 
-export async function storeProcess(): Promise<StoreProcess> {
+/** `asNobody`: without the rights of root, to whom nothing is read-only. */
+export async function storeProcess({ asNobody = false } = {}): Promise<StoreProcess> {
   const child = fork(CHILD, {
+    env: { ...process.env, AS_NOBODY: asNobody ? "1" : "0" },
     serialization: "advanced",
     execArgv: ["--experimental-strip-types", "--disable-warning=ExperimentalWarning"],
   });

@@ -59,7 +59,7 @@ describe("many processes on one file", () => {
   });
 
   async function stores(count: number): Promise<readonly Store[]> {
-    processes = await Promise.all(Array.from({ length: count }, storeProcess));
+    processes = await Promise.all(Array.from({ length: count }, () => storeProcess()));
     return Promise.all(processes.map((process) => process.open({ path })));
   }
 

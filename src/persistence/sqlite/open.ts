@@ -1,5 +1,7 @@
 import { dirname, join, resolve } from "node:path";
-import type { Store } from "../../domain/ports.ts";
+import type { Database } from "better-sqlite3";
+import type { Owners, Store } from "../../domain/ports.ts";
+import { storeError } from "../errors.ts";
 import { memoryOwners } from "../memory/owners.ts";
 import { blobTable } from "./blob-table.ts";
 import { connect, IN_MEMORY } from "./connect.ts";
@@ -28,14 +30,29 @@ export interface SqliteStoreOptions {
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { patienceMs = 10_000 } = options;
   const path = options.path === IN_MEMORY ? IN_MEMORY : resolve(options.path);
-  const db = await connect(path, patienceMs);
-  const writer = groupWriter(db, { path, patienceMs });
-  const jobs = jobTable(db);
-  const blobs = blobTable(db);
   const owners =
     path === IN_MEMORY
       ? memoryOwners(new Set())
       : fileOwners(resolve(options.ownersDir ?? join(dirname(path), "owners")));
+  const db = await connect(path, patienceMs);
+  try {
+    return storeOn(db, { path, patienceMs, owners });
+  } catch (error) {
+    // It says it is ours and up to date, and yet a statement does not fit its tables.
+    db.close();
+    throw storeError("store_corrupt", path, error);
+  }
+}
+
+/** The ports on a migrated connection, which closes with the store. */
+export function storeOn(
+  db: Database,
+  options: { path: string; patienceMs: number; owners: Owners & { releaseAll(): void } },
+): Store {
+  const { owners } = options;
+  const writer = groupWriter(db, options);
+  const jobs = jobTable(db);
+  const blobs = blobTable(db);
   return {
     jobs: sqliteJobs(db, jobs, writer),
     memories: sqliteMemories(db, jobs, blobs, writer),

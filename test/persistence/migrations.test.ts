@@ -1,0 +1,136 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import Database from "better-sqlite3";
+import { expect, test } from "vitest";
+import { APPLICATION_ID } from "../../src/persistence/sqlite/identity.ts";
+import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
+import { migrate } from "../../src/persistence/sqlite/migrate.ts";
+import { MIGRATIONS } from "../../src/persistence/sqlite/migrations/index.ts";
+import { freshFolder } from "./folder.ts";
+
+const folder = freshFolder();
+const path = () => folder.file("slowwave.db");
+
+test("the schema is the one on file, so that a change of it shows in review", async () => {
+  await (await openSqliteStore({ path: path() })).close();
+  await expect(`${schemaOf(path())}\n`).toMatchFileSnapshot("schema.sql");
+});
+
+test("a new database is marked as ours, numbered, and logs its writes ahead", async () => {
+  await (await openSqliteStore({ path: path() })).close();
+  const db = new Database(path());
+  expect(db.pragma("application_id", { simple: true })).toBe(APPLICATION_ID);
+  expect(db.pragma("user_version", { simple: true })).toBe(MIGRATIONS.length);
+  expect(db.pragma("journal_mode", { simple: true })).toBe("wal");
+  db.close();
+});
+
+test("the two tables of the original have its columns, types, key and indexes", async () => {
+  await (await openSqliteStore({ path: path() })).close();
+  const db = new Database(path());
+  const columns = (table: string) =>
+    db
+      .prepare<[string], { name: string; type: string; notnull: number }>(
+        "select name, type, [notnull] from pragma_table_info(?)",
+      )
+      .all(table)
+      .map(({ name, type, notnull }) => `${name} ${type}${notnull ? " not null" : ""}`);
+  expect(columns("jobs").slice(0, 13)).toEqual([
+    "kind TEXT not null",
+    "job_key TEXT not null",
+    "status TEXT not null",
+    "worker_id TEXT",
+    "ownership_token TEXT",
+    "started_at INTEGER",
+    "finished_at INTEGER",
+    "lease_until INTEGER",
+    "retry_at INTEGER",
+    "retry_remaining INTEGER not null",
+    "last_error TEXT",
+    "input_watermark INTEGER",
+    "last_success_watermark INTEGER",
+  ]);
+  expect(columns("stage1_outputs").slice(0, 6)).toEqual([
+    "thread_id TEXT not null",
+    "source_updated_at INTEGER not null",
+    "raw_memory TEXT not null",
+    "rollout_summary TEXT not null",
+    "generated_at INTEGER not null",
+    "rollout_slug TEXT",
+  ]);
+  const indexes = db
+    .prepare("select name from sqlite_schema where name like 'idx_%' order by name")
+    .pluck()
+    .all();
+  expect(indexes).toEqual(["idx_jobs_kind_status_retry_lease", "idx_stage1_outputs_source_updated_at"]);
+  db.close();
+});
+
+test("a writer that knows only the original's columns can write both tables, and its rows are ours to use", async () => {
+  const store = await openSqliteStore({ path: path() });
+  const db = new Database(path());
+  db.exec(`
+    insert into stage1_outputs (thread_id, source_updated_at, raw_memory, rollout_summary, generated_at, rollout_slug)
+    values ('t1', 50, 'raw', 'summary', 51, null);
+    insert into jobs (kind, job_key, status, retry_remaining, input_watermark, last_success_watermark)
+    values ('memory_consolidate_global', 'global', 'pending', 3, 50, 0);
+    insert into jobs (kind, job_key, status, retry_remaining) values ('memory_stage1', 't1', 'done', 3);`);
+  db.close();
+  expect((await store.memories.select("global", 9)).map(({ threadId }) => threadId)).toEqual(["t1"]);
+  expect((await store.jobs.list()).map(({ job_key, fence }) => [job_key, fence])).toEqual([["global", 0]]);
+  await store.close();
+});
+
+test("opening again changes nothing and finds everything", async () => {
+  const first = await openSqliteStore({ path: path() });
+  await first.jobs.enqueue("global", 5);
+  await first.close();
+  const schema = schemaOf(path());
+  const second = await openSqliteStore({ path: path() });
+  expect((await second.jobs.read("global"))?.input_watermark).toBe(5);
+  await second.close();
+  expect(schemaOf(path())).toBe(schema);
+});
+
+test("a migration that fails leaves the database as it was", () => {
+  const db = new Database(path());
+  db.exec("create table journal (x)");
+  // Of ours by its mark, at version 0: the first migration meets a table of that name and fails half-way.
+  db.pragma(`application_id = ${APPLICATION_ID}`);
+  const before = schemaOf(path());
+  expect(() => migrate(db, path())).toThrow("already exists");
+  expect(db.pragma("user_version", { simple: true })).toBe(0);
+  db.close();
+  expect(schemaOf(path())).toBe(before);
+});
+
+test("owners live beside the database, or where they are told to", async () => {
+  mkdirSync(folder.file("elsewhere"));
+  const beside = await openSqliteStore({ path: path() });
+  const elsewhere = await openSqliteStore({ path: path(), ownersDir: folder.file("elsewhere") });
+  await beside.owners.register("one");
+  await elsewhere.owners.register("two");
+  expect([await beside.owners.probe("two"), await elsewhere.owners.probe("two")]).toEqual(["dead", "alive"]);
+  // What is no lock of ours tells nothing about its owner.
+  writeFileSync(
+    folder.file("owners/garbage.db"),
+    "not a database at all, but longer than a header".repeat(20),
+  );
+  mkdirSync(folder.file("owners/folder.db"));
+  expect(await beside.owners.probe("garbage")).toBe("unknown");
+  expect(await beside.owners.probe("folder")).toBe("unknown");
+  await beside.close();
+  await elsewhere.close();
+});
+
+function schemaOf(file: string): string {
+  const db = new Database(file, { readonly: true });
+  const texts = db
+    .prepare<[], string>("select sql from sqlite_schema where sql is not null order by name")
+    .pluck();
+  const schema = texts
+    .all()
+    .map((text) => `${text};`)
+    .join("\n\n");
+  db.close();
+  return schema;
+}

@@ -1,0 +1,157 @@
+CREATE TABLE blobs (
+  hash text primary key not null,
+  bytes blob not null
+) strict;
+
+CREATE TABLE events (
+  id integer primary key autoincrement,
+  run text not null references runs (id),
+  sequence integer,
+  at integer not null,
+  type text not null,
+  value text,
+  data text not null
+) strict;
+
+CREATE INDEX events_by_run on events (run, id);
+
+CREATE UNIQUE INDEX events_by_sequence on events (run, sequence) where sequence is not null;
+
+CREATE TABLE generation_files (
+  generation text not null references generations (id),
+  position integer not null,
+  path text not null,
+  hash text not null references blobs (hash),
+  bytes integer not null,
+  primary key (generation, position)
+) strict, without rowid;
+
+CREATE TABLE generations (
+  number integer primary key autoincrement,
+  id text not null unique,
+  space text not null,
+  parent text,
+  run text,
+  kind text not null,
+  created_at integer not null
+) strict;
+
+CREATE INDEX generations_by_space on generations (space, number);
+
+CREATE INDEX idx_jobs_kind_status_retry_lease on jobs (kind, status, retry_at, lease_until);
+
+CREATE INDEX idx_stage1_outputs_source_updated_at on stage1_outputs (source_updated_at desc, thread_id desc);
+
+CREATE TABLE intents (
+  key text primary key not null,
+  run text not null references runs (id),
+  child text not null,
+  kind text not null,
+  src text not null,
+  input text not null,
+  due_at integer,
+  opened integer not null,
+  position integer not null,
+  closed integer
+) strict, without rowid;
+
+CREATE INDEX intents_open on intents (run, opened, position) where closed is null;
+
+CREATE TABLE jobs (
+  kind text not null,
+  job_key text not null,
+  status text not null,
+  worker_id text,
+  ownership_token text,
+  started_at integer,
+  finished_at integer,
+  lease_until integer,
+  retry_at integer,
+  retry_remaining integer not null,
+  last_error text,
+  input_watermark integer,
+  last_success_watermark integer,
+  fence integer not null default 0,
+  last_beat_at integer,
+  primary key (kind, job_key)
+);
+
+CREATE TABLE journal (
+  number integer primary key,
+  generation text not null unique references generations (id),
+  space text not null,
+  root text not null,
+  steps text not null,
+  opened_at integer not null
+) strict;
+
+CREATE INDEX journal_by_space on journal (space, number);
+
+CREATE TABLE run_inputs (
+  run text not null,
+  position integer not null,
+  thread_id text not null,
+  source_updated_at integer not null,
+  raw_memory text not null references blobs (hash),
+  rollout_summary text not null references blobs (hash),
+  generated_at integer not null,
+  rollout_slug text,
+  rollout_path text not null,
+  cwd text not null,
+  git_branch text,
+  primary key (run, position)
+) strict, without rowid;
+
+CREATE TABLE runs (
+  id text primary key not null,
+  space text not null,
+  machine text not null,
+  version text not null,
+  hash text not null,
+  state text not null,
+  sequence integer not null,
+  fence integer not null,
+  owner text not null,
+  snapshot text not null,
+  created_at integer not null,
+  updated_at integer not null,
+  cancel_requested_at integer,
+  parked text
+) strict;
+
+CREATE INDEX runs_by_space on runs (space, id);
+
+CREATE INDEX runs_by_state on runs (state, id);
+
+CREATE INDEX runs_ended on runs (space, state,
+  (case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'
+    then json_extract(snapshot, '$.context.status') end), id) where state <> 'active';
+
+CREATE INDEX runs_to_cancel on runs (owner) where cancel_requested_at is not null and state = 'active';
+
+CREATE TABLE settlements (
+  space text not null,
+  token text not null,
+  outcome text not null,
+  at integer not null,
+  primary key (space, token)
+) strict, without rowid;
+
+CREATE TABLE sqlite_sequence(name,seq);
+
+CREATE TABLE stage1_outputs (
+  thread_id text not null,
+  source_updated_at integer not null,
+  raw_memory text not null,
+  rollout_summary text not null,
+  generated_at integer not null,
+  rollout_slug text,
+  space text not null default 'global',
+  rollout_path text not null default '',
+  cwd text not null default '',
+  git_branch text,
+  blank integer not null default 0,
+  primary key (space, thread_id)
+);
+
+CREATE INDEX stage1_outputs_latest on stage1_outputs (space, source_updated_at desc, thread_id desc) where blank = 0;
