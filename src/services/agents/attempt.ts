@@ -1,22 +1,14 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { writeWhole } from "../process/write-whole.ts";
 
 /**
  * `<scratch>/attempt`: the key of the newest start that was begun in this workspace, written before it. The
  * workspace is laid anew before each further attempt, so only the same key means that an agent may have worked
  * in it already. On the disk when it returns: after a power failure a half-worked workspace must be known.
  */
-export async function beginAttempt(scratch: string, key: string): Promise<void> {
-  await mkdir(scratch, { recursive: true });
-  const path = join(scratch, "attempt");
-  const file = await open(`${path}.new`, "w", 0o600);
-  try {
-    await file.writeFile(key);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
+export function beginAttempt(scratch: string, key: string): Promise<void> {
+  return writeWhole(join(scratch, "attempt"), key);
 }
 
 /** Null when none was begun. */

@@ -56,6 +56,7 @@ export function functionAgent(fn: AgentFunction, options: FunctionAgentOptions =
         atMs: clock.nowMs(),
         reach: "in-process",
         process: null,
+        revoked: false,
       });
       return startFunction(fn, spec, clock, graceMs);
     },
@@ -80,8 +81,13 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
         "report() takes a text, or a message, thought, tool or usage event.",
       );
     }
-    if (event.type === "agent.usage") usage = soberUsage(event.usage, usage);
-    stream.tell(event.type === "agent.usage" && usage !== null ? { type: event.type, usage } : event);
+    if (event.type === "agent.usage") use(event.usage);
+    else stream.tell(event);
+  }
+
+  function use(reported: unknown): void {
+    usage = soberUsage(reported, usage);
+    stream.tell({ type: "agent.usage", usage });
   }
 
   async function take(prompt: string): Promise<void> {
@@ -89,6 +95,7 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
     const now = turn;
     stream.nextTurn();
     stream.tell({ type: "agent.running" });
+    use({ turns: turn });
     try {
       const { workspace, model } = spec;
       const { signal } = abort;

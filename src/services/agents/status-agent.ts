@@ -61,8 +61,8 @@ async function startProcess(
   let exitTimer: unknown = null;
   stream.tell({ type: "agent.starting" });
 
-  const child = await superviseProcess({
-    command: await options.command(spec),
+  const started = superviseProcess({
+    command: () => options.command(spec),
     key: spec.key,
     agent: name,
     scratch: spec.scratch,
@@ -71,29 +71,39 @@ async function startProcess(
     ...(graceMs === undefined ? {} : { graceMs }),
     ...(limits === undefined ? {} : { limits }),
   });
+  const child = await started;
 
   function hear(text: string): void {
     if (last !== null) return;
     const line = parseStatusLine(text);
     if (line === null) {
       finish(
-        { type: "errored", message: `it wrote a line that is not a status: ${plainText(text, 200)}` },
+        {
+          type: "errored",
+          message: `the agent was ended: it wrote a line that is not a status: ${plainText(text, 200)}`,
+        },
         0,
       );
     } else if (line.type === "completed" || line.type === "errored") {
       finish(line, exitMs);
     } else if (line.type === "usage") {
-      usage = soberUsage(line.usage, usage);
-      stream.tell({ type: "agent.usage", usage });
+      hearUsage(line.usage);
     } else {
       stream.tell(eventOf(line));
+      // One turn is all it takes, and the limits count from what is reported.
+      if (line.type === "running" && usage === null) hearUsage({ turns: 1 });
     }
+  }
+
+  function hearUsage(reported: unknown): void {
+    usage = soberUsage(reported, usage);
+    stream.tell({ type: "agent.usage", usage });
   }
 
   function finish(word: LastWord, waitMs: number): void {
     last = word;
-    // Never in this turn: the first lines may be heard before `child` is known.
-    exitTimer = clock.setTimeout(() => void child.end().catch(() => {}), waitMs);
+    // The first lines may be heard before the start has returned.
+    exitTimer = clock.setTimeout(() => void started.then((process) => process.end()).catch(() => {}), waitMs);
   }
 
   const over = child.ended.then((end) => {

@@ -13,7 +13,7 @@ export function soberUsage(reported: unknown, before: AgentUsage | null): AgentU
     inputTokens: atLeast(whole(claim.inputTokens), before?.inputTokens ?? null),
     outputTokens: atLeast(whole(claim.outputTokens), before?.outputTokens ?? null),
     costUsd: atLeast(amount(claim.costUsd), before?.costUsd ?? null),
-    estimated: claim.estimated === true,
+    estimated: claim.estimated === true || (before?.estimated ?? false),
   };
 }
 

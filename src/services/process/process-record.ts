@@ -1,7 +1,8 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { ProcessIdentity } from "./process-identity.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /**
  * `<scratch>/agent.json`: what a later process needs to find an agent whose engine was killed. Written once
@@ -20,6 +21,8 @@ export interface ProcessRecord {
    */
   readonly reach: "session-and-mark" | "process-group" | "in-process";
   readonly process: ProcessIdentity | null;
+  /** Another process took over and ended what was there: a start that comes late must end itself. */
+  readonly revoked: boolean;
 }
 
 const schema: z.ZodType<ProcessRecord> = z.object({
@@ -36,20 +39,11 @@ const schema: z.ZodType<ProcessRecord> = z.object({
       pidNamespace: z.string().nullable(),
     })
     .nullable(),
+  revoked: z.boolean(),
 });
 
-/** Whole or not at all, and on the disk when it returns. */
-export async function writeProcessRecord(scratch: string, record: ProcessRecord): Promise<void> {
-  await mkdir(scratch, { recursive: true });
-  const path = recordPath(scratch);
-  const file = await open(`${path}.new`, "w", 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(record)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
+export function writeProcessRecord(scratch: string, record: ProcessRecord): Promise<void> {
+  return writeWhole(recordPath(scratch), `${JSON.stringify(record)}\n`);
 }
 
 /** `unreadable`: there is one, but it can't be understood; something had been started. */

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { SlowwaveError } from "../../domain/failure.ts";
 import type { Clock } from "../../domain/ports.ts";
+import { endGroup, killGroup } from "./end-group.ts";
 import { endTree } from "./end-tree.ts";
 import { markOf } from "./environment.ts";
 import { lineReader, OUTPUT_LIMITS, type OutputLimits } from "./line-reader.ts";
 import { HAS_PROC, identityOf, type ProcessIdentity } from "./process-identity.ts";
-import { type ProcessRecord, writeProcessRecord } from "./process-record.ts";
+import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "./process-record.ts";
 import { membersOf } from "./process-tree.ts";
 import { tail } from "./tail.ts";
 import { settlesWithin } from "./wait.ts";
@@ -19,7 +20,8 @@ export interface Command {
 }
 
 export interface SuperviseOptions {
-  readonly command: Command;
+  /** Asked for after the intent is written: finding a command may already start something. */
+  command(): Promise<Command>;
   /** Idempotency key of the start, in the record and the mark. */
   readonly key: string;
   readonly agent: string;
@@ -64,7 +66,7 @@ const STDERR_BYTES = 8 * 1024;
  * for its whole tree. Rejects when it can't be started; nothing runs then.
  */
 export async function superviseProcess(options: SuperviseOptions): Promise<SupervisedProcess> {
-  const { command, key, agent, scratch, clock } = options;
+  const { key, agent, scratch, clock } = options;
   const record: ProcessRecord = {
     version: 1,
     key,
@@ -72,9 +74,11 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
     atMs: clock.nowMs(),
     reach: HAS_PROC ? "session-and-mark" : "process-group",
     process: null,
+    revoked: false,
   };
   // The intent first: were this process killed right after the start, the mark alone would lead to the child.
   await writeProcessRecord(scratch, record);
+  const command = await options.command();
   const child = spawn(command.file, command.args, {
     cwd: command.cwd,
     env: command.env,
@@ -91,7 +95,7 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
     });
   }
   try {
-    await writeProcessRecord(scratch, { ...record, process: leader });
+    await confirmRecord(scratch, { ...record, process: leader });
   } catch (error) {
     await running.end(0);
     throw error;
@@ -102,6 +106,15 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
     ended: running.ended,
     end: running.end,
   };
+}
+
+/** Unless somebody took over between the intent and now. */
+async function confirmRecord(scratch: string, record: ProcessRecord): Promise<void> {
+  const now = await readProcessRecord(scratch);
+  if (now === null || now === "unreadable" || now.key !== record.key || now.revoked) {
+    throw new SlowwaveError("agent_superseded", "Another process has taken the run over meanwhile.");
+  }
+  await writeProcessRecord(scratch, record);
 }
 
 function follow(child: ChildProcess, leader: ProcessIdentity | null, options: SuperviseOptions) {
@@ -164,20 +177,4 @@ function follow(child: ChildProcess, leader: ProcessIdentity | null, options: Su
     return ended;
   }
   return { ended, end, failure };
-}
-
-async function endGroup(group: number, exited: Promise<void>, clock: Clock, graceMs: number): Promise<void> {
-  if (graceMs > 0) {
-    killGroup(group, "SIGTERM");
-    if (await settlesWithin(clock, graceMs, exited)) return;
-  }
-  killGroup(group, "SIGKILL");
-}
-
-function killGroup(group: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(-group, name);
-  } catch {
-    // Nobody is left in it.
-  }
 }

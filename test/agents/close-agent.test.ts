@@ -1,0 +1,146 @@
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { createActor, toPromise } from "xstate";
+import type { AgentHandle, AgentRunner } from "../../src/domain/agent.ts";
+import type { Status } from "../../src/domain/status.ts";
+import { createAgentRegistry } from "../../src/services/agents/agent-registry.ts";
+import { type CloseDeps, closeAgent } from "../../src/services/close-agent.ts";
+import { recordedHold } from "./hold.ts";
+import { manualClock } from "./manual-clock.ts";
+import { place } from "./place.ts";
+import { scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+test("closes every agent of the run, clears staging, and does nothing the second time", async () => {
+  const { close, registry, places, orphansAsked } = setup();
+  const [first, second, other] = [
+    scriptedHandle("r1/agent/0"),
+    scriptedHandle("r1/agent/1"),
+    scriptedHandle("r2/agent/0"),
+  ];
+  registry.add("r1", first.handle);
+  registry.add("r1", second.handle);
+  registry.add("r2", other.handle);
+  await close("succeeded");
+  expect([first.asked, second.asked, other.asked]).toEqual([["close"], ["close"], []]);
+  expect(registry.ofRun("r1")).toEqual([]);
+  expect(existsSync(places.scratch)).toBe(false);
+  expect(orphansAsked).toEqual([]);
+  await close("succeeded");
+  expect(first.asked).toEqual(["close"]);
+});
+
+test("an agent that this process does not hold is ended as an orphan", async () => {
+  const { close, orphansAsked, places } = setup();
+  await close("failed_agent");
+  expect(orphansAsked).toEqual([places.scratch]);
+});
+
+test("a start that is still under way is waited for and closed", async () => {
+  const { close, registry } = setup();
+  const late = scriptedHandle();
+  let start = () => {};
+  registry.starting(
+    "r1",
+    new Promise<void>((resolve) => {
+      start = () => {
+        registry.add("r1", late.handle);
+        resolve();
+      };
+    }),
+  );
+  const closing = close("cancelled");
+  start();
+  await closing;
+  expect(late.asked).toEqual(["close"]);
+});
+
+test("the lease is renewed before anything is ended; a failed renewal is noted and stops nothing", async () => {
+  const order: string[] = [];
+  const { close, registry, hold, places } = setup({
+    beforeClose: async () => {
+      order.push("renew");
+      throw new Error("the store is busy");
+    },
+  });
+  const agent = scriptedHandle();
+  registry.add("r1", { ...agent.handle, close: async () => void order.push("close") });
+  await close("succeeded");
+  expect(order).toEqual(["renew", "close"]);
+  expect(hold.notes).toEqual([{ type: "lease.unrenewed", data: { why: "the store is busy" } }]);
+  expect(existsSync(places.scratch)).toBe(false);
+});
+
+test("an agent that never ends is given up in bounded time, with a code; staging is cleared all the same", async () => {
+  const { close, registry, clock, places } = setup();
+  const stuck: AgentHandle = { ...scriptedHandle().handle, close: () => new Promise(() => {}) };
+  registry.add("r1", stuck);
+  const closing = close("failed_budget");
+  const outcome = expect(closing).rejects.toMatchObject({ code: "agent_unkillable" });
+  await clock.advance(30_000);
+  await outcome;
+  expect(existsSync(places.scratch)).toBe(false);
+  expect(registry.ofRun("r1")).toEqual([]);
+});
+
+test("an agent whose close fails is told, after the others are closed", async () => {
+  const { close, registry } = setup();
+  const good = scriptedHandle("r1/agent/1");
+  registry.add("r1", { ...scriptedHandle().handle, close: () => Promise.reject(new Error("pid 7 stays")) });
+  registry.add("r1", good.handle);
+  await expect(close("failed_agent")).rejects.toThrow("pid 7 stays");
+  expect(good.asked).toEqual(["close"]);
+});
+
+test("staging that the gate refused is moved aside, once", async () => {
+  const { close, places } = setup();
+  writeFileSync(join(places.workspace, "MEMORY.md"), "bad");
+  await close("failed_invalid_artifacts");
+  await close("failed_invalid_artifacts");
+  expect(existsSync(places.scratch)).toBe(false);
+  expect(existsSync(join(places.rejected, "workspace", "MEMORY.md"))).toBe(true);
+});
+
+test("of refused stagings the newest 20 of the last 30 days are kept", async () => {
+  const { close, places, clock } = setup();
+  const folder = dirname(places.rejected);
+  for (let days = 1; days <= 40; days += 1) {
+    const old = join(folder, `old${days}`);
+    mkdirSync(join(old, "workspace"), { recursive: true });
+    const at = new Date(clock.nowMs() - (days + 12) * DAY_MS);
+    utimesSync(old, at, at);
+  }
+  await close("failed_invalid_artifacts");
+  const kept = Array.from({ length: 18 }, (_, at) => `old${at + 1}`);
+  expect(readdirSync(folder).sort()).toEqual(["r1", ...kept].sort());
+
+  const many = setup();
+  const all = dirname(many.places.rejected);
+  for (let minutes = 1; minutes <= 30; minutes += 1) {
+    mkdirSync(join(all, `young${minutes}`), { recursive: true });
+    const at = new Date(many.clock.nowMs() - minutes * 60_000);
+    utimesSync(join(all, `young${minutes}`), at, at);
+  }
+  await many.close("failed_invalid_artifacts");
+  const young = Array.from({ length: 19 }, (_, at) => `young${at + 1}`);
+  expect(readdirSync(all).sort()).toEqual(["r1", ...young].sort());
+});
+
+function setup(differing: Partial<CloseDeps> = {}, scripted: Partial<AgentRunner> = {}) {
+  const { places: made } = place();
+  const places = { ...made, rejected: join(dirname(made.rejected), "r1") };
+  const { runner, orphansAsked } = scriptedRunner(scripted);
+  const registry = createAgentRegistry();
+  const clock = manualClock();
+  const hold = recordedHold();
+  const logic = closeAgent({ hold, places, runner, registry, clock, ...differing });
+  const close = (status: Status) => {
+    const actor = createActor(logic, { input: { run: "r1", space: "global", agent: null, status } });
+    const closed = toPromise(actor);
+    actor.start();
+    return closed;
+  };
+  return { close, registry, places, orphansAsked, clock, hold };
+}

@@ -1,0 +1,191 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Observable, ReplaySubject } from "rxjs";
+import { expect, test } from "vitest";
+import { createActor, toPromise } from "xstate";
+import type { AgentConfig, AgentRunner } from "../../src/domain/agent.ts";
+import type { SpawnAnswer } from "../../src/domain/phase2.ts";
+import { createAgentRegistry } from "../../src/services/agents/agent-registry.ts";
+import { type SpawnDeps, spawnAgent } from "../../src/services/spawn-agent.ts";
+import { recordedHold } from "./hold.ts";
+import { manualClock } from "./manual-clock.ts";
+import { place } from "./place.ts";
+import { scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
+
+const config: AgentConfig = {
+  agent: "scripted",
+  model: null,
+  effort: "medium",
+  approvals: "never",
+  sandbox: "workspace-write",
+  network: "none",
+};
+const limits = { maxSilenceMinutes: 10, maxTurns: 40, maxTokens: null, maxCostUsd: null };
+
+test("an agent is started with its key, places, prompt and limits, and is found by its id", async () => {
+  const { deps, spawn, specs, places } = setup();
+  expect(await spawn(2)).toEqual({
+    kind: "spawned",
+    id: "r1/agent/2",
+    threadId: "thread",
+    sandbox: "bubblewrap",
+  });
+  const { workspace, scratch } = places;
+  const task = "consolidate attempt 2";
+  expect(specs).toEqual([
+    { ...config, run: "r1", key: "r1/agent/2", workspace, scratch, prompt: task, limits },
+  ]);
+  expect(deps.registry.find("r1/agent/2")).toMatchObject({ id: "r1/agent/2" });
+});
+
+test("an attempt that was begun before is ended and stale, as often as it is asked; the next one starts", async () => {
+  const { spawn, specs, orphansAsked, places, deps } = setup();
+  await spawn(0);
+  // The engine died: another process has an empty registry.
+  deps.registry.remove("r1/agent/0");
+  expect(await spawn(0)).toEqual({ kind: "stale" });
+  expect(await spawn(0)).toEqual({ kind: "stale" });
+  expect(specs).toHaveLength(1);
+  expect(await spawn(1)).toMatchObject({ kind: "spawned", id: "r1/agent/1" });
+  expect(orphansAsked).toEqual([places.scratch, places.scratch, places.scratch, places.scratch]);
+});
+
+test("an orphan that no attempt accounts for makes this attempt stale, not the next", async () => {
+  const { spawn, specs } = setup({ endOrphan: async () => true });
+  expect(await spawn(0)).toEqual({ kind: "stale" });
+  expect(await spawn(1)).toMatchObject({ kind: "spawned" });
+  expect(specs).toHaveLength(1);
+});
+
+test("an orphan that can't be ended prevents the start", async () => {
+  const { spawn, specs } = setup({ endOrphan: () => Promise.reject(new Error("pid 7 stays")) });
+  await expect(spawn(0)).rejects.toThrow("pid 7 stays");
+  expect(specs).toEqual([]);
+});
+
+test("a start that is cancelled while it is under way closes the agent, and nobody holds it", async () => {
+  const late = scriptedHandle();
+  const { deps, actor } = setup({
+    async spawn() {
+      spawning.stop();
+      return late.handle;
+    },
+  });
+  const spawning = actor(0);
+  spawning.start();
+  await deps.registry.started("r1");
+  expect(late.asked).toEqual(["close"]);
+  expect(deps.registry.ofRun("r1")).toEqual([]);
+});
+
+test("a start that is cancelled before it began starts nothing", async () => {
+  const { deps, actor, specs } = setup();
+  const spawning = actor(0);
+  spawning.start();
+  spawning.stop();
+  await deps.registry.started("r1");
+  expect(specs).toEqual([]);
+});
+
+test("a stream that can't be subscribed closes the agent and has its own code", async () => {
+  const broken = scriptedHandle();
+  const events$ = new Observable<never>(() => {
+    throw new Error("no stream");
+  });
+  const { spawn, deps } = setup({ spawn: async () => ({ ...broken.handle, events$ }) });
+  await expect(spawn(0)).rejects.toMatchObject({
+    code: "failed_subscribe_status",
+    cause: new Error("no stream"),
+  });
+  expect(broken.asked).toEqual(["close"]);
+  expect(deps.registry.ofRun("r1")).toEqual([]);
+});
+
+test("a runner that rejects is told as it is", async () => {
+  const { spawn } = setup({ spawn: () => Promise.reject(new Error("no such command")) });
+  await expect(spawn(0)).rejects.toThrow("no such command");
+});
+
+test("what the agent says is noted from its first word, without control characters; statuses are not", async () => {
+  const agent = scriptedHandle();
+  agent.tell({ type: "agent.starting" });
+  agent.tell({ type: "agent.message", text: "\u001b[31mred\u001b[0m \u202eevil" });
+  const { spawn, hold } = setup({ spawn: async () => agent.handle });
+  await spawn(0);
+  agent.tell({ type: "agent.running" });
+  agent.tell({ type: "agent.tool", name: "shell", text: "ls" });
+  agent.tell({ type: "agent.thought", text: "x".repeat(5_000) });
+  agent.tell({
+    type: "agent.usage",
+    usage: { turns: 1, inputTokens: 5, outputTokens: 6, costUsd: null, estimated: false },
+  });
+  agent.tell({ type: "agent.completed", message: "done" });
+  expect(hold.notes).toEqual([
+    { type: "agent.message", data: { text: "\ufffd[31mred\ufffd[0m \ufffdevil" } },
+    { type: "agent.tool", data: { name: "shell", text: "ls" } },
+    { type: "agent.thought", data: { text: `${"x".repeat(1_999)}…` } },
+    {
+      type: "agent.usage",
+      data: { usage: { turns: 1, inputTokens: 5, outputTokens: 6, costUsd: null, estimated: false } },
+    },
+    { type: "agent.message", data: { text: "done" } },
+  ]);
+});
+
+test("the notes of an endless talker are bounded; its last usage and closing message are kept", async () => {
+  const agent = scriptedHandle();
+  const { spawn, hold } = setup({ spawn: async () => agent.handle });
+  await spawn(0);
+  const usage = { turns: 1, inputTokens: 0, outputTokens: 0, costUsd: null, estimated: false };
+  for (let at = 1; at <= 5_000; at += 1) {
+    agent.tell({ type: "agent.thought", text: "hm" });
+    agent.tell({ type: "agent.usage", usage: { ...usage, outputTokens: at } });
+  }
+  agent.tell({ type: "agent.completed", message: "done" });
+  expect(hold.notes).toHaveLength(1_003);
+  expect(hold.notes.slice(-3)).toEqual([
+    { type: "agent.message", data: { text: "(the agent says more; the rest is not kept)" } },
+    { type: "agent.usage", data: { usage: { ...usage, outputTokens: 5_000 } } },
+    { type: "agent.message", data: { text: "done" } },
+  ]);
+});
+
+test("a log that can't take notes does not disturb the agent", async () => {
+  const events$ = new ReplaySubject<never>();
+  const { handle } = scriptedHandle();
+  const { spawn } = setup(
+    { spawn: async () => ({ ...handle, events$ }) },
+    {
+      ...recordedHold(),
+      note: () => {
+        throw new Error("full");
+      },
+    },
+  );
+  events$.next({ type: "agent.message", text: "hello" } as never);
+  expect(await spawn(0)).toMatchObject({ kind: "spawned" });
+});
+
+function setup(scripted: Partial<AgentRunner> = {}, hold: SpawnDeps["hold"] = recordedHold()) {
+  const { places } = place();
+  writeFileSync(join(places.workspace, "raw_memories.md"), "");
+  const { runner, specs, orphansAsked } = scriptedRunner(scripted);
+  const deps: SpawnDeps = {
+    hold,
+    places,
+    runner,
+    registry: createAgentRegistry(),
+    clock: manualClock(),
+    limits,
+    prompt: async ({ attempt }) => `consolidate attempt ${attempt}`,
+  };
+  const actor = (attempt: number) =>
+    createActor(spawnAgent(deps), { input: { run: "r1", space: "global", config, attempt } });
+  const spawn = async (attempt: number): Promise<SpawnAnswer> => {
+    const spawning = actor(attempt);
+    const answer = toPromise(spawning);
+    spawning.start();
+    return answer;
+  };
+  return { deps, actor, spawn, specs, orphansAsked, places, hold: hold as ReturnType<typeof recordedHold> };
+}
