@@ -42,8 +42,8 @@ export function consolidate(input: ConsolidateInput): Consolidated {
 }
 
 /**
- * Bytes of the handbook, sessions' citations aside: past this, groups show fewer statements. The citations come on top,
- * one line a session, because no session may vanish unsaid.
+ * Bytes of the handbook, sessions' citations aside: past this, groups show fewer statements, in the end one of each kind.
+ * The citations come on top, one line a session, because no session may vanish unsaid.
  */
 export const handbookBytes = 256 * 1024;
 

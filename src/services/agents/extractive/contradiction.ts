@@ -41,6 +41,12 @@ function agreeing(a: Meaning, b: Meaning): number {
 /** A denied clause speaks of the earlier statement when nearly all of it is found there, or when the rest agrees. */
 function covers(denied: ReadonlySet<string>, affirmed: number, later: Meaning, earlier: Meaning): boolean {
   const all = countShared(later.words, earlier.words);
+  if (
+    later.changes &&
+    earlier.core.size >= 3 &&
+    countShared(earlier.core, later.words) >= earlier.core.size * 0.75
+  )
+    return true;
   const extra = denied.size - countShared(denied, earlier.words);
   if (!later.changes && extra > 0 && extra >= denied.size * 0.25) return false;
   if (all >= 3 && all >= earlier.words.size * (later.changes ? 0.5 : 0.6)) return true;

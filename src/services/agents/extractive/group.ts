@@ -48,7 +48,7 @@ function madeAnew(project: Project, base: Group | null): (scale: number) => stri
     tasks.forEach((task, at) => {
       lines.push("", `## Task ${at + 1}: ${task.title}`, "", "### rollout_summary_files", "");
       lines.push(...task.threads.map((thread) => citation(thread, scale)));
-      lines.push("", "### keywords", "", `- ${task.keywords.join(", ")}`);
+      lines.push("", "### keywords", "", `- ${task.keywords.slice(0, scale < 0.1 ? 3 : 99).join(", ")}`);
     });
     for (const kind of kinds)
       lines.push(...section(kind, facts, carried, tasks, numbers, project.threads.length, scale));
@@ -91,7 +91,7 @@ function section(
     });
   const shown = strongest(
     facts.filter((fact) => fact.kind === kind),
-    Math.max(2, Math.round(Math.min(room[kind].most, room[kind].least + room[kind].each * sessions) * scale)),
+    Math.max(1, Math.round(Math.min(room[kind].most, room[kind].least + room[kind].each * sessions) * scale)),
   );
   const told = shown.map((fact) =>
     bullet(

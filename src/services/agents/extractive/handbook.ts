@@ -73,7 +73,9 @@ function readGroup(block: string): Group {
     else if (section.startsWith("## ") && kind !== undefined) items[kind].push(...readItems(section));
     else foreign.push(section.trim());
   }
-  const applies = /^applies_to: cwd=(.*?)(?:; reuse_rule=.*)?$/m.exec(head)?.[1];
+  const line = /^applies_to: cwd=(.*)$/m.exec(head)?.[1];
+  const rule = line?.lastIndexOf("; reuse_rule=") ?? -1;
+  const applies = rule < 0 ? line : line?.slice(0, rule);
   const cwd = applies === undefined ? null : applies === noProject ? "" : normalFolder(applies);
   return {
     family: /^# Task Group:\s*(.*)$/m.exec(head)?.[1]?.trim() ?? "",

@@ -9,6 +9,8 @@ export interface Meaning {
   readonly signed: ReadonlySet<string>;
   /** The same words without signs. */
   readonly words: ReadonlySet<string>;
+  /** Those of the first clause: what the statement is about, before it explains. */
+  readonly core: ReadonlySet<string>;
   readonly numbers: ReadonlySet<string>;
   readonly names: ReadonlySet<string>;
   /** The words of a quotation's first sentence, empty when it isn't a quotation or that sentence is all of it. */
@@ -47,6 +49,8 @@ const wideDenier = /ない|ません|禁止|避け|不要|不能|不得|不再|�
 export function meaningOf(text: string): Meaning {
   const short = keyPart(text.slice(0, 2_000));
   const spans = deniedSpans(short);
+  const colon = short.search(/[:;,.(—]\s/);
+  const core = new Set<string>();
   const signed = new Set<string>();
   const words = new Set<string>();
   const numbers = new Set<string>();
@@ -58,6 +62,7 @@ export function meaningOf(text: string): Meaning {
     signed.add(span < 0 ? word.stem : `-${word.stem}`);
     denials[span]?.add(word.stem);
     words.add(word.stem);
+    if (colon < 0 || word.at < colon) core.add(word.stem);
     sequence.push(word.stem);
     if (/^[<>=~]*\d|^(?:true|false)$/.test(word.stem)) numbers.add(word.stem);
     else if (word.hard) names.add(word.stem);
@@ -65,6 +70,7 @@ export function meaningOf(text: string): Meaning {
   return {
     signed,
     words,
+    core,
     numbers,
     names,
     opening: short === text.slice(0, 2_000) ? "" : openingOf(short),

@@ -45,7 +45,7 @@ function codeSpan(span: string): string {
 }
 
 /** Leading list, heading, quote, check-box, emoji and numbering marks; stray backtick runs. */
-function unmarked(line: string): string {
+export function unmarked(line: string): string {
   let text = line;
   for (let round = 0; round < 6; round++) {
     const next = text

@@ -3,7 +3,7 @@ import { condensedFailure } from "./failure-line.ts";
 import { fitted, widthOf } from "./fit.ts";
 import { isInstruction } from "./instructions.ts";
 import { isNoise } from "./noise.ts";
-import { plainLine } from "./plain.ts";
+import { plainLine, unmarked } from "./plain.ts";
 import { type Quotation, quotationIn } from "./quotation.ts";
 import { withoutSecrets } from "./secrets.ts";
 import { type Kind, labelled, type Section } from "./sections.ts";
@@ -60,7 +60,8 @@ function quoted({ open, words, close, tail }: Quotation): readonly Statement[] {
   return kept("preference", `${open}${fitted(chosen)}${close}`, true);
 }
 
-function kept(kind: Kind, text: string, isFromSection: boolean): readonly Statement[] {
+function kept(kind: Kind, line: string, isFromSection: boolean): readonly Statement[] {
+  const text = unmarked(line);
   if (isNoise(text) || isInstruction(text)) return [];
   const worth = worthOf(kind, text, isFromSection);
   return worth < worthKeeping ? [] : [{ kind, text, worth }];

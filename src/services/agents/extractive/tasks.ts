@@ -1,3 +1,4 @@
+import { keywordsFrom } from "./keywords.ts";
 import type { Part } from "./session.ts";
 import { compare, latestFirst, type Thread } from "./thread.ts";
 import { stemOf, wordsOf } from "./words.ts";
@@ -107,7 +108,10 @@ function taskOf({ parts, family }: Cluster): Task {
       : (parts.find((part) => part.family?.toLowerCase() === family)?.family ?? null);
   return {
     title: kin ?? (best.title.quality >= 1 ? best.title.text : fallbackTitle(keywords, best.title.text)),
-    keywords: keywords.slice(0, 10),
+    keywords:
+      keywords.length > 0
+        ? keywords.slice(0, 10)
+        : keywordsFrom([parts[0]?.thread.cwd.split(/[/\\]/).at(-1) ?? "", "session"], 1),
     parts,
     threads: distinct(latest.map((part) => part.thread)),
   };
