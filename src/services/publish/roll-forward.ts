@@ -1,4 +1,4 @@
-import { SlowwaveError } from "../../domain/failure.ts";
+import { codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { Journal, JournalStep, Manifest } from "../../domain/generation.ts";
 import { abreast } from "../workspace/abreast.ts";
 import { openRoot } from "../workspace/check-root.ts";
@@ -45,16 +45,14 @@ export async function rollForward(bench: RootBench, journal: Journal): Promise<v
 }
 
 async function layOut(bench: RootBench, root: Folder, journal: Journal, before: Manifest): Promise<void> {
+  await sweep(root);
   await leaveMark(bench, root, journal.space);
   const old = new Map(before.map(({ path, hash }) => [path, hash]));
-  await sweep(root, journal.steps);
   for (const wave of wavesOf(journal.steps)) {
     for (const [folder, steps] of Map.groupBy(wave, ({ path }) => splitPath(path)[0])) {
-      if (steps[0]?.do === "write") {
-        await withinMade(root, folder, (at) => stepAll(bench, at, steps, old), true);
-      } else {
-        await within(root, folder, async (at) => at && stepAll(bench, at, steps, old));
-      }
+      const work = (at: Folder) => stepAll(bench, at, steps, old);
+      if (steps[0]?.do === "write") await withinMade(root, folder, work, true);
+      else await withinIfFolder(root, folder, work);
     }
     await removeEmptied(root, wave);
   }
@@ -66,15 +64,31 @@ async function stepAll(
   steps: readonly JournalStep[],
   old: ReadonlyMap<string, string>,
 ): Promise<void> {
+  await sweep(at);
   await abreast(steps, async (step) => {
     const name = splitPath(step.path)[1];
     const found = await at.read(name, SCAN_LIMITS.fileBytes);
     const current = found.kind === "file" ? await contentHash(found.content) : null;
-    if (current !== null && current !== old.get(step.path)) return;
-    if (step.do === "delete") await at.remove(name);
-    else await replace(bench, at, name, await storedBlob(bench.store, step.hash), found);
+    const isOld = current !== null && current === old.get(step.path);
+    if (step.do === "delete" && isOld) await at.remove(name);
+    if (step.do === "write" && (isOld || current === null)) {
+      await replace(bench, at, name, await storedBlob(bench.store, step.hash), found);
+    }
   });
   await at.sync();
+}
+
+/** Where a folder was replaced by a file, by this very journal before a crash, nothing is left to delete. */
+async function withinIfFolder(
+  root: Folder,
+  path: string,
+  work: (at: Folder) => Promise<void>,
+): Promise<void> {
+  try {
+    await within(root, path, async (at) => at && work(at));
+  } catch (error) {
+    if (codeOf(error) !== "ENOTDIR") throw error;
+  }
 }
 
 /** The permissions a person gave a file stay. */
@@ -105,15 +119,10 @@ async function leaveMark(bench: RootBench, root: Folder, space: string): Promise
   await root.sync();
 }
 
-/** Removes temporary files that a killed process left; nobody else may have one now. */
-async function sweep(root: Folder, steps: readonly JournalStep[]): Promise<void> {
-  const folders = new Set(["", ...steps.map(({ path }) => splitPath(path)[0])]);
-  for (const folder of folders) {
-    await within(root, folder, async (at) => {
-      for (const { name, kind } of (await at?.list()) ?? []) {
-        if (kind !== "folder" && name.startsWith(TEMPORARY)) await at?.remove(name);
-      }
-    });
+/** Removes temporary files that a killed process left; while the lock is ours nobody else has one. */
+async function sweep(folder: Folder): Promise<void> {
+  for (const { name, kind } of await folder.list()) {
+    if (kind !== "folder" && name.startsWith(TEMPORARY)) await folder.remove(name);
   }
 }
 
@@ -124,9 +133,9 @@ async function removeEmptied(root: Folder, wave: readonly JournalStep[]): Promis
   folders.delete("rollout_summaries");
   for (const path of [...folders].sort((a, b) => b.length - a.length)) {
     const [above, name] = splitPath(path);
-    await within(root, above, async (at) => {
-      if ((await at?.facts(name)) !== null) await at?.removeFolder(name);
-      await at?.sync();
+    await withinIfFolder(root, above, async (at) => {
+      if ((await at.facts(name))?.kind === "folder") await at.removeFolder(name);
+      await at.sync();
     });
   }
 }

@@ -1,0 +1,79 @@
+import type { Files, Folder } from "../../src/services/workspace/files.ts";
+
+/** What a change to the file system was: `create`, `rename`, … and the real path. */
+export interface Operation {
+  readonly kind: "create" | "rename" | "remove" | "makeFolder" | "removeFolder" | "makeFolders" | "unlock";
+  readonly path: string;
+}
+
+export interface FrailFiles extends Files {
+  readonly done: readonly Operation[];
+}
+
+/**
+ * The real files, with every change counted. `before` is asked ahead of each change with its number (from 1) and may
+ * throw. `half`: a failing `create` leaves half of its bytes behind, as a full disk does.
+ */
+export function frailFiles(
+  files: Files,
+  before: (count: number, operation: Operation) => void = () => {},
+  half = false,
+): FrailFiles {
+  const done: Operation[] = [];
+  const about = (kind: Operation["kind"], path: string) => {
+    before(done.length + 1, { kind, path });
+    done.push({ kind, path });
+  };
+  const wrap = (folder: Folder): Folder => ({
+    ...folder,
+    enter: async (name) => wrap(await folder.enter(name)),
+    create: async (name, content, options) => {
+      try {
+        about("create", `${folder.path}/${name}`);
+      } catch (error) {
+        if (half) await folder.create(name, content.subarray(0, content.length / 2), options);
+        throw error;
+      }
+      await folder.create(name, content, options);
+    },
+    rename: async (from, to) => {
+      about("rename", `${folder.path}/${to}`);
+      await folder.rename(from, to);
+    },
+    remove: async (name) => {
+      if ((await folder.facts(name)) !== null) about("remove", `${folder.path}/${name}`);
+      await folder.remove(name);
+    },
+    makeFolder: async (name) => {
+      about("makeFolder", `${folder.path}/${name}`);
+      await folder.makeFolder(name);
+    },
+    removeFolder: async (name) => {
+      about("removeFolder", `${folder.path}/${name}`);
+      return folder.removeFolder(name);
+    },
+    unlock: async (name) => {
+      about("unlock", `${folder.path}/${name}`);
+      await folder.unlock(name);
+    },
+  });
+  return {
+    done,
+    open: async (path) => wrap(await files.open(path)),
+    facts: files.facts,
+    assertWritable: files.assertWritable,
+    makeFolders: async (path) => {
+      if ((await files.facts(path)) === null) about("makeFolders", path);
+      await files.makeFolders(path);
+    },
+  };
+}
+
+/** The process dies ahead of its n-th change: that one and all later ones don't happen. */
+export function dyingAt(n: number): (count: number) => void {
+  let dead = false;
+  return (count) => {
+    dead ||= count >= n;
+    if (dead) throw new Error("killed");
+  };
+}
