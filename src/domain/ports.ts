@@ -38,7 +38,7 @@ export interface Store {
 export interface JobStore {
   /**
    * One immediate transaction, tests in the order of `refusal`. A repeated claim under the same token finds
-   * its own running row and is `claimed` again; by another worker it raises the fence.
+   * its own running row, renews it and is `claimed` again; by another worker it raises the fence.
    */
   claim(request: ClaimRequest): Promise<ClaimOutcome>;
   /** Extends all these leases to `now + leaseSeconds`; names the spaces that were no longer the caller's. */
@@ -53,10 +53,15 @@ export interface JobStore {
   failUnowned(settlement: JobFailure): Promise<Settled>;
   /**
    * Cancelled: back to `pending`; lease, retry time and worker cleared, `last_error` = reason; watermarks,
-   * `retry_remaining` and the token stay. With `restore`, the row becomes exactly that one (a dry run's end).
+   * `retry_remaining` and the token stay. With `restore`, the row becomes exactly that one (a dry run's end), but
+   * for the fence, which never goes back, and for what was enqueued meanwhile, which is enqueued again.
    */
   release(settlement: { lease: Lease; reason: string; nowMs: number; restore?: JobRow }): Promise<Settled>;
-  /** The run's new process: raises the fence of the row this token owns, sets the worker, renews. Null = the token owns nothing. */
+  /**
+   * The run's new process: raises the fence of the row this token owns, sets the worker, renews; repeated by the
+   * same worker it only renews. Null = the token owns nothing, or no longer: what the run settled before is still
+   * found by `succeed`, `fail` and `release`, which look for their own trace by the token, under any fence.
+   */
   takeOver(request: {
     space: string;
     token: string;
@@ -86,6 +91,7 @@ export interface MemoryStore {
   upsert(space: string, outputs: readonly Stage1Input[]): Promise<UpsertOutcome>;
   /** The newest `limit` outputs that are not blank, in `latestFirst` order, in one statement. */
   select(space: string, limit: number): Promise<readonly Stage1Output[]>;
+  /** How many `select` could give: outputs that are not blank. */
   count(space: string): Promise<number>;
   /** Keeps what a run consolidates, in this order, so that a replay sees the same input. Repeating it changes nothing. */
   recordInputs(run: string, outputs: readonly Stage1Output[]): Promise<void>;
@@ -103,9 +109,12 @@ export interface RunStore {
   commit(request: CommitRequest): Promise<CommitOutcome>;
   read(run: string): Promise<RunRecord | null>;
   list(filter: RunFilter): Promise<readonly RunRecord[]>;
-  /** Open intents, oldest first. */
+  /** Open intents, oldest first; those of one commit in its order. */
   openIntents(run: string): Promise<readonly Intent[]>;
-  /** Raises the fence and sets the owner, if the fence is still `fence` and the run is unfinished. Null = someone else did. */
+  /**
+   * Raises the fence and sets the owner, if the fence is still `fence` and the run is unfinished. Null = someone else
+   * did. Repeated by the same owner it finds itself.
+   */
   takeOver(request: { run: string; fence: number; owner: string; nowMs: number }): Promise<RunRecord | null>;
   /** Ends a run nobody can interpret. Conditional on the fence. */
   park(request: { run: string; fence: number; reason: string; nowMs: number }): Promise<boolean>;
@@ -126,7 +135,7 @@ export interface RunStore {
 }
 
 export interface GenerationStore {
-  /** The newest generation of the space that is in effect. */
+  /** The generation of the space that is in effect: the one committed last. */
   current(space: string): Promise<{ generation: Generation; manifest: Manifest } | null>;
   manifest(generation: string): Promise<Manifest | null>;
   read(generation: string): Promise<Generation | null>;
@@ -148,7 +157,7 @@ export interface GenerationStore {
     journal: Journal | null;
     nowMs: number;
   }): Promise<Settled>;
-  /** The journal of the space that still has to be rolled forward. */
+  /** The oldest journal of the space that still has to be rolled forward. */
   openJournal(space: string): Promise<Journal | null>;
   closeJournal(generation: string): Promise<void>;
 }
@@ -158,7 +167,7 @@ export interface GenerationStore {
  * held = alive, stopped included; anything unclear = unknown, so that the lease decides.
  */
 export interface Owners {
-  /** `unregister` frees the lock; a killed process frees it by dying. */
+  /** `unregister` frees the lock; a killed process frees it by dying. Ids are never used again: a dead one is forgotten. */
   register(owner: string): Promise<{ unregister(): Promise<void> }>;
   probe(owner: string): Promise<"alive" | "dead" | "unknown">;
   /** An exclusive lock by name, held until released or death; null when another holds it. Used for memory roots. */
