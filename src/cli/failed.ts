@@ -18,12 +18,7 @@ export function failed(error: unknown, output: Output, { json }: { readonly json
 }
 
 /** These come in the middle of work, not from how it was asked for. */
-const ENDED_UNDER_WAY: ReadonlySet<string> = new Set([
-  "engine_closed",
-  "store_busy",
-  "store_full",
-  "store_closed",
-]);
+const ENDED_UNDER_WAY: ReadonlySet<string> = new Set(["engine_closed", "store_closed"]);
 
 function isOurs(error: unknown): boolean {
   return error instanceof SlowwaveError;

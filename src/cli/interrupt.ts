@@ -22,8 +22,11 @@ export function interruptible(
       stop.ask(signal);
       return;
     }
-    const leave = () => world.exit(exitCodeOfSignal(signal));
-    setTimeout(leave, 2_000).unref();
+    const leave = () => {
+      clearTimeout(patience);
+      world.exit(exitCodeOfSignal(signal));
+    };
+    const patience = setTimeout(leave, 2_000);
     stop.force().then(leave, leave);
   });
   return {
