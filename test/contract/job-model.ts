@@ -47,7 +47,7 @@ const deed: fc.Arbitrary<Deed> = fc.record({
 });
 
 export const deeds: fc.Arbitrary<readonly Deed[]> = fc
-  .array(fc.tuple(deed, fc.boolean()), { minLength: 1, maxLength: 60, size: "max" })
+  .array(fc.tuple(deed, fc.boolean()), { minLength: 1, maxLength: 45, size: "max" })
   .map((list) => list.flatMap(([what, isRepeated]) => (isRepeated ? [what, what] : [what])));
 
 /** Does it to a store. The fence a caller names is one that exists, or existed. */
@@ -87,7 +87,7 @@ export async function doTo(jobs: JobStore, deed: Deed): Promise<unknown> {
 }
 
 /** A row to put back: one that is done, or one that runs under no token. */
-export function earlier(row: JobRow | null, status: "done" | "running"): JobRow {
+function earlier(row: JobRow | null, status: "done" | "running"): JobRow {
   return {
     kind: "memory_consolidate_global",
     job_key: "global",

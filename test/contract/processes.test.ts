@@ -1,19 +1,20 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Store } from "../../src/domain/ports.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
+import { claimContract } from "./claims.ts";
+import { commitContract } from "./commits.ts";
 import { generationContract } from "./generations.ts";
 import { asking, claimedLease, commitOf, laterMs, NOW_MS, newRun } from "./given.ts";
-import { jobContract } from "./jobs.ts";
 import { memoryContract } from "./memories.ts";
 import { ownerContract } from "./owners.ts";
 import { type StoreProcess, storeProcess } from "./process.ts";
 import { runContract } from "./runs.ts";
+import { settlementContract } from "./settlements.ts";
 import { storeContract } from "./store.ts";
-import type { World } from "./world.ts";
+import { contractFolder, type World } from "./world.ts";
 
 describe("the contract between two processes on one file", () => {
   let other: StoreProcess;
@@ -23,7 +24,7 @@ describe("the contract between two processes on one file", () => {
   afterAll(() => other.kill());
 
   async function open(): Promise<World> {
-    const folder = await mkdtemp(join(tmpdir(), "slowwave-processes-"));
+    const folder = await contractFolder();
     const path = join(folder, "slowwave.db");
     const [a, b] = await Promise.all([openSqliteStore({ path }), other.open({ path })]);
     const close = async () => {
@@ -35,7 +36,9 @@ describe("the contract between two processes on one file", () => {
 
   for (const contract of [
     storeContract,
-    jobContract,
+    claimContract,
+    settlementContract,
+    commitContract,
     memoryContract,
     runContract,
     generationContract,
@@ -50,7 +53,7 @@ describe("many processes on one file", () => {
   let path: string;
   let processes: readonly StoreProcess[] = [];
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "slowwave-processes-"));
+    folder = await contractFolder();
     path = join(folder, "slowwave.db");
   });
   afterEach(async () => {

@@ -1,14 +1,18 @@
+import { claimContract } from "./claims.ts";
+import { commitContract } from "./commits.ts";
 import { generationContract } from "./generations.ts";
-import { jobContract } from "./jobs.ts";
 import { memoryContract } from "./memories.ts";
 import { ownerContract } from "./owners.ts";
 import { runContract } from "./runs.ts";
+import { settlementContract } from "./settlements.ts";
 import { storeContract } from "./store.ts";
 import { WORLDS } from "./world.ts";
 
 for (const [name, open] of WORLDS) {
   storeContract(name, open);
-  jobContract(name, open);
+  claimContract(name, open);
+  settlementContract(name, open);
+  commitContract(name, open);
   memoryContract(name, open);
   runContract(name, open);
   generationContract(name, open);

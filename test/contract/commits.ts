@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Store } from "../../src/domain/ports.ts";
+import type { RunRecord } from "../../src/domain/run.ts";
+import { commitOf, intent, NOW_MS, newRun } from "./given.ts";
+import type { OpenWorld, World } from "./world.ts";
+
+export function commitContract(name: string, open: OpenWorld): void {
+  describe(`commits · ${name}`, () => {
+    let world: World;
+    let a: Store;
+    let b: Store;
+    beforeEach(async () => {
+      world = await open();
+      ({ a, b } = world);
+    });
+    afterEach(() => world.close());
+
+    const created: RunRecord = {
+      ...newRun(),
+      state: "active",
+      sequence: 0,
+      fence: 1,
+      snapshot: commitOf(0).snapshot,
+      updatedAtMs: NOW_MS,
+      cancelRequestedAtMs: null,
+      parked: null,
+    };
+
+    describe("creation", () => {
+      test("keeps run, snapshot, log row and intents together", async () => {
+        const first = commitOf(0, { open: [intent("run-1/0/claim")] });
+        expect(await a.runs.create(newRun(), first)).toBe("ok");
+        expect(await b.runs.read("run-1")).toEqual(created);
+        expect(await b.runs.openIntents("run-1")).toEqual(first.open);
+        const { sequence, atMs, eventType: type, value, event: data } = first;
+        expect(await b.runs.log({ after: 0, limit: 9 })).toEqual([
+          { id: 1, run: "run-1", sequence, atMs, type, value, data },
+        ]);
+      });
+
+      test("repeated with the same content is ok, also when the run has moved on, and adds nothing", async () => {
+        const first = commitOf(0, { open: [intent("run-1/0/claim")] });
+        await a.runs.create(newRun(), first);
+        expect(await b.runs.create(newRun(), first)).toBe("ok");
+        await a.runs.commit(commitOf(1, { close: ["run-1/0/claim"] }));
+        expect(await b.runs.create(newRun(), first)).toBe("ok");
+        expect(await a.runs.openIntents("run-1")).toEqual([]);
+        expect((await a.runs.log({ after: 0, limit: 9 })).length).toBe(2);
+      });
+
+      test("with other content is stale, under another fence it is fenced", async () => {
+        await a.runs.create(newRun(), commitOf(0));
+        expect(await b.runs.create(newRun(), commitOf(0, { snapshot: "other" }))).toBe("stale");
+        expect(await b.runs.create(newRun(), commitOf(0, { fence: 2 }))).toBe("fenced");
+        expect(await a.runs.read("run-1")).toEqual(created);
+      });
+
+      test("of an unknown run finds nothing", async () => {
+        expect(await a.runs.read("nobody")).toBeNull();
+        expect(await a.runs.openIntents("nobody")).toEqual([]);
+      });
+    });
+
+    describe("a commit", () => {
+      beforeEach(async () => {
+        await a.runs.create(newRun(), commitOf(0, { open: [intent("run-1/0/x"), intent("run-1/0/y")] }));
+      });
+
+      test("moves snapshot and sequence, opens and closes intents, and keeps their order", async () => {
+        const timer = intent("run-1/1/t", { kind: "timer", dueAtMs: NOW_MS + 5000 });
+        const commit = commitOf(1, { close: ["run-1/0/x"], open: [timer, intent("run-1/1/a")] });
+        expect(await b.runs.commit(commit)).toBe("ok");
+        expect(await a.runs.read("run-1")).toEqual({
+          ...created,
+          sequence: 1,
+          snapshot: commit.snapshot,
+          updatedAtMs: commit.atMs,
+        });
+        expect(await a.runs.openIntents("run-1")).toEqual([intent("run-1/0/y"), ...commit.open]);
+      });
+
+      test("keeps the order of intents past ten commits", async () => {
+        for (let at = 1; at <= 11; at += 1)
+          await a.runs.commit(commitOf(at, { open: [intent(`run-1/${at}/z`)] }));
+        const keys = (await b.runs.openIntents("run-1")).map(({ key }) => key);
+        expect(keys.slice(2)).toEqual(Array.from({ length: 11 }, (_, at) => `run-1/${at + 1}/z`));
+      });
+
+      test("repeated with the same content is ok and written once", async () => {
+        const commit = commitOf(1, { open: [intent("run-1/1/a")], close: ["run-1/0/x"] });
+        expect([await a.runs.commit(commit), await b.runs.commit(commit)]).toEqual(["ok", "ok"]);
+        expect((await a.runs.log({ run: "run-1", after: 0, limit: 9 })).length).toBe(2);
+        await a.runs.commit(commitOf(2, { close: ["run-1/1/a"] }));
+        expect(await b.runs.commit(commit)).toBe("ok");
+        expect(await a.runs.openIntents("run-1")).toEqual([intent("run-1/0/y")]);
+      });
+
+      test.each([
+        ["another event", { event: "{}" }],
+        ["another type", { eventType: "other" }],
+        ["another value", { value: "other" }],
+        ["another time", { atMs: 1 }],
+        ["another snapshot", { snapshot: "{}" }],
+        ["another end", { state: "done" }],
+      ] as const)("whose sequence is taken by %s is stale", async (_, other) => {
+        await a.runs.commit(commitOf(1));
+        const before = await a.runs.read("run-1");
+        expect(await b.runs.commit(commitOf(1, other))).toBe("stale");
+        expect(await a.runs.read("run-1")).toEqual(before);
+      });
+
+      test("that skips a sequence is stale", async () => {
+        expect(await a.runs.commit(commitOf(2))).toBe("stale");
+        expect(await a.runs.read("run-1")).toEqual(created);
+      });
+
+      test("of two at once with the same sequence is given to one", async () => {
+        const outcomes = await Promise.all([
+          a.runs.commit(commitOf(1, { event: '{"by":"a"}' })),
+          b.runs.commit(commitOf(1, { event: '{"by":"b"}' })),
+        ]);
+        expect(outcomes.sort()).toEqual(["ok", "stale"]);
+      });
+
+      test("under a former fence is fenced, of an unknown run too, and writes nothing", async () => {
+        await b.runs.takeOver({ run: "run-1", fence: 1, owner: "owner-b", nowMs: NOW_MS });
+        expect(await a.runs.commit(commitOf(1, { open: [intent("run-1/1/a")] }))).toBe("fenced");
+        expect(await a.runs.commit(commitOf(1, { run: "nobody" }))).toBe("fenced");
+        expect((await a.runs.log({ after: 0, limit: 9 })).length).toBe(1);
+        expect((await a.runs.openIntents("run-1")).length).toBe(2);
+      });
+
+      test("of a run that is over is stale, but its last commit repeated is ok", async () => {
+        const last = commitOf(1, { state: "done", close: ["run-1/0/x", "run-1/0/y"] });
+        expect(await a.runs.commit(last)).toBe("ok");
+        expect(await b.runs.commit(last)).toBe("ok");
+        expect(await b.runs.commit(commitOf(2))).toBe("stale");
+        expect((await a.runs.read("run-1"))?.state).toBe("done");
+      });
+
+      test("that opens a known intent again is refused as a whole", async () => {
+        const commit = commitOf(1, { open: [intent("run-1/1/a"), intent("run-1/0/x")] });
+        await expect(a.runs.commit(commit)).rejects.toMatchObject({ code: "store_rejected" });
+        expect(await b.runs.read("run-1")).toEqual(created);
+        expect((await b.runs.openIntents("run-1")).length).toBe(2);
+      });
+
+      test("closes no intent of another run", async () => {
+        await a.runs.create(newRun({ id: "run-2" }), commitOf(0, { run: "run-2" }));
+        await a.runs.commit(commitOf(1, { run: "run-2", close: ["run-1/0/x"] }));
+        expect((await a.runs.openIntents("run-1")).length).toBe(2);
+      });
+
+      test("wakes no reader in the middle: log, snapshot and intents are of one moment", async () => {
+        const writing = Array.from({ length: 20 }, (_, at) =>
+          a.runs.commit(commitOf(at + 1, { close: [`run-1/${at}/z`], open: [intent(`run-1/${at + 1}/z`)] })),
+        );
+        const [run, log] = await Promise.all([b.runs.read("run-1"), b.runs.log({ after: 0, limit: 99 })]);
+        expect(log.length).toBe((run?.sequence ?? 0) + 1);
+        expect(new Set(await Promise.all(writing))).toEqual(new Set(["ok"]));
+      });
+    });
+  });
+}
