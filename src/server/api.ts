@@ -71,7 +71,9 @@ export interface BudgetMeter {
   readonly estimated: boolean;
 }
 
-/** A row of the log: machine events have a `sequence` and a `value`, observations have neither. */
+/**
+ * A row of the log, and `data` of each message of `GET /api/live?after&run&token` (server-sent events; the message's
+ * id is the row's, `Last-Event-ID` or `after` says which row was seen last; absent: from now on). Machine events have a `sequence` and a `value`, observations have neither. */
 export interface EventView {
   readonly id: number;
   readonly run: string;
@@ -80,6 +82,12 @@ export interface EventView {
   readonly type: string;
   readonly value: string | null;
   readonly data: unknown;
+}
+
+/** `GET /api/runs/:id/events?before&limit`: the newest rows with an id below `before`, oldest first. */
+export interface EventsAnswer {
+  readonly events: readonly EventView[];
+  readonly hasEarlier: boolean;
 }
 
 /** `GET /api/runs/:id/at/:sequence`: the snapshot after that machine event, re-folded from the log. */
@@ -130,14 +138,14 @@ export interface GenerationsAnswer {
   })[];
 }
 
-/** `GET /api/diff?from&to`: whole texts of what differs; `from` may be empty (the first generation). */
+/** `GET /api/diff?from&to`: whole texts of what differs; `from` empty: nothing was there; absent: the parent of `to`. */
 export interface DiffAnswer {
   readonly from: string | null;
   readonly to: string;
   readonly files: readonly {
     readonly path: string;
     readonly change: "added" | "modified" | "deleted";
-    /** Null: not there, or not text, or longer than 256 KiB. */
+    /** Null: not there, or not text, or longer than 256 KiB, or beyond 8 MiB of texts in this answer. */
     readonly before: string | null;
     readonly after: string | null;
   }[];

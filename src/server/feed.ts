@@ -1,0 +1,144 @@
+import type { Clock, RunStore } from "../domain/ports.ts";
+import type { LogRow } from "../domain/run.ts";
+
+/** How often the log is asked for what other processes wrote, while someone listens. */
+const POLL_MS = 250;
+const PAGE = 500;
+/** Newest rows kept at hand, so that a hundred listeners read the store once. */
+const KEPT = 2_000;
+
+/**
+ * The log as it grows, for any number of listeners, whoever writes it. Each listener keeps its own place and
+ * asks for what comes after it: nothing is pushed, so nobody can be overrun, miss a row or get one twice.
+ */
+export interface Feed {
+  /**
+   * Rows after this id, oldest first, at most a page: at once if there are any, else as soon as there are.
+   * Empty when `patienceMs` passed or `signal` was raised.
+   */
+  next(
+    after: number,
+    waiting: { readonly patienceMs: number; readonly signal: AbortSignal },
+  ): Promise<readonly LogRow[]>;
+  /** Id of the newest row; 0 while there is none. */
+  newest(): Promise<number>;
+  /** Something was written just now. */
+  wake(): void;
+  /** Raised by `close`, which also answers everyone who waits, with nothing. */
+  readonly closed: AbortSignal;
+  close(): void;
+}
+
+export function createFeed(runs: Pick<RunStore, "log" | "tail">, clock: Clock): Feed {
+  const waiting = new Set<() => void>();
+  /** Every row after `from` up to the last poll. */
+  let seen: Window | null = null;
+  let opening: Promise<number> | null = null;
+  let poll: unknown = null;
+  let isPolling = false;
+  let isStale = true;
+  const closing = new AbortController();
+
+  async function refresh(): Promise<void> {
+    if (isPolling || closing.signal.aborted) return;
+    isPolling = true;
+    clock.clearTimeout(poll);
+    isStale = false;
+    let grew = false;
+    try {
+      const { from, rows: known } = await open();
+      const rows = await runs.log({ after: known.at(-1)?.id ?? from, limit: PAGE });
+      grew = rows.length > 0;
+      isStale ||= rows.length === PAGE;
+      if (grew) seen = shortened({ from, rows: [...known, ...rows] });
+    } catch {
+      // Busy or locked: asked again with the next poll, and no row is passed over.
+    }
+    isPolling = false;
+    if (grew) for (const ring of [...waiting]) ring();
+    if (waiting.size === 0 || closing.signal.aborted) return;
+    if (isStale) void refresh();
+    else poll = clock.setTimeout(() => void refresh(), POLL_MS);
+  }
+
+  async function newest(): Promise<number> {
+    const [last] = await runs.tail({ limit: 1 });
+    return last?.id ?? 0;
+  }
+
+  async function open(): Promise<Window> {
+    opening ??= newest();
+    opening.catch(() => {
+      opening = null;
+    });
+    const from = await opening;
+    seen ??= { from, rows: [] };
+    return seen;
+  }
+
+  /** From the store, when it is further back than what is at hand. */
+  async function older(after: number): Promise<readonly LogRow[]> {
+    const { from } = await open();
+    return after < from ? runs.log({ after, limit: PAGE }) : [];
+  }
+
+  function atHand(after: number): readonly LogRow[] {
+    const rows = seen?.rows ?? [];
+    const start = rows.findIndex(({ id }) => id > after);
+    return start === -1 ? [] : rows.slice(start, start + PAGE);
+  }
+
+  const ringOrPatience = (patienceMs: number, signal: AbortSignal) =>
+    new Promise<boolean>((resolve) => {
+      const settle = (rang: boolean) => {
+        waiting.delete(ring);
+        clock.clearTimeout(timer);
+        signal.removeEventListener("abort", leave);
+        if (waiting.size === 0) clock.clearTimeout(poll);
+        resolve(rang);
+      };
+      const ring = () => settle(true);
+      const leave = () => settle(false);
+      const timer = clock.setTimeout(leave, patienceMs);
+      signal.addEventListener("abort", leave);
+      waiting.add(ring);
+      // What was seen last may be old: nobody looked while nobody waited.
+      if (waiting.size === 1) void refresh();
+    });
+
+  return {
+    next: async (after, { patienceMs, signal }) => {
+      while (!closing.signal.aborted && !signal.aborted) {
+        const stored = await older(after);
+        if (stored.length > 0) return stored;
+        // From here to the registration nothing is awaited, so no row can slip in between.
+        const rows = atHand(after);
+        if (rows.length > 0) return rows;
+        if (!(await ringOrPatience(patienceMs, signal))) return [];
+      }
+      return [];
+    },
+    newest,
+    wake: () => {
+      isStale = true;
+      if (waiting.size > 0) void refresh();
+    },
+    closed: closing.signal,
+    close: () => {
+      closing.abort();
+      clock.clearTimeout(poll);
+      for (const ring of [...waiting]) ring();
+    },
+  };
+}
+
+interface Window {
+  readonly from: number;
+  readonly rows: readonly LogRow[];
+}
+
+function shortened({ from, rows }: Window): Window {
+  if (rows.length <= KEPT) return { from, rows };
+  const kept = rows.slice(-KEPT);
+  return { from: rows[rows.length - KEPT - 1]?.id ?? from, rows: kept };
+}

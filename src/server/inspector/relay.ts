@@ -1,0 +1,117 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { RunStore } from "../../domain/ports.ts";
+import { type GuardOptions, guard } from "../guard.ts";
+import { refusalOf, refuse } from "../refusal.ts";
+import { readRun } from "../run-detail.ts";
+import { type TellDeps, tellRun } from "./tell-run.ts";
+
+export interface RelayOptions extends TellDeps, GuardOptions {
+  readonly runs: Pick<RunStore, "read" | "log">;
+  /** Where the app is mounted. */
+  readonly base: string;
+}
+
+/** Stately's own page may listen; only someone who was given the token can make it. */
+const STATELY = "https://stately.ai";
+/** Listeners have nothing to say. */
+const LONGEST_MESSAGE = 1_024;
+const PING_MS = 30_000;
+
+/**
+ * `ws://HOST/api/inspect?run=ID&token=TOKEN`: a run for Stately's inspector, past or present, over WebSocket.
+ * Hosts call `upgrade` for their server's `upgrade` event; it answers whether the address was its own.
+ */
+export interface Relay {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  close(): void;
+}
+
+export function createRelay(options: RelayOptions): Relay {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: LONGEST_MESSAGE,
+    perMessageDeflate: false,
+  });
+  const closing = new AbortController();
+
+  async function open(url: URL, request: IncomingMessage) {
+    const { host, origin, authorization } = request.headers;
+    guard(
+      {
+        host: host ?? null,
+        origin: origin ?? null,
+        authorization: authorization ?? null,
+        queryToken: url.searchParams.get("token"),
+        isWrite: false,
+      },
+      { ...options, origins: [STATELY] },
+    );
+    const run = url.searchParams.get("run");
+    if (run === null) throw refuse("invalid_request", "Say which run: /api/inspect?run=ID.");
+    return tellRun(await readRun(options.runs, run), options);
+  }
+
+  return {
+    upgrade: (request, socket, head) => {
+      const url = new URL(request.url ?? "/", "http://here");
+      if (url.pathname !== `${options.base}/api/inspect`) return false;
+      socket.on("error", () => socket.destroy());
+      open(url, request).then(
+        (tell) => sockets.handleUpgrade(request, socket, head, (peer) => serve(peer, tell, closing.signal)),
+        (error: unknown) => decline(socket, error),
+      );
+      return true;
+    },
+    close: () => {
+      closing.abort();
+      for (const peer of sockets.clients) peer.terminate();
+      sockets.close();
+    },
+  };
+}
+
+function serve(peer: WebSocket, tell: ReturnType<typeof tellRun>, closing: AbortSignal): void {
+  const gone = new AbortController();
+  const signal = AbortSignal.any([gone.signal, closing]);
+  let isThere = true;
+  // A peer that lost its network answers no ping; without one its socket would stay for hours.
+  const pings = setInterval(() => {
+    if (!isThere) peer.terminate();
+    isThere = false;
+    peer.ping();
+  }, PING_MS);
+  pings.unref();
+  peer.on("pong", () => {
+    isThere = true;
+  });
+  peer.on("error", () => peer.terminate());
+  peer.on("close", () => {
+    clearInterval(pings);
+    gone.abort();
+  });
+  const send = (message: object) =>
+    new Promise<void>((resolve, reject) => {
+      peer.send(JSON.stringify(message), (error) => (error ? reject(error) : resolve()));
+    });
+  tell(send, signal).then(
+    () => peer.close(1001),
+    () => peer.terminate(),
+  );
+}
+
+function decline(socket: Duplex, error: unknown): void {
+  const { status, body } = refusalOf(error);
+  const text = JSON.stringify(body);
+  socket.end(
+    [
+      `HTTP/1.1 ${status} Refused`,
+      "content-type: application/json",
+      "connection: close",
+      `content-length: ${Buffer.byteLength(text)}`,
+      "",
+      text,
+    ].join("\r\n"),
+  );
+}

@@ -1,0 +1,66 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { SlowwaveError } from "../domain/failure.ts";
+import type { App } from "./app.ts";
+
+export interface ListenOptions {
+  readonly app: Pick<App, "fetch" | "upgrade">;
+  /** 0: any free one. */
+  readonly port: number;
+  /** How long a client may take for its headers, and for its whole request, in milliseconds. */
+  readonly headersMs?: number;
+  readonly requestMs?: number;
+}
+
+export interface Listening {
+  readonly port: number;
+  /** Ends every connection, streams included. */
+  close(): Promise<void>;
+}
+
+const LOOPBACK = "127.0.0.1";
+const MOST_CONNECTIONS = 1_000;
+
+/** Serves the app on 127.0.0.1, and nowhere else. Rejects with `port_taken`. */
+export async function listen({
+  app,
+  port,
+  headersMs = 10_000,
+  requestMs = 30_000,
+}: ListenOptions): Promise<Listening> {
+  const server = createServer(
+    {
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: Math.max(10, Math.min(headersMs, requestMs) / 4),
+      maxHeaderSize: 16 * 1024,
+    },
+    getRequestListener((request, env) => app.fetch(request, env as HttpBindings), {
+      overrideGlobalObjects: false,
+    }),
+  );
+  server.maxConnections = MOST_CONNECTIONS;
+  server.on("upgrade", (request, socket, head) => {
+    if (!app.upgrade(request, socket, head)) socket.destroy();
+  });
+  await bound(server, port);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function bound(server: Server, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => {
+      const message = `Port ${port} cannot be listened on; choose another with --port, or 0 for any.`;
+      reject(new SlowwaveError("port_taken", message, { cause: error }));
+    });
+    server.listen(port, LOOPBACK, resolve);
+  });
+}

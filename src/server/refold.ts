@@ -1,0 +1,83 @@
+import type { AnyStateMachine, EventObject } from "xstate";
+import type { RunStore } from "../domain/ports.ts";
+import type { LogRow, RunRecord } from "../domain/run.ts";
+import { structureHash } from "../engine/durable/structure-hash.ts";
+import { dotted, type Effect, type Step, transitionsOf } from "../engine/durable/transition.ts";
+import { refuse } from "./refusal.ts";
+
+/** A machine event of the log with what it did, folded again from the log alone. */
+export interface Folded {
+  readonly row: LogRow;
+  readonly event: EventObject;
+  /** Dotted. */
+  readonly value: string;
+  /** Persisted form: plain JSON. */
+  readonly snapshot: unknown;
+  readonly effects: readonly Effect[];
+  /** Children that lived before and don't any more. */
+  readonly ended: readonly string[];
+}
+
+/**
+ * Folds runs again: the log holds every event, and the machine is pure, so any moment of any run can be seen,
+ * of finished and of crashed ones too. Only runs of this very machine; others are refused with `other_machine`.
+ */
+export interface Refolder {
+  /** To be given the run's machine events one after the other, from the first. */
+  begin(run: RunRecord): (row: LogRow) => Folded;
+  /** Up to and including `to`. Empty when the run has no such events. */
+  fold(run: RunRecord, to?: number): Promise<readonly Folded[]>;
+}
+
+export function refolderOf(machine: AnyStateMachine, runs: Pick<RunStore, "steps">): Refolder {
+  const transitions = transitionsOf(machine);
+  const hash = structureHash(machine);
+
+  function begin(run: RunRecord): (row: LogRow) => Folded {
+    if (run.machine !== machine.id || run.hash !== hash) {
+      const message = `Run ${run.id} belongs to another version of the machine; only its last snapshot can be shown.`;
+      throw refuse("other_machine", message);
+    }
+    let at: Step["snapshot"] | null = null;
+    return (row) => {
+      const event = JSON.parse(row.data) as EventObject;
+      const before: Step["snapshot"] | null = at;
+      const step = stepOf(before, event);
+      const now: Step["snapshot"] | null = step?.snapshot ?? before;
+      if (now === null) throw refuse("other_machine", `Run ${run.id} does not begin with its beginning.`);
+      at = now;
+      const lived = Object.keys(before?.children ?? {});
+      return {
+        row,
+        event,
+        value: dotted(now.value),
+        snapshot: JSON.parse(transitions.persist(now)) as unknown,
+        effects: step?.effects ?? [],
+        ended: lived.filter((child) => !isAlive(now, child)),
+      };
+    };
+  }
+
+  /** Null when the event changed nothing, or is the one the machine choked on. */
+  function stepOf(before: Step["snapshot"] | null, event: EventObject): Step | null {
+    try {
+      return before === null
+        ? transitions.initialTransition((event as { input?: unknown }).input)
+        : transitions.transition(before, event);
+    } catch {
+      return null;
+    }
+  }
+
+  return {
+    begin,
+    fold: async (run, to = run.sequence) => {
+      const fold = begin(run);
+      return (await runs.steps({ run: run.id, to })).map(fold);
+    },
+  };
+}
+
+function isAlive({ children, status }: Step["snapshot"], child: string): boolean {
+  return status === "active" && child in children;
+}

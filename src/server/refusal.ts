@@ -1,0 +1,41 @@
+import { codeOf, SlowwaveError } from "../domain/failure.ts";
+import type { ErrorAnswer } from "./api.ts";
+
+/** HTTP status of each code this server gives by itself; what else the engine or the store refuses is listed below. */
+const STATUS: Readonly<Record<string, number>> = {
+  host_refused: 403,
+  origin_refused: 403,
+  token_missing: 401,
+  token_wrong: 401,
+  not_found: 404,
+  unknown_run: 404,
+  unknown_generation: 404,
+  coverage_missing: 404,
+  page_missing: 404,
+  invalid_request: 400,
+  body_too_large: 413,
+  body_not_json: 415,
+  looks_only: 409,
+  other_machine: 409,
+  invalid_settings: 400,
+  space_invalid: 400,
+  engine_closed: 503,
+  store_busy: 503,
+  store_closed: 503,
+  store_full: 507,
+};
+
+/** Anything thrown while answering, as the API tells it. Strangers keep their message to themselves. */
+export function refusalOf(error: unknown): { readonly status: number; readonly body: ErrorAnswer } {
+  if (error instanceof SlowwaveError) {
+    const { code, message } = error;
+    const status = STATUS[code] ?? (code.startsWith("root_") || code.startsWith("home_") ? 409 : 500);
+    return { status, body: { error: { code, message } } };
+  }
+  const message = "Something went wrong that should not have; the server's own output says more.";
+  return { status: 500, body: { error: { code: codeOf(error) ?? "unexpected", message } } };
+}
+
+export function refuse(code: string, message: string): SlowwaveError {
+  return new SlowwaveError(code, message);
+}

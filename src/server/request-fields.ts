@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { SlowwaveError } from "../domain/failure.ts";
+import { refuse } from "./refusal.ts";
+
+/** Ids are ours; spaces are any line of text. */
+const id = z.string().min(1).max(200);
+const space = z.string().min(1).max(200);
+const count = (most: number) => z.coerce.number().int().min(1).max(most);
+const row = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const runsFields = z.object({
+  space: space.optional(),
+  outcome: z.enum(["active", "succeeded", "failed", "skipped", "cancelled"]).optional(),
+  before: id.optional(),
+  limit: count(500).default(50),
+});
+export const eventsFields = z.object({ before: row.optional(), limit: count(1_000).default(1_000) });
+export const liveFields = z.object({ after: row.optional(), run: id.optional() });
+export const generationsFields = z.object({ space: space.default("global"), limit: count(200).default(50) });
+export const diffFields = z.object({ from: z.string().max(200).optional(), to: id });
+export const startFields = z.strictObject({ space: space.optional(), now: z.boolean().optional() });
+export const sequence = row;
+
+/** Throws `invalid_request` with the name of the field. Fields that are undefined are left out. */
+export function fieldsOf<T>(schema: z.ZodType<T>, given: unknown): T {
+  const found = schema.safeParse(given);
+  if (found.success) return found.data;
+  const [issue] = found.error.issues;
+  throw refuse(
+    "invalid_request",
+    `The field ${issue?.path.join(".") || "of the request"} is not valid: ${issue?.message}.`,
+  );
+}
+
+const LONGEST_BODY = 16 * 1024;
+
+/** The body as JSON; null when there is none. Read no further than 16 KiB. */
+export async function bodyOf(request: Request): Promise<unknown> {
+  if (request.body === null || request.headers.get("content-length") === "0") return null;
+  const tooLarge = () => refuse("body_too_large", "The body is larger than 16 KiB.");
+  if (Number(request.headers.get("content-length") ?? 0) > LONGEST_BODY) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body) {
+    length += chunk.length;
+    if (length > LONGEST_BODY) throw tooLarge();
+    chunks.push(chunk);
+  }
+  if (length === 0) return null;
+  // A form of another site can post text, but not with this type.
+  if (!/^application\/json\b/i.test(request.headers.get("content-type") ?? "")) {
+    throw refuse("body_not_json", "Send the body as `Content-Type: application/json`.");
+  }
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks))) as unknown;
+  } catch (error) {
+    throw new SlowwaveError("invalid_request", "The body is not valid JSON.", { cause: error });
+  }
+}

@@ -1,0 +1,43 @@
+import { onTestFinished } from "vitest";
+import type { Store } from "../../src/domain/ports.ts";
+import { type App, type AppOptions, createApp } from "../../src/server/app.ts";
+import { listen } from "../../src/server/listen.ts";
+
+export const TOKEN = "a-token-of-the-tests";
+
+/** An app over this store, ended with the test. */
+export function appOver(store: Store, options: Partial<AppOptions> = {}): App {
+  const app = createApp({ store, token: TOKEN, ...options });
+  onTestFinished(() => app.close());
+  return app;
+}
+
+/** Asks an app as the page does. */
+export function asking(app: Pick<App, "fetch">, host = "127.0.0.1:7411") {
+  return async (
+    path: string,
+    { headers = {}, ...init }: RequestInit & { headers?: Record<string, string> } = {},
+  ) => {
+    const isWrite = init.method !== undefined && init.method !== "GET";
+    const request = new Request(`http://${host}${path}`, {
+      ...init,
+      headers: {
+        host,
+        authorization: `Bearer ${TOKEN}`,
+        ...(isWrite ? { origin: `http://${host}` } : {}),
+        ...headers,
+      },
+    });
+    return app.fetch(request);
+  };
+}
+
+/** The app on a real socket; closed with the test. */
+export async function served(
+  app: App,
+  options: { port?: number; headersMs?: number; requestMs?: number } = {},
+) {
+  const listening = await listen({ app, port: 0, ...options });
+  onTestFinished(() => listening.close());
+  return { ...listening, url: `http://127.0.0.1:${listening.port}` };
+}
