@@ -1,0 +1,120 @@
+/** Memory of many runs that wait for their agents in one process: lease keeper, deadline and watcher each. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NEVER } from "rxjs";
+import { fromEventObservable, fromPromise } from "xstate";
+import type { Phase2Event, RunInput } from "../src/domain/phase2.ts";
+import { DEFAULT_SETTINGS } from "../src/domain/settings.ts";
+import { createDurableEngine } from "../src/engine/durable/engine.ts";
+import { createHold } from "../src/engine/phase2/hold.ts";
+import { systemClock } from "../src/engine/system.ts";
+import { phase2Machine } from "../src/machines/phase2.ts";
+import { openSqliteStore } from "../src/persistence/sqlite/index.ts";
+import { keepLease } from "../src/services/keep-lease.ts";
+import { printTable } from "./table.ts";
+
+export async function supervised(): Promise<void> {
+  const rows: string[][] = [];
+  for (const count of [1_000, 10_000]) {
+    const { rssMb, heapMb, seconds, beatMs } = await hold(count);
+    rows.push([
+      count.toLocaleString("en"),
+      rssMb.toFixed(0),
+      heapMb.toFixed(0),
+      ((rssMb * 1024) / count).toFixed(1),
+      seconds.toFixed(1),
+      beatMs.toFixed(0),
+    ]);
+  }
+  printTable(
+    "supervised runs in one process",
+    ["runs", "RSS MB", "heap MB", "KB a run", "s to start all", "ms to beat all"],
+    rows,
+  );
+}
+
+async function hold(count: number) {
+  const folder = mkdtempSync(join(tmpdir(), "slowwave-bench-"));
+  const store = await openSqliteStore({ path: join(folder, "s.db") });
+  globalThis.gc?.();
+  const before = process.memoryUsage();
+  const settings = DEFAULT_SETTINGS;
+  const engine = createDurableEngine({
+    store,
+    machine: phase2Machine,
+    actors: ({ id, space }) => {
+      const held = createHold(
+        { id, space },
+        { runs: { note: async () => 0 }, clock: systemClock, tell: () => {} },
+      );
+      held.hold({ space, token: id, fence: 1 });
+      return {
+        claimJob: fromPromise(async () => ({ kind: "claimed", watermark: 1 })),
+        keepLease: keepLease({
+          jobs: { renew: async () => ({ lost: [] }) },
+          hold: held,
+          clock: systemClock,
+          settings,
+        }),
+        keepDeadline: fromEventObservable<Phase2Event, RunInput>(() => NEVER),
+        configureAgent: fromPromise(async () => ({})),
+        loadMemories: fromPromise(async () => ({ inputs: 1, completionWatermark: 1 })),
+        syncSummaries: fromPromise(async () => ({ base: null })),
+        syncRawMemories: fromPromise(async () => ({ unchanged: false })),
+        spawnAgent: fromPromise(async () => ({ kind: "spawned", id: "a", threadId: null, sandbox: "none" })),
+        watchAgent: fromEventObservable<Phase2Event, RunInput>(() => NEVER),
+        closeAgent: fromPromise(async () => {}),
+        recordFailure: fromPromise(async () => "applied"),
+      };
+    },
+  });
+  const began = performance.now();
+  const reached = new Promise<void>((resolve) => {
+    let left = count;
+    engine.committed$.subscribe(({ value }) => {
+      if (value === "supervising" && --left === 0) resolve();
+    });
+  });
+  for (let n = 0; n < count; n += 500) {
+    const batch = Array.from({ length: Math.min(500, count - n) }, (_, at) =>
+      start(engine, `space-${n + at}`),
+    );
+    await Promise.all(batch);
+  }
+  await reached;
+  const seconds = (performance.now() - began) / 1000;
+  globalThis.gc?.();
+  const after = process.memoryUsage();
+  const leases = Array.from({ length: count }, (_, n) => ({ space: `space-${n}`, token: `t${n}`, fence: 1 }));
+  const beating = performance.now();
+  for (let at = 0; at < count; at += 256)
+    await store.jobs.renew(leases.slice(at, at + 256), { leaseSeconds: 3600, nowMs: Date.now() });
+  const beatMs = performance.now() - beating;
+  await engine.close({ runs: "leave" });
+  await store.close();
+  rmSync(folder, { recursive: true });
+  const MB = 1024 ** 2;
+  return {
+    rssMb: (after.rss - before.rss) / MB,
+    heapMb: (after.heapUsed - before.heapUsed) / MB,
+    seconds,
+    beatMs,
+  };
+}
+
+function start(engine: ReturnType<typeof createDurableEngine>, space: string) {
+  return engine.start({
+    space,
+    input: {
+      run: space,
+      space,
+      token: space,
+      deadlineAtMs: null,
+      force: false,
+      settings: DEFAULT_SETTINGS,
+      maxRepairs: 2,
+      maxRestarts: 2,
+    },
+  });
+}
