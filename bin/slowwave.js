@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Old syntax and no static import, so that an old Node gets as far as the sentence that refuses it.
+// Nothing newer than the first Node with modules, and no static import: an old Node gets as far as the sentence
+// that refuses it.
 var NEEDED = [22, 14];
 
 var version = process.versions.node.split(".").map(Number);
@@ -27,7 +28,7 @@ function start() {
     })
     .then((main) => main.enter())
     .catch((error) => {
-      process.stderr.write(`slowwave could not start: ${error?.message}\n`);
+      process.stderr.write(`slowwave could not start: ${String(error)}\n`);
       process.exit(1);
     });
 }
