@@ -8,7 +8,7 @@ import { publishSteps, wavesOf } from "../../src/services/publish/steps.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";
 import { nodeFiles } from "../../src/services/workspace/node-files.ts";
 import { answerOf, change, desk, HANDBOOK, memory, temporaryFolder, tree } from "../workspace/bench.ts";
-import { dyingAt, frailFiles } from "../workspace/frail-files.ts";
+import { diaryOf, dyingAt, frailFiles } from "../workspace/frail-files.ts";
 
 const manifest = (files: Record<string, string>) =>
   Object.entries(files)
@@ -241,6 +241,69 @@ describe("before the point of no return", () => {
     // The lock is free again.
     expect(await run.publish(base)).toEqual({ kind: "published", generation: "r2-published" });
   });
+});
+
+test("for a power cut: bytes before their name, names before what refers to them, all before the journal closes", async () => {
+  const { run, base, root, store } = await ready();
+  const files = diaryOf(nodeFiles(), root);
+  const diary = files.diary as string[];
+  const generations: typeof store.generations = {
+    ...store.generations,
+    closeJournal: async (id) => {
+      diary.push("close");
+      await store.generations.closeJournal(id);
+    },
+  };
+  const bench = { ...run.bench, files, store: { ...store, generations } };
+  await answerOf(publishMemory(bench), { run: "r2", space: "global", base });
+  const plain = diary
+    .filter((line) => !line.startsWith("/") && !line.includes("staging"))
+    .map((line) => line.replace(/\.slowwave-t\d+/, "TEMP").replace(/rollout_summaries\/\d\S*/, "SUMMARY"));
+  expect(plain).toEqual([
+    "remove skills/swap/a",
+    "sync skills/swap/",
+    "remove skills/swap/b/c",
+    "sync skills/swap/b/",
+    "sync skills/swap/",
+    "sync skills/",
+    "sync ",
+    "create! rollout_summaries/TEMP",
+    "rename rollout_summaries/TEMP SUMMARY",
+    "sync rollout_summaries/",
+    "make skills/new",
+    "sync skills/",
+    "make skills/new/deep",
+    "sync skills/new/",
+    "make skills/new/deep/er",
+    "sync skills/new/deep/",
+    "create! skills/new/deep/er/TEMP",
+    "rename skills/new/deep/er/TEMP skills/new/deep/er/file.md",
+    "sync skills/new/deep/er/",
+    // Emptied by the two removals above, it had gone with them.
+    "make skills/swap",
+    "sync skills/",
+    "make skills/swap/a",
+    "sync skills/swap/",
+    "create! skills/swap/a/TEMP",
+    "rename skills/swap/a/TEMP skills/swap/a/x",
+    "sync skills/swap/a/",
+    "create! skills/swap/TEMP",
+    "rename skills/swap/TEMP skills/swap/b",
+    "sync skills/swap/",
+    "create! TEMP",
+    "rename TEMP raw_memories.md",
+    "sync ",
+    "create! TEMP",
+    "rename TEMP MEMORY.md",
+    "sync ",
+    "remove skills/old/SKILL.md",
+    "sync skills/old/",
+    "sync skills/",
+    "sync ",
+    "remove SUMMARY",
+    "sync rollout_summaries/",
+    "close",
+  ]);
 });
 
 test("rolling a finished journal forward again changes nothing", async () => {

@@ -69,6 +69,49 @@ export function frailFiles(
   };
 }
 
+/** Every write, rename, removal and wait for the disk below `root`, in order: `create! a` was on the disk when it returned. */
+export function diaryOf(files: Files, root: string): Files & { readonly diary: readonly string[] } {
+  const diary: string[] = [];
+  const wrap = (folder: Folder): Folder => {
+    const at = (name: string) => `${folder.path}/${name}`.slice(root.length + 1);
+    return {
+      ...folder,
+      enter: async (name) => wrap(await folder.enter(name)),
+      create: async (name, content, options) => {
+        await folder.create(name, content, options);
+        diary.push(`create${options?.sync ? "!" : ""} ${at(name)}`);
+      },
+      rename: async (from, to) => {
+        await folder.rename(from, to);
+        diary.push(`rename ${at(from)} ${at(to)}`);
+      },
+      remove: async (name) => {
+        await folder.remove(name);
+        diary.push(`remove ${at(name)}`);
+      },
+      makeFolder: async (name) => {
+        await folder.makeFolder(name);
+        diary.push(`make ${at(name)}`);
+      },
+      sync: async () => {
+        await folder.sync();
+        diary.push(`sync ${at("")}`);
+      },
+    };
+  };
+  return { ...files, diary, open: async (path) => wrap(await files.open(path)) };
+}
+
+/** Files that nobody waits for the disk with; for tests that write thousands of them and cut no power. */
+export function unsynced(files: Files): Files {
+  const wrap = (folder: Folder): Folder => ({
+    ...folder,
+    enter: async (name) => wrap(await folder.enter(name)),
+    create: (name, content, options) => folder.create(name, content, { ...options, sync: false }),
+  });
+  return { ...files, open: async (path) => wrap(await files.open(path)) };
+}
+
 /** The process dies ahead of its n-th change: that one and all later ones don't happen. */
 export function dyingAt(n: number): (count: number) => void {
   let dead = false;

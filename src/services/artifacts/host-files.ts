@@ -23,8 +23,10 @@ export function isHostPath(path: string): boolean {
 }
 
 /** One file in `rollout_summaries/` per input. */
-export async function summaryFiles(outputs: readonly Stage1Output[]): Promise<readonly HostFile[]> {
-  const names = summaryNames(outputs);
+export async function summaryFiles(
+  outputs: readonly Stage1Output[],
+  names = summaryNames(outputs),
+): Promise<readonly HostFile[]> {
   const files: HostFile[] = [];
   const breathe = breath();
   for (const output of outputs) {
@@ -34,11 +36,14 @@ export async function summaryFiles(outputs: readonly Stage1Output[]): Promise<re
   return files;
 }
 
-export async function rawMemoriesFile(outputs: readonly Stage1Output[]): Promise<HostFile> {
+async function rawMemoriesFile(
+  outputs: readonly Stage1Output[],
+  names: ReadonlyMap<string, string>,
+): Promise<HostFile> {
   const parts: Uint8Array[] = [];
   const breathe = breath();
   let bytes = 0;
-  for (const part of rawMemories(outputs, summaryNames(outputs))) {
+  for (const part of rawMemories(outputs, names)) {
     const encoded = Buffer.from(part);
     bytes += encoded.length;
     if (bytes > RAW_MEMORIES_LIMIT) {
@@ -59,7 +64,8 @@ const RAW_MEMORIES_LIMIT = 256 * 1024 ** 2;
 
 /** All of them; what the host's part of a workspace must be, byte for byte. */
 export async function hostFiles(outputs: readonly Stage1Output[]): Promise<readonly HostFile[]> {
-  return [await rawMemoriesFile(outputs), ...(await summaryFiles(outputs))];
+  const names = summaryNames(outputs);
+  return [await rawMemoriesFile(outputs, names), ...(await summaryFiles(outputs, names))];
 }
 
 async function hostFile(path: string, text: string): Promise<HostFile> {

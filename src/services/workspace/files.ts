@@ -12,7 +12,7 @@ export interface Files {
   open(path: string): Promise<Folder>;
   /** What is at the path itself (`lstat`); null when nothing is. */
   facts(path: string): Promise<Facts | null>;
-  /** With all parents; those that exist stay as they are. New ones are private to the user. */
+  /** With all parents; those that exist stay as they are. New ones are private to the user, and on the disk when this resolves. */
   makeFolders(path: string): Promise<void>;
   /** Rejects with EACCES, EPERM or EROFS when things can't be made in this folder. */
   assertWritable(path: string): Promise<void>;

@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { access, mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { codeOf } from "../../domain/failure.ts";
 import type { Entry, Facts, FileKind, FileRead, Files, Folder } from "./files.ts";
@@ -17,9 +17,7 @@ export function nodeFiles(options: { readonly anchored?: boolean } = {}): Files 
   return {
     open: (path) => openFolder(path, path, anchored),
     facts: (path) => told(path, path, () => factsAt(path)),
-    makeFolders: async (path) => {
-      await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER });
-    },
+    makeFolders,
     assertWritable: (path) => access(path, fs.constants.W_OK | fs.constants.X_OK),
   };
 }
@@ -46,6 +44,21 @@ const readdir = promisify(fs.readdir) as unknown as (
   path: string,
   options: { withFileTypes: true },
 ) => Promise<fs.Dirent[]>;
+
+async function makeFolders(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const fd = await open(path, O_RDONLY | O_DIRECTORY);
+  try {
+    await fsync(fd);
+  } finally {
+    await close(fd);
+  }
+}
 
 async function openFolder(path: string, address: string, anchored: boolean): Promise<Folder> {
   const fd = await told(address, path, () => open(address, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));

@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+
+/**
+ * Reads a memory root as fast as it can until told to stop, as an agent's harness would: the handbook, what it
+ * refers to, the summary. Every text in it begins and ends with the number of its generation.
+ */
+export interface ReaderReport {
+  readonly reads: number;
+  readonly generations: number;
+  readonly faults: readonly string[];
+}
+
+const { root, stop } = workerData as { root: string; stop: Int32Array };
+const faults: string[] = [];
+const seen = new Set<string>();
+let reads = 0;
+
+function read(path: string): string {
+  reads += 1;
+  try {
+    const text = readFileSync(join(root, path), "utf8");
+    const [first, last] = [/^(?:v1\n)?#(\d+)\n/.exec(text)?.[1], /\n#(\d+)\n$/.exec(text)?.[1]];
+    if (first === undefined || first !== last) faults.push(`torn ${path}: ${first} … ${last}`);
+    return text;
+  } catch (error) {
+    faults.push(`missing ${path}: ${(error as Error).message}`);
+    return "";
+  }
+}
+
+parentPort?.postMessage("ready");
+while (Atomics.load(stop, 0) === 0 && faults.length < 10) {
+  const summary = read("memory_summary.md");
+  const handbook = read("MEMORY.md");
+  seen.add(summary.slice(0, 20));
+  for (const [, reference = ""] of handbook.matchAll(/^see (.*)$/gm)) read(reference);
+  // What the summary knows, the handbook read after it knows at least.
+  const [told, known] = [summary, handbook].map((text) => Number(/#(\d+)/.exec(text)?.[1]));
+  if ((told ?? 0) > (known ?? 0)) faults.push(`summary ${told} before handbook ${known}`);
+}
+const report: ReaderReport = { reads, generations: seen.size, faults };
+parentPort?.postMessage(report);

@@ -1,0 +1,57 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { expect, test } from "vitest";
+import { nodeFiles } from "../../src/services/workspace/node-files.ts";
+import { desk, memory } from "../workspace/bench.ts";
+import { frailFiles, unsynced } from "../workspace/frail-files.ts";
+import type { ReaderReport } from "./polling-reader.ts";
+
+const long = (n: number, head = "") =>
+  `${head}#${n}\n${"a memory that takes a while to write\n".repeat(4_000)}#${n}\n`;
+
+/** The handbook of generation n refers to a skill of its own; those of the two before it are still there. */
+function generation(n: number): Record<string, string | null> {
+  const skill = `skills/s${n}/SKILL.md`;
+  return {
+    [skill]: long(n),
+    "MEMORY.md": `#${n}\nsee ${skill}\n${long(n)}`,
+    "memory_summary.md": `v1\n#${n}\n- topic\n#${n}\n`,
+    [`skills/s${n - 3}`]: null,
+  };
+}
+
+test("a reader at full speed never meets a torn or missing file, nor a reference that leads nowhere", async () => {
+  const d = await desk();
+  await (await d.begin("r1", [memory("a")])).complete(generation(1));
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const reader = new Worker(new URL("./polling-reader.ts", import.meta.url), {
+    workerData: { root: d.root, stop },
+  });
+  await once(reader, "message");
+  for (let n = 2; n <= 25; n += 1) {
+    const begun = await d.begin(`r${n}`, [memory("a")]);
+    await begun.complete(generation(n));
+  }
+  Atomics.store(stop, 0, 1);
+  const [report] = (await once(reader, "message")) as [ReaderReport];
+  expect(report.faults).toEqual([]);
+  // It did look, and while things changed.
+  expect(report.generations).toBeGreaterThan(3);
+  expect(report.reads).toBeGreaterThan(50);
+});
+
+test("4096 summaries with one changed: one file is written", async () => {
+  const d = await desk();
+  const inputs = (changed: string) =>
+    Array.from({ length: 4096 }, (_, n) =>
+      memory(`thread-${n}`, { rolloutSummary: n === 77 ? changed : "same", rolloutSlug: `s${n}` }),
+    );
+  await (await d.begin("r1", inputs("before"))).again({ files: unsynced(nodeFiles()) }).complete();
+  const files = frailFiles(nodeFiles());
+  const run = (await d.begin("r2", inputs("after"))).again({ files });
+  await run.complete({});
+  const written = files.done.filter(({ kind, path }) => kind === "rename" && path.startsWith(d.root));
+  expect(written.map(({ path }) => path.slice(d.root.length + 1))).toEqual([
+    expect.stringMatching(/^rollout_summaries\/.*-s77\.md$/),
+  ]);
+});
