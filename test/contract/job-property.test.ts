@@ -23,7 +23,7 @@ test("any list of deeds gives the same answers and rows in both stores as in a p
       }
       await sqlite.close();
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
   // The property is worth something only if every answer came up.
   expect(EVERY_ANSWER.filter((answer) => !seen.has(answer))).toEqual([]);
@@ -42,7 +42,7 @@ test("the fence never goes back and the watermark of success never falls", async
         [fence, success] = [row?.fence ?? 0, row?.last_success_watermark ?? 0];
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
