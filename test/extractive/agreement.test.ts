@@ -107,8 +107,8 @@ describe("near-duplicates and paraphrases become one statement", () => {
     [
       "lines of one file",
       [
-        "Line 913 of the sync manager skips the HEAD request on purpose.",
-        "Line 989 of the sync manager skips the HEAD request on purpose.",
+        "Line 913 of the sync manager skips the HEAD request because nobody reads it.",
+        "Line 989 of the sync manager skips the HEAD request because nobody reads it.",
       ],
     ],
     [

@@ -69,7 +69,7 @@ describe("the extractive agent as a process", () => {
   });
 
   test("works where it may read and write nothing but the workspace and its own code", () => {
-    const code = dirname(main);
+    const code = dirname(dirname(dirname(dirname(main))));
     const flags = [
       "--permission",
       `--allow-fs-read=${root}`,

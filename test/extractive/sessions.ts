@@ -14,7 +14,7 @@ export interface Session {
   readonly recap?: string;
 }
 
-export function updatedAt({ day }: Session): string {
+function updatedAt({ day }: Session): string {
   return new Date(Date.UTC(2026, 0, 1 + day, 10)).toISOString().replace(".000Z", "+00:00");
 }
 

@@ -115,7 +115,7 @@ Subjects that keep coming back: web.
     [1, 60],
     [5, 20],
     [40, 3],
-    [400, 1],
+    [250, 1],
   ])("stays within 2,500 tokens and leads to every group: %i projects of %i sessions", (projects, each) => {
     const { memory, summary } = consolidated(...crowd(projects, each));
     expect(tokensOf(summary)).toBeLessThanOrEqual(2_500);

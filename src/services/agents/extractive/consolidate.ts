@@ -46,6 +46,8 @@ export function consolidate(input: ConsolidateInput): Consolidated {
  * The citations come on top, one line a session, because no session may vanish unsaid.
  */
 export const handbookBytes = 256 * 1024;
+/** With the citations, which are shortened last. */
+const citedBytes = 1_500 * 1024;
 
 function handbookOf(projects: readonly Project[], base: Handbook): string {
   const ranked = [...projects].sort(byFreshness);
@@ -61,12 +63,19 @@ function handbookOf(projects: readonly Project[], base: Handbook): string {
   for (const scale of [1, 0.5, 0.25, 0.08, 0.02]) {
     const blocks = groups.map((group) => group(scale));
     text = [...(base.preamble === "" ? [] : [`${base.preamble}\n`]), ...blocks, ...orphans].join("\n");
-    const cited = text
-      .split("\n")
-      .reduce((sum, line) => sum + (line.startsWith("- rollout_summaries/") ? line.length : 0), 0);
-    if (Buffer.byteLength(text) - cited <= handbookBytes) break;
+    const all = Buffer.byteLength(text);
+    if (all <= citedBytes && all - citationBytes(text) <= handbookBytes) break;
   }
   return text === "" ? nothingYet : text;
+}
+
+function citationBytes(text: string): number {
+  return text
+    .split("\n")
+    .reduce(
+      (sum, line) => sum + (line.startsWith("- rollout_summaries/") ? Buffer.byteLength(line) + 1 : 0),
+      0,
+    );
 }
 
 const nothingYet = "No session has been remembered yet.\n";

@@ -68,7 +68,7 @@ export function factsOf(parts: readonly Part[]): readonly Fact[] {
 }
 
 /** Recurrence, then recency. */
-export function byRank(a: Fact, b: Fact): number {
+function byRank(a: Fact, b: Fact): number {
   return b.recurrence - a.recurrence || b.time - a.time || b.worth - a.worth || compare(a.text, b.text);
 }
 

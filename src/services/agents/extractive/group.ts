@@ -1,5 +1,6 @@
 import { type Carried, carriedFrom, isUnchanged } from "./carry.ts";
 import { type Fact, factsOf } from "./facts.ts";
+import { cutAtWord } from "./fit.ts";
 import { type Group, kinds, kindTitles, noProject } from "./handbook.ts";
 import { withoutSecrets } from "./secrets.ts";
 import type { Kind } from "./sections.ts";
@@ -19,9 +20,9 @@ export interface Project {
 /** Statements of each kind a group shows: some, and more for each session, up to a limit. */
 const room: Readonly<Record<Kind, { readonly least: number; readonly each: number; readonly most: number }>> =
   {
-    preference: { least: 8, each: 3, most: 80 },
-    knowledge: { least: 12, each: 5, most: 200 },
-    failure: { least: 8, each: 3, most: 100 },
+    preference: { least: 8, each: 2, most: 60 },
+    knowledge: { least: 12, each: 4, most: 150 },
+    failure: { least: 8, each: 2, most: 80 },
   };
 
 /**
@@ -129,8 +130,8 @@ function asBefore(task: Task, base: Group | null): Task {
 }
 
 function citation({ file, cwd, rolloutPath, updatedAt, id }: Thread, scale: number): string {
-  const path = scale < 0.1 ? "" : `, rollout_path=${rolloutPath}`;
-  return `- rollout_summaries/${file} (cwd=${cwd}${path}, updated_at=${updatedAt}, thread_id=${id})`;
+  const where = scale < 0.1 ? cutAtWord(cwd, 120) : `${cwd}, rollout_path=${rolloutPath}`;
+  return `- rollout_summaries/${file} (cwd=${where}, updated_at=${updatedAt}, thread_id=${id})`;
 }
 
 function scopeLine({ cwd, threads }: Project): string {

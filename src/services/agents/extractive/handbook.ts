@@ -30,7 +30,7 @@ export interface TaskEntry {
   readonly citations: readonly Citation[];
 }
 
-export interface Citation {
+interface Citation {
   readonly file: string;
   readonly updatedAt: string;
   readonly threadId: string;

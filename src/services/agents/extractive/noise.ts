@@ -23,6 +23,7 @@ const chatter: readonly RegExp[] = [
   /^(?:here(?:'s| is| are)|below (?:is|are)|the following|summary\b|in summary|to summari[sz]e|as (?:requested|discussed)|this (?:commit|change|pr|session)\b)/i,
   /^(?:done|fixed|moved|updated|renamed|removed|good|great|perfect|good (?:point|catch|question|call)|you're right|looks (?:good|correct)|found (?:it|the)|success(?:fully)?|completed?)\b[.!,:—–-]/i,
   /^(?:checked \d+ files|no fixes applied|found \d+ (?:errors?|warnings?)|\d+ (?:passed|failed|tests?|files?) )/i,
+  /\b(?:no|zero|0) (?:more )?(?:failures|errors|conflicts?|conflict markers|issues|warnings)\b.{0,30}$|^(?:both|all|no) .{0,40}\b(?:resolved|remain|remaining|as agreed)\b|^builds? (?:is )?clean\b|\bhappy to\b/i,
   /\bexit (?:code|status):? 0\b/i,
   /^(?:ok(?:ay)?|good|great|perfect|nice|cool|alright)[,.! ]+(?:now )?(?:it|that|this|everything|all|looks|works|we|the)\b.{0,30}\b(?:green|good|fine|works?|done|ok|passe[sd]|clean|now)[.!]?$/i,
   /\b\d+ (?:user |agent )?(?:turns|replies)\b.{0,60}\btool calls\b/i,

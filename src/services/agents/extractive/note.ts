@@ -13,7 +13,7 @@ export interface Note {
   readonly title: string | null;
 }
 
-export interface Subject {
+interface Subject {
   readonly title: string | null;
   readonly statements: readonly Statement[];
 }
@@ -55,12 +55,7 @@ export function readNote(text: string): Note {
       if (command !== null && lead !== null) add(`${lead.text} \`${command}\``, false);
       lead = null;
     } else if (block.kind === "row") {
-      if (
-        !block.header.some((cell) =>
-          /^(?:status|outcome|result|verdict|done|fixed|action|change|before|after)\b/i.test(cell),
-        )
-      )
-        add(rowText(block), false);
+      if (!isProgress(block)) add(rowText(block), false);
     } else if (/[:：]\s*$/.test(block.text) && block.text.length <= 120) {
       lead = { text: block.text, indent: block.kind === "item" ? block.indent : 0 };
     } else if (block.kind === "item" && lead !== null && block.indent > lead.indent && isTelling(lead.text)) {
@@ -89,6 +84,18 @@ function onlyCommand(block: Extract<Block, { kind: "code" }>): string | null {
   const lines = block.lines.map((line) => line.trim().replace(/^\$ /, "")).filter((line) => line !== "");
   const [line] = lines;
   return lines.length === 1 && line !== undefined && line.length <= 100 && !line.includes("`") ? line : null;
+}
+
+/** A row of a list of what was done to numbered points, or of a table of results. */
+function isProgress({ cells, header }: Extract<Block, { kind: "row" }>): boolean {
+  if (
+    header.some((cell) => /^(?:status|outcome|result|verdict|done|action|change|before|after)\b/i.test(cell))
+  )
+    return true;
+  return (
+    /^#?\d{1,4}(?: ?[&,] ?\d{1,4})*$/.test(cells[0] ?? "") &&
+    header.some((cell) => /^(?:fix|finding|issue)/i.test(cell))
+  );
 }
 
 function rowText({ cells, header }: Extract<Block, { kind: "row" }>): string {

@@ -40,8 +40,11 @@ function outsideCode(text: string, change: (text: string) => string): string {
   return parts.map((part, at) => (at % 2 === 0 ? change(part) : codeSpan(part))).join("");
 }
 
+/** A block squeezed into a line is no code span: left out when long, and its language tag in any case. */
 function codeSpan(span: string): string {
-  return `\`${span.replace(/^`+\s?|\s?`+$/g, "").trim()}\``;
+  const isBlock = span.startsWith("```");
+  const code = span.replace(isBlock ? /^`+(?:[a-z]{1,12}\s)?|`+$/g : /^`+|`+$/g, "").trim();
+  return code === "" || (isBlock && code.length > 80) ? "" : `\`${code}\``;
 }
 
 /** Leading list, heading, quote, check-box, emoji and numbering marks; stray backtick runs. */

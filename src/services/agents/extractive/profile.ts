@@ -50,7 +50,7 @@ function sessionsOf(group: Group): number {
 }
 
 /** `YYYY-MM-DD` of the latest session of a group; empty without sessions. */
-export function lastDay(group: Group): string {
+function lastDay(group: Group): string {
   return (
     group.tasks
       .flatMap((task) => task.citations.map(({ updatedAt }) => updatedAt.slice(0, 10)))

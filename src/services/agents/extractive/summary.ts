@@ -6,7 +6,7 @@ import { tokensOf } from "./tokens.ts";
 import { type Told, toldIn } from "./told.ts";
 
 /** Tokens of the whole summary, by our own careful estimate. Readers load all of it at the start of every session. */
-export const summaryTokens = 2_400;
+const summaryTokens = 2_400;
 
 /**
  * memory_summary.md: who the user is, what they want, what helps anywhere, and an index by which every group of the

@@ -44,6 +44,13 @@ function preferenceWorth(text: string): number {
   )
     worth -= 1.5;
   if (aboutUser.test(text)) worth += 2;
+  if (
+    /\b(?:maybe|presumably|not sure|dunno|hmm+|i guess|i wonder|seems?|i'?m starting|i get|yep|yup|mmm+k?|sure\.\.\.|no brainer|let'?s (?:do|see|come|talk|kick))\b/i.test(
+      text,
+    )
+  )
+    worth -= 1.5;
+  if (/\p{Emoji_Presentation}|\[image\b|\d\d:\d\d|\bPR\b|https?:/u.test(text)) worth -= 2;
   if (/\?/.test(text)) worth -= aboutUser.test(text) ? 0 : 3;
   if (
     /^(?:why|what|where|how|when|who|which|is|are|do|does|did|can|could|should|would|have|has|was)\b/i.test(
@@ -80,23 +87,32 @@ function knowledgeWorth(text: string): number {
   let worth = 0;
   if (/\?$/.test(text)) worth -= 3;
   if (/\.\w{1,4}:\d+/.test(text)) worth -= 1;
-  if (report.test(text) || reportAfter.test(text.slice(0, 120))) worth -= reasons.test(text) ? 1 : 3;
+  if (reportAfter.test(text.slice(0, 120))) worth -= reasons.test(text) ? 1.5 : 3;
+  else if (report.test(text)) worth -= reasons.test(text) ? 1 : 3;
+  else if (touched.test(text)) worth -= reasons.test(text) ? 0.5 : 2;
   if (fact.test(text)) worth += 1;
+  else if (english.test(text) && !reasons.test(text)) worth -= 0.5;
   if (/^(?:line|lines) \d|^[\x21-\x7e]+$|^`[^`]+`$/.test(text)) worth -= 3;
   if (/^(?:my|i|we)\b|\b(?:i think|i'd|i would|i recommend|my assessment|i believe)\b/i.test(text))
     worth -= 2;
-  if (/\b(?:your|you)\b/i.test(text) && !/\byou (?:can|need|must|have)\b/i.test(text)) worth -= 1;
+  if (/\b(?:your|you)\b/i.test(text) && !/\byou (?:can|need|must|have)\b|^(?:if|when) you\b/i.test(text))
+    worth -= 1.5;
   if (/^[^a-z]*$/.test(text) && /[A-Z]/.test(text)) worth -= 2;
   if (wordCount(text) < 5 && !/[\u3040-\u30ff\u3400-\u9fff]/u.test(text)) worth -= 1.5;
   return worth;
 }
 
+/** What one session did, in the ways change lists are written. */
 const report =
-  /^(?:[\w./`-]{1,60}:? ?[-–—:]? ?)?(?:added|removed|deleted|renamed|moved|updated|changed|fixed|created|replaced|refactored|implemented|migrated|extracted|introduced|upgraded|bumped|reverted|cleaned|kept|converted|simplified|switched|wired|applied|committed|pushed|ran|verified|tested|dropped|consolidated|unexported|included|set up|handles? the case|now (?:uses|calls|returns)|adds|removes|updates|renames|deletes|creates|replaces|new (?:file|function|test|method|field|struct|type))\b/i;
+  /^(?:[\w./`-]{1,60}:? ?[-–—:]? ?)?(?:added|removed|deleted|renamed|moved|updated|changed|fixed|created|replaced|refactored|implemented|migrated|extracted|introduced|upgraded|bumped|reverted|cleaned|kept|converted|simplified|switched|wired|applied|committed|pushed|ran|verified|tested|dropped|consolidated|unexported|included|set up|handles? the case|now (?:uses|calls|returns)|adds|removes|updates|renames|deletes|creates|replaces|new (?:file|function|test|method|field|struct|type))\b|^(?:\w+ed|rewrote|made|took|built|wrote|split) (?:up )?(?:(?:the|an?|all|both|each|some|unused|new|old|redundant|missing|local)\b|`|\d)/i;
+/** `path/file.go — …`: an entry in a list of touched files. */
+const touched = /^`?[\w./-]+\.\w{1,4}(?::[\d-]+)?`?(?: \([^)]{0,80}\))?(?: ?[—–]| -|:) /;
 const reportAfter =
   /(?:[:：]|\s[—–-])\s(?:added|removed|deleted|renamed|moved|updated|changed|fixed|created|replaced|refactored|implemented|migrated|extracted|switched|now|dropped|extended|discussed|no change)\b/i;
 const fact =
   /\b(?:is|are|uses?|requires?|needs?|must|only|lives? in|defaults?|means|depends|returns?|expects?|supports?|runs?|reads?|writes?|stores?|contains?|comes from|happens|takes|works?|ist|sind|braucht|liegt|nutzt|est|sont|utilise|nécessite|es|son|usa|requiere)\b|です|ます|する|是|在|使用|需要/iu;
+
+const english = /\b(?:the|an?|of|to|and|in|with|for|on)\b/i;
 
 function wordCount(text: string): number {
   return text.split(/\s+/).length;
