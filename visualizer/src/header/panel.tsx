@@ -1,0 +1,88 @@
+import { useRef } from "preact/hooks";
+import { toneOfRun } from "../runs/filter.ts";
+import { duration } from "../text/duration.ts";
+import { Line } from "../text/shown.tsx";
+import type { View } from "../view.ts";
+import { ActionButtons } from "./actions.tsx";
+import { leaseState } from "./lease.ts";
+
+/** Which run, how it fares, whose it is, and what can be done about it. */
+export function HeaderPanel({
+  view,
+  onBack,
+  onHelp,
+}: {
+  view: View;
+  onBack: () => void;
+  onHelp: () => void;
+}) {
+  const { detail, run, connection, at } = view.session.state.value;
+  const summary = detail?.run;
+  const tone = summary === undefined ? "active" : toneOfRun(summary);
+  const heading = useRef<HTMLHeadingElement>(null);
+  return (
+    <header class="top">
+      <button type="button" class="quiet back" onClick={onBack}>
+        ‹ Runs
+      </button>
+      <div class="title">
+        <h1 ref={heading} title={run ?? ""}>
+          {run === null ? "No run chosen" : <Line text={run} limit={60} />}
+        </h1>
+        {summary !== undefined && (
+          <span class={`chip ${tone}`}>
+            {tone === "active" ? "running" : tone}
+            {tone === "active" ? ` · ${view.value.value ?? ""}` : ""}
+          </span>
+        )}
+        {at !== null && (
+          <button type="button" class="chip past" onClick={() => view.session.lookAt(null)}>
+            at row {at} · back to {view.isOver.value ? "the end" : "now"}
+          </button>
+        )}
+      </div>
+      <ConnectionSign connection={connection} />
+      {detail?.lease != null && <LeaseSign view={view} />}
+      <ActionButtons view={view} onHelp={onHelp} />
+    </header>
+  );
+}
+
+const SAID = {
+  connecting: "connecting",
+  live: "live",
+  lost: "connection lost, trying again",
+  refused: "not admitted",
+  file: "from a file",
+} as const;
+
+function ConnectionSign({ connection }: { connection: keyof typeof SAID }) {
+  return (
+    <span class={`connection ${connection}`} role="status">
+      <i aria-hidden="true" />
+      {SAID[connection]}
+    </span>
+  );
+}
+
+function LeaseSign({ view }: { view: View }) {
+  const { detail } = view.session.state.value;
+  const lease = detail?.lease;
+  if (detail === null || lease == null) return null;
+  const { tone, leftMs, part, sinceBeatMs } = leaseState(lease, view.nowMs.value);
+  const beat = sinceBeatMs === null ? "no beat yet" : `beat ${duration(sinceBeatMs)} ago`;
+  const { id, life } = detail.owner;
+  return (
+    <div class={`lease ${tone}`} title="When this runs out, another worker may take the job.">
+      <span>
+        {tone === "lost" ? "lease lost" : `lease ${duration(leftMs)}`} <small>{beat}</small>
+      </span>
+      <div class="track" aria-hidden="true">
+        <i style={{ width: `${part * 100}%` }} />
+      </div>
+      <small class={`owner ${life}`}>
+        <Line text={`owner …${id.slice(-8)}`} limit={60} /> {life === "unknown" ? "life unknown" : life}
+      </small>
+    </div>
+  );
+}

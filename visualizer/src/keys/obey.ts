@@ -1,0 +1,59 @@
+import { filterRuns } from "../runs/filter.ts";
+import { TABS } from "../state/address.ts";
+import type { Theme } from "../state/page-store.ts";
+import { stepped } from "../state/steps.ts";
+import type { View } from "../view.ts";
+import { type Act, actOf } from "./bindings.ts";
+
+/** Gives the whole page its keys. */
+export function obeyKeys(view: View, showHelp: () => void): void {
+  addEventListener("keydown", (event) => {
+    const target = event.target as HTMLElement | null;
+    if (event.key === "Escape" && target?.matches("input")) target.blur();
+    if (document.querySelector("dialog[open]") !== null) return;
+    const act = actOf(event, target?.matches("input, textarea, select") === true);
+    if (act === null || event.defaultPrevented) return;
+    event.preventDefault();
+    obey(act, view, showHelp);
+  });
+}
+
+const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: "dark", dark: "light", light: "system" };
+
+function obey(act: Act, view: View, showHelp: () => void): void {
+  const { session, rows, steps } = view;
+  const state = session.state.value;
+  switch (act.kind) {
+    case "step":
+      return session.lookAt(stepped(act.among === "rows" ? rows.value : steps.value, state.at, act.by));
+    case "first":
+      return session.lookAt(rows.value[0]?.id ?? null);
+    case "now":
+      return session.lookAt(null);
+    case "run": {
+      const runs = filterRuns(state.runs, state.tabOfRuns, state.wantedRuns);
+      const next = runs[Math.max(0, runs.findIndex(({ id }) => id === state.run) + act.by)];
+      if (next !== undefined) session.select(next.id);
+      return;
+    }
+    case "tab": {
+      const tab = TABS[act.index];
+      if (tab !== undefined) session.send.tabChosen({ tab });
+      return;
+    }
+    case "scale":
+      return session.send.scaleToggled();
+    case "theme":
+      return session.send.themeChosen({ theme: NEXT_THEME[state.theme] });
+    case "filter-runs":
+      return document.getElementById("filter-runs")?.focus();
+    case "filter-events":
+      session.send.tabChosen({ tab: "events" });
+      return void requestAnimationFrame(() => document.getElementById("filter-events")?.focus());
+    case "retry":
+    case "cancel":
+      return document.getElementById(`${act.kind}-run`)?.click();
+    case "help":
+      return showHelp();
+  }
+}

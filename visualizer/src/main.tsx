@@ -1,0 +1,84 @@
+import { charts } from "virtual:charts";
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { createApi } from "./net/api.ts";
+import { listen } from "./net/live.ts";
+import { answerOtherTabs, askOtherTabs, keepToken, readToken, takeToken } from "./net/token.ts";
+import { Page } from "./page.tsx";
+import { createSession } from "./session.ts";
+import { readExportedRun } from "./share/exported-run.ts";
+import type { Theme } from "./state/page-store.ts";
+import { createView } from "./view.ts";
+
+const THEME_KEY = "slowwave-theme";
+
+takeToken();
+const [chart] = charts;
+const home = document.getElementById("page");
+if (chart === undefined || home === null) throw new Error("The page was built without a chart.");
+
+const session = createSession(createApi(document.baseURI, readToken), storedTheme());
+const view = createView(session, chart);
+
+effect(() => {
+  const { theme } = session.state.value;
+  document.documentElement.dataset.theme = theme;
+  try {
+    localStorage.setItem(THEME_KEY, theme);
+  } catch {
+    // Without storage the choice lasts as long as the page.
+  }
+});
+effect(() => {
+  const { detail, run } = session.state.value;
+  document.title = run === null ? "Slowwave" : `${detail?.run.outcome ?? "running"} · ${run} · Slowwave`;
+});
+
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", async (event) => {
+  event.preventDefault();
+  const file = event.dataTransfer?.files[0];
+  if (file === undefined) return;
+  const read = readExportedRun(await file.text());
+  if ("wrong" in read) session.say("bad", read.wrong);
+  else session.open(read);
+});
+
+render(<Page view={view} />, home);
+if (location.protocol !== "file:") void connect();
+
+async function connect(): Promise<void> {
+  const channel = new BroadcastChannel("slowwave");
+  answerOtherTabs(channel);
+  if (readToken() === null) {
+    const token = await askOtherTabs(channel);
+    if (token === null) {
+      session.send.connected({ to: "refused" });
+      return;
+    }
+    keepToken(token);
+  }
+  const isFile = () => session.file.value !== null;
+  listen(session.api.liveUrl, channel, {
+    heard: (rows) => isFile() || session.heard(rows),
+    opened: () => {
+      if (isFile()) return;
+      session.send.connected({ to: "live" });
+      session.refresh();
+    },
+    lost: () => {
+      if (!isFile() && session.state.value.connection !== "refused") session.send.connected({ to: "lost" });
+    },
+  });
+  // Also without the stream: what is stored can be seen while the line is down.
+  session.refresh();
+}
+
+function storedTheme(): Theme {
+  try {
+    const stored = localStorage.getItem(THEME_KEY);
+    return stored === "dark" || stored === "light" ? stored : "system";
+  } catch {
+    return "system";
+  }
+}

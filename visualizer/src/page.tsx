@@ -1,0 +1,169 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { AgentPanel } from "./agent/panel.tsx";
+import { ArtifactsPanel } from "./artifacts/panel.tsx";
+import { ChartPanel } from "./chart/panel.tsx";
+import { CoveragePanel } from "./coverage/panel.tsx";
+import { EventsPanel } from "./events/panel.tsx";
+import { HeaderPanel } from "./header/panel.tsx";
+import { Help } from "./keys/help.tsx";
+import { obeyKeys } from "./keys/obey.ts";
+import { RunsPanel } from "./runs/panel.tsx";
+import { SnapshotPanel } from "./snapshot/panel.tsx";
+import { TABS, type Tab } from "./state/address.ts";
+import { Line } from "./text/shown.tsx";
+import { TimelinePanel } from "./timeline/panel.tsx";
+import type { View } from "./view.ts";
+import { Welcome } from "./welcome.tsx";
+
+const PANELS: Readonly<Record<Tab, (props: { view: View }) => preact.JSX.Element>> = {
+  events: EventsPanel,
+  snapshot: SnapshotPanel,
+  agent: AgentPanel,
+  artifacts: ArtifactsPanel,
+  coverage: CoveragePanel,
+};
+
+/** Runs on the left; one run beside them: chart above, timeline and details below. One choice drives all. */
+export function Page({ view }: { view: View }) {
+  const { session } = view;
+  const { run, detail, connection } = session.state.value;
+  const help = useSignal(false);
+  const showsRuns = useSignal(run === null);
+  useEffect(() => {
+    obeyKeys(view, () => {
+      help.value = true;
+    });
+  }, []);
+  const isFile = connection === "file";
+  return (
+    <div class={`page${showsRuns.value && !isFile ? " choosing" : ""}${isFile ? " alone" : ""}`}>
+      {!isFile && (
+        <aside class="side" aria-label="Runs">
+          <p class="brand">
+            <b>Slowwave</b> <span>memory consolidation</span>
+          </p>
+          <RunsPanel
+            view={view}
+            onChoose={() => {
+              showsRuns.value = false;
+            }}
+          />
+        </aside>
+      )}
+      <main>
+        <HeaderPanel
+          view={view}
+          onBack={() => {
+            showsRuns.value = true;
+          }}
+          onHelp={() => {
+            help.value = true;
+          }}
+        />
+        {connection === "refused" || (isFile === false && location.protocol === "file:") ? (
+          <Welcome view={view} />
+        ) : (
+          <>
+            <Reason view={view} />
+            <ChartPanel view={view} />
+            <div class="deck">
+              <TimelinePanel view={view} />
+              <Details view={view} />
+            </div>
+          </>
+        )}
+      </main>
+      {help.value && (
+        <Help
+          onClose={() => {
+            help.value = false;
+          }}
+        />
+      )}
+      <Notice view={view} />
+      <p class="hidden" role="status">
+        {detail !== null &&
+          `Run ${detail.run.state === "active" ? `is in ${view.value.value}` : `ended: ${detail.run.status ?? ""}`}`}
+      </p>
+    </div>
+  );
+}
+
+/** Why it ended so, and what to do, on the first screen. */
+function Reason({ view }: { view: View }) {
+  const { detail } = view.session.state.value;
+  const reason = detail?.result?.reason;
+  if (detail === null || reason == null) return null;
+  const isQuiet = detail.result?.outcome === "skipped";
+  return (
+    <div class={`reason${isQuiet ? " quiet" : ""}`} role="note" aria-label="Why it ended so">
+      <code>{reason.code}</code>
+      <p>
+        <Line text={reason.message} limit={600} />
+        {reason.cause !== null && reason.cause !== "" && (
+          <small>
+            <Line text={reason.cause} limit={600} />
+          </small>
+        )}
+      </p>
+    </div>
+  );
+}
+
+function Details({ view }: { view: View }) {
+  const { tab } = view.session.state.value;
+  const Panel = PANELS[tab];
+  const move = (event: KeyboardEvent) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = TABS[(TABS.indexOf(tab) + by + TABS.length) % TABS.length] ?? tab;
+    view.session.send.tabChosen({ tab: next });
+    document.getElementById(`tab-${next}`)?.focus();
+  };
+  return (
+    <section class="details" aria-label="Details">
+      <div class="tabs" role="tablist" aria-label="Details" tabIndex={-1} onKeyDown={move}>
+        {TABS.map((each) => (
+          <button
+            type="button"
+            key={each}
+            id={`tab-${each}`}
+            role="tab"
+            tabIndex={each === tab ? 0 : -1}
+            aria-selected={each === tab}
+            aria-controls="panel"
+            onClick={() => view.session.send.tabChosen({ tab: each })}
+          >
+            {each}
+          </button>
+        ))}
+      </div>
+      <div class="panel" id="panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        <Panel view={view} />
+      </div>
+    </section>
+  );
+}
+
+const NOTICE_MS = 6_000;
+
+function Notice({ view }: { view: View }) {
+  const { notice } = view.session.state.value;
+  useEffect(() => {
+    if (notice === null) return;
+    const timer = setTimeout(() => view.session.send.noticed({ notice: null }), NOTICE_MS);
+    return () => clearTimeout(timer);
+  }, [notice]);
+  return (
+    <div class="notices" role="alert">
+      {notice !== null && (
+        <p class={`notice ${notice.tone}`}>
+          <Line text={notice.text} limit={400} />
+        </p>
+      )}
+    </div>
+  );
+}

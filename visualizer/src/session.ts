@@ -1,0 +1,190 @@
+import { computed, effect, signal } from "@preact/signals";
+import type { DiffAnswer, EventView, ExportedRun, SnapshotAnswer } from "../../src/server/api.ts";
+import { type Api, ApiError } from "./net/api.ts";
+import { hashOf, type Place, placeOf } from "./state/address.ts";
+import { indexOf } from "./state/log.ts";
+import { createPageStore, type PageState, type PageStore, type Theme } from "./state/page-store.ts";
+
+const RUNS_PAGE = 500;
+const MOST_RUNS = 20_000;
+const EVENTS_PAGE = 1_000;
+/** News come in bursts; what they lead to is asked for once. */
+const SETTLE_MS = 150;
+/** Beats and words of the agent change little of the rest. */
+const CHATTER_MS = 2_000;
+
+export interface Session {
+  readonly state: { readonly value: PageState };
+  readonly send: PageStore["trigger"];
+  readonly api: Api;
+  /** The exported run that is shown instead of a server's. */
+  readonly file: { readonly value: ExportedRun | null };
+  select(run: string): void;
+  lookAt(at: number | null): void;
+  heard(rows: readonly EventView[]): void;
+  refresh(): void;
+  open(file: ExportedRun): void;
+  diff(from: string | null, to: string): Promise<DiffAnswer>;
+  say(tone: "good" | "bad", text: string): void;
+  failed(error: unknown): void;
+}
+
+/** Joins the store to the server and to the address bar: everything of the page that waits for something. */
+export function createSession(api: Api, theme: Theme): Session {
+  const store = createPageStore(placeOf(location.hash), theme);
+  const state = signal(store.getSnapshot().context);
+  store.subscribe(({ context }) => {
+    state.value = context;
+  });
+  const send = store.trigger;
+  const file = signal<ExportedRun | null>(null);
+  const read = () => state.value;
+
+  const say: Session["say"] = (tone, text) => send.noticed({ notice: { tone, text } });
+  const failed = (error: unknown) => {
+    if (error instanceof ApiError && error.status === 401) send.connected({ to: "refused" });
+    else if (error instanceof TypeError) send.connected({ to: "lost" });
+    else say("bad", error instanceof Error ? error.message : String(error));
+  };
+
+  async function readDetail(run: string): Promise<void> {
+    const detail = await api.run(run);
+    send.detailRead({ detail, nowMs: Date.now() });
+    await readEarlier(run);
+  }
+
+  let reading: string | null = null;
+  async function readEarlier(run: string): Promise<void> {
+    if (reading === run) return;
+    reading = run;
+    try {
+      while (read().run === run && read().hasEarlier) {
+        const first = read().log[0];
+        if (first === undefined) return;
+        const { events, hasEarlier } = await api.events(run, first.id, EVENTS_PAGE);
+        send.earlierRead({ run, rows: events, hasEarlier: hasEarlier && events.length > 0 });
+      }
+    } finally {
+      reading = null;
+    }
+  }
+
+  async function readRuns(): Promise<void> {
+    const isFirst = read().counts === null;
+    const newest = await api.runs(null, RUNS_PAGE);
+    send.runsRead({ answer: newest });
+    const first = newest.runs.find(({ state: is }) => is === "active") ?? newest.runs[0];
+    if (read().run === null && first !== undefined && !isNarrow()) select(first.id);
+    if (!isFirst) return;
+    let before = newest.nextBefore;
+    while (before !== null && read().runs.length < MOST_RUNS) {
+      const older = await api.runs(before, RUNS_PAGE);
+      send.runsRead({ answer: { ...older, counts: read().counts ?? older.counts } });
+      before = older.nextBefore;
+    }
+  }
+
+  const readChosen = () => {
+    const { run } = read();
+    if (run !== null) readDetail(run).catch(failed);
+  };
+  const soonRuns = settled(SETTLE_MS, () => readRuns().catch(failed));
+  const soonDetail = settled(SETTLE_MS, readChosen);
+  const laterDetail = settled(CHATTER_MS, readChosen);
+
+  function select(run: string): void {
+    send.runChosen({ run });
+  }
+
+  // A run that is chosen is read, from wherever the choice came.
+  const chosen = computed(() => state.value.run);
+  effect(() => {
+    const run = chosen.value;
+    if (run !== null && file.peek() === null) readDetail(run).catch(failed);
+  });
+
+  // A moment that is looked at has a snapshot, read once.
+  const wanted = computed(() => {
+    const { run, at, log, snapshots } = state.value;
+    if (run === null || at === null) return null;
+    const step = log.slice(0, indexOf(log, at) + 1).findLast(({ sequence }) => sequence !== null);
+    const sequence = step?.sequence ?? null;
+    return sequence === null || sequence in snapshots ? null : `${sequence} ${run}`;
+  });
+  const asked = new Set<string>();
+  effect(() => {
+    const moment = wanted.value;
+    if (moment === null || file.peek() !== null || asked.has(moment)) return;
+    asked.add(moment);
+    const [sequence = "", run = ""] = moment.split(" ");
+    for (const each of [Number(sequence), Number(sequence) - 1].filter((one) => one >= 0)) {
+      api.at(run, each).then((answer: SnapshotAnswer) => send.snapshotRead({ run, answer }), failed);
+    }
+  });
+
+  const place = computed((): Place => ({ run: state.value.run, at: state.value.at, tab: state.value.tab }));
+  let shown: Place = place.peek();
+  effect(() => {
+    const { run, at, tab } = place.value;
+    const hash = hashOf({ run, at, tab });
+    if (hash === location.hash) return;
+    const url = `${location.pathname}${location.search}${hash}`;
+    // Another run is another page to go back to; a step in time is not.
+    if (shown.run !== null && shown.run !== run) history.pushState(null, "", url);
+    else history.replaceState(null, "", url);
+    shown = { run, at, tab };
+  });
+  addEventListener("popstate", () => send.placed({ place: placeOf(location.hash) }));
+  addEventListener("hashchange", () => send.placed({ place: placeOf(location.hash) }));
+
+  return {
+    state,
+    send,
+    api,
+    file,
+    select,
+    say,
+    failed,
+    lookAt: (at) => send.lookedAt({ at }),
+    heard(rows) {
+      send.heard({ rows });
+      const steps = rows.filter(({ sequence }) => sequence !== null);
+      if (steps.length > 0) soonRuns();
+      const { run: own } = read();
+      if (steps.some(({ run }) => run === own)) soonDetail();
+      else if (rows.some(({ run }) => run === own)) laterDetail();
+    },
+    refresh() {
+      soonRuns();
+      soonDetail();
+    },
+    open(exported) {
+      file.value = exported;
+      send.connected({ to: "file" });
+      send.runChosen({ run: exported.detail.run.id });
+      send.detailRead({ detail: exported.detail, nowMs: exported.exportedAtMs });
+      for (const answer of exported.snapshots) send.snapshotRead({ run: exported.detail.run.id, answer });
+    },
+    async diff(from, to) {
+      const exported = file.value;
+      if (exported === null) return api.diff(from, to);
+      if (exported.diff === null) throw new Error("This file was exported without what the run changed.");
+      return exported.diff;
+    },
+  };
+}
+
+function isNarrow(): boolean {
+  return matchMedia("(max-width: 760px)").matches;
+}
+
+/** Acts once for all calls of the next while. */
+function settled(whileMs: number, act: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  return () => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      act();
+    }, whileMs);
+  };
+}

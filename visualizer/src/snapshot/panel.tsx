@@ -1,0 +1,66 @@
+import { Json } from "../text/json.tsx";
+import { Line } from "../text/shown.tsx";
+import type { View } from "../view.ts";
+import { changesOf } from "./changes.ts";
+
+/** What the machine remembers at the moment that is looked at, and what the last step changed in it. */
+export function SnapshotPanel({ view }: { view: View }) {
+  const { seen, session } = view;
+  const { snapshots, detail, at } = session.state.value;
+  const step = seen.value.at(-1);
+  if (step === undefined) return <p class="empty">No snapshot yet.</p>;
+  const past = snapshots[step.sequence]?.snapshot;
+  const isNewest = step.id === view.steps.value.at(-1)?.id;
+  const snapshot = past ?? (isNewest ? detail?.snapshot : undefined);
+  const before = snapshots[step.sequence - 1]?.snapshot;
+  const changes =
+    before === undefined || snapshot === undefined ? null : changesOf(memory(before), memory(snapshot));
+  return (
+    <div class="snapshot">
+      <div class="changes">
+        <header>
+          <h3>Changed by step {step.sequence}</h3>
+          <span class="hint">{step.value}</span>
+        </header>
+        {at === null && changes === null && (
+          <p class="empty">Step back with ← to see what each step changed.</p>
+        )}
+        {changes?.length === 0 && <p class="empty">Nothing the machine remembers.</p>}
+        {changes !== null && changes.length > 0 && (
+          <dl>
+            {changes.map(({ path, before: was, after }) => (
+              <div key={path}>
+                <dt>
+                  <Line text={path} />
+                </dt>
+                {was !== undefined && (
+                  <dd class="was">
+                    <span class="hidden">was </span>
+                    <Line text={JSON.stringify(was)} limit={160} />
+                  </dd>
+                )}
+                {after !== undefined && (
+                  <dd class="is">
+                    <span class="hidden">is </span>
+                    <Line text={JSON.stringify(after)} limit={160} />
+                  </dd>
+                )}
+              </div>
+            ))}
+          </dl>
+        )}
+      </div>
+      {snapshot === undefined ? (
+        <p class="empty">Reading the snapshot …</p>
+      ) : (
+        <Json value={snapshot} label="Snapshot" />
+      )}
+    </div>
+  );
+}
+
+/** The part of a snapshot that people mean: where it is, what it knows, who works for it. */
+function memory(snapshot: unknown): unknown {
+  const { status, value, context, children } = snapshot as Record<string, unknown>;
+  return { status, value, context, actors: Object.keys((children as object | undefined) ?? {}).toSorted() };
+}

@@ -1,0 +1,83 @@
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import type { EventView } from "../../src/server/api.ts";
+import type { Chart } from "./chart/chart.ts";
+import { possibleNext, type Step, stepsOf, takenBy, timeIn, type Visit, visitsOf } from "./chart/walk.ts";
+import { filterRows } from "./events/kinds.ts";
+import type { Session } from "./session.ts";
+import { indexOf } from "./state/log.ts";
+
+/** What the panels draw: the chosen run, as it stands at the moment that is looked at. */
+export interface View {
+  readonly session: Session;
+  readonly chart: Chart;
+  readonly nowMs: ReadonlySignal<number>;
+  readonly steps: ReadonlySignal<readonly Step[]>;
+  /** Up to the moment that is looked at. */
+  readonly seen: ReadonlySignal<readonly Step[]>;
+  readonly rows: ReadonlySignal<readonly EventView[]>;
+  /** The row that is looked at; the last one when looking at now. */
+  readonly row: ReadonlySignal<EventView | null>;
+  readonly atMs: ReadonlySignal<number>;
+  readonly isOver: ReadonlySignal<boolean>;
+  /** Dotted value at that moment. */
+  readonly value: ReadonlySignal<string | null>;
+  /** Of the whole run, for the timeline. */
+  readonly visits: ReadonlySignal<readonly Visit[]>;
+  readonly endMs: ReadonlySignal<number>;
+  readonly times: ReadonlySignal<ReadonlyMap<string, number>>;
+  readonly taken: ReadonlySignal<ReturnType<typeof takenBy>>;
+  readonly possible: ReadonlySignal<ReadonlySet<string>>;
+}
+
+const TICK_MS = 500;
+
+export function createView(session: Session, chart: Chart): View {
+  const { state, file } = session;
+  const clock = signal(Date.now());
+  setInterval(() => {
+    clock.value = Date.now();
+  }, TICK_MS);
+
+  const log = computed(() => state.value.log);
+  const at = computed(() => state.value.at);
+  const detail = computed(() => state.value.detail);
+  const isOver = computed(() => (detail.value?.run.state ?? "done") !== "active");
+  const nowMs = computed(() => file.value?.exportedAtMs ?? clock.value);
+  const steps = computed(() => stepsOf(log.value));
+  const seen = computed(() => {
+    const id = at.value;
+    return id === null ? steps.value : steps.value.slice(0, indexOf(steps.value, id) + 1);
+  });
+  const row = computed(() => {
+    const id = at.value;
+    return log.value[id === null ? log.value.length - 1 : indexOf(log.value, id)] ?? null;
+  });
+  const endMs = computed(() =>
+    isOver.value
+      ? (log.value.at(-1)?.atMs ?? nowMs.value)
+      : Math.max(nowMs.value, log.value.at(-1)?.atMs ?? 0),
+  );
+  const atMs = computed(() => (at.value === null ? endMs.value : (row.value?.atMs ?? endMs.value)));
+  const value = computed(() => seen.value.at(-1)?.value ?? detail.value?.run.value ?? null);
+  const kinds = computed(() => state.value.kinds);
+  const wantedRows = computed(() => state.value.wantedRows);
+  const visits = computed(() => visitsOf(steps.value, isOver.value));
+  const seenVisits = computed(() => visitsOf(seen.value, isOver.value && at.value === null));
+  return {
+    session,
+    chart,
+    nowMs,
+    steps,
+    seen,
+    rows: computed(() => filterRows(log.value, kinds.value, wantedRows.value)),
+    row,
+    atMs,
+    isOver,
+    value,
+    visits,
+    endMs,
+    times: computed(() => timeIn(seenVisits.value, atMs.value)),
+    taken: computed(() => takenBy(chart, seen.value)),
+    possible: computed(() => (value.value === null ? new Set<string>() : possibleNext(chart, value.value))),
+  };
+}
