@@ -51,6 +51,7 @@ function preferenceWorth(text: string): number {
   )
     worth -= 1.5;
   if (/\p{Emoji_Presentation}|\[image\b|\d\d:\d\d|\bPR\b|https?:/u.test(text)) worth -= 2;
+  if (text.length <= 60 && adrift.test(text)) worth -= 2;
   if (/\?/.test(text)) worth -= aboutUser.test(text) ? 0 : 3;
   if (
     /^(?:why|what|where|how|when|who|which|is|are|do|does|did|can|could|should|would|have|has|was)\b/i.test(
@@ -78,6 +79,9 @@ function preferenceWorth(text: string): number {
 
 const rule =
   /\b(?:always|never|prefer\w*|don['’]?t|do not|must|should(?:n['’]t)?|instead of|rather than|avoid|make sure|no need|only|keep|stop|want|needs?|by default|every time|whenever|immer|niemals?|nie|bevorzug\w*|bitte|lieber|keine?n?|toujours|jamais|préfère\w*|veut|siempre|nunca|prefiere\w*|quiere)\b|ください|必ず|常に|好む|ほしい|ない|不要|总是|必须|喜欢|偏好|希望|请/iu;
+/** A short order about something only its own moment knew. */
+const adrift =
+  /^(?:no,? |hm+ |oh )?(?:this|these|those|that|it|i don['’]?t)\b|\b(?:this|that|those|these) (?:yet|file|name|one|doc)\b|^(?:don['’]?t|do not|just|no reason) (?:\w+ ){0,2}(?:this|that|it|them|those|anything)\b/i;
 const durable =
   /\b(?:always|never|prefer\w*|by default|every time|whenever|everywhere|convention|from now on|in general|any time|each time|instead of|rather than|we (?:don['’]?t|do not) (?:want|need)|should (?:not|never|always|be)|that['’]s what .{2,30} is for|is not a goal)\b/i;
 const aboutUser =
@@ -85,7 +89,8 @@ const aboutUser =
 
 function knowledgeWorth(text: string): number {
   let worth = 0;
-  if (/\?$/.test(text)) worth -= 3;
+  if (/\?$/.test(text) || errand.test(text)) worth -= 4;
+  if (verdict.test(text)) worth -= 2;
   if (/\.\w{1,4}:\d+/.test(text)) worth -= 1;
   if (reportAfter.test(text.slice(0, 120))) worth -= reasons.test(text) ? 1.5 : 3;
   else if (report.test(text)) worth -= reasons.test(text) ? 1 : 3;
@@ -112,6 +117,11 @@ const reportAfter =
 const fact =
   /\b(?:is|are|uses?|requires?|needs?|must|only|lives? in|defaults?|means|depends|returns?|expects?|supports?|runs?|reads?|writes?|stores?|contains?|comes from|happens|takes|works?|ist|sind|braucht|liegt|nutzt|est|sont|utilise|nécessite|es|son|usa|requiere)\b|です|ます|する|是|在|使用|需要/iu;
 
+/** What was asked of a helper, and what was thought of somebody's work. */
+const errand =
+  /^(?:how|what|where|why|who|which|find|look at|explore|search for|any existing|all callers)\b|\b(?:be thorough|show me|exclude the)\b/i;
+const verdict =
+  /\b(?:sign-off|checks out|as requested|verdict|mishap|my mistake|i (?:left|found|lifted|implemented|kept)|you (?:confirmed|opted|asked|chose)|here['’]s the|is (?:correct|appropriate|sound|useful|fine|good)(?: and \w+)?\.?$)/i;
 const english = /\b(?:the|an?|of|to|and|in|with|for|on)\b/i;
 
 function wordCount(text: string): number {
