@@ -72,8 +72,10 @@ export interface BudgetMeter {
 }
 
 /**
- * A row of the log, and `data` of each message of `GET /api/live?after&run&token` (server-sent events; the message's
- * id is the row's, `Last-Event-ID` or `after` says which row was seen last; absent: from now on). Machine events have a `sequence` and a `value`, observations have neither. */
+ * A row of the log, and `data` of each message of `GET /api/live?after&run&token`: server-sent events whose id is the
+ * row's; `Last-Event-ID` or `after` says which row was seen last, absent: from now on. Machine events have a
+ * `sequence` and a `value`, observations have neither.
+ */
 export interface EventView {
   readonly id: number;
   readonly run: string;

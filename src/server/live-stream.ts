@@ -8,6 +8,8 @@ const COMMENT_MS = 15_000;
 /** A client that has taken nothing for this long is cut off; it comes back with the last id it saw. */
 const STALLED_MS = 30_000;
 const RECONNECT_MS = 1_000;
+/** Written at once; a client that takes this much is not stalled, however slow it is. */
+const LONGEST_CHUNK = 64 * 1024;
 
 export interface LiveOptions {
   readonly feed: Feed;
@@ -43,13 +45,15 @@ export function liveStream({ feed, clock, after, run, cut }: LiveOptions): Reada
     }
     const rows = await feed.next(at, { patienceMs: COMMENT_MS, signal: over });
     if (over.aborted) return null;
-    const last = rows.at(-1);
-    if (last === undefined) return ": still here\n\n";
-    at = last.id;
-    const wanted = run === null ? rows : rows.filter((row) => row.run === run);
-    const texts = wanted.map(textOf);
+    if (rows.length === 0) return ": still here\n\n";
+    let text = "";
+    for (const row of rows) {
+      if (text.length > LONGEST_CHUNK) break;
+      if (run === null || row.run === run) text += textOf(row);
+      at = row.id;
+    }
     // What was left out still moves the place to resume from.
-    return texts.length === 0 ? `id: ${at}\n\n` : texts.join("");
+    return text === "" ? `id: ${at}\n\n` : text;
   }
 
   return new ReadableStream<Uint8Array>(
