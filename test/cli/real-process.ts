@@ -13,8 +13,20 @@ export interface Started {
 
 export const ENTRY = resolve("bin/slowwave.js");
 
-/** The real command line in a process of its own. `through` are words before it, such as a shell that sets limits. */
-export function start(
+/** The real command line in a process of its own; it goes with the test. */
+export function start(...how: Parameters<typeof launched>): Started {
+  const started = launched(...how);
+  onTestFinished(() => void started.process.kill("SIGKILL"));
+  return started;
+}
+
+/** The same until it ends by itself. */
+export function run(...how: Parameters<typeof launched>): Promise<Answer> {
+  return launched(...how).ended;
+}
+
+/** `through` are words before the command, such as a shell that sets limits. */
+function launched(
   argv: readonly string[],
   {
     env = {},
@@ -31,7 +43,6 @@ export function start(
     env: { PATH: process.env.PATH, HOME: "/nowhere", ...env },
     stdio: "pipe",
   });
-  onTestFinished(() => void child.kill("SIGKILL"));
   const parts = { stdout: "", stderr: "" };
   const waiting = new Set<() => void>();
   for (const name of ["stdout", "stderr"] as const) {
@@ -56,10 +67,6 @@ export function start(
         void ended.then(() => missed(new Error(`never said ${text}: ${parts.stderr}`)));
       }),
   };
-}
-
-export function run(argv: readonly string[], options?: Parameters<typeof start>[1]): Promise<Answer> {
-  return start(argv, options).ended;
 }
 
 /** Command lines of living processes that name this path. */
