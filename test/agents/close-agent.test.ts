@@ -52,6 +52,7 @@ test("a start that is still under way is waited for and closed", async () => {
     }),
   );
   const closing = close("cancelled");
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
   start();
   await closing;
   expect(late.asked).toEqual(["close"]);

@@ -84,15 +84,18 @@ test.each([
 test("what a function reports after its end is not heard, not even in its next turn", async () => {
   const { spec } = place();
   const reports: AgentTask["report"][] = [];
-  const runner = functionAgent(({ report, turn }) => {
+  const { promise: mended, resolve: mend } = Promise.withResolvers<void>();
+  const runner = functionAgent(async ({ report, turn }) => {
     reports.push(report);
+    if (turn === 2) await mended;
     return `turn ${turn}`;
   });
   const handle = await runner.spawn(spec, manualClock());
   await firstFinal(handle.events$);
   reports[0]?.("late");
   await handle.prompt("mend");
-  reports[0]?.("very late");
+  reports[0]?.("late, while the second turn is open");
+  mend();
   await settled();
   await handle.close();
   const events = await allOf(handle);

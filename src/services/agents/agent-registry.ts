@@ -17,6 +17,8 @@ export interface AgentRegistry {
 
 export function createAgentRegistry(): AgentRegistry {
   const held = new Map<string, { readonly run: string; readonly handle: AgentHandle }>();
+  // By run as well: one process may hold thousands.
+  const runs = new Map<string, Map<string, AgentHandle>>();
   const starts = new Map<string, Promise<unknown>>();
 
   return {
@@ -27,10 +29,18 @@ export function createAgentRegistry(): AgentRegistry {
         if (starts.get(run) === settled) starts.delete(run);
       });
     },
-    add: (run, handle) => void held.set(handle.id, { run, handle }),
+    add(run, handle) {
+      held.set(handle.id, { run, handle });
+      runs.set(run, (runs.get(run) ?? new Map()).set(handle.id, handle));
+    },
     find: (agent) => held.get(agent)?.handle ?? null,
     started: async (run) => void (await starts.get(run)),
-    ofRun: (run) => [...held.values()].filter((entry) => entry.run === run).map(({ handle }) => handle),
-    remove: (agent) => void held.delete(agent),
+    ofRun: (run) => [...(runs.get(run)?.values() ?? [])],
+    remove(agent) {
+      const run = held.get(agent)?.run ?? "";
+      held.delete(agent);
+      runs.get(run)?.delete(agent);
+      if (runs.get(run)?.size === 0) runs.delete(run);
+    },
   };
 }

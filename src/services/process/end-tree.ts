@@ -32,13 +32,16 @@ export async function endTree(find: () => readonly ProcessStat[], options: EndOp
     for (const member of members) signal(member, "SIGKILL");
     await untilGone(members, clock, Math.min(killMs, 1_000));
     members = find();
-    if (members.length > 0 && clock.monotonicMs() - started >= killMs) {
+    if (members.length === 0) return;
+    if (clock.monotonicMs() - started >= killMs) {
       const pids = members.slice(0, 5).map(({ pid }) => pid);
       throw new SlowwaveError(
         "agent_unkillable",
         `Processes of the agent could not be ended (pid ${pids.join(", ")}). End them by hand, then run \`slowwave recover\`.`,
       );
     }
+    // What is found although it can't be hit must not make this spin.
+    await pause(clock, LONGEST_LOOK_MS);
   }
 }
 

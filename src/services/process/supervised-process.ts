@@ -79,20 +79,12 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
   // The intent first: were this process killed right after the start, the mark alone would lead to the child.
   await writeProcessRecord(scratch, record);
   const command = await options.command();
-  const child = spawn(command.file, command.args, {
-    cwd: command.cwd,
-    env: command.env,
-    detached: true,
-    stdio: ["pipe", "pipe", "pipe"],
-    windowsHide: true,
-  });
+  const child = launch(command, agent);
   // In the same turn: even if it is dead already, its number can't be used again before it is waited for.
   const leader = child.pid === undefined ? null : identityOf(child.pid);
   const running = follow(child, leader, options);
   if (leader === null) {
-    throw new SlowwaveError("agent_not_started", `The agent "${agent}" could not be started.`, {
-      cause: await running.failure,
-    });
+    throw notStarted(agent, await running.failure);
   }
   try {
     await confirmRecord(scratch, { ...record, process: leader });
@@ -106,6 +98,24 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
     ended: running.ended,
     end: running.end,
   };
+}
+
+function launch({ file, args, cwd, env }: Command, agent: string): ChildProcess {
+  try {
+    return spawn(file, args, {
+      cwd,
+      env,
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+      windowsHide: true,
+    });
+  } catch (error) {
+    throw notStarted(agent, error);
+  }
+}
+
+function notStarted(agent: string, cause: unknown): SlowwaveError {
+  return new SlowwaveError("agent_not_started", `The agent "${agent}" could not be started.`, { cause });
 }
 
 /** Unless somebody took over between the intent and now. */
