@@ -10,7 +10,7 @@ import { choicesFrom } from "./settings.ts";
 import type { Invocation } from "./shell.ts";
 import { openExistingStore } from "./store.ts";
 
-export interface CancelReport {
+interface CancelReport {
   readonly run: string;
   /** `requested`: its process was asked and has not answered yet. `over`: there was nothing left to cancel. */
   readonly answer: "cancelled" | "requested" | "over";

@@ -9,7 +9,7 @@ import { bold, dim, red, yellow } from "./paint.ts";
 import type { Invocation } from "./shell.ts";
 import { openStore } from "./store.ts";
 
-export interface ImportReport extends UpsertOutcome {
+interface ImportReport extends UpsertOutcome {
   readonly rejected: readonly Rejection[];
   /** Secrets that were replaced; what they were is told to no one. */
   readonly redacted: number;

@@ -6,7 +6,7 @@ export interface Painted {
   readonly style: Style;
   readonly text: string;
 }
-export type Style = "bold" | "dim" | "green" | "red" | "yellow" | "cyan";
+type Style = "bold" | "dim" | "green" | "red" | "yellow" | "cyan";
 /** One line in pieces. */
 export type Line = string | Painted | readonly (string | Painted)[];
 

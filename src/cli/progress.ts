@@ -42,12 +42,18 @@ function plainProgress(output: Output): Progress {
         const title = titleOf(event.state);
         if (title !== null && title !== said) output.say(`  ${title}`);
         said = title;
-      } else if (event.type === "agent.message") {
-        output.say(["    ", dim(`agent: ${clipped(event.text, 200)}`)]);
       }
+      const message = saidBy(event);
+      if (message !== null) output.say(["    ", dim(`agent: ${clipped(message, 200)}`)]);
     },
     end: () => {},
   };
+}
+
+/** What the agent says or does; its thoughts are for the transcript. */
+function saidBy(event: RunEvent): string | null {
+  if (event.type === "agent.message") return event.text;
+  return event.type === "agent.tool" ? `${event.name} ${event.text}` : null;
 }
 
 /** Null for an ending. Steps within one part of the work are one line. */
@@ -82,7 +88,7 @@ function liveProgress(output: Output, nowMs: () => number): Progress {
         if (title === TITLES.failing) hasFailed = true;
         if (title !== null && last?.title !== title)
           steps.push({ title, enteredAtMs: event.atMs, leftAtMs: null });
-      } else if (event.type === "agent.message") message = event.text;
+      } else message = saidBy(event) ?? message;
       draw();
     },
     end: () => {

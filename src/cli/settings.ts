@@ -108,8 +108,18 @@ function checked(key: Key, { source, value }: Sourced): unknown {
     throw invalid(key, source, "expected the name of an agent");
   }
   const found = settingsSchema.safeParse({ ...DEFAULT_SETTINGS, [key]: value });
-  if (!found.success) throw invalid(key, source, found.error.issues[0]?.message ?? "not allowed");
+  if (!found.success)
+    throw invalid(key, source, readable(found.error.issues[0]?.message ?? "it is not allowed"));
   return value;
+}
+
+/** The validator speaks to programmers. */
+function readable(message: string): string {
+  return message
+    .replace(/^Too small: expected .* to be >=(.+)$/, "it must be at least $1")
+    .replace(/^Too small: expected .* to be >(.+)$/, "it must be more than $1")
+    .replace(/^Too big: expected .* to be <=(.+)$/, "it must be at most $1")
+    .replace(/^Invalid input: expected (.+), received (.+)$/, "expected $1, not $2");
 }
 
 function invalid(key: Key, source: string, why: string): SlowwaveError {

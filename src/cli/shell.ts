@@ -16,7 +16,7 @@ export interface Invocation extends Shell {
   readonly json: boolean;
 }
 
-export type GlobalFlags = PlaceFlags & { readonly json?: boolean };
+type GlobalFlags = PlaceFlags & { readonly json?: boolean };
 
 /** Declared once on the program; commander accepts them before and after the command's name. */
 export function withGlobalFlags(program: Command): Command {

@@ -10,7 +10,7 @@ import { type RunSummary, summaryOf } from "./run-summary.ts";
 import type { Invocation } from "./shell.ts";
 import { openExistingStore } from "./store.ts";
 
-export interface RunView extends RunSummary {
+interface RunView extends RunSummary {
   readonly states: readonly StateSpan[];
   readonly heartbeats: { readonly count: number; readonly lastAt: string | null };
   /** Null while it is unfinished. */

@@ -11,7 +11,7 @@ import { choicesFrom } from "./settings.ts";
 import type { Invocation } from "./shell.ts";
 import { openExistingStore } from "./store.ts";
 
-export interface StatusReport {
+interface StatusReport {
   readonly space: string;
   readonly memoryRoot: string;
   readonly job: JobRow | null;

@@ -58,7 +58,13 @@ describe("settings", () => {
   });
 
   test.each<[string, Parameters<typeof choicesFrom>[0], Record<string, string>, string, string]>([
-    ["a limit of 0", { maxInputs: { flag: "--limit", text: "0" } }, {}, "{}", "maxInputs, given by --limit"],
+    [
+      "a limit of 0",
+      { maxInputs: { flag: "--limit", text: "0" } },
+      {},
+      "{}",
+      "maxInputs, given by --limit, is not valid: it must be at least 1.",
+    ],
     [
       "a limit of 4097",
       { maxInputs: { flag: "--limit", text: "4097" } },

@@ -5,8 +5,8 @@ import { instantOf } from "./instant.ts";
 import type { Rejection, RejectionCode } from "./rejection.ts";
 
 /** 1 MiB of UTF-8, as it stands in the input. */
-export const MAX_TEXT_BYTES = 1024 * 1024;
-export const MAX_THREAD_ID = 200;
+const MAX_TEXT_BYTES = 1024 * 1024;
+const MAX_THREAD_ID = 200;
 
 type Fault = readonly [code: RejectionCode, message: string];
 

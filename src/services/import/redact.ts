@@ -2,7 +2,7 @@ import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import type { SecretLintRuleContext, SecretLintSourceCode } from "@secretlint/types";
 import { SECRET_SHAPES } from "./secret-shapes.ts";
 
-export const REDACTED = "[REDACTED_SECRET]";
+const REDACTED = "[REDACTED_SECRET]";
 
 export interface Redaction {
   readonly text: string;
