@@ -103,11 +103,12 @@ export function createSession(api: Api, theme: Theme): Session {
     if (run !== null && file.peek() === null) readDetail(run).catch(failed);
   });
 
-  // A moment that is looked at has a snapshot, read once.
+  // A moment that is looked at has a snapshot, and so has the one before it; each is read once.
   const wanted = computed(() => {
-    const { run, at, log, snapshots } = state.value;
-    if (run === null || at === null) return null;
-    const step = log.slice(0, indexOf(log, at) + 1).findLast(({ sequence }) => sequence !== null);
+    const { run, at, log, snapshots, tab } = state.value;
+    if (run === null || (at === null && tab !== "snapshot")) return null;
+    const seen = at === null ? log : log.slice(0, indexOf(log, at) + 1);
+    const step = seen.findLast(({ sequence }) => sequence !== null);
     const sequence = step?.sequence ?? null;
     return sequence === null || sequence in snapshots ? null : `${sequence} ${run}`;
   });

@@ -104,7 +104,7 @@ function Generations(props: {
   };
   const options = all.map(({ id, kind, createdAtMs, current }) => (
     <option key={id} value={id}>
-      {moment(createdAtMs, nowMs)} {kind} …{id.slice(-6)}
+      {moment(createdAtMs, nowMs)} {kind}
       {current ? " (current)" : ""}
     </option>
   ));

@@ -38,7 +38,8 @@ export function gistOf(row: Pick<EventView, "type" | "data" | "value">): string 
     return typeof data.name === "string" ? `${data.name}: ${data.text}` : data.text;
   if (typeof data.why === "string") return data.why;
   const { type: _type, actorId: _actor, output, ...rest } = data;
-  const said = output ?? rest;
+  const [only, ...others] = Object.values(rest);
+  const said = output ?? (others.length === 0 && typeof only === "object" && only !== null ? only : rest);
   if (typeof said !== "object" || said === null) return String(said);
   return Object.entries(said)
     .filter(([, value]) => value !== null && typeof value !== "object")

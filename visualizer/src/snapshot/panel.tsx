@@ -6,7 +6,7 @@ import { changesOf } from "./changes.ts";
 /** What the machine remembers at the moment that is looked at, and what the last step changed in it. */
 export function SnapshotPanel({ view }: { view: View }) {
   const { seen, session } = view;
-  const { snapshots, detail, at } = session.state.value;
+  const { snapshots, detail } = session.state.value;
   const step = seen.value.at(-1);
   if (step === undefined) return <p class="empty">No snapshot yet.</p>;
   const past = snapshots[step.sequence]?.snapshot;
@@ -53,10 +53,16 @@ export function SnapshotPanel({ view }: { view: View }) {
       {snapshot === undefined ? (
         <p class="empty">Reading the snapshot …</p>
       ) : (
-        <Json value={snapshot} label="Snapshot" />
+        <Json value={ordered(snapshot)} label="Snapshot" />
       )}
     </div>
   );
+}
+
+/** What people look for comes first; the output of an ended run repeats its context. */
+function ordered(snapshot: unknown): unknown {
+  const { status, value, context, children, output: _repeats, ...rest } = snapshot as Record<string, unknown>;
+  return { status, value, context, children, ...rest };
 }
 
 /** The part of a snapshot that people mean: where it is, what it knows, who works for it. */

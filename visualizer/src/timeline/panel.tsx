@@ -66,6 +66,9 @@ export function TimelinePanel({ view }: { view: View }) {
   );
 }
 
+/** Part of the width that a duration needs. */
+const ROOM = 0.1;
+
 function BarOf(props: { bar: Bar; name: string; scale: Scale; view: View; isOver: boolean }) {
   const { bar, name, scale, view, isOver } = props;
   const { endMs, atMs, session } = view;
@@ -77,12 +80,14 @@ function BarOf(props: { bar: Bar; name: string; scale: Scale; view: View; isOver
   const kind = view.chart.states.find(({ path }) => path === name);
   const tone = /^fail/.test(name) ? " bad" : name === "skipped" ? " aside" : "";
   const text = isPoint ? "" : duration(toMs - bar.fromMs);
+  // Where the text has no room in the bar it stands beside it.
+  const beside = right - left >= ROOM ? "" : right > 0.86 ? " before" : " after";
   const parts = bar.parts.length > 1 ? bar.parts.slice(1).map(({ fromMs }) => scale(fromMs)) : [];
   return (
     <button
       type="button"
       tabIndex={-1}
-      class={`bar${tone}${isOpen ? " open" : ""}${bar.fromMs > atMs.value ? " future" : ""}${kind?.kind === "final" ? " end" : ""}`}
+      class={`bar${tone}${beside}${isOpen ? " open" : ""}${bar.fromMs > atMs.value ? " future" : ""}${kind?.kind === "final" ? " end" : ""}`}
       style={{ left: `${left * 100}%`, width: `max(3px, ${(right - left) * 100}%)` }}
       title={`${bar.parts.map(({ state }) => state).join(" → ")} · ${text}`}
       aria-label={`${name}, ${text}: look at its beginning`}
@@ -106,7 +111,7 @@ function Ticks(props: {
   const { name, label, ticks, after } = props;
   const total = ticks.reduce((sum, { count }) => sum + count, 0);
   return (
-    <div class={`lane ticks ${name}`}>
+    <div class={`lane ticks of-${name}`}>
       <span class="name">{name}</span>
       <div class="track" role="img" aria-label={`${total} ${label}`}>
         {ticks.map(({ at, row }) => (

@@ -3,7 +3,7 @@ import type { Visit } from "../chart/walk.ts";
 /** Places a moment on the timeline: 0 is its left end, 1 its right. Monotonic. */
 export type Scale = (atMs: number) => number;
 
-const FLOOR = 0.045;
+const FLOOR = 0.04;
 const MOST = 0.8;
 
 /**
