@@ -132,6 +132,13 @@ export function memoryContract(name: string, open: OpenWorld): void {
         expect(await a.memories.inputsOf("run-1")).toEqual([output("a")]);
       });
 
+      test("that were none are none, until there are some", async () => {
+        await a.memories.recordInputs("run-1", []);
+        await b.memories.recordInputs("run-1", [output("b")]);
+        await a.memories.recordInputs("run-1", []);
+        expect(await a.memories.inputsOf("run-1")).toEqual([output("b")]);
+      });
+
       test("of an unknown run are none", async () => {
         expect(await a.memories.inputsOf("nobody")).toEqual([]);
       });

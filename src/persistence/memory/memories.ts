@@ -36,7 +36,7 @@ export function memoryMemories(world: Pick<MemoryWorld, "jobs" | "outputs" | "in
     select: async (space, limit) => [...selectable(space)].sort(latestFirst).slice(0, Math.max(0, limit)),
     count: async (space) => selectable(space).length,
     recordInputs: async (run, outputs) => {
-      if (!world.inputs.has(run)) world.inputs.set(run, structuredClone(outputs));
+      if (outputs.length > 0 && !world.inputs.has(run)) world.inputs.set(run, structuredClone(outputs));
     },
     inputsOf: async (run) => structuredClone(world.inputs.get(run) ?? []),
   };
