@@ -10,64 +10,80 @@ export type Block =
 const longest = 6_000;
 const mostBlocks = 4_000;
 
+/** What is being read: a paragraph or item that the next line may continue, a fence, a table. */
+interface Reading {
+  readonly blocks: Block[];
+  open: { readonly kind: "item" | "text"; readonly indent: number; text: string } | null;
+  fence: { readonly mark: string; readonly lines: string[] } | null;
+  header: readonly string[] | null;
+}
+
 /** Blocks of a Markdown-like note, in order, in time linear in its length. */
 export function blocksOf(note: string): readonly Block[] {
-  const blocks: Block[] = [];
-  let open: { kind: "item" | "text"; indent: number; text: string } | null = null;
-  let fence: { mark: string; lines: string[] } | null = null;
-  let header: readonly string[] | null = null;
-  const flush = () => {
-    if (open?.kind === "item") blocks.push({ kind: "item", indent: open.indent, text: open.text });
-    else if (open?.kind === "text" && open.text !== "") blocks.push({ kind: "text", text: open.text });
-    open = null;
-  };
-  for (const full of note.split("\n")) {
-    if (blocks.length >= mostBlocks) break;
-    const line = full.length > longest ? full.slice(0, longest) : full;
-    const fenceMark: string | undefined = /^\s{0,12}(`{3,}|~{3,})/.exec(line)?.[1];
-    if (fence !== null) {
-      if (fenceMark?.startsWith(fence.mark) && line.trim() === fenceMark) {
-        blocks.push({ kind: "code", lines: fence.lines });
-        fence = null;
-      } else if (fence.lines.length < 20) fence.lines.push(line);
-      continue;
-    }
-    if (fenceMark !== undefined && !line.trim().slice(fenceMark.length).includes(fenceMark.charAt(0))) {
-      flush();
-      fence = { mark: fenceMark, lines: [] };
-      continue;
-    }
-    const cells: readonly string[] | null = cellsOf(line);
-    if (cells !== null) {
-      flush();
-      if (header === null) header = cells;
-      else if (!cells.every((cell) => /^:?-*:?$/.test(cell))) blocks.push({ kind: "row", cells, header });
-      continue;
-    }
-    header = null;
-    const heading = headingOf(line);
-    const item = heading === null ? /^(\s*)(?:[-*+•◦▪‣]|\(?\d{1,3}[.)])\s+(\S.*)$/.exec(line) : null;
-    if (line.trim() === "") flush();
-    else if (heading !== null) {
-      flush();
-      blocks.push(heading);
-    } else if (item !== null) {
-      flush();
-      open = { kind: "item", indent: width(item[1] ?? ""), text: item[2] ?? "" };
-    } else if (open !== null && /^[=-]{3,}\s*$/.test(line)) {
-      const { text } = open as { text: string };
-      open = null;
-      if (text.length <= 120) blocks.push({ kind: "heading", level: 2, text });
-    } else if (/^\s*(?:[-*_]\s*){3,}$/.test(line)) flush();
-    else if (open === null) open = { kind: "text", indent: 0, text: line.trim() };
-    else if (open.text.length < longest)
-      open = {
-        ...(open as { kind: "item" | "text"; indent: number; text: string }),
-        text: joined((open as { text: string }).text, line.trim()),
-      };
+  const reading: Reading = { blocks: [], open: null, fence: null, header: null };
+  for (const line of note.split("\n")) {
+    if (reading.blocks.length >= mostBlocks) break;
+    readLine(reading, line.slice(0, longest));
   }
-  flush();
-  return blocks;
+  close(reading);
+  return reading.blocks;
+}
+
+function readLine(reading: Reading, line: string): void {
+  if (readFence(reading, line) || readRow(reading, line)) return;
+  const heading = headingOf(line);
+  const item = heading === null ? /^(\s*)(?:[-*+•◦▪‣]|\(?\d{1,3}[.)])\s+(\S.*)$/.exec(line) : null;
+  if (line.trim() === "") close(reading);
+  else if (heading !== null) {
+    close(reading);
+    reading.blocks.push(heading);
+  } else if (reading.open !== null && /^(?:={3,}|-{3,})\s*$/.test(line)) {
+    const { text } = reading.open;
+    reading.open = null;
+    if (text.length <= 120) reading.blocks.push({ kind: "heading", level: 2, text });
+  } else if (/^\s*(?:[-*_]\s*){3,}$/.test(line)) close(reading);
+  else if (item !== null) {
+    close(reading);
+    reading.open = { kind: "item", indent: width(item[1] ?? ""), text: item[2] ?? "" };
+  } else if (reading.open === null) reading.open = { kind: "text", indent: 0, text: line.trim() };
+  else if (reading.open.text.length < longest) reading.open.text = joined(reading.open.text, line.trim());
+}
+
+function close(reading: Reading): void {
+  const { open, blocks } = reading;
+  if (open?.kind === "item") blocks.push({ kind: "item", indent: open.indent, text: open.text });
+  else if (open !== null && open.text !== "") blocks.push({ kind: "text", text: open.text });
+  reading.open = null;
+}
+
+/** Whether the line belongs to a fenced block or begins one. */
+function readFence(reading: Reading, line: string): boolean {
+  const mark = /^\s{0,12}(`{3,}|~{3,})/.exec(line)?.[1];
+  if (reading.fence !== null) {
+    if (mark?.startsWith(reading.fence.mark) && line.trim() === mark) {
+      reading.blocks.push({ kind: "code", lines: reading.fence.lines });
+      reading.fence = null;
+    } else if (reading.fence.lines.length < 20) reading.fence.lines.push(line);
+    return true;
+  }
+  if (mark === undefined || line.trim().slice(mark.length).includes(mark.charAt(0))) return false;
+  close(reading);
+  reading.fence = { mark, lines: [] };
+  return true;
+}
+
+/** Whether the line is a row of a table; the first one is its header. */
+function readRow(reading: Reading, line: string): boolean {
+  const cells = cellsOf(line);
+  const { header } = reading;
+  if (cells === null) reading.header = null;
+  else {
+    close(reading);
+    if (header === null) reading.header = cells;
+    else if (!cells.every((cell) => /^:?-*:?$/.test(cell)))
+      reading.blocks.push({ kind: "row", cells, header });
+  }
+  return cells !== null;
 }
 
 /** Wrapped lines become one; Chinese and Japanese take no space at the seam. */

@@ -93,7 +93,7 @@ function isProgress({ cells, header }: Extract<Block, { kind: "row" }>): boolean
   )
     return true;
   return (
-    /^#?\d{1,4}(?: ?[&,] ?\d{1,4})*$/.test(cells[0] ?? "") &&
+    /^#?\d{1,4}(?: ?[&,] ?\d{1,4})*$/.test((cells[0] ?? "").replace(/[*_`]/g, "")) &&
     header.some((cell) => /^(?:fix|finding|issue)/i.test(cell))
   );
 }

@@ -57,7 +57,9 @@ function quoted({ open, words, close, tail }: Quotation): readonly Statement[] {
   if (wishes.length === 0) return [];
   const chosen =
     wishes.length === sentences.length ? words.replace(filler, "") : wishes.slice(0, 3).join(" ");
-  return kept("preference", `${open}${fitted(chosen)}${close}`, true);
+  // Straight quotes inside straight quotes can't be told apart.
+  const inner = open === '"' ? fitted(chosen).replaceAll('"', "'") : fitted(chosen);
+  return kept("preference", `${open}${inner}${close}`, true);
 }
 
 function kept(kind: Kind, line: string, isFromSection: boolean): readonly Statement[] {

@@ -25,11 +25,16 @@ export function toldIn(groups: readonly Group[], wanted: readonly Kind[]): reado
   const entries: Entry[] = [];
   const byWord = new Map<string, Entry[]>();
   for (const group of groups) {
-    const items = wanted.flatMap((kind) =>
-      group.items[kind].map((item) => ({ ...item, worth: worthOf(kind, item.text, true) })),
+    const items = wanted
+      .flatMap((kind) =>
+        group.items[kind].map((item) => ({ ...item, kind, worth: worthOf(kind, item.text, true) })),
+      )
+      .sort((a, b) => b.tasks.length - a.tasks.length || Math.round(b.worth) - Math.round(a.worth));
+    // Handwritten, recurring or clearly useful; a bare error message is none of these in another session.
+    const telling = items.filter(
+      ({ tasks, kind, worth }) => tasks.length !== 1 || worth >= (kind === "failure" ? 4 : 3),
     );
-    items.sort((a, b) => b.tasks.length - a.tasks.length || Math.round(b.worth) - Math.round(a.worth));
-    items.slice(0, perGroup).forEach(({ text, tasks }, turn) => {
+    telling.slice(0, perGroup).forEach(({ text, tasks }, turn) => {
       const meaning = meaningOf(text);
       const same = [...meaning.words]
         .flatMap((word) => byWord.get(word) ?? [])
