@@ -4,7 +4,11 @@ import type { Output } from "./output.ts";
 import { red } from "./paint.ts";
 
 /** How a command that ended before there was a result says so; returns the exit code. */
-export function failed(error: unknown, output: Output, { json }: { readonly json: boolean }): number {
+export function failed(
+  error: unknown,
+  output: Output,
+  { json, debug }: { readonly json: boolean; readonly debug: boolean },
+): number {
   output.settle("clear");
   const { code, message, cause } = told(error);
   if (json) output.printJson({ error: { code, message, cause } });
@@ -14,6 +18,7 @@ export function failed(error: unknown, output: Output, { json }: { readonly json
       ...(cause === null ? [] : [`  cause: ${cause}`]),
       `  code: ${code}`,
     );
+  if (debug && error instanceof Error) output.say(...(error.stack ?? "").split("\n"));
   return isOurs(error) && !ENDED_UNDER_WAY.has(code) ? EXIT.usage : EXIT.failed;
 }
 
@@ -35,7 +40,7 @@ function told(error: unknown): { code: string; message: string; cause: string | 
   return {
     code: codeOf(error) ?? "unexpected",
     message:
-      "Something went wrong that should not have; `slowwave doctor` may know more, and a report helps.",
+      "Something went wrong that should not have; SLOWWAVE_DEBUG=1 shows where, and a report of that helps.",
     cause: causeOf(error),
   };
 }

@@ -10,19 +10,25 @@ export async function main(world: World): Promise<number> {
   try {
     return await perform({ world, output });
   } catch (error) {
-    return failed(error, output, { json: wantsJson(world.argv) });
+    return failed(error, output, manner(world));
   }
 }
 
 /** Asked of the arguments themselves, since they may be what is wrong. */
-function wantsJson(argv: readonly string[]): boolean {
+function manner({ argv, env }: World): { readonly json: boolean; readonly debug: boolean } {
   const end = argv.indexOf("--");
-  return argv.slice(0, end === -1 ? argv.length : end).includes("--json");
+  const json = argv.slice(0, end === -1 ? argv.length : end).includes("--json");
+  return { json, debug: env.SLOWWAVE_DEBUG === "1" };
 }
 
 /** What `bin/slowwave.js` calls. Everything is closed by now; nothing that lingers may keep the process. */
 export async function enter(): Promise<void> {
-  const code = await main(processWorld());
+  const world = processWorld();
+  process.on("uncaughtException", (error) => {
+    // A broken program must not leave an agent behind: it ends with this process.
+    process.exit(failed(error, createOutput(world), manner(world)));
+  });
+  const code = await main(world);
   await Promise.all(
     [process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))),
   );

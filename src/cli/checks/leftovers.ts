@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { quoted } from "../quoted.ts";
 import { type Check, fine, type Patient, warning } from "./check.ts";
 
 /** Staging without a run, and lock files of processes that died (looking at those removes them). */
@@ -10,7 +11,7 @@ export async function checkLeftovers({ at, store }: Patient): Promise<readonly C
     const record = await store?.runs.read(run);
     if (record?.state === "active") continue;
     const path = join(home, "staging", run);
-    found.push(warning("staging", `${path} belongs to no run that lives`, `rm -r ${path}`));
+    found.push(warning("staging", `${path} belongs to no run that lives`, `rm -r ${quoted(path)}`));
   }
   const owners = (await namesIn(join(home, "owners"))).filter((name) => name.endsWith(".db"));
   const verdicts = await Promise.all(owners.map((name) => store?.owners.probe(name.slice(0, -".db".length))));

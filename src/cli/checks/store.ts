@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { causeOf } from "../../domain/failure.ts";
+import { quoted } from "../quoted.ts";
 import type { Invocation } from "../shell.ts";
 import { type Check, failure, fine } from "./check.ts";
 
@@ -25,5 +26,5 @@ export function checkStore({ places: { database } }: Invocation): Check {
 }
 
 function damaged(database: string, why: string): Check {
-  return failure("store", `${database}: ${why}`, `mv ${database} ${database}.damaged`);
+  return failure("store", `${database}: ${why}`, `mv ${quoted(database)} ${quoted(`${database}.damaged`)}`);
 }
