@@ -26,11 +26,6 @@ export function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && meaningOf(error) === "store_busy";
 }
 
-/** The disk, or what it may hold of us, is full: known not to have happened. */
-export function isFull(error: unknown): boolean {
-  return error instanceof Database.SqliteError && meaningOf(error) === "store_full";
-}
-
 function meaningOf(error: InstanceType<typeof Database.SqliteError>): StoreCode {
   return MEANINGS.find(([prefix]) => error.code.startsWith(prefix))?.[1] ?? "store_unavailable";
 }

@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { isBusy, isFull } from "./failures.ts";
+import { isBusy } from "./failures.ts";
 
 /** Synchronous, and may run more than once: it must find its own trace. */
 export type Work = () => unknown;
@@ -48,11 +48,8 @@ export function groupCommit(db: Database): (works: readonly Work[]) => readonly 
       return verdicts;
     } catch (error) {
       if (db.inTransaction) rollback.run();
-      const isKnown = isBusy(error) || (isFull(error) && works.length === 1);
-      return verdicts.map((verdict) => {
-        if (verdict.kind !== "done") return verdict;
-        return isKnown ? failure(error) : { kind: "undone", error };
-      });
+      const kind = isBusy(error) ? "busy" : "undone";
+      return verdicts.map((verdict) => (verdict.kind === "done" ? { kind, error } : verdict));
     }
   };
 

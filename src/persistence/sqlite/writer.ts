@@ -50,7 +50,7 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
     const group = takeGroup();
     const verdicts = commitAll(group.map(({ work }) => work));
     const again = group.filter((member, at) => !isSettled(member, verdicts[at] as Verdict));
-    queue = [...again, ...queue];
+    if (again.length > 0) queue = [...again, ...queue];
     const busy = verdicts.find((verdict) => verdict.kind === "busy");
     if (busy) waitOut(busy.error);
     else busyTries = 0;
