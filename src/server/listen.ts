@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { App } from "./app.ts";
@@ -41,7 +42,11 @@ export async function listen({
     }),
   );
   server.maxConnections = MOST_CONNECTIONS;
+  // Upgraded sockets are no longer the server's own; `closeAllConnections` passes them by.
+  const upgraded = new Set<Duplex>();
   server.on("upgrade", (request, socket, head) => {
+    upgraded.add(socket);
+    socket.on("close", () => upgraded.delete(socket));
     if (!app.upgrade(request, socket, head)) socket.destroy();
   });
   await bound(server, port);
@@ -51,6 +56,7 @@ export async function listen({
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
       }),
   };
 }
