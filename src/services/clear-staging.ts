@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { chmod, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { RunPlaces } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
@@ -45,8 +45,23 @@ async function prune({ rejected }: RunPlaces, options: { readonly clock: Clock }
   for (const { name } of over) if (name !== basename(rejected)) await removeTree(join(folder, name));
 }
 
-function removeTree(path: string): Promise<void> {
-  return rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
+async function removeTree(path: string): Promise<void> {
+  const remove = () => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
+  try {
+    await remove();
+  } catch (error) {
+    if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    await openUp(path);
+    await remove();
+  }
+}
+
+/** An agent may have closed its own folders to everyone, us included. Symlinks are not followed. */
+async function openUp(folder: string): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openUp(join(folder, entry.name));
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

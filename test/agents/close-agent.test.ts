@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chownSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
@@ -11,6 +12,7 @@ import { manualClock } from "./manual-clock.ts";
 import { place } from "./place.ts";
 import { scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
 
+const NOBODY = 65_534;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
 test("closes every agent of the run, clears staging, and does nothing the second time", async () => {
@@ -127,6 +129,28 @@ test("of refused stagings the newest 20 of the last 30 days are kept", async () 
   await many.close("failed_invalid_artifacts");
   const young = Array.from({ length: 19 }, (_, at) => `young${at + 1}`);
   expect(readdirSync(all).sort()).toEqual(["r1", ...young].sort());
+});
+
+test("folders that an agent closed to everyone are removed, also without being root", () => {
+  const { places } = place();
+  const clear = new URL("../../src/services/clear-staging.ts", import.meta.url).href;
+  const script = `
+    import { chmodSync, existsSync, mkdirSync } from "node:fs";
+    import { clearStaging } from ${JSON.stringify(clear)};
+    const scratch = ${JSON.stringify(join(places.root, "run"))};
+    mkdirSync(scratch + "/closed/inner", { recursive: true });
+    chmodSync(scratch + "/closed/inner", 0);
+    chmodSync(scratch + "/closed", 0);
+    await clearStaging({ scratch }, { keep: false });
+    process.stdout.write(String(existsSync(scratch)));`;
+  mkdirSync(places.root);
+  const root = process.getuid?.() === 0;
+  // Root may do everything, so it would prove nothing.
+  if (root) for (const path of [dirname(places.root), places.root]) chownSync(path, NOBODY, NOBODY);
+  const args = ["--no-warnings", "--input-type=module", "-e", script];
+  const as = root ? { uid: NOBODY, gid: NOBODY } : {};
+  const { stdout, stderr } = spawnSync(process.execPath, args, { ...as, encoding: "utf8" });
+  expect({ stdout, stderr }).toEqual({ stdout: "false", stderr: "" });
 });
 
 function setup(differing: Partial<CloseDeps> = {}, scripted: Partial<AgentRunner> = {}) {

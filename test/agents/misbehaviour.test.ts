@@ -27,6 +27,8 @@ interface Misdeed {
   readonly does: string;
   readonly script: string;
   readonly ends: AgentEvent;
+  /** For those who stay: the time they are given to go by themselves. */
+  readonly exitMs?: number;
 }
 
 const misdeeds: readonly Misdeed[] = [
@@ -97,16 +99,19 @@ const misdeeds: readonly Misdeed[] = [
   {
     does: "completes but stays alive",
     script: `${RUN} ${DONE} ${STAY}`,
+    exitMs: 100,
     ends: { type: "agent.completed", message: "done" },
   },
   {
     does: "completes, stays alive and ignores SIGTERM",
     script: `process.on("SIGTERM", () => {}); ${RUN} ${DONE} ${STAY}`,
+    exitMs: 100,
     ends: { type: "agent.completed", message: "done" },
   },
   {
     does: "says it failed and stays alive",
     script: `${RUN} tell({ type: "errored", message: "no quota" }); ${STAY}`,
+    exitMs: 100,
     ends: errored("no quota"),
   },
   {
@@ -126,10 +131,10 @@ const misdeeds: readonly Misdeed[] = [
   },
 ];
 
-test.each(misdeeds)("an agent that $does", async ({ script, ends }) => {
+test.each(misdeeds)("an agent that $does", async ({ script, ends, exitMs }) => {
   const { spec } = place();
   const before = process.memoryUsage().rss;
-  const handle = await scriptedAgent(script).spawn(spec, realClock);
+  const handle = await scriptedAgent(script, exitMs === undefined ? {} : { exitMs }).spawn(spec, realClock);
   await lastValueFrom(handle.events$);
   // Heard again from the beginning: what is kept of it is bounded.
   const events = await allOf(handle);

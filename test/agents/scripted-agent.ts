@@ -11,7 +11,7 @@ export function scriptedAgent(script: string, options: Partial<StatusAgentOption
     network: "none",
     usesModel: false,
     graceMs: 300,
-    exitMs: 300,
+    exitMs: 10_000,
     command: async (spec) => ({
       file: process.execPath,
       args: ["-e", source],
