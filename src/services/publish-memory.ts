@@ -8,6 +8,7 @@ import { readVerified } from "./gate/verified.ts";
 import { inWorkspace, verifyWorkspace } from "./gate/verify-workspace.ts";
 import { missingBlobs } from "./publish/blobs.ts";
 import { publishedId } from "./publish/generation-id.ts";
+import { isConsolidated } from "./publish/is-consolidated.ts";
 import { merge } from "./publish/merge.ts";
 import { publishManifest } from "./publish/publish-manifest.ts";
 import { rollForward } from "./publish/roll-forward.ts";
@@ -42,7 +43,13 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
   const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
   const { manifest, conflicts } = merge(before, head?.manifest ?? [], ours);
   tellConflicts(bench, conflicts, settled);
-  if (head !== null && isSame(manifest, head.manifest) && isSame(manifest, actual)) {
+  // That a run had nothing to add to what a person left is worth a generation too: the next one need not look again.
+  if (
+    head !== null &&
+    isConsolidated(head.generation) &&
+    isSame(manifest, head.manifest) &&
+    isSame(manifest, actual)
+  ) {
     return { kind: "published", generation: head.generation.id };
   }
   const generation: Generation = {

@@ -6,6 +6,7 @@ import { hostFiles, isHostPath, manifestOf, RAW_MEMORIES } from "./artifacts/hos
 import { candidateIn } from "./gate/candidate.ts";
 import { judge } from "./gate/judge.ts";
 import { inWorkspace } from "./gate/verify-workspace.ts";
+import { isConsolidated } from "./publish/is-consolidated.ts";
 import { inspectRoot } from "./workspace/check-root.ts";
 import type { Folder } from "./workspace/files.ts";
 import { removeTree } from "./workspace/remove-tree.ts";
@@ -57,7 +58,7 @@ async function isBaseStill(
   },
 ): Promise<boolean> {
   const generation = now.base === null ? null : await store.generations.read(now.base);
-  if (generation?.kind !== "published" && generation?.kind !== "rollback") return false;
+  if (generation === null || !isConsolidated(generation)) return false;
   const base = (await store.generations.manifest(generation.id)) ?? [];
   const isSame = (manifest: Manifest) => isUnchanged(changesBetween(base, manifest));
   const hosts = base.filter(({ path }) => isHostPath(path));
@@ -66,7 +67,11 @@ async function isBaseStill(
   const candidate = await candidateIn(now.workspace, now.expected, base);
   const { remarks } = judge(candidate);
   if (!isSame(candidate.manifest) || remarks.length > 0) return false;
-  return inspectRoot(files, places.root, { home: homeId, space: now.space }, {}, async (found) =>
-    isSame(found?.scan.manifest ?? []),
+  return inspectRoot(
+    files,
+    places.root,
+    { home: homeId, space: now.space },
+    { tolerant: true },
+    async (found) => isSame(found?.scan.manifest ?? []),
   );
 }

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
@@ -6,7 +6,9 @@ import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { rollForward } from "../../src/services/publish/roll-forward.ts";
 import { publishSteps, wavesOf } from "../../src/services/publish/steps.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";
-import { nodeFiles } from "../../src/services/workspace/node-files.ts";
+import { syncRawMemories } from "../../src/services/sync-raw-memories.ts";
+import { syncSummaries } from "../../src/services/sync-summaries.ts";
+import { verifyArtifacts } from "../../src/services/verify-artifacts.ts";
 import { answerOf, change, desk, HANDBOOK, memory, temporaryFolder, tree } from "../workspace/bench.ts";
 import { diaryOf, dyingAt, frailFiles } from "../workspace/frail-files.ts";
 
@@ -108,7 +110,7 @@ async function ready(store = openMemoryStore()) {
 /** How many changes of the root one publish makes, in the same situation. */
 async function changesOfAPublish() {
   const { run, base } = await ready();
-  const files = frailFiles(nodeFiles());
+  const files = frailFiles();
   await run.again({ files }).publish(base);
   return files.done.length;
 }
@@ -122,7 +124,7 @@ describe("a publish that stops after its point of no return", () => {
     expect(count).toBeGreaterThan(15);
     for (let n = 1; n <= count; n += 1) {
       const { run, base, after, root, store } = await ready();
-      const dying = run.again({ files: frailFiles(nodeFiles(), dyingAt(n)) });
+      const dying = run.again({ files: frailFiles(dyingAt(n)) });
       await expect(dying.publish(base), `change ${n}`).rejects.toMatchObject({ code: "root_write_failed" });
       expect(await store.generations.openJournal("global"), `change ${n}`).not.toBeNull();
       expect(await run.again().publish(base)).toEqual({ kind: "published", generation: "r2-published" });
@@ -134,14 +136,12 @@ describe("a publish that stops after its point of no return", () => {
 
   test("twice, the second time while it is brought to its end", async () => {
     const count = await changesOfAPublish();
-    for (const n of [2, Math.floor(count / 2), count - 1]) {
-      for (let m = 1; m <= count - n; m += 5) {
+    for (const n of [3, Math.floor(count / 2)]) {
+      for (let m = 1; m <= count - n; m += 6) {
         const { run, base, after, root } = await ready();
-        await expect(
-          run.again({ files: frailFiles(nodeFiles(), dyingAt(n)) }).publish(base),
-        ).rejects.toThrow();
+        await expect(run.again({ files: frailFiles(dyingAt(n)) }).publish(base)).rejects.toThrow();
         await run
-          .again({ files: frailFiles(nodeFiles(), dyingAt(m)) })
+          .again({ files: frailFiles(dyingAt(m)) })
           .publish(base)
           .catch(() => {});
         await run.again().publish(base);
@@ -152,7 +152,7 @@ describe("a publish that stops after its point of no return", () => {
 
   test("the next run ends it before it looks at the root", async () => {
     const { run, base, after, root, store, begin } = await ready();
-    await expect(run.again({ files: frailFiles(nodeFiles(), dyingAt(9)) }).publish(base)).rejects.toThrow();
+    await expect(run.again({ files: frailFiles(dyingAt(9)) }).publish(base)).rejects.toThrow();
     await run.end();
     const next = await begin("r3", [memory("c")]);
     expect(await next.summaries()).toEqual({ base: "r2-published" });
@@ -169,17 +169,13 @@ describe("a publish that stops after its point of no return", () => {
     async (code) => {
       const count = await changesOfAPublish();
       let failures = 0;
-      for (let n = 1; n <= count; n += 4) {
+      for (let n = 4; n <= count; n += code === "ENOSPC" ? 3 : 9) {
         const { run, base, after, root } = await ready();
-        const full = frailFiles(
-          nodeFiles(),
-          (at, { kind }) => {
-            if (at === n && (code !== "ENOSPC" || kind === "create")) {
-              throw Object.assign(new Error(`${code}: it went wrong`), { code });
-            }
-          },
-          code === "ENOSPC",
-        );
+        const full = frailFiles((at, { kind }) => {
+          if (at === n && (code !== "ENOSPC" || kind === "create")) {
+            throw Object.assign(new Error(`${code}: it went wrong`), { code });
+          }
+        }, code === "ENOSPC");
         const failed = await run
           .again({ files: full })
           .publish(base)
@@ -196,7 +192,7 @@ describe("a publish that stops after its point of no return", () => {
         await run.again().publish(base);
         expect(await tree(root), `${code} at ${n}`).toEqual(after);
       }
-      expect(failures).toBeGreaterThan(1);
+      expect(failures).toBeGreaterThan(0);
     },
   );
 
@@ -204,7 +200,7 @@ describe("a publish that stops after its point of no return", () => {
     const store = await openSqliteStore({ path: join(await temporaryFolder(), "slowwave.db") });
     try {
       const { run, base, after, root } = await ready(store);
-      await expect(run.again({ files: frailFiles(nodeFiles(), dyingAt(7)) }).publish(base)).rejects.toThrow();
+      await expect(run.again({ files: frailFiles(dyingAt(7)) }).publish(base)).rejects.toThrow();
       await run.again().publish(base);
       expect(await tree(root)).toEqual(after);
     } finally {
@@ -212,9 +208,29 @@ describe("a publish that stops after its point of no return", () => {
     }
   });
 
+  test("at a place the memory has left since: the new place is not held up", async () => {
+    const { run, base, after, root, store, begin, home } = await ready();
+    await expect(run.again({ files: frailFiles(dyingAt(9)) }).publish(base)).rejects.toThrow();
+    await run.end();
+    // The old folder is somebody else's by now, and no write to it can succeed.
+    await rm(root, { recursive: true });
+    await writeFile(root, "a file");
+    const next = await begin("r3", [memory("b"), memory("c")]);
+    const moved = join(home, "moved");
+    const bench = { ...next.bench, places: { ...next.bench.places, root: moved } };
+    const input = { run: "r3", space: "global" };
+    expect(await answerOf(syncSummaries(bench), input)).toEqual({ base: "r2-published" });
+    expect(await store.generations.openJournal("global")).toBeNull();
+    await answerOf(syncRawMemories(bench), { ...input, base: "r2-published" });
+    await answerOf(verifyArtifacts(bench), { ...input, base: "r2-published" });
+    await answerOf(publishMemory(bench), { ...input, base: "r2-published" });
+    expect(await tree(moved)).toEqual(after);
+    expect(await readFile(root, "utf8")).toBe("a file");
+  });
+
   test("a person's edit that came after the commit stays, and the next run keeps it", async () => {
     const { run, base, after, root, begin } = await ready();
-    await expect(run.again({ files: frailFiles(nodeFiles(), dyingAt(4)) }).publish(base)).rejects.toThrow();
+    await expect(run.again({ files: frailFiles(dyingAt(4)) }).publish(base)).rejects.toThrow();
     await change(root, { "MEMORY.md": "# Person\n", "skills/old/SKILL.md": "person" });
     await run.again().publish(base);
     const expected = { ...after, "MEMORY.md": "# Person\n", "skills/old/SKILL.md": "person" };
@@ -245,8 +261,8 @@ describe("before the point of no return", () => {
 
 test("for a power cut: bytes before their name, names before what refers to them, all before the journal closes", async () => {
   const { run, base, root, store } = await ready();
-  const files = diaryOf(nodeFiles(), root);
-  const diary = files.diary as string[];
+  const files = diaryOf(root);
+  const { diary } = files;
   const generations: typeof store.generations = {
     ...store.generations,
     closeJournal: async (id) => {
@@ -314,7 +330,7 @@ test("rolling a finished journal forward again changes nothing", async () => {
   const [before, after] = await Promise.all(
     ["r1-published", generation].map((id) => run.bench.store.generations.manifest(id)),
   );
-  const files = frailFiles(nodeFiles());
+  const files = frailFiles();
   const journal = { space: "global", root, generation, steps: publishSteps(before ?? [], after ?? []) };
   await rollForward({ ...run.bench, files }, journal);
   // A folder that a deletion may have emptied is tried, and stays while anything is in it.

@@ -1,7 +1,9 @@
-import { chmod, link, mkdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, link, mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { nodeFiles } from "../../src/services/workspace/node-files.ts";
+import { withRootLock } from "../../src/services/workspace/root-lock.ts";
 import { change, desk, HANDBOOK, memory, tree } from "../workspace/bench.ts";
 import { frailFiles } from "../workspace/frail-files.ts";
 
@@ -64,7 +66,7 @@ describe("a run from start to publish", () => {
       "skills/kept/SKILL.md": "kept",
     });
     const before = await tree(d.root);
-    const files = frailFiles(nodeFiles());
+    const files = frailFiles();
     const run = (await d.begin("r2", [memory("c"), memory("b")])).again({ files });
     const base = await run.sync();
     expect(base).toBe("r1-published");
@@ -121,7 +123,7 @@ describe("a run from start to publish", () => {
   test("nothing changed: no generation, and nothing is written", async () => {
     const d = await desk();
     await (await d.begin("r1", [memory("a")])).complete();
-    const files = frailFiles(nodeFiles());
+    const files = frailFiles();
     const run = (await d.begin("r2", [memory("a")])).again({ files });
     expect(await run.complete({})).toBe("r1-published");
     expect(files.done.filter(({ path }) => path.startsWith(d.root))).toEqual([]);
@@ -319,6 +321,54 @@ describe("a person's edits", () => {
   });
 });
 
+describe("what appears in the root while a run is under way", () => {
+  test("beside the memory stops nothing, and is left alone", async () => {
+    const d = await desk();
+    await (await d.begin("r1", [memory("a")])).complete();
+    const run = await d.begin("r2", [memory("a"), memory("b")]);
+    const strange = {
+      "notes.txt": "x",
+      "tmp/y": "y",
+      "rollout_summaries/z.txt": "z",
+      ".MEMORY.md.swp": "vim",
+    };
+    await change(d.root, strange);
+    await run.complete({ "MEMORY.md": "# New\n" });
+    expect(await tree(d.root)).toMatchObject({ ...strange, "MEMORY.md": "# New\n" });
+    const manifest = (await d.store.generations.manifest("r2-published")) ?? [];
+    expect(manifest.filter(({ path }) => path in strange)).toEqual([]);
+  });
+
+  test.each([
+    ["a symlink", (at: string) => symlink("/etc/hostname", at)],
+    ["a folder", (at: string) => mkdir(at)],
+  ])("where the memory has its files stops the run before anything is changed: %s", async (_, put) => {
+    const d = await desk();
+    await (await d.begin("r1", [memory("a")])).complete();
+    const run = await d.begin("r2", [memory("a")]);
+    const base = await run.sync();
+    await run.agent({ "MEMORY.md": "# New\n" });
+    await run.verify(base);
+    await rm(join(d.root, "MEMORY.md"));
+    await put(join(d.root, "MEMORY.md"));
+    await expect(run.publish(base)).rejects.toMatchObject({ code: "root_foreign_content" });
+    expect(await d.store.generations.openJournal("global")).toBeNull();
+    expect(await generations(d)).toHaveLength(1);
+  });
+});
+
+test("a memory root on another file system than the home", async () => {
+  const shared = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "slowwave-"));
+  try {
+    const d = await desk({ root: join(shared, "a/b/memories") });
+    await (await d.begin("r1", [memory("a")])).complete();
+    await (await d.begin("r2", [memory("a")])).complete({ "MEMORY.md": "# New\n" });
+    expect(await tree(d.root)).toMatchObject({ "MEMORY.md": "# New\n" });
+  } finally {
+    await rm(shared, { recursive: true });
+  }
+});
+
 describe("adoption", () => {
   test("a root that holds only what a memory may hold becomes the first generation", async () => {
     const d = await desk();
@@ -332,6 +382,21 @@ describe("adoption", () => {
     expect(Object.keys((await tree(run.workspace)) ?? {})).not.toContain("rollout_summaries/x.md");
     expect(run.findings.map(({ code }) => code)).toEqual(["root_adopted"]);
     expect(await tree(d.root)).toEqual(old);
+  });
+
+  test("an adopted memory to which a run adds nothing is marked, and consolidated from then on", async () => {
+    const d = await desk();
+    const { root } = d;
+    await (await d.begin("r0", [memory("a")])).complete();
+    await change(root, { "MEMORY.md": "# Person\n" });
+    await rm(join(root, ".slowwave"));
+    const before = await tree(root);
+    expect(await (await d.begin("r1", [memory("a")])).complete({})).toBe("r1-published");
+    expect(await tree(root)).toEqual(before);
+    expect((await generations(d)).map(({ kind }) => kind)).toEqual(["published", "adopted", "published"]);
+    const run = await d.begin("r2", [memory("a")]);
+    expect(await run.rawMemories((await run.summaries()).base)).toEqual({ unchanged: true });
+    await expect(stat(join(root, ".slowwave"))).resolves.toBeDefined();
   });
 
   test.each([
@@ -410,5 +475,15 @@ describe("ownership", () => {
     const waiting = run.summaries();
     await lock?.unlock();
     expect(await waiting).toEqual({ base: null });
+  });
+
+  test("stops waiting when the run is stopped", async () => {
+    const d = await desk();
+    const run = await d.begin("r1", [memory("a")]);
+    await d.store.owners.lock("root:global");
+    const stop = new AbortController();
+    const waiting = withRootLock(run.bench, "global", async () => "done", stop.signal);
+    stop.abort(new Error("stopped"));
+    await expect(waiting).rejects.toThrow("stopped");
   });
 });

@@ -14,8 +14,8 @@ import { syncRawMemories } from "../../src/services/sync-raw-memories.ts";
 import { syncSummaries } from "../../src/services/sync-summaries.ts";
 import { verifyArtifacts } from "../../src/services/verify-artifacts.ts";
 import type { Files } from "../../src/services/workspace/files.ts";
-import { nodeFiles } from "../../src/services/workspace/node-files.ts";
 import type { Workbench } from "../../src/services/workspace/workbench.ts";
+import { swiftFiles } from "./frail-files.ts";
 
 export const SPACE = "global";
 export const HOME_ID = "home-1";
@@ -75,9 +75,11 @@ export interface DeskRun {
   end(): Promise<void>;
 }
 
-export async function desk(options: { readonly store?: Store; readonly files?: Files } = {}): Promise<Desk> {
+export async function desk(
+  options: { readonly store?: Store; readonly files?: Files; readonly root?: string } = {},
+): Promise<Desk> {
   const home = await temporaryFolder();
-  const root = join(home, "memories");
+  const root = options.root ?? join(home, "memories");
   const store = options.store ?? openMemoryStore();
   const clock = handClock();
   let tokens = 0;
@@ -90,7 +92,7 @@ export async function desk(options: { readonly store?: Store; readonly files?: F
   const begin: Desk["begin"] = async (run, inputs) => {
     const lease = await claim(store, clock, run);
     await store.memories.recordInputs(run, inputs);
-    return deskRun(options.files ?? nodeFiles(), lease);
+    return deskRun(options.files ?? swiftFiles(), lease);
 
     function deskRun(files: Files, held: Lease | null): DeskRun {
       const findings: Finding[] = [];

@@ -28,7 +28,7 @@ describe("a memory root that can be used", () => {
   ])("%s", async (_, make, state) => {
     const root = join(await temporaryFolder(), "memories");
     await make(root);
-    const files = frailFiles(nodeFiles());
+    const files = frailFiles();
     expect(await check(root, files)).toBe(state);
     expect(files.done).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import type { Files, Folder } from "../../src/services/workspace/files.ts";
+import { nodeFiles } from "../../src/services/workspace/node-files.ts";
 
 /** What a change to the file system was: `create`, `rename`, … and the real path. */
 export interface Operation {
@@ -15,10 +16,10 @@ export interface FrailFiles extends Files {
  * throw. `half`: a failing `create` leaves half of its bytes behind, as a full disk does.
  */
 export function frailFiles(
-  files: Files,
   before: (count: number, operation: Operation) => void = () => {},
   half = false,
 ): FrailFiles {
+  const files = swiftFiles();
   const done: Operation[] = [];
   const about = (kind: Operation["kind"], path: string) => {
     before(done.length + 1, { kind, path });
@@ -70,7 +71,8 @@ export function frailFiles(
 }
 
 /** Every write, rename, removal and wait for the disk below `root`, in order: `create! a` was on the disk when it returned. */
-export function diaryOf(files: Files, root: string): Files & { readonly diary: readonly string[] } {
+export function diaryOf(root: string): Files & { readonly diary: string[] } {
+  const files = nodeFiles();
   const diary: string[] = [];
   const wrap = (folder: Folder): Folder => {
     const at = (name: string) => `${folder.path}/${name}`.slice(root.length + 1);
@@ -102,13 +104,15 @@ export function diaryOf(files: Files, root: string): Files & { readonly diary: r
   return { ...files, diary, open: async (path) => wrap(await files.open(path)) };
 }
 
-/** Files that nobody waits for the disk with; for tests that write thousands of them and cut no power. */
-export function unsynced(files: Files): Files {
+/** The real files, but nobody waits for the disk: tests cut no power, and thousands of waits take long. */
+export function swiftFiles(): Files {
   const wrap = (folder: Folder): Folder => ({
     ...folder,
     enter: async (name) => wrap(await folder.enter(name)),
     create: (name, content, options) => folder.create(name, content, { ...options, sync: false }),
+    sync: async () => {},
   });
+  const files = nodeFiles();
   return { ...files, open: async (path) => wrap(await files.open(path)) };
 }
 

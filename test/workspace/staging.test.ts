@@ -74,14 +74,14 @@ describe("the workspace of a run", () => {
     const d = await desk();
     await (await d.begin("r1", [memory("a")])).complete();
     const run = await d.begin("r2", [memory("a"), memory("b")]);
-    const counted = frailFiles(nodeFiles());
+    const counted = frailFiles();
     const base = await run.again({ files: counted }).sync();
     const whole = await tree(run.workspace);
     for (let n = 1; n <= counted.done.length; n += 1) {
       const full = () => {
         throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
       };
-      const files = frailFiles(nodeFiles(), (at) => at >= n && full(), true);
+      const files = frailFiles((at) => at >= n && full(), true);
       await expect(run.again({ files }).sync()).rejects.toThrow("ENOSPC");
       expect(await run.sync()).toBe(base);
       expect(await tree(run.workspace)).toEqual(whole);

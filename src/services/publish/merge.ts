@@ -1,5 +1,7 @@
 import type { Manifest, ManifestEntry } from "../../domain/generation.ts";
 import { isHostPath } from "../artifacts/host-files.ts";
+import { foldedPath } from "../workspace/memory-path.ts";
+import { foldersOf } from "./steps.ts";
 
 export interface Merged {
   readonly manifest: Manifest;
@@ -14,19 +16,34 @@ export interface Merged {
  */
 export function merge(base: Manifest, theirs: Manifest, ours: Manifest): Merged {
   const [was, person, run] = [byPath(base), byPath(theirs), byPath(ours)];
-  const manifest: ManifestEntry[] = [];
+  const taken = { ours: [] as ManifestEntry[], theirs: [] as ManifestEntry[] };
   const conflicts: string[] = [];
-  for (const path of [...new Set([...person.keys(), ...run.keys()])].sort()) {
+  for (const path of new Set([...person.keys(), ...run.keys()])) {
     const [old, their, our] = [was.get(path), person.get(path), run.get(path)];
     const theyChanged = their?.hash !== old?.hash;
     const weChanged = our?.hash !== old?.hash || isHostPath(path);
     if (theyChanged && weChanged && their?.hash !== our?.hash) conflicts.push(path);
-    const taken = theyChanged && !weChanged ? their : our;
-    if (taken !== undefined) manifest.push(taken);
+    const side = theyChanged && !weChanged ? "theirs" : "ours";
+    const entry = side === "theirs" ? their : our;
+    if (entry !== undefined) taken[side].push(entry);
   }
-  return { manifest, conflicts };
+  const isInTheWay = clashWith(taken.ours);
+  const kept = taken.theirs.filter(({ path }) => !isInTheWay(path));
+  conflicts.push(...taken.theirs.map(({ path }) => path).filter(isInTheWay));
+  const manifest = [...taken.ours, ...kept].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { manifest, conflicts: conflicts.sort() };
 }
 
 function byPath(manifest: Manifest): ReadonlyMap<string, ManifestEntry> {
   return new Map(manifest.map((entry) => [entry.path, entry]));
+}
+
+/** Whether a file can't be beside these: a folder has its name, or a file that of its folder, or only case differs. */
+function clashWith(entries: Manifest): (path: string) => boolean {
+  const files = new Set(entries.map(({ path }) => foldedPath(path)));
+  const folders = new Set(entries.flatMap(({ path }) => foldersOf(foldedPath(path))));
+  return (path) => {
+    const folded = foldedPath(path);
+    return files.has(folded) || folders.has(folded) || foldersOf(folded).some((folder) => files.has(folder));
+  };
 }

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { Files, Folder } from "./files.ts";
 import { assertOurs, type Mark, readMark } from "./mark.ts";
-import { shownPath } from "./memory-path.ts";
+import { isMemoryPlace, shownPath } from "./memory-path.ts";
 import { type Problem, type Scan, type ScanOptions, scan } from "./scan.ts";
 
 /**
@@ -37,12 +37,15 @@ export interface RootFound {
   readonly scan: Scan;
 }
 
-/** Opens the root, assures that it is nobody else's, and scans it; null when it isn't there. Closed when `use` is done. */
+/**
+ * Opens the root, assures that it is nobody else's, and scans it; null when it isn't there. Closed when `use` is done.
+ * `tolerant`: what appears in our own root after the claim, and not where the memory has its files, stops no run.
+ */
 export async function inspectRoot<Result>(
   files: Files,
   root: string,
   wanted: Mark,
-  options: ScanOptions,
+  options: ScanOptions & { readonly tolerant?: boolean },
   use: (found: RootFound | null) => Promise<Result>,
 ): Promise<Result> {
   const folder = await openRoot(files, root);
@@ -51,10 +54,10 @@ export async function inspectRoot<Result>(
     const mark = await readMark(folder);
     if (mark !== null) assertOurs(root, mark, wanted);
     const found = await scan(folder, options);
-    // A hard link in a root is a person's own doing and harmless: publishing replaces, never writes into, a file.
+    const isTolerant = options.tolerant === true && mark !== null;
     assertMemoryOnly(
       root,
-      found.problems.filter(({ kind }) => kind !== "hard-link"),
+      found.problems.filter((problem) => !isHarmless(problem, isTolerant)),
     );
     return await use({ folder, marked: mark !== null, scan: found });
   } finally {
@@ -84,6 +87,11 @@ export async function openRoot(files: Files, root: string): Promise<Folder | nul
 function stateOf({ marked, scan }: RootFound): RootState {
   if (marked) return "ours";
   return scan.manifest.length === 0 ? "empty" : "adoptable";
+}
+
+/** A hard link in a root is a person's own doing and harmless: publishing replaces, never writes into, a file. */
+function isHarmless({ path, kind }: Problem, tolerant: boolean): boolean {
+  return kind === "hard-link" || (tolerant && kind === "foreign" && !isMemoryPlace(path));
 }
 
 const SHOWN = 3;

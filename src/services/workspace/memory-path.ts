@@ -10,7 +10,7 @@ export type PathRole =
   | "folder"
   /** Our mark, and temporary files of a publish: in the folder, never in a generation. */
   | "ours"
-  /** What version control and desktops drop into folders: left alone in a memory root. */
+  /** What version control, desktops and editors drop into folders: left alone in a memory root. */
   | "litter"
   | "foreign";
 
@@ -22,7 +22,7 @@ export function roleOf(path: string, kind: "file" | "folder"): PathRole {
   const segments = path.split("/");
   const name = segments.at(-1) ?? "";
   if (path === MARK || name.startsWith(TEMPORARY)) return "ours";
-  if (LITTER.has(name)) return "litter";
+  if (LITTER.has(name) || EDITOR_FILE.test(name)) return "litter";
   if (!segments.every(isSoundName)) return "foreign";
   return kind === "file" ? fileRole(segments) : folderRole(segments);
 }
@@ -40,6 +40,16 @@ const LITTER: ReadonlySet<string> = new Set([
   "Thumbs.db",
   "desktop.ini",
 ]);
+
+/** A memory may be edited by hand at any time: vim's and Emacs' own files beside it are no strangers. */
+const EDITOR_FILE = /^\..*\.sw[a-z]$|~$|^\.?#.*$/;
+
+/** Whether something at this path would stand where the memory has, or may get, a file or folder. */
+export function isMemoryPlace(path: string): boolean {
+  return (
+    ROOT_FILES.has(path) || path === "rollout_summaries" || /^skills(\/|$)/.test(path) || isMemoryFile(path)
+  );
+}
 
 const ROOT_FILES: ReadonlySet<string> = new Set(["MEMORY.md", "memory_summary.md", "raw_memories.md"]);
 

@@ -48,16 +48,21 @@ const readdir = promisify(fs.readdir) as unknown as (
 async function makeFolders(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER });
   if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncPath(dirname(made));
 }
 
-async function syncFolder(path: string): Promise<void> {
+async function syncPath(path: string): Promise<void> {
   const fd = await open(path, O_RDONLY | O_DIRECTORY);
   try {
-    await fsync(fd);
+    await syncFolder(fd);
   } finally {
     await close(fd);
   }
+}
+
+/** Some file systems keep the order of names by themselves and refuse the question. */
+async function syncFolder(fd: number): Promise<void> {
+  await unless(["EINVAL", "ENOTSUP"], () => fsync(fd));
 }
 
 async function openFolder(path: string, address: string, anchored: boolean): Promise<Folder> {
@@ -109,7 +114,7 @@ async function openFolder(path: string, address: string, anchored: boolean): Pro
     makeFolder: (name) => act(name, (address) => makeOne(address, PRIVATE_FOLDER)),
     removeFolder: (name) => act(name, (address) => unless(["ENOTEMPTY", "EEXIST"], () => removeOne(address))),
     unlock: (name) => act(name, (address) => chmod(address, PRIVATE_FOLDER)),
-    sync: () => told(base, path, () => fsync(fd)),
+    sync: () => told(base, path, () => syncFolder(fd)),
     close: () => close(fd),
   };
 }
