@@ -21,8 +21,10 @@ export function frailFiles(
 ): FrailFiles {
   const files = swiftFiles();
   const done: Operation[] = [];
+  let count = 0;
   const about = (kind: Operation["kind"], path: string) => {
-    before(done.length + 1, { kind, path });
+    count += 1;
+    before(count, { kind, path });
     done.push({ kind, path });
   };
   const wrap = (folder: Folder): Folder => ({

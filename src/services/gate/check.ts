@@ -25,7 +25,7 @@ export interface Remark {
   readonly mend?: Mend;
 }
 
-export type Mend =
+type Mend =
   | { readonly do: "remove"; readonly path: string }
   /** Back to what `expected` says. */
   | { readonly do: "restore"; readonly path: string };

@@ -10,7 +10,7 @@ import { summaryVersion } from "./summary-version.ts";
 import { textOnly } from "./text-only.ts";
 
 /** The gate: every check, in the order in which their findings are told. */
-export const CHECKS: readonly Check[] = [
+const CHECKS: readonly Check[] = [
   requiredFiles,
   summaryVersion,
   regularFiles,
