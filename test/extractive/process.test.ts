@@ -25,7 +25,7 @@ const input = inputOf([
   },
 ]);
 
-describe("the extractive agent as a process", () => {
+describe("the extractive agent as a process", { timeout: 60_000 }, () => {
   let root: string;
 
   beforeEach(() => {

@@ -26,7 +26,7 @@ function crowd(projects: number, each: number): readonly Session[] {
   }));
 }
 
-describe("the summary", () => {
+describe("the summary", { timeout: 60_000 }, () => {
   test("has its four parts in order after the version line, and the last three memory days in full", () => {
     const { summary } = consolidated(
       {
