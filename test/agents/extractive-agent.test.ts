@@ -30,3 +30,27 @@ test("the extractive agent writes both files, confined by Node's permission mode
   expect(readFileSync(join(spec.workspace, "MEMORY.md"), "utf8")).toMatch(/^# Task Group: /);
   await handle.close();
 });
+
+test("when it is over, no handle of it keeps this process alive", async () => {
+  const { spec } = place();
+  withInput(spec);
+  await aFewTurns();
+  const before = openHandles();
+  const handle = await extractiveAgent().spawn(spec, realClock);
+  await firstFinal(handle.events$);
+  await handle.close();
+  await aFewTurns();
+  expect(openHandles()).toEqual(before);
+});
+
+function openHandles(): readonly string[] {
+  return process
+    .getActiveResourcesInfo()
+    .filter((kind) => /Pipe|Process/.test(kind))
+    .sort();
+}
+
+/** Closing a handle takes some turns of the event loop. */
+async function aFewTurns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
