@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/long/**", "test/real/**"],
+    exclude: ["test/long/**", "test/real/**", "test/browser/**"],
     testTimeout: 20_000,
     maxWorkers: 2,
   },

@@ -15,7 +15,14 @@ export async function manyRuns(store: Store, like: RunRecord, count: number): Pr
         return store.runs.create(
           { id, space, machine, version, hash, owner, createdAtMs: atMs },
           {
-            ...{ run: id, fence: 0, sequence: 0, atMs, event: '{"type":"xstate.init"}', eventType: "xstate.init" },
+            ...{
+              run: id,
+              fence: 0,
+              sequence: 0,
+              atMs,
+              event: '{"type":"xstate.init"}',
+              eventType: "xstate.init",
+            },
             ...{ value: "skipped", snapshot, state: "done", open: [], close: [] },
           },
         );

@@ -46,7 +46,10 @@ export async function consolidate(workspace: string, lines: readonly string[]): 
       "",
     ].join("\n"),
   );
-  await writeFile(join(workspace, "memory_summary.md"), "v1\n\n## What's in Memory\n- shop: build, tests, prices\n");
+  await writeFile(
+    join(workspace, "memory_summary.md"),
+    "v1\n\n## What's in Memory\n- shop: build, tests, prices\n",
+  );
 }
 
 /** Works through its list, a word at a time, and then does what it is told to do. */
@@ -59,7 +62,13 @@ export function talkative(words: readonly string[], pauseMs: number, then: Agent
       report({ type: "agent.tool", name: at % 2 === 0 ? "read" : "edit", text: word });
       report({
         type: "agent.usage",
-        usage: { turns: 1, inputTokens: 4_200 * (at + 1), outputTokens: 310 * (at + 1), costUsd: 0.021 * (at + 1), estimated: false },
+        usage: {
+          turns: 1,
+          inputTokens: 4_200 * (at + 1),
+          outputTokens: 310 * (at + 1),
+          costUsd: 0.021 * (at + 1),
+          estimated: false,
+        },
       });
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }

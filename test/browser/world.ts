@@ -41,7 +41,12 @@ export async function openWorld(): Promise<World> {
     home,
     store,
     engine(agent, options = {}) {
-      const engine = createEngine({ store, home, agent: functionAgent(agent, { name: "notary" }), ...options });
+      const engine = createEngine({
+        store,
+        home,
+        agent: functionAgent(agent, { name: "notary" }),
+        ...options,
+      });
       engines.push(engine);
       return engine;
     },

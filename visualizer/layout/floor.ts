@@ -55,7 +55,7 @@ export function layFloor(
     const from = boxes.get(link.from);
     const to = boxes.get(link.to);
     if (from === undefined || to === undefined) continue;
-    lines.set(link.id, { points: fall(link, from, to, { hub, bus, under, middle }), label: null });
+    lines.set(link.id, { points: fall(from, to, { hub, bus, under, middle }), label: null });
   }
   const lowest = Math.max(...[...boxes.values()].map(({ y, height }) => y + height), under);
   return { width: road.width, height: lowest + 4, boxes, lines };
@@ -68,7 +68,7 @@ interface Levels {
   readonly middle: number;
 }
 
-function fall(link: Link, from: Box, to: Box, { hub, bus, under, middle }: Levels): readonly Point[] {
+function fall(from: Box, to: Box, { hub, bus, under, middle }: Levels): readonly Point[] {
   const isLevel = from.y + from.height > bus;
   if (isLevel) {
     return [

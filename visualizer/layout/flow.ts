@@ -43,7 +43,7 @@ export async function flow(
       )
       .map(({ id }) => door(path, id, sides.roof));
   const labels = new Map(links.map(({ id, label }) => [id, label]));
-  const laid = await new elk.default().layout({
+  const laid: ElkNode = await new elk.default().layout({
     id: "",
     layoutOptions: {
       algorithm: "layered",

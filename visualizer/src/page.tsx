@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useEffect, useErrorBoundary } from "preact/hooks";
 import { AgentPanel } from "./agent/panel.tsx";
 import { ArtifactsPanel } from "./artifacts/panel.tsx";
 import { ChartPanel } from "./chart/panel.tsx";
@@ -98,7 +99,9 @@ function Reason({ view }: { view: View }) {
   const isQuiet = detail.result?.outcome === "skipped";
   return (
     <div class={`reason${isQuiet ? " quiet" : ""}`} role="note" aria-label="Why it ended so">
-      <code>{reason.code}</code>
+      <code>
+        <Line text={reason.code} limit={60} />
+      </code>
       <p>
         <Line text={reason.message} limit={600} />
         {reason.cause !== null && reason.cause !== "" && (
@@ -142,9 +145,27 @@ function Details({ view }: { view: View }) {
         ))}
       </div>
       <div class="panel" id="panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        <Panel view={view} />
+        <Guarded key={tab}>
+          <Panel view={view} />
+        </Guarded>
       </div>
     </section>
+  );
+}
+
+/** What one panel cannot show leaves the others standing. */
+function Guarded({ children }: { children: ComponentChildren }) {
+  const [error, again] = useErrorBoundary();
+  if (error === undefined) return <>{children}</>;
+  return (
+    <div class="broken">
+      <p class="empty bad">
+        This panel cannot show this run: <Line text={String(error)} limit={300} />
+      </p>
+      <button type="button" onClick={again}>
+        Try again
+      </button>
+    </div>
   );
 }
 

@@ -181,10 +181,12 @@ function isNarrow(): boolean {
 
 /** Acts once for all calls of the next while. */
 function settled(whileMs: number, act: () => void): () => void {
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  let isWaiting = false;
   return () => {
-    timer ??= setTimeout(() => {
-      timer = null;
+    if (isWaiting) return;
+    isWaiting = true;
+    setTimeout(() => {
+      isWaiting = false;
       act();
     }, whileMs);
   };

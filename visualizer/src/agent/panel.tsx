@@ -21,7 +21,9 @@ export function AgentPanel({ view }: { view: View }) {
   return (
     <div class="agent">
       <div class="facts">
-        <h3>{config?.agent ?? "No agent yet"}</h3>
+        <h3>
+          <Line text={config?.agent ?? "No agent yet"} limit={60} />
+        </h3>
         {statuses.length > 0 && (
           <ol class="statuses" aria-label="Status of the agent">
             {statuses.map((status, index) => (
@@ -82,11 +84,11 @@ export function AgentPanel({ view }: { view: View }) {
   );
 }
 
-function textOf({ type, data }: EventView): string {
+function textOf({ data }: EventView): string {
   const said = (data ?? {}) as { text?: unknown; name?: unknown; why?: unknown };
   if (typeof said.text === "string")
     return typeof said.name === "string" ? `${said.name} · ${said.text}` : said.text;
-  return typeof said.why === "string" ? said.why : type;
+  return typeof said.why === "string" ? said.why : "";
 }
 
 interface Remembered {
@@ -141,6 +143,7 @@ function Meter({ meter, view }: { meter: BudgetMeter; view: View }) {
       <span>{meter.name}</span>
       <span class="hint">{part === null ? `${text}, no limit` : text}</span>
       {part !== null && (
+        // biome-ignore lint/a11y/useSemanticElements: a meter element cannot be coloured by how full it is
         <div
           class="track"
           role="meter"

@@ -16,7 +16,6 @@ export function Anywhere({ state, view }: { state: ChartState; view: View }) {
       </text>
       {own.map(({ id, event }, at) => (
         // biome-ignore lint/a11y/noStaticElementInteractions: a shortcut for the mouse; the list of the coverage tab does the same
-        // biome-ignore lint/a11y/useKeyWithClickEvents: as above
         <g
           key={id}
           class={`word${view.taken.value.has(id) ? " taken" : view.possible.value.has(id) ? " next" : ""}`}

@@ -58,7 +58,6 @@ export function Edge({ edge, view, heat, isTaken }: EdgeProps) {
   const path = rounded(edge.points);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: a shortcut for the mouse; the list of the coverage tab does the same
-    // biome-ignore lint/a11y/useKeyWithClickEvents: as above
     <g
       class={`edge ${look}${isNext ? " next" : ""}${isPicked ? " picked" : ""}`}
       onClick={pick}

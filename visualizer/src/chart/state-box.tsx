@@ -22,7 +22,6 @@ export function StateBox({ state, view, isOn }: { state: ChartState; view: View;
     : ({ x: 2, y: -8, "text-anchor": "start" } as const);
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: a shortcut for the mouse; the caption names the active state by itself
-    // biome-ignore lint/a11y/useKeyWithClickEvents: as above
     <g
       class={look}
       transform={`translate(${state.x} ${state.y})`}

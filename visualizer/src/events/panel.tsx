@@ -29,7 +29,7 @@ export function EventsPanel({ view }: { view: View }) {
           value={wantedRows}
           onInput={(event) => session.send.rowsFiltered({ wanted: event.currentTarget.value })}
         />
-        <div class="filters" role="group" aria-label="Who said it">
+        <fieldset class="filters" aria-label="Who said it">
           {KINDS.map((kind) => (
             <button
               type="button"
@@ -40,7 +40,7 @@ export function EventsPanel({ view }: { view: View }) {
               {kind}
             </button>
           ))}
-        </div>
+        </fieldset>
         <span class="hint" role="status">
           {shown.length === log.length
             ? `${log.length.toLocaleString("en")}${hasEarlier ? "+" : ""}`

@@ -162,7 +162,7 @@ function Menu({ view, onHelp }: { view: View; onHelp: () => void }) {
         >
           Copy it and open Stately ↗
         </a>
-        <div class="themes" role="group" aria-label="Colours">
+        <fieldset class="themes" aria-label="Colours">
           {THEMES.map((one) => (
             <button
               type="button"
@@ -173,7 +173,7 @@ function Menu({ view, onHelp }: { view: View; onHelp: () => void }) {
               {one}
             </button>
           ))}
-        </div>
+        </fieldset>
         <button
           type="button"
           onClick={() => {

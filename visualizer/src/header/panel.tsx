@@ -32,12 +32,18 @@ export function HeaderPanel({
         {summary !== undefined && (
           <span class={`chip ${tone}`}>
             {tone === "active" ? "running" : tone}
-            {tone === "active" ? ` · ${view.value.value ?? ""}` : ""}
+            {tone === "active" && (
+              <>
+                {" · "}
+                <Line text={view.value.value ?? ""} limit={60} />
+              </>
+            )}
           </span>
         )}
         {at !== null && (
           <button type="button" class="chip past" onClick={() => view.session.lookAt(null)}>
-            at row {at} · back to {view.isOver.value ? "the end" : "now"}
+            at {duration(view.atMs.value - (view.visits.value[0]?.fromMs ?? view.atMs.value))} · back to{" "}
+            {view.isOver.value ? "the end" : "now"}
           </button>
         )}
       </div>

@@ -20,7 +20,7 @@ export function obeyKeys(view: View, showHelp: () => void): void {
 
 const NEXT_THEME: Readonly<Record<Theme, Theme>> = { system: "dark", dark: "light", light: "system" };
 
-function obey(act: Act, view: View, showHelp: () => void): void {
+function obey(act: Act, view: View, showHelp: () => void): unknown {
   const { session, rows, steps } = view;
   const state = session.state.value;
   switch (act.kind) {
@@ -33,13 +33,11 @@ function obey(act: Act, view: View, showHelp: () => void): void {
     case "run": {
       const runs = filterRuns(state.runs, state.tabOfRuns, state.wantedRuns);
       const next = runs[Math.max(0, runs.findIndex(({ id }) => id === state.run) + act.by)];
-      if (next !== undefined) session.select(next.id);
-      return;
+      return next === undefined ? null : session.select(next.id);
     }
     case "tab": {
       const tab = TABS[act.index];
-      if (tab !== undefined) session.send.tabChosen({ tab });
-      return;
+      return tab === undefined ? null : session.send.tabChosen({ tab });
     }
     case "scale":
       return session.send.scaleToggled();
@@ -49,7 +47,7 @@ function obey(act: Act, view: View, showHelp: () => void): void {
       return document.getElementById("filter-runs")?.focus();
     case "filter-events":
       session.send.tabChosen({ tab: "events" });
-      return void requestAnimationFrame(() => document.getElementById("filter-events")?.focus());
+      return requestAnimationFrame(() => document.getElementById("filter-events")?.focus());
     case "retry":
     case "cancel":
       return document.getElementById(`${act.kind}-run`)?.click();

@@ -29,7 +29,7 @@ export function RunsPanel({ view, onChoose }: { view: View; onChoose: () => void
           onInput={(event) => session.send.runsFiltered({ wanted: event.currentTarget.value })}
         />
       </div>
-      <div class="filters" role="group" aria-label="Status">
+      <fieldset class="filters" aria-label="Status">
         {RUN_TABS.map((tab) => {
           const count = countOf(counts, tab);
           if (count === 0 && tab !== "all" && tab !== tabOfRuns) return null;
@@ -44,7 +44,7 @@ export function RunsPanel({ view, onChoose }: { view: View; onChoose: () => void
             </button>
           );
         })}
-      </div>
+      </fieldset>
       {shown.length === 0 && (
         <p class="empty">
           {runs.length === 0

@@ -13,13 +13,51 @@ export function readExportedRun(text: string): ExportedRun | { readonly wrong: s
   if (file.version !== 1) {
     return { wrong: `This run was exported in format ${String(file.version)}; this page reads format 1.` };
   }
-  const { detail } = file;
-  if (
-    typeof detail?.run?.id !== "string" ||
-    !Array.isArray(detail.events) ||
-    !Array.isArray(file.snapshots)
-  ) {
-    return { wrong: "This exported run is not whole; export it again." };
-  }
+  const missing = firstMissing(file);
+  if (missing !== null)
+    return { wrong: `This exported run is not whole (${missing} is missing); export it again.` };
   return file as ExportedRun;
+}
+
+type Kind = "string" | "number" | "object" | "array";
+
+/** What the page reads without asking whether it is there. */
+const NEEDED: readonly (readonly [string, Kind])[] = [
+  ["exportedAtMs", "number"],
+  ["detail.run.id", "string"],
+  ["detail.run.space", "string"],
+  ["detail.run.state", "string"],
+  ["detail.run.value", "string"],
+  ["detail.run.line", "string"],
+  ["detail.run.createdAtMs", "number"],
+  ["detail.owner.id", "string"],
+  ["detail.machine.hash", "string"],
+  ["detail.can.cancel", "object"],
+  ["detail.can.retry", "object"],
+  ["detail.budget", "array"],
+  ["detail.events", "array"],
+  ["snapshots", "array"],
+];
+
+const OF_EVENT: readonly (readonly [string, Kind])[] = [
+  ["id", "number"],
+  ["run", "string"],
+  ["atMs", "number"],
+  ["type", "string"],
+];
+
+function firstMissing(file: Partial<ExportedRun>): string | null {
+  for (const [path, kind] of NEEDED) if (!has(file, path, kind)) return path;
+  for (const [at, event] of (file.detail?.events ?? []).entries()) {
+    for (const [path, kind] of OF_EVENT) if (!has(event, path, kind)) return `detail.events.${at}.${path}`;
+  }
+  return (file.snapshots ?? []).every((each) => has(each, "sequence", "number")) ? null : "snapshots.sequence";
+}
+
+function has(value: unknown, path: string, kind: Kind): boolean {
+  const found = path
+    .split(".")
+    .reduce<unknown>((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], value);
+  if (kind === "array") return Array.isArray(found);
+  return typeof found === kind && found !== null;
 }

@@ -22,9 +22,6 @@ export function SnapshotPanel({ view }: { view: View }) {
           <h3>Changed by step {step.sequence}</h3>
           <span class="hint">{step.value}</span>
         </header>
-        {at === null && changes === null && (
-          <p class="empty">Step back with ← to see what each step changed.</p>
-        )}
         {changes?.length === 0 && <p class="empty">Nothing the machine remembers.</p>}
         {changes !== null && changes.length > 0 && (
           <dl>

@@ -9,6 +9,7 @@ const COLOURED = 20_000;
 export function Json({ value, label }: { value: unknown; label: string }) {
   const { text, left } = shortened(JSON.stringify(value, null, 2) ?? "undefined", LIMIT);
   return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <section class="json" aria-label={label} tabIndex={0}>
       <pre>
         <code>{text.length > COLOURED ? visible(text) : coloured(text)}</code>

@@ -36,7 +36,7 @@ export function TimelinePanel({ view }: { view: View }) {
         </button>
       </header>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls when there are many states */}
-      <div class="lanes" tabIndex={0} role="group" aria-label="Lanes">
+      <section class="lanes" tabIndex={0} aria-label="Lanes">
         {lanes.map(({ name, bars }) => (
           <div class="lane" key={name}>
             <span class="name">{name}</span>
@@ -61,7 +61,7 @@ export function TimelinePanel({ view }: { view: View }) {
             </div>
           </div>
         )}
-      </div>
+      </section>
     </section>
   );
 }
@@ -77,7 +77,7 @@ function BarOf(props: { bar: Bar; name: string; scale: Scale; view: View; isOver
   const left = scale(bar.fromMs);
   const isPoint = isOver && bar.toMs === bar.fromMs;
   const right = isPoint ? 1 : scale(toMs);
-  const kind = view.chart.states.find(({ path }) => path === name);
+  const shape = view.chart.states.find(({ path }) => path === name);
   const tone = /^fail/.test(name) ? " bad" : name === "skipped" ? " aside" : "";
   const text = isPoint ? "" : duration(toMs - bar.fromMs);
   // Where the text has no room in the bar it stands beside it.
@@ -87,7 +87,7 @@ function BarOf(props: { bar: Bar; name: string; scale: Scale; view: View; isOver
     <button
       type="button"
       tabIndex={-1}
-      class={`bar${tone}${beside}${isOpen ? " open" : ""}${bar.fromMs > atMs.value ? " future" : ""}${kind?.kind === "final" ? " end" : ""}`}
+      class={`bar${tone}${beside}${isOpen ? " open" : ""}${bar.fromMs > atMs.value ? " future" : ""}${shape?.kind === "final" ? " end" : ""}`}
       style={{ left: `${left * 100}%`, width: `max(3px, ${(right - left) * 100}%)` }}
       title={`${bar.parts.map(({ state }) => state).join(" → ")} · ${text}`}
       aria-label={`${name}, ${text}: look at its beginning`}
