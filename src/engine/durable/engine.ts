@@ -140,13 +140,17 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     });
     done.catch(() => {});
     const world = worldOf(scopeOf(run.id, run.space));
+    // What is said while the first commit is under way is heard right after it.
+    const early: ((live: LiveRun) => void)[] = [];
+    const tell = (word: (live: LiveRun) => void) =>
+      liveRun === null ? void early.push(word) : word(liveRun);
     const durable: DurableRun = {
       ...run,
       done,
       snapshot: () => (liveRun?.snapshot ?? last) as AnyMachineSnapshot,
-      send: (event) => liveRun?.send(event),
+      send: (event) => tell((live) => live.send(event)),
     };
-    lives.set(run.id, { durable, settle, leave: (why) => liveRun?.leave(why) });
+    lives.set(run.id, { durable, settle, leave: (why) => tell((live) => live.leave(why)) });
     try {
       liveRun = await begin({
         ...world,
@@ -160,6 +164,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       throw error;
     }
     options.launched?.(durable);
+    for (const word of early) word(liveRun);
     watch();
     return durable;
   };
@@ -211,7 +216,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     return adopted;
   };
 
-  const recover = async ({
+  const recoverNow = async ({
     space,
     run,
   }: {
@@ -224,13 +229,29 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
         ? await store.runs.list({ state: "active", limit: 1_000, ...(space === undefined ? {} : { space }) })
         : [await store.runs.read(run)].filter((record) => record !== null && record.state === "active");
     const adopted: DurableRun[] = [];
+    const failures: unknown[] = [];
     // Oldest first: they hold what younger ones wait for.
     for (const record of [...found].reverse()) {
       if (record === null || lives.has(record.id)) continue;
-      const live = await adopt(record);
-      if (live !== null) adopted.push(live);
+      try {
+        const live = await adopt(record);
+        if (live !== null) adopted.push(live);
+      } catch (error) {
+        // One that can't be taken over yet, for its agent can't be ended, does not keep the others waiting.
+        failures.push(error);
+      }
     }
+    const isAskedFor = run !== undefined || space !== undefined;
+    if (failures.length > 0 && (isAskedFor || adopted.length === 0)) throw failures[0];
     return adopted;
+  };
+
+  /** One at a time: while a run is being taken over it is not live yet, and must not be taken over twice. */
+  let recovering: Promise<unknown> = Promise.resolve();
+  const recover = (filter: { space?: string; run?: string }): Promise<readonly DurableRun[]> => {
+    const result = recovering.then(() => recoverNow(filter));
+    recovering = result.catch(() => {});
+    return result;
   };
 
   return {

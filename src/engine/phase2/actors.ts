@@ -9,6 +9,7 @@ import { configureAgent } from "../../services/configure-agent.ts";
 import { keepDeadline } from "../../services/keep-deadline.ts";
 import { keepLease } from "../../services/keep-lease.ts";
 import { loadMemories } from "../../services/load-memories.ts";
+import { settlesWithin } from "../../services/process/wait.ts";
 import { publishMemory } from "../../services/publish-memory.ts";
 import { confirmOwnership, recordFailure, recordSuccess } from "../../services/settle-job.ts";
 import { spawnAgent } from "../../services/spawn-agent.ts";
@@ -18,6 +19,10 @@ import { verifyArtifacts } from "../../services/verify-artifacts.ts";
 import { watchAgent } from "../../services/watch-agent.ts";
 import type { Files } from "../../services/workspace/files.ts";
 import { askAgent } from "./ask-agent.ts";
+import { sealedFiles } from "./sealed-files.ts";
+
+/** For a stopped step to leave the workspace; a disk that hangs must not keep the run from its end. */
+const SEAL_MS = 30_000;
 
 export interface ActorDeps {
   readonly store: Store;
@@ -36,22 +41,32 @@ export interface ActorDeps {
 /** The machine's holes, filled for one run: the only place where names and services meet. */
 export function phase2Actors(deps: ActorDeps) {
   const { store, hold, clock, settings } = deps;
-  const job = { jobs: store.jobs, hold, clock, settings, worker: deps.worker };
-  const agent = { ...deps, limits: limitsOf(settings), ...askAgent(deps) };
+  const { jobs } = store;
+  const job = { jobs, hold, clock, settings, worker: deps.worker };
+  const files = sealedFiles(deps.files);
+  const bench = { ...deps, files };
+  const agent = { ...bench, limits: limitsOf(settings), ...askAgent(bench) };
+  /** A step that was stopped half-way must have left the workspace, and the lease must last while the agent ends. */
+  const beforeClose = async () => {
+    await settlesWithin(clock, SEAL_MS, files.seal());
+    const lease = hold.lease();
+    const { leaseSeconds } = settings;
+    if (lease !== null) await jobs.renew([lease], { leaseSeconds, nowMs: clock.nowMs() });
+  };
   return {
     claimJob: claimJob(job),
     keepLease: keepLease(job),
     keepDeadline: keepDeadline({ clock, maxRunMinutes: settings.maxRunMinutes }),
     configureAgent: configureAgent(deps),
     loadMemories: loadMemories(store),
-    syncSummaries: syncSummaries(deps),
-    syncRawMemories: syncRawMemories(deps),
+    syncSummaries: syncSummaries(bench),
+    syncRawMemories: syncRawMemories(bench),
     spawnAgent: spawnAgent(agent),
     watchAgent: watchAgent(agent),
-    verifyArtifacts: verifyArtifacts(deps),
+    verifyArtifacts: verifyArtifacts(bench),
     confirmOwnership: confirmOwnership(job),
-    publishMemory: publishMemory(deps),
-    closeAgent: closeAgent(agent),
+    publishMemory: publishMemory(bench),
+    closeAgent: closeAgent({ ...agent, beforeClose }),
     recordSuccess: recordSuccess(job),
     recordFailure: recordFailure(job),
   };

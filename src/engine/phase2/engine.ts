@@ -81,6 +81,8 @@ export interface Engine {
 /** Observers that subscribe late still hear the run from its beginning. */
 const REPLAYED_EVENTS = 1_000;
 
+const NO_FENCE = -1;
+
 /** Builds the engine. Nothing is touched before the first `start`, `recover` or `cancel`. */
 export function createEngine(options: EngineOptions): Engine {
   const { store, agent: runner } = options;
@@ -145,12 +147,14 @@ export function createEngine(options: EngineOptions): Engine {
       await runner.endOrphan(home.placesOf(space, id).scratch, clock);
       const { leaseSeconds } = settings;
       const request = { space, token, worker: durable.owner, leaseSeconds, nowMs: clock.nowMs() };
-      hold.hold(await store.jobs.takeOver(request));
+      // The token may own nothing any more because this very run settled the job and died before it could say so.
+      // A lease that fits no row is refused by every guard, but a repeated settlement finds its own trace.
+      hold.hold((await store.jobs.takeOver(request)) ?? { space, token, fence: NO_FENCE });
     },
     launched: (run) => follow(run),
     left: (run, why) => {
       // A run that ended by itself has closed its agent; one that was taken away or left has not.
-      if (why !== null) for (const handle of registry.ofRun(run)) void handle.close();
+      if (why !== null) for (const handle of registry.ofRun(run)) handle.close().catch(() => {});
     },
   });
   durable.committed$.subscribe((step) => {
@@ -204,7 +208,7 @@ export function createEngine(options: EngineOptions): Engine {
         deadlineAtMs: maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000,
         force: now,
         settings,
-        maxRepairs: MAX_REPAIRS,
+        maxRepairs: runner.singleTurn ? 0 : MAX_REPAIRS,
         maxRestarts: MAX_RESTARTS,
       };
       tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: false });

@@ -81,7 +81,7 @@ export async function plainPhase2(options: PlainOptions): Promise<PlainPhase2> {
       deadlineAtMs: maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000,
       force: now,
       settings,
-      maxRepairs: MAX_REPAIRS,
+      maxRepairs: runner.singleTurn ? 0 : MAX_REPAIRS,
       maxRestarts: MAX_RESTARTS,
     },
     async close() {
