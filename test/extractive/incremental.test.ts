@@ -152,4 +152,22 @@ describe("an incremental consolidation", () => {
     expect(next).toContain("## User preferences\n\n- Answer in Portuguese\n");
     expect(next).not.toContain("feed is cached");
   });
+
+  test("takes what another agent wrote for its own words only while all its sessions stand", () => {
+    const base = run([shop1, shop2]);
+    const foreign = {
+      memory: base.memory
+        .replace(/^scope: .*$/m, "scope: checkout and vouchers")
+        .replace(
+          "## Reusable knowledge\n\n",
+          "## Reusable knowledge\n\n- The voucher partner is called Meridian\n",
+        ),
+      summary:
+        "v1\n\n## User Profile\n\nWorks on a shop with a partner called Meridian.\n\n## General Tips\n\n- Meridian answers slowly\n",
+    };
+    expect(run([shop1, shop2], foreign).memory).toBe(foreign.memory);
+    expect(run([shop1, shop2, { ...shop2, id: "aa03", day: 9 }], foreign).memory).toContain("Meridian");
+    const { memory, summary } = run([shop1], foreign);
+    expect(memory + summary).not.toContain("Meridian");
+  });
 });

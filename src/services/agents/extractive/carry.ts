@@ -14,6 +14,14 @@ export interface Carried {
   readonly threadIds: ReadonlySet<string>;
 }
 
+/**
+ * Whether we wrote the group, so that what has no reference was added by hand. In a block that another agent wrote it
+ * may come from any of its sessions.
+ */
+export function isOurs(group: Group): boolean {
+  return /^scope: (?:what (?:one session|\d+ sessions) in|notes written by hand)/m.test(group.text);
+}
+
 /** Whether the group of the base was made from exactly these sessions, so that its bytes stand. */
 export function isUnchanged(group: Group, threads: readonly Thread[]): boolean {
   const cited = new Set(
@@ -47,7 +55,8 @@ export function carriedFrom(
     return known.has(text) || meanings.some((other) => likeness(meaning, other) >= sameFrom);
   };
   const isUsers = ({ text, tasks }: Item) => {
-    const citations = tasks.flatMap((number) => cited.get(number) ?? []);
+    const sources = tasks.length > 0 || isOurs(group) ? tasks : [...cited.keys()];
+    const citations = sources.flatMap((number) => cited.get(number) ?? []);
     const stands = citations.every(
       ({ threadId, updatedAt }) => current.get(threadId)?.updatedAt === updatedAt,
     );

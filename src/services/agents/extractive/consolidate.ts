@@ -1,7 +1,8 @@
-import { groupBlock, orphanBlock, type Project } from "./group.ts";
+import { citesSessions, groupBlock, orphanBlock, type Project } from "./group.ts";
 import { type Handbook, readHandbook } from "./handbook.ts";
 import { projectsOf } from "./projects.ts";
 import { readRawMemories } from "./raw-memories.ts";
+import { withoutSecrets } from "./secrets.ts";
 import { summaryOf } from "./summary.ts";
 import { latestFirst, readThreads, type SummaryFile } from "./thread.ts";
 
@@ -59,10 +60,12 @@ function handbookOf(projects: readonly Project[], base: Handbook): string {
     group.cwd !== null && here.has(group.cwd) ? [] : (orphanBlock(group) ?? []),
   );
   const groups = ranked.map((project) => groupBlock(project, byFolder.get(project.cwd) ?? null));
+  const preamble =
+    base.preamble === "" || citesSessions(base.preamble) ? [] : [`${withoutSecrets(base.preamble)}\n`];
   let text = "";
   for (const scale of [1, 0.5, 0.25, 0.08, 0.02]) {
     const blocks = groups.map((group) => group(scale));
-    text = [...(base.preamble === "" ? [] : [`${base.preamble}\n`]), ...blocks, ...orphans].join("\n");
+    text = [...preamble, ...blocks, ...orphans].join("\n");
     const all = Buffer.byteLength(text);
     if (all <= citedBytes && all - citationBytes(text) <= handbookBytes) break;
   }

@@ -1,4 +1,4 @@
-import { type Carried, carriedFrom, isUnchanged } from "./carry.ts";
+import { type Carried, carriedFrom, isOurs, isUnchanged } from "./carry.ts";
 import { type Fact, factsOf } from "./facts.ts";
 import { cutAtWord } from "./fit.ts";
 import { type Group, kinds, kindTitles, noProject } from "./handbook.ts";
@@ -53,14 +53,15 @@ function madeAnew(project: Project, base: Group | null): (scale: number) => stri
     });
     for (const kind of kinds)
       lines.push(...section(kind, facts, carried, tasks, numbers, project.threads.length, scale));
-    for (const foreign of base?.foreign ?? []) lines.push("", foreign);
+    for (const foreign of base !== null && isOurs(base) ? base.foreign : []) lines.push("", foreign);
     return `${lines.join("\n")}\n`;
   };
 }
 
 /** A group none of whose sessions is left: what the user wrote in it, or nothing. */
 export function orphanBlock(base: Group): string | null {
-  if (base.cwd === null) return base.text;
+  if (base.cwd === null) return citesSessions(base.text) ? null : withoutSecrets(base.text);
+  if (!isOurs(base)) return null;
   const carried = carriedFrom(base, [], []);
   if (carried.length === 0 && base.foreign.length === 0) return null;
   const lines = [
@@ -71,6 +72,11 @@ export function orphanBlock(base: Group): string | null {
   for (const kind of kinds) lines.push(...section(kind, [], carried, [], new Map(), 0, 1));
   for (const foreign of base.foreign) lines.push("", foreign);
   return `${lines.join("\n")}\n`;
+}
+
+/** Text that names sessions was made from them, and has no place once they are gone or regrouped. */
+export function citesSessions(text: string): boolean {
+  return /\brollout_summaries\/|\bthread_id=/.test(text);
 }
 
 function section(

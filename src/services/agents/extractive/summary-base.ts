@@ -11,6 +11,8 @@ export interface ByHand {
 
 export function byHandIn(summary: string): ByHand {
   const found: Record<string, string[]> = {};
+  // A summary of another agent has no such marks: any of its lines may come from a session.
+  if (!summary.split("\n", 40).some(isProfileLine)) return { profile: [], preferences: [], tips: [] };
   let section = "";
   for (const line of withoutSecrets(visible(summary)).split("\n").slice(1)) {
     if (/^#{1,6} /.test(line)) section = line.startsWith("## ") ? line.slice(3).trim() : "";
