@@ -6,9 +6,11 @@ import { fileURLToPath } from "node:url";
 import { main } from "../src/cli/main.ts";
 import { createOutput } from "../src/cli/output.ts";
 import { bold, cyan, dim } from "../src/cli/paint.ts";
+import { clipped } from "../src/cli/printable.ts";
 import { processWorld } from "../src/cli/process-world.ts";
 
 const SHOWN_LINES = 24;
+const LINE_LENGTH = 110;
 /** Works from the checkout with whatever Node is installed: npm puts the right one first. */
 const COMMAND = "npm run -s slowwave --";
 
@@ -20,7 +22,7 @@ const output = createOutput(world);
 output.say([bold("Slowwave"), " turns what many coding-agent sessions learned into one memory."]);
 output.say(dim(`This is a trial in a fresh home, ${home}; nothing else is touched.`), "");
 
-await step("1. Import 54 sample notes", "import", samples);
+await step("1. Import the sample notes", "import", samples);
 await step("2. Consolidate them", "run");
 
 const memory = join(home, "memories");
@@ -45,7 +47,7 @@ async function step(title: string, ...argv: readonly string[]): Promise<void> {
 
 function indented(text: string): string {
   const lines = text.trimEnd().split("\n");
-  const shown = lines.slice(0, SHOWN_LINES).map((line) => `   ${line}`);
+  const shown = lines.slice(0, SHOWN_LINES).map((line) => `   ${clipped(line, LINE_LENGTH)}`);
   return [
     ...shown,
     ...(lines.length > SHOWN_LINES ? [`   … ${lines.length - SHOWN_LINES} more lines`] : []),

@@ -8,9 +8,21 @@ import { processesOf } from "../cli/real-process.ts";
 const homes = sampleHomes();
 afterAll(homes.clear);
 
-const ROUNDS = 40;
-/** A run takes about this long; kills are spread over it evenly, twice in a row. */
-const SPAN_MS = 1_500;
+/** What a run says on its way; a kill follows one of these after a few milliseconds, whatever the machine's speed. */
+const STEPS = [
+  "Claim the job",
+  "Configure the agent",
+  "Load stage-1 outputs",
+  "Write rollout summaries",
+  "Write raw memories",
+  "Start the agent",
+  "Agent at work",
+  "Check its result",
+  "Publish the memory",
+  "Settle the job",
+];
+const DELAYS_MS = [0, 5, 20, 60];
+const ROUNDS = STEPS.length * DELAYS_MS.length;
 
 test(`killed at ${ROUNDS} moments, and again while it continues, it always ends whole`, {
   timeout: 600_000,
@@ -21,11 +33,14 @@ test(`killed at ${ROUNDS} moments, and again while it continues, it always ends 
   let kills = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
     const home = await homes.next();
-    // Not in step with each other, so that pairs of moments differ from round to round.
-    for (const share of [round / ROUNDS, ((round * 7) % ROUNDS) / ROUNDS]) {
+    // Twice in a row, not in step with each other, so that pairs of moments differ from round to round.
+    for (const at of [round, round * 7 + 3]) {
       const started = startRun(home);
       const watch = countAgents(home, started.ended);
-      if (await killed(started, wait(300 + share * SPAN_MS))) kills += 1;
+      const moment = started
+        .said(STEPS[at % STEPS.length] as string)
+        .then(() => wait(DELAYS_MS[Math.floor(at / STEPS.length) % DELAYS_MS.length]));
+      if (await killed(started, moment)) kills += 1;
       expect(await watch).toBeLessThanOrEqual(1);
     }
     await expectRecovered(home, whole);
