@@ -1,0 +1,82 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as wait } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { expect, test } from "vitest";
+import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
+import type { ReaderReport } from "../publish/polling-reader.ts";
+import { temporaryFolder } from "../workspace/bench.ts";
+
+const KILLS = Number(process.env.SLOWWAVE_PUBLISH_KILLS ?? 60);
+
+/** A publisher in a process of its own; `lines` are the generations it finished. */
+function publisher(home: string, first: number, count?: number) {
+  const script = new URL("./publisher.ts", import.meta.url).pathname;
+  const options = ["--no-warnings", "--experimental-strip-types", script, home, `${first}`];
+  const child = spawn(process.execPath, count === undefined ? options : [...options, `${count}`], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const finished: number[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => finished.push(Number(line)));
+  return { child, finished, gone: once(child, "exit") };
+}
+
+test(`${KILLS} kills while publishing: never a torn or missing file, and every end is a whole generation`, async () => {
+  const home = await temporaryFolder();
+  const root = join(home, "memories");
+  const begun = publisher(home, 1, 1);
+  expect(await begun.gone).toEqual([0, null]);
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const reader = new Worker(new URL("../publish/polling-reader.ts", import.meta.url), {
+    workerData: { root, stop },
+  });
+  await once(reader, "message");
+  let next = 2;
+  let unfinished = 0;
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const { child, finished, gone } = publisher(home, next);
+    while (finished.length === 0) await wait(5);
+    // A stride that has no common measure with the length of a publish.
+    await wait((kill * 7.3) % 61);
+    child.kill("SIGKILL");
+    await gone;
+    next = Math.max(next, ...finished) + 2;
+    const store = await openSqliteStore({ path: join(home, "slowwave.db") });
+    if ((await store.generations.openJournal("global")) !== null) unfinished += 1;
+    await store.close();
+  }
+  const last = publisher(home, next, 1);
+  expect(await last.gone).toEqual([0, null]);
+  Atomics.store(stop, 0, 1);
+  const [report] = (await once(reader, "message")) as [ReaderReport];
+  expect(report.faults).toEqual([]);
+  expect(report.generations).toBeGreaterThan(KILLS);
+  // Kills did come between the point of no return and the end.
+  expect(unfinished).toBeGreaterThan(0);
+  const store = await openSqliteStore({ path: join(home, "slowwave.db") });
+  const current = await store.generations.current("global");
+  await store.close();
+  expect(await hashes(root)).toEqual(
+    Object.fromEntries((current?.manifest ?? []).map(({ path, hash }) => [path, hash])),
+  );
+});
+
+/** Everything in the folder but our mark, temporary files included. */
+async function hashes(root: string): Promise<Record<string, string>> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && entry.name !== ".slowwave");
+  const pairs = files.map(async (entry) => {
+    const path = join(entry.parentPath, entry.name);
+    return [
+      path.slice(root.length + 1),
+      createHash("sha256")
+        .update(await readFile(path))
+        .digest("hex"),
+    ];
+  });
+  return Object.fromEntries(await Promise.all(pairs));
+}
