@@ -22,14 +22,16 @@ test("imports run one way: domain → machines, services, persistence → engine
   for (const file of sources()) {
     const room = roomOf(file);
     for (const target of importsOf(file)) {
-      if (!MAY_IMPORT[room]?.includes(roomOf(target))) wrong.push(`${relative(SRC, file)} → ${relative(SRC, target)}`);
+      if (!MAY_IMPORT[room]?.includes(roomOf(target)))
+        wrong.push(`${relative(SRC, file)} → ${relative(SRC, target)}`);
     }
   }
   expect(wrong).toEqual([]);
 });
 
 test("time, randomness and ids are passed in: nothing below the engine reads a clock or throws dice", () => {
-  const FORBIDDEN = /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|randomUUID|randomBytes|randomInt)\b/;
+  const FORBIDDEN =
+    /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|randomUUID|randomBytes|randomInt)\b/;
   const wrong = sources()
     .filter((file) => ["domain", "machines", "services", "persistence"].includes(roomOf(file)))
     .filter((file) => FORBIDDEN.test(code(file)))
