@@ -1,4 +1,3 @@
-import { mkdirSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { APPLICATION_ID } from "../../src/persistence/sqlite/identity.ts";
@@ -101,25 +100,6 @@ test("a migration that fails leaves the database as it was", () => {
   expect(db.pragma("user_version", { simple: true })).toBe(0);
   db.close();
   expect(schemaOf(path())).toBe(before);
-});
-
-test("owners live beside the database, or where they are told to", async () => {
-  mkdirSync(folder.file("elsewhere"));
-  const beside = await openSqliteStore({ path: path() });
-  const elsewhere = await openSqliteStore({ path: path(), ownersDir: folder.file("elsewhere") });
-  await beside.owners.register("one");
-  await elsewhere.owners.register("two");
-  expect([await beside.owners.probe("two"), await elsewhere.owners.probe("two")]).toEqual(["dead", "alive"]);
-  // What is no lock of ours tells nothing about its owner.
-  writeFileSync(
-    folder.file("owners/garbage.db"),
-    "not a database at all, but longer than a header".repeat(20),
-  );
-  mkdirSync(folder.file("owners/folder.db"));
-  expect(await beside.owners.probe("garbage")).toBe("unknown");
-  expect(await beside.owners.probe("folder")).toBe("unknown");
-  await beside.close();
-  await elsewhere.close();
 });
 
 function schemaOf(file: string): string {

@@ -61,6 +61,8 @@ export function lookAt(path: string): "alive" | "dead" | "unknown" {
 function lockedDatabase(path: string): Database.Database | null {
   const db = new Database(path, { timeout: DRIVER_PATIENCE_MS });
   try {
+    // A journal beside the file would outlive a killed holder.
+    db.pragma("journal_mode = memory");
     db.exec("begin exclusive");
   } catch (error) {
     db.close();
