@@ -48,7 +48,6 @@ export const ANSWERS: Readonly<Record<string, readonly Happening[]>> = {
     done("syncRawMemories", "changed", { unchanged: false }),
     done("syncRawMemories", "unchanged", { unchanged: true }),
     broke("syncRawMemories"),
-    broke("syncRawMemories", "failed_lost_ownership"),
   ],
   spawnAgent: [
     done("spawnAgent", "spawned", { kind: "spawned", id: "agent", threadId: null, sandbox: "none" }),
@@ -79,7 +78,6 @@ export const ANSWERS: Readonly<Record<string, readonly Happening[]>> = {
     done("publishMemory", "published", { kind: "published", generation: "next" }),
     done("publishMemory", "lost", { kind: "lost" }),
     broke("publishMemory"),
-    broke("publishMemory", "failed_lost_ownership"),
   ],
   closeAgent: [done("closeAgent", "closed", undefined), broke("closeAgent")],
   recordSuccess: [

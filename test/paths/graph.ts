@@ -4,7 +4,7 @@ import { DEFAULT_SETTINGS } from "../../src/domain/settings.ts";
 import { dotted } from "../../src/engine/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import type { Phase2Context, Phase2Input } from "../../src/machines/words.ts";
-import { happenings, nameOf } from "./alphabet.ts";
+import { type Happening, happenings, nameOf } from "./alphabet.ts";
 import { namedTransitions } from "./transitions.ts";
 
 /** How often the two loops may be walked: enough for never, once, again, and no more. */
@@ -72,9 +72,16 @@ export function keyOf(snapshot: AnyMachineSnapshot): string {
   ].join(" · ");
 }
 
-/** Everything that can happen to a run, as `@xstate/graph` finds it. */
-export function phase2Graph(): Graph {
-  const adjacency = getAdjacencyMap(phase2Machine as never, traversal as never) as unknown as Adjacency;
+/** Everything that can happen to a run, as `@xstate/graph` finds it; or only what `mayHappen` allows. */
+export function phase2Graph(
+  mayHappen: (happening: Happening, snapshot: AnyMachineSnapshot) => boolean = () => true,
+): Graph {
+  const events = (snapshot: AnyMachineSnapshot) =>
+    happenings(snapshot)
+      .filter((happening) => mayHappen(happening, snapshot))
+      .map(({ event }) => event);
+  const options = { ...traversal, events };
+  const adjacency = getAdjacencyMap(phase2Machine as never, options as never) as unknown as Adjacency;
   const vertices = new Map<string, Vertex>();
   for (const [key, { state, transitions: outgoing }] of Object.entries(adjacency)) {
     const edges = Object.values(outgoing).map(({ event, state: next }) => ({

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { crashName, oneCrashPerEdge } from "./crash-points.ts";
+import { beginningOf, executableGraph } from "./executable.ts";
+import { endOf } from "./outcome.ts";
+import { walk } from "./walk.ts";
+import { templates } from "./world/templates.ts";
+
+/** The way out of the restart loop is part of the paths; five rounds would only make them longer. */
+vi.mock("../../src/domain/settings.ts", async (original) => ({
+  ...(await original<object>()),
+  MAX_RESTARTS: 2,
+}));
+
+let homes: Awaited<ReturnType<typeof templates>>;
+beforeAll(async () => {
+  homes = await templates();
+});
+afterAll(() => homes.remove());
+
+describe("a process that dies at any step is replaced by one that ends the run as it would have ended", () => {
+  const graph = executableGraph();
+  const points = oneCrashPerEdge(graph);
+  test.each(points.map((point) => [crashName(point), point] as const))("%s", async (_, { path, crash }) => {
+    const walked = await walk({ graph, path, crash, template: homes.homeOf(beginningOf(path)) });
+    expect(walked).toEqual(endOf(graph, path, walked));
+  });
+});

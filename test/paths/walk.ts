@@ -1,0 +1,367 @@
+import { expect } from "vitest";
+import type { JobRow } from "../../src/domain/job.ts";
+import { transitionsOf } from "../../src/engine/durable/transition.ts";
+import { phase2Machine } from "../../src/machines/phase2.ts";
+import type { Phase2Context } from "../../src/machines/words.ts";
+import { type Edge, type Graph, keyOf, type Path, type Vertex } from "./graph.ts";
+import { follow } from "./route.ts";
+import {
+  CLEARED,
+  type Expected,
+  expectedAfter,
+  expectedAtStart,
+  expectedTakenOver,
+  foundIn,
+  STAGED,
+  withLease,
+} from "./world/expected.ts";
+import { CHANGES_ROW, GONE, PREPARE, SAY, turns } from "./world/prepare.ts";
+import { type Process, startProcess } from "./world/process.ts";
+import { treeOf } from "./world/tree.ts";
+import { openWorld, RUN, SPACE, type World } from "./world/world.ts";
+
+/** `after`: when the step is committed. `lost`: when its effect is done, and its commit is not. */
+export interface Crash {
+  readonly at: number;
+  readonly when: "after" | "lost";
+}
+
+export interface Walked {
+  /** What really happened: longer than the path when a crash made the run begin its work again. */
+  readonly path: Path;
+  readonly end: string;
+  readonly generations: number;
+  readonly mostAgents: number;
+}
+
+/**
+ * Walks one path on the real engine in a world of its own, and looks at the whole world after every step. Throws
+ * with the step at which something was not as it must be.
+ */
+export async function walk(walked: {
+  readonly graph: Graph;
+  readonly path: Path;
+  readonly template: string;
+  readonly crash?: Crash;
+}): Promise<Walked> {
+  const world = openWorld(walked.template);
+  const walker = new Walker(world, walked.graph, walked.crash ?? null);
+  try {
+    return await walker.walk(walked.path);
+  } catch (error) {
+    const done = walker.done.map(({ name }) => name).join(" → ");
+    throw new Error(`after [${done}], on the way to [${walker.next}]: ${(error as Error).message}`, {
+      cause: error,
+    });
+  } finally {
+    await walker.leave();
+    world.remove();
+  }
+}
+
+const { transition } = transitionsOf(phase2Machine);
+
+class Walker {
+  readonly done: Edge[] = [];
+  next = "";
+  readonly #world: World;
+  readonly #graph: Graph;
+  #crash: Crash | null;
+  #process: Process | null = null;
+  #at: Vertex;
+  #context = {} as Phase2Context;
+  #expected: Expected;
+  /** The commit that led here is written, and the engine does not know yet. */
+  #held = false;
+  #braked = false;
+  /** The process was begun for a run that it has yet to take over. */
+  #fresh = false;
+  #holdsAgent = false;
+  #crashed = false;
+  #claims = 1;
+  #isSettled = false;
+
+  constructor(world: World, graph: Graph, crash: Crash | null) {
+    this.#world = world;
+    this.#graph = graph;
+    this.#crash = crash;
+    this.#at = vertexOf(graph, graph.start);
+    this.#expected = expectedAtStart(world);
+  }
+
+  async walk(path: Path): Promise<Walked> {
+    await this.#begin();
+    let plan = [...path];
+    for (let edge = plan.shift(); edge !== undefined; edge = plan.shift()) {
+      const detour = this.#detour(edge, plan);
+      if (detour !== null) {
+        [edge, ...plan] = detour as [Edge, ...Edge[]];
+      }
+      this.next = edge.name;
+      const again = await this.#step(edge, plan);
+      if (again !== null) plan = [...again];
+    }
+    return this.#end();
+  }
+
+  async leave(): Promise<void> {
+    await this.#process?.kill();
+  }
+
+  #ownsRow(): boolean {
+    return this.#world.row()?.ownership_token === this.#context.token;
+  }
+
+  get #live(): Process {
+    if (this.#process === null) throw new Error("no process lives");
+    return this.#process;
+  }
+
+  async #begin(): Promise<void> {
+    await this.#startProcess(false);
+    this.#expected = { ...this.#expected, row: null };
+    const started = this.#live.engine.start({ space: SPACE });
+    started.catch(() => {});
+    const request = await this.#live.gate.asked();
+    this.#expected = { ...this.#expected, row: this.#world.row() };
+    await this.#write(request.snapshot);
+  }
+
+  async #startProcess(brakes: boolean): Promise<void> {
+    const asksForOwnership = () => this.#at.value === "publishing.confirming";
+    this.#process = await startProcess(this.#world, { asksForOwnership, brakes });
+    this.#holdsAgent = false;
+    this.#held = false;
+    this.#braked = false;
+  }
+
+  /**
+   * A run whose agent died with its process has to begin its work again, whatever the path had in mind; one that
+   * finds its job in other hands hears of it before anything else.
+   */
+  #detour(edge: Edge, plan: readonly Edge[]): Path | null {
+    const losing = this.#at.edges.find(({ name, to }) => name === "lease.lost" && to !== this.#at.key);
+    if (this.#fresh && losing !== undefined && !this.#ownsRow())
+      return follow(this.#graph, this.#at.key, ["lease.lost"]);
+    if (this.#at.value !== "supervising" || this.#holdsAgent || edge.name === GONE) return null;
+    const names = [edge, ...plan].map(({ name }) => name);
+    return follow(this.#graph, this.#at.key, [GONE, ...AGAIN, "spawnAgent: spawned", ...names]);
+  }
+
+  /** Null, or the plan that a crash makes necessary. */
+  async #step(edge: Edge, plan: readonly Edge[]): Promise<Path | null> {
+    const isWord = edge.name in SAY;
+    const to = vertexOf(this.#graph, edge.to);
+    if (edge.name === GONE) {
+      if (this.#holdsAgent) await this.#die();
+      await this.#launch(false);
+    } else if (isWord) {
+      await this.#say(edge);
+    } else {
+      // What is to go wrong for the run must not go wrong for its takeover.
+      if (this.#fresh) await this.#launch(true);
+      await this.#deed(edge);
+      await this.#launch(false);
+    }
+    if (isSilent(this.#at, edge)) {
+      await turns();
+      this.done.push(edge);
+      return null;
+    }
+    const request = await this.#live.gate.asked();
+    this.#checkTold();
+    expect({ type: request.eventType, leadsTo: keyOf(JSON.parse(request.snapshot)) }).toEqual({
+      type: edge.event.type,
+      leadsTo: edge.to,
+    });
+    // Who leaves a state for a word drops what its actor answers; but the actor has done it all the same.
+    if (isWord && this.#braked && to.value !== this.#at.value) {
+      this.#release();
+      await turns();
+    }
+    if (this.#crash?.when === "lost" && this.#crash.at === this.done.length) {
+      this.#crash = null;
+      // The claim is written, so that the next process takes the row over before it claims it again.
+      if (edge.name === "claimJob: claimed") this.#claims = 2;
+      if (SETTLES.test(edge.name)) {
+        this.#expected = { ...this.#expected, row: this.#after(edge).row };
+        this.#isSettled = true;
+      }
+      await this.#die();
+      return this.#replan(edge, plan);
+    }
+    this.#at = to;
+    if (edge.name === "spawnAgent: spawned") this.#holdsAgent = true;
+    this.#context = (JSON.parse(request.snapshot) as { context: Phase2Context }).context;
+    const { row } = this.#expected;
+    this.#expected = this.#after(edge);
+    // Settling it again only finds its own trace.
+    if (this.#isSettled) this.#expected = { ...this.#expected, row };
+    await this.#write(request.snapshot);
+    this.done.push(edge);
+    await this.#checkWorld();
+    if (this.#crash?.when === "after" && this.#crash.at === this.done.length - 1) {
+      this.#crash = null;
+      if (to.edges.length > 0) await this.#die();
+    }
+    return null;
+  }
+
+  #after({ name, to }: Edge): Expected {
+    const step = { name, to: vertexOf(this.#graph, to), context: this.#context, claims: this.#claims };
+    return expectedAfter(this.#expected, step, { world: this.#world, process: this.#live });
+  }
+
+  /** An agent that was started, or nearly, is not trusted again. */
+  #replan(edge: Edge, plan: readonly Edge[]): Path {
+    const names = [edge, ...plan].map(({ name }) => name);
+    if (this.#at.value !== "spawning") return [edge, ...plan];
+    return follow(this.#graph, this.#at.key, ["spawnAgent: stale", ...AGAIN, ...names]);
+  }
+
+  async #deed({ name }: Edge): Promise<void> {
+    await PREPARE[name]?.({ world: this.#world, process: this.#live, context: this.#context });
+    this.#noticeRow(name);
+  }
+
+  #noticeRow(name: string): void {
+    if (CHANGES_ROW.has(name)) this.#expected = { ...this.#expected, row: this.#world.row() };
+    if (name === "syncSummaries: failed_lost_ownership") {
+      this.#expected = { ...this.#expected, root: treeOf(this.#world.root) };
+    }
+  }
+
+  async #say(edge: Edge): Promise<void> {
+    const watches = this.#at.value === "supervising";
+    await this.#launch(!watches);
+    await turns();
+    const before = this.#world.row() as JobRow;
+    await SAY[edge.name]?.({ world: this.#world, process: this.#live, context: this.#context });
+    await turns();
+    if (isSilent(this.#at, edge)) this.#world.change(before);
+    else this.#noticeRow(edge.name);
+  }
+
+  /** Lets the engine know of its last commit, or take over what a dead process left: its actors begin. */
+  async #launch(braked: boolean): Promise<void> {
+    const { gate, brake } = this.#live;
+    if (this.#fresh) {
+      this.#fresh = false;
+      await this.#recover(braked);
+      return;
+    }
+    if (braked) brake.on();
+    else brake.off();
+    this.#braked = braked;
+    // After a word that changed nothing there is no commit to tell of.
+    if (this.#held) gate.release();
+    this.#held = false;
+  }
+
+  #release(): void {
+    this.#braked = false;
+    this.#live.brake.off();
+  }
+
+  async #die(): Promise<void> {
+    this.#crashed = true;
+    await this.#live.kill();
+    this.#world.faults.mend();
+    this.#world.agents.makeMortal();
+    this.#fresh = true;
+    this.#held = false;
+    this.#braked = false;
+    this.#holdsAgent = false;
+    await this.#startProcess(true);
+  }
+
+  async #recover(braked: boolean): Promise<void> {
+    const adopted = await this.#live.engine.recover();
+    expect(adopted.map(({ id, adopted: isAdopted }) => ({ id, isAdopted }))).toEqual([
+      { id: RUN, isAdopted: true },
+    ]);
+    this.#braked = braked;
+    // The first heartbeat is not to meet what the world does next.
+    await turns();
+    if (!braked) this.#live.brake.off();
+    this.#expected = expectedTakenOver(this.#expected, this.#live, this.#context);
+  }
+
+  async #write(snapshot: string): Promise<void> {
+    expect(await this.#live.gate.write()).toBe("ok");
+    this.#held = true;
+    this.#context = (JSON.parse(snapshot) as { context: Phase2Context }).context;
+    const record = await this.#live.store.runs.read(RUN);
+    expect(record?.snapshot).toBe(snapshot);
+    expect(keyOf(JSON.parse(record?.snapshot ?? ""))).toBe(this.#at.key);
+    expect(record?.state).toBe(this.#at.edges.length === 0 ? "done" : "active");
+  }
+
+  async #checkWorld(): Promise<void> {
+    const { root, agentsAlive, isRejected } = this.#expected;
+    const found = foundIn(this.#world, this.#at);
+    const hasStaging = STAGED.test(this.#at.value) || (CLEARED.test(this.#at.value) ? false : "either");
+    const isClosing = this.#at.value.endsWith(".closing");
+    expect({ row: this.#world.row(), ...found }).toEqual({
+      row: withLease(this.#expected, this.#context, this.#live.leasedAtMs()),
+      root,
+      // While it is being closed it may live or not.
+      agentsAlive: isClosing ? found.agentsAlive : agentsAlive,
+      isRejected,
+      hasStaging,
+    });
+    expect(this.#world.agents.mostAlive()).toBeLessThanOrEqual(1);
+  }
+
+  /** What observers heard so far. After a crash nobody can know what the dead process told last. */
+  #checkTold(): void {
+    if (this.#crashed) return;
+    const { engine, told } = this.#live;
+    expect(toldIn(told)).toEqual(this.#expected.told);
+    expect(engine.runs.getSnapshot().context.runs[RUN]?.state).toBe(this.#at.value);
+  }
+
+  async #end(): Promise<Walked> {
+    const { engine, gate, store } = this.#live;
+    if (this.#held) {
+      gate.release();
+      await turns();
+      this.#checkTold();
+    }
+    const result = await engine.result(RUN);
+    expect(result?.status).toBe(this.#context.status);
+    expect(this.#world.row()).toEqual(withLease(this.#expected, this.#context, this.#live.leasedAtMs()));
+    await engine.close();
+    const generations = await store.generations.list(SPACE, 100);
+    return {
+      path: this.done,
+      end: this.#at.key,
+      generations: generations.filter(({ run }) => run === RUN).length,
+      mostAgents: this.#world.agents.mostAlive(),
+    };
+  }
+}
+
+const SETTLES = /^record(Success|Failure): (applied|already)$/;
+
+/** What comes before an agent is started anew. */
+const AGAIN = ["syncSummaries: on a base", "syncRawMemories: changed"];
+
+function vertexOf(graph: Graph, key: string): Vertex {
+  const vertex = graph.vertices.get(key);
+  if (vertex === undefined) throw new Error(`the graph has no ${key}`);
+  return vertex;
+}
+
+/** A forbidden transition: heard, and nothing is written. */
+function isSilent(from: Vertex, { event }: Edge): boolean {
+  return transition(from.snapshot, event) === null;
+}
+
+function toldIn(events: Process["told"]): readonly string[] {
+  return events.flatMap((event) => {
+    if (event.type === "status.counted") return [`counted ${event.status}`];
+    if (event.type === "inputs.counted") return [`inputs ${event.inputs}`];
+    return event.type === "progress" ? [event.text] : [];
+  });
+}

@@ -1,0 +1,39 @@
+/**
+ * What stands between an engine and a port: a dead process's calls never come back, calls can be held and broken.
+ */
+export interface Passage {
+  isDead(): boolean;
+  /** Resolves when the call may go on. */
+  enter(call: string): Promise<void> | null;
+  fault(call: string): { readonly error: unknown } | null;
+  /** Told what a call answered. */
+  leave(call: string, request: unknown, answer: unknown): void;
+}
+
+/** The same port, each of whose calls takes the passage. Its methods all answer with promises. */
+export function throughPassage<Port extends object>(name: string, port: Port, passage: Passage): Port {
+  return new Proxy(port, {
+    get(target, key, receiver) {
+      const method: unknown = Reflect.get(target, key, receiver);
+      if (typeof method !== "function" || typeof key !== "string") return method;
+      const call = `${name}.${key}`;
+      return async (...request: unknown[]) => {
+        if (passage.isDead()) return never();
+        const entry = passage.enter(call);
+        // Without a wait the call is made at once, as it would be without a passage.
+        if (entry !== null) await entry;
+        if (passage.isDead()) return never();
+        const fault = passage.fault(call);
+        if (fault !== null) throw fault.error;
+        const answer: unknown = await Reflect.apply(method, target, request);
+        if (passage.isDead()) return never();
+        passage.leave(call, request[0], answer);
+        return answer;
+      };
+    },
+  });
+}
+
+export function never(): Promise<never> {
+  return new Promise(() => {});
+}

@@ -1,0 +1,193 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import type { AgentEvent } from "../../../src/domain/agent.ts";
+import { SlowwaveError } from "../../../src/domain/failure.ts";
+import type { JobRow } from "../../../src/domain/job.ts";
+import type { Phase2Context } from "../../../src/machines/words.ts";
+import { beginAttempt } from "../../../src/services/agents/attempt.ts";
+import { type Process, SETTINGS } from "./process.ts";
+import { RUN, type World } from "./world.ts";
+
+export interface At {
+  readonly world: World;
+  readonly process: Process;
+  readonly context: Phase2Context;
+}
+
+type Deed = (at: At) => void | Promise<void>;
+
+const nothing: Deed = () => {};
+
+/**
+ * What has to be so in the world, that the real code gives this answer. Done before the actor is let off, and again
+ * when it has to answer a second time after a crash.
+ */
+export const PREPARE: Readonly<Record<string, Deed>> = {
+  "claimJob: claimed": nothing,
+  "claimJob: not dirty": ({ world }) => {
+    world.change({ last_success_watermark: world.row()?.input_watermark ?? 0 });
+  },
+  "claimJob: running": ({ world }) => {
+    const lease_until = seconds(world) + 1_000;
+    world.change({ status: "running", ownership_token: "foreign", worker_id: "foreign", lease_until });
+  },
+  "claimJob: backing off": ({ world }) => {
+    world.change({ status: "error", retry_at: seconds(world) + 1_000, last_error: "failed_agent" });
+  },
+  "claimJob: exhausted": ({ world }) => {
+    world.change({ status: "error", retry_remaining: 0, last_error: "failed_agent" });
+  },
+  "claimJob: cooling down": ({ world }) => {
+    world.change({ status: "done", finished_at: seconds(world) - 1, last_error: null });
+  },
+  "claimJob: error": fault("jobs.claim"),
+  "configureAgent: ok": nothing,
+  "configureAgent: error": fault("agent.probe"),
+  "configureAgent: failed_sandbox_policy": ({ world }) => world.faults.once("agent.probe", sandboxError),
+  "loadMemories: two inputs": nothing,
+  "loadMemories: no input": ({ world }) => world.sql("delete from stage1_outputs"),
+  "loadMemories: error": fault("memories.select"),
+  "syncSummaries: on a base": nothing,
+  "syncSummaries: first of the space": nothing,
+  "syncSummaries: error": fault("files.makeFolders"),
+  "syncSummaries: failed_lost_ownership": (at) => {
+    writeFileSync(join(at.world.root, "MEMORY.md"), "# Mine\n\nEdited by hand.\n");
+    steal(at);
+  },
+  "syncRawMemories: changed": nothing,
+  "syncRawMemories: unchanged": nothing,
+  "syncRawMemories: error": fault("files.open"),
+  "spawnAgent: spawned": nothing,
+  "spawnAgent: stale": ({ world, context }) =>
+    beginAttempt(world.staging, `${RUN}/agent/${context.restarts}`),
+  "spawnAgent: error": fault("agent.spawn"),
+  "spawnAgent: failed_subscribe_status": ({ world }) => world.agents.silenceNext(),
+  "spawnAgent: failed_sandbox_policy": ({ world }) => world.faults.once("agent.spawn", sandboxError),
+  "verifyArtifacts: passed": (at) => work(at, "v1\n\nWhat is worth knowing.\n"),
+  "verifyArtifacts: repairable": (at) => work(at, "What is worth knowing.\n"),
+  "verifyArtifacts: refused": (at) => {
+    work(at, "v1\n");
+    const skills = join(at.world.staging, "workspace", "skills");
+    mkdirSync(skills, { recursive: true });
+    for (let file = 0; file < 40; file += 1) writeFileSync(join(skills, `${file}.md`), "much\n");
+  },
+  "verifyArtifacts: error": fault("files.open"),
+  "confirmOwnership: owner": nothing,
+  "confirmOwnership: not the owner": steal,
+  "confirmOwnership: error": fault("jobs.renew"),
+  "publishMemory: published": nothing,
+  "publishMemory: lost": steal,
+  "publishMemory: error": fault("files.makeFolders"),
+  "closeAgent: closed": nothing,
+  "closeAgent: error": ({ world }) => {
+    if (world.agents.alive().length > 0) world.agents.makeUnkillable();
+    else world.faults.once("agent.endOrphan");
+  },
+  "recordSuccess: applied": nothing,
+  "recordSuccess: already": async ({ process, context, world }) => {
+    const lease = process.lease();
+    const watermark = context.completionWatermark ?? 0;
+    if (lease !== null) await process.store.jobs.succeed({ lease, watermark, nowMs: world.clock.nowMs() });
+  },
+  "recordSuccess: lost": steal,
+  "recordSuccess: error": fault("jobs.succeed"),
+  "recordFailure: applied": nothing,
+  "recordFailure: already": async ({ process, context, world }) => {
+    const lease = process.lease();
+    if (lease === null) return;
+    const nowMs = world.clock.nowMs();
+    const reason = context.status ?? "";
+    const { retryDelaySeconds } = SETTINGS;
+    if (reason === "cancelled") await process.store.jobs.release({ lease, reason, nowMs });
+    else await process.store.jobs.fail({ lease, reason, retryDelaySeconds, nowMs });
+  },
+  "recordFailure: lost": steal,
+  "recordFailure: error": ({ world, context }) =>
+    world.faults.once(context.status === "cancelled" ? "jobs.release" : "jobs.fail"),
+};
+
+/** What makes somebody say this to the run. While it happens, the actor whose answer is awaited is held. */
+export const SAY: Readonly<Record<string, Deed>> = {
+  cancel: ({ process }) => {
+    void process.engine.cancel(RUN);
+  },
+  "lease.lost": async (at) => {
+    steal(at);
+    at.world.clock.advance(SETTINGS.heartbeatSeconds * 1_000);
+    await turns();
+  },
+  "lease.uncertain": async ({ world }) => {
+    world.faults.always("jobs.renew");
+    for (let second = 0; second < SETTINGS.leaseSeconds; second += 1) {
+      world.clock.advance(1_000);
+      await turns();
+    }
+    world.faults.mend();
+  },
+  "budget.reached": async ({ world, context }) => {
+    world.clock.advance(Math.max(0, (context.deadlineAtMs ?? 0) - world.clock.nowMs()));
+    await turns();
+  },
+  "agent.running": say({ type: "agent.running" }),
+  "agent.completed": say({ type: "agent.completed", message: null }),
+  "agent.errored": say({ type: "agent.errored", message: "the model refused" }),
+  "agent.interrupted": say({ type: "agent.interrupted" }),
+  "agent.shutdown": say({ type: "agent.shutdown" }),
+  "agent.notFound": say({ type: "agent.notFound" }),
+  "watchAgent: ended": ({ world }) => world.agents.alive().at(-1)?.said.complete(),
+  "watchAgent: error": ({ world }) => world.agents.alive().at(-1)?.said.error(new Error("the stream broke")),
+};
+
+/** The job becomes someone else's, as after an expired lease. */
+export function steal({ world }: Pick<At, "world">): void {
+  const row = world.row() as JobRow;
+  const lease_until = seconds(world) + 1_000;
+  world.change({ ownership_token: "thief", worker_id: "thief", fence: row.fence + 1, lease_until });
+}
+
+/** Only told by a process that takes over a run whose agent died with its engine. */
+export const GONE = "agent.gone";
+
+/** What makes the row someone else's, or no longer what it was: the test changes it, not the engine. */
+export const CHANGES_ROW: ReadonlySet<string> = new Set([
+  "claimJob: not dirty",
+  "claimJob: running",
+  "claimJob: backing off",
+  "claimJob: exhausted",
+  "claimJob: cooling down",
+  "syncSummaries: failed_lost_ownership",
+  "confirmOwnership: not the owner",
+  "publishMemory: lost",
+  "recordSuccess: lost",
+  "recordFailure: lost",
+  "lease.lost",
+]);
+
+/** Enough turns of the event loop for a call to the store and what hangs on it. */
+export async function turns(): Promise<void> {
+  for (let count = 0; count < 8; count += 1) await turn();
+}
+
+function fault(call: string): Deed {
+  return ({ world }) => world.faults.once(call);
+}
+
+function sandboxError(): SlowwaveError {
+  return new SlowwaveError("failed_sandbox_policy", "The agent can't be kept in its workspace.");
+}
+
+function say(event: AgentEvent): Deed {
+  return ({ world }) => world.agents.alive().at(-1)?.said.next(event);
+}
+
+/** An agent's turn: what it leaves in the workspace. */
+function work({ world }: At, summary: string): void {
+  const workspace = join(world.staging, "workspace");
+  writeFileSync(join(workspace, "MEMORY.md"), "# Memory\n\nNew.\n");
+  writeFileSync(join(workspace, "memory_summary.md"), summary);
+}
+
+function seconds(world: World): number {
+  return Math.floor(world.clock.nowMs() / 1_000);
+}

@@ -1,0 +1,165 @@
+import type { RunEvent } from "../../../src/domain/event.ts";
+import type { Lease } from "../../../src/domain/job.ts";
+import type { Clock, Ids, Store } from "../../../src/domain/ports.ts";
+import type { Settings } from "../../../src/domain/settings.ts";
+import { createEngine, type Engine } from "../../../src/engine/phase2/engine.ts";
+import { nodeFiles } from "../../../src/services/workspace/node-files.ts";
+import { type Brake, brake } from "./brake.ts";
+import { type CommitGate, commitGate } from "./commit-gate.ts";
+import { never, type Passage, throughPassage } from "./ports.ts";
+import { RUN, type World } from "./world.ts";
+
+/** Short enough that a lease can come near its end within a few beats. */
+export const SETTINGS = {
+  leaseSeconds: 10,
+  heartbeatSeconds: 5,
+  retryDelaySeconds: 600,
+  successCooldownSeconds: 60,
+  maxRunMinutes: 10,
+  maxSilenceMinutes: null,
+} as const satisfies Partial<Settings>;
+
+/** One engine with everything it holds; it can die between any two instructions that touch the world. */
+export interface Process {
+  readonly engine: Engine;
+  /** The real store, past all brakes and faults. */
+  readonly store: Store;
+  readonly gate: CommitGate;
+  /** Holds what the actors do; never heartbeats, takeovers and the run's log. */
+  readonly brake: Brake;
+  readonly told: readonly RunEvent[];
+  /** Wall clock of the last time the lease was given or prolonged; null before the claim. */
+  leasedAtMs(): number | null;
+  lease(): Lease | null;
+  /** Everything is dropped at once; the kernel frees what the process had locked. */
+  kill(): Promise<void>;
+}
+
+let processes = 0;
+
+/**
+ * `asksForOwnership`: whether the run stands where it asks whether the job is still its own.
+ * `brakes`: hold the actors as soon as a run is taken over.
+ */
+export async function startProcess(
+  world: World,
+  options: { readonly asksForOwnership: () => boolean; readonly brakes?: boolean },
+): Promise<Process> {
+  processes += 1;
+  const worker = `worker-${processes}`;
+  const store = await world.openStore();
+  const gate = commitGate();
+  const held = brake();
+  const told: RunEvent[] = [];
+  let dead = false;
+  let leasedAtMs: number | null = null;
+  let lease: Lease | null = null;
+  let ringing = false;
+  let renewals = 0;
+
+  const passage: Passage = {
+    isDead: () => dead,
+    enter(call) {
+      if (call === "jobs.renew") {
+        renewals += 1;
+        // Heartbeats come with the clock or as a keeper's first deed; all else is the question for ownership.
+        return ringing || renewals === 1 || !options.asksForOwnership() ? null : held.passed();
+      }
+      return BRAKED.test(call) ? held.passed() : null;
+    },
+    fault: (call) => (call.startsWith("agent.") ? null : world.faults.of(call)),
+    leave(call, request, answer) {
+      const { nowMs } = (request ?? {}) as { nowMs?: number };
+      if (call === "jobs.claim" && (answer as { kind: string }).kind === "claimed") {
+        const { space, token } = request as Lease;
+        lease = { space, token, fence: (answer as { fence: number }).fence };
+        leasedAtMs = nowMs ?? null;
+      }
+      if (call === "jobs.takeOver") {
+        if (options.brakes) held.on();
+        lease = answer as Lease | null;
+        if (lease !== null) leasedAtMs = nowMs ?? null;
+      }
+    },
+  };
+  const jobs = throughPassage("jobs", store.jobs, passage);
+  const runs = throughPassage("runs", store.runs, passage);
+  const gated: Store = {
+    ...store,
+    jobs: overriding(jobs, {
+      renew: async (leases, times) => {
+        const answer = await jobs.renew(leases, times);
+        if (answer.lost.length === 0) leasedAtMs = times.nowMs;
+        return answer;
+      },
+    }),
+    memories: throughPassage("memories", store.memories, passage),
+    generations: throughPassage("generations", store.generations, passage),
+    owners: throughPassage("owners", store.owners, passage),
+    runs: overriding(runs, {
+      create: (run, first) => (dead ? never() : gate.pass(first, () => store.runs.create(run, first))),
+      commit: (request) => (dead ? never() : gate.pass(request, () => store.runs.commit(request))),
+    }),
+  };
+  const clock: Clock = {
+    ...world.clock,
+    setTimeout: (ring, ms) =>
+      dead
+        ? null
+        : world.clock.setTimeout(() => {
+            ringing = true;
+            ring();
+            ringing = false;
+          }, ms),
+  };
+  const engine = createEngine({
+    ...SETTINGS,
+    store: gated,
+    agent: throughPassage("agent", world.agents.runner, passage),
+    home: world.home,
+    clock,
+    ids: countedIds(worker),
+    files: throughPassage("files", nodeFiles(), passage),
+  });
+  engine.events$.subscribe((event) => {
+    if (!dead) told.push(event);
+  });
+  return {
+    engine,
+    store,
+    gate,
+    brake: held,
+    told,
+    leasedAtMs: () => leasedAtMs,
+    lease: () => lease,
+    async kill() {
+      dead = true;
+      held.off();
+      world.clock.forgetTimers();
+      await store.close();
+    },
+  };
+}
+
+/** What the actors of a run do in the world, but for what must go on while they wait. */
+const BRAKED =
+  /^(jobs\.(claim|succeed|fail|failUnowned|release)|memories\.|generations\.|owners\.lock|files\.|agent\.)/;
+
+function overriding<Port extends object>(port: Port, methods: Partial<Port>): Port {
+  return new Proxy(port, {
+    get: (target, key, receiver) => Reflect.get(key in methods ? methods : target, key, receiver),
+  });
+}
+
+function countedIds(worker: string): Ids {
+  let tokens = 0;
+  return {
+    run: () => RUN,
+    generation: () => `${worker}-generation`,
+    // The first is the worker itself, the second the run's.
+    token: () => {
+      tokens += 1;
+      return tokens === 1 ? worker : `token-${worker}-${tokens}`;
+    },
+  };
+}
