@@ -8,7 +8,7 @@ export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   // The page may be mounted under any path, or opened as a file.
   base: "./",
-  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  oxc: { jsx: { runtime: "automatic", importSource: "preact", development: false } },
   plugins: [charts([{ machine: phase2Machine, version: PHASE2_VERSION }]), classicScript()],
   build: {
     outDir: fileURLToPath(new URL("../dist/visualizer", import.meta.url)),

@@ -88,10 +88,11 @@ export async function flow(
       const points =
         section === undefined ? [] : [section.startPoint, ...(section.bendPoints ?? []), section.endPoint];
       const inline = label === undefined ? null : { text: label.text ?? "", ...boxOf(label) };
-      return [edge.id, { points, label: inline ?? labelOn(points, labels.get(edge.id) ?? "") }];
+      return [edge.id, { points, label: inline ?? labelOn(points, labels.get(edge.id) ?? "", direction) }];
     }),
   );
-  return { width: laid.width ?? 0, height: laid.height ?? 0, boxes, lines };
+  const rightmost = [...lines.values()].map(({ label }) => (label === null ? 0 : label.x + label.width));
+  return { width: Math.max(laid.width ?? 0, ...rightmost), height: laid.height ?? 0, boxes, lines };
 }
 
 const SIDES = {
@@ -103,18 +104,26 @@ function door(path: string, name: string, side: string) {
   return { id: `${path}@${name}`, width: 0, height: 0, layoutOptions: { "elk.port.side": side } };
 }
 
-/** A line that passes over others has room for its name on its longest level stretch. */
-function labelOn(points: readonly Point[], text: string): (Box & { readonly text: string }) | null {
-  const stretches = points.slice(1).map((end, at) => ({ start: points[at] ?? end, end }));
-  const level = stretches.filter(({ start, end }) => start.y === end.y);
+/** A line that passes beside others has room for its name: on its longest stretch, or at the outer side of it. */
+function labelOn(
+  points: readonly Point[],
+  text: string,
+  direction: "RIGHT" | "DOWN",
+): (Box & { readonly text: string }) | null {
+  const isLevel = direction === "RIGHT";
   const width = text.length * LABEL_GLYPH + 14;
-  const longest = level.toSorted((a, b) => Math.abs(b.end.x - b.start.x) - Math.abs(a.end.x - a.start.x))[0];
+  const length = ({ start, end }: { start: Point; end: Point }) =>
+    isLevel ? Math.abs(end.x - start.x) : Math.abs(end.y - start.y);
+  const [longest] = points
+    .slice(1)
+    .map((end, at) => ({ start: points[at] ?? end, end }))
+    .toSorted((a, b) => length(b) - length(a));
   if (text === "" || longest === undefined) return null;
   const { start, end } = longest;
   return {
     text,
-    x: (start.x + end.x - width) / 2,
-    y: start.y - LABEL_HEIGHT / 2,
+    x: isLevel ? (start.x + end.x - width) / 2 : start.x - 6,
+    y: (start.y + end.y - LABEL_HEIGHT) / 2,
     width,
     height: LABEL_HEIGHT,
   };

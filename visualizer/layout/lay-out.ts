@@ -41,14 +41,15 @@ export async function layOut(machine: AnyStateMachine, version: string): Promise
       rows: transitions.filter(({ source }) => source === root.path).map(({ event }) => event),
     },
   );
+  const states = placed(root, floor, insides);
   return {
     id: machine.id,
     version,
     hash: structureHash(machine),
     width: MARGIN.left + floor.width + MARGIN.right,
     height: MARGIN.top + floor.height + MARGIN.bottom,
-    states: placed(root, floor, insides),
-    edges: drawn(links, road, floor, insides),
+    states,
+    edges: drawn(links, { road, floor, insides, states }),
     transitions,
   };
 }
@@ -109,20 +110,21 @@ function corner(box: Box, { head, flow: { width } }: Inside) {
   return { x: box.x + (box.width - width) / 2, y: box.y + head };
 }
 
-function drawn(
-  links: readonly Link[],
-  road: Flow,
-  floor: Floor,
-  insides: ReadonlyMap<string, Inside>,
-): readonly ChartEdge[] {
+interface Laid {
+  readonly road: Flow;
+  readonly floor: Floor;
+  readonly insides: ReadonlyMap<string, Inside>;
+  readonly states: readonly ChartState[];
+}
+
+function drawn(links: readonly Link[], { road, floor, insides, states }: Laid): readonly ChartEdge[] {
   return links.flatMap((link) => {
     const holds = insides.get(link.container);
-    const container = floor.boxes.get(link.container);
+    const container = states.find(({ path }) => path === link.container);
     const line = (holds?.flow ?? road).lines.get(link.id) ?? floor.lines.get(link.id);
     if (line === undefined) return [];
-    const margin = { x: MARGIN.left, y: MARGIN.top };
-    const origin =
-      holds !== undefined && container !== undefined ? corner(moved(container, margin), holds) : margin;
+    const isNested = holds !== undefined && container !== undefined;
+    const origin = isNested ? corner(container, holds) : { x: MARGIN.left, y: MARGIN.top };
     return [
       {
         id: link.id,

@@ -51,7 +51,9 @@ function firstMissing(file: Partial<ExportedRun>): string | null {
   for (const [at, event] of (file.detail?.events ?? []).entries()) {
     for (const [path, kind] of OF_EVENT) if (!has(event, path, kind)) return `detail.events.${at}.${path}`;
   }
-  return (file.snapshots ?? []).every((each) => has(each, "sequence", "number")) ? null : "snapshots.sequence";
+  return (file.snapshots ?? []).every((each) => has(each, "sequence", "number"))
+    ? null
+    : "snapshots.sequence";
 }
 
 function has(value: unknown, path: string, kind: Kind): boolean {

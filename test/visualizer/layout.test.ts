@@ -1,0 +1,135 @@
+import { describe, expect, test } from "vitest";
+import { createMachine } from "xstate";
+import { PHASE2_VERSION, phase2Machine } from "../../src/machines/phase2.ts";
+import { layOut } from "../../visualizer/layout/lay-out.ts";
+import type { Box, Chart, ChartState, Point } from "../../visualizer/src/chart/chart.ts";
+import { transitions } from "../paths/graph.ts";
+
+const parallel = createMachine({
+  id: "player",
+  initial: "off",
+  states: {
+    off: { on: { start: "on" } },
+    on: {
+      type: "parallel",
+      on: { stop: "off", broke: "failed" },
+      states: {
+        sound: {
+          initial: "loud",
+          states: { loud: { on: { mute: "mute" } }, mute: { on: { mute: "loud" } } },
+        },
+        light: {
+          initial: "dark",
+          states: { dark: { on: { flip: "bright" } }, bright: { on: { flip: "dark" } } },
+        },
+      },
+    },
+    failed: { type: "final" },
+  },
+});
+const phase2 = await layOut(phase2Machine, PHASE2_VERSION);
+const player = await layOut(parallel as never, "1");
+
+describe("phase 2 as it is drawn", () => {
+  test("shows every transition of the machine under the name the path tests give it", () => {
+    expect(phase2.transitions.map(({ id }) => id)).toEqual(transitions.all.map(({ id }) => id));
+  });
+
+  test("draws a line for every transition that leads somewhere else", () => {
+    const drawn = new Set(phase2.edges.flatMap((edge) => edge.transitions));
+    const missing = phase2.transitions.filter(({ id, target }) => target !== null && !drawn.has(id));
+    expect(missing).toEqual([]);
+  });
+
+  test("says of every state and every transition what it is for", () => {
+    const silent = [...phase2.states.slice(1), ...phase2.transitions].filter(
+      ({ description }) => description === "",
+    );
+    expect(silent).toEqual([]);
+  });
+
+  test("keeps the main road straight, from the claim to the success", () => {
+    const road = ["claiming", "configuring", "loading", "spawning", "supervising", "verifying", "succeeded"];
+    const middles = road.map((path) => middle(stateOf(phase2, path)).y);
+    expect(Math.max(...middles) - Math.min(...middles)).toBeLessThan(2);
+  });
+
+  test("is the same however often it is laid out", async () => {
+    expect(await layOut(phase2Machine, PHASE2_VERSION)).toEqual(phase2);
+  });
+});
+
+describe.each([phase2, player])("any machine: $id", (chart) => {
+  test("all states are on the drawing, the nested ones inside theirs", () => {
+    const outside = chart.states.filter(
+      (state) =>
+        !isInside(state, { x: 0, y: 0, width: chart.width, height: chart.height }) ||
+        !isInside(state, parentOf(chart, state) ?? state),
+    );
+    expect(outside).toEqual([]);
+  });
+
+  test("no state lies on another", () => {
+    const pairs = chart.states.flatMap((a, at) =>
+      chart.states.slice(at + 1).flatMap((b) => {
+        const isFamily = a.path.startsWith(`${b.path}.`) || b.path.startsWith(`${a.path}.`);
+        return !isFamily && overlap(a, b) ? [`${a.path} and ${b.path}`] : [];
+      }),
+    );
+    expect(pairs).toEqual([]);
+  });
+
+  test("every line begins and ends at the border of a state", () => {
+    const loose = chart.edges.filter(({ points: [first, ...rest] }) => {
+      const last = rest.at(-1);
+      return first === undefined || last === undefined || !touches(chart, first) || !touches(chart, last);
+    });
+    expect(loose.map(({ id }) => id)).toEqual([]);
+  });
+
+  test("no name of a line lies on a state or on another name", () => {
+    const labels = chart.edges.flatMap(({ label }) => (label === null ? [] : [label]));
+    const leaves = chart.states.filter(({ kind }) => kind === "atomic" || kind === "final");
+    const hidden = labels.flatMap((label, at) =>
+      [...leaves, ...labels.slice(at + 1)].filter((box) => overlap(label, box)).map(() => label.text),
+    );
+    expect(hidden).toEqual([]);
+  });
+});
+
+function stateOf(chart: Chart, path: string): ChartState {
+  const state = chart.states.find((each) => each.path === path);
+  if (state === undefined) throw new Error(`no ${path}`);
+  return state;
+}
+
+function parentOf(chart: Chart, { path }: ChartState): ChartState | undefined {
+  return chart.states.find((each) => each.path === path.split(".").slice(0, -1).join("."));
+}
+
+function middle({ x, y, width, height }: Box): Point {
+  return { x: x + width / 2, y: y + height / 2 };
+}
+
+function isInside(inner: Box, outer: Box): boolean {
+  return (
+    inner.x >= outer.x &&
+    inner.y >= outer.y &&
+    inner.x + inner.width <= outer.x + outer.width + 0.2 &&
+    inner.y + inner.height <= outer.y + outer.height + 0.2
+  );
+}
+
+function overlap(a: Box, b: Box): boolean {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
+function touches(chart: Chart, { x, y }: Point): boolean {
+  return chart.states.some((box) => {
+    const isX = Math.abs(x - box.x) < 1 || Math.abs(x - box.x - box.width) < 1;
+    const isY = Math.abs(y - box.y) < 1 || Math.abs(y - box.y - box.height) < 1;
+    const isBetweenX = x >= box.x - 1 && x <= box.x + box.width + 1;
+    const isBetweenY = y >= box.y - 1 && y <= box.y + box.height + 1;
+    return (isX && isBetweenY) || (isY && isBetweenX);
+  });
+}
