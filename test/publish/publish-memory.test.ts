@@ -229,6 +229,21 @@ describe("a person's edits", () => {
     ]);
   });
 
+  test("that come, go and come again are a generation each time", async () => {
+    const d = await desk();
+    await (await d.begin("r1", [memory("a")])).complete();
+    const run = await d.begin("r2", [memory("a")]);
+    const bases: (string | null)[] = [];
+    for (const text of ["# Mine\n", HANDBOOK["MEMORY.md"], "# Mine\n"]) {
+      await change(d.root, { "MEMORY.md": text });
+      const base = await run.sync();
+      bases.push(base);
+      expect((await stored(d, base ?? ""))["MEMORY.md"]).toBe(text);
+      expect((await d.store.generations.current("global"))?.generation.id).toBe(base);
+    }
+    expect(new Set(bases).size).toBe(3);
+  });
+
   test("are something for the agent to see: the run is not called unchanged", async () => {
     const d = await desk();
     await (await d.begin("r1", [memory("a")])).complete();

@@ -27,7 +27,7 @@ test("a reader at full speed never meets a torn or missing file, nor a reference
     workerData: { root: d.root, stop },
   });
   await once(reader, "message");
-  for (let n = 2; n <= 25; n += 1) {
+  for (let n = 2; n <= 16; n += 1) {
     const begun = await d.begin(`r${n}`, [memory("a")]);
     await begun.complete(generation(n));
   }
@@ -37,7 +37,7 @@ test("a reader at full speed never meets a torn or missing file, nor a reference
   // It did look, and while things changed.
   expect(report.generations).toBeGreaterThan(3);
   expect(report.reads).toBeGreaterThan(50);
-});
+}, 60_000);
 
 test("4096 summaries with one changed: one file is written", async () => {
   const d = await desk();
