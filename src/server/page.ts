@@ -22,7 +22,7 @@ export interface Page {
   answer(path: string): Response;
 }
 
-export function openPage(folder: string | null = builtPage()): Page {
+export function openPage(folder: string | null = pageFolder()): Page {
   let files: ReadonlyMap<string, Uint8Array<ArrayBuffer>> | null = null;
   return {
     answer: (path) => {
@@ -58,8 +58,8 @@ function readAll(folder: string): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
   );
 }
 
-/** Beside the compiled server, or, when the sources run, where the build puts it. */
-function builtPage(): string | null {
+/** Where the built page is: beside the compiled server, or, when the sources run, where the build puts it. */
+export function pageFolder(): string | null {
   const places = ["../visualizer", "../../dist/visualizer"].map((place) =>
     fileURLToPath(new URL(place, import.meta.url)),
   );

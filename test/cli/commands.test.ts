@@ -235,12 +235,16 @@ describe("import, run and look", () => {
         "  [*] --> claiming",
         "  succeeded --> [*]",
         "  claiming --> configuring : done claimJob [isClaimed]",
-        "  supervising --> failing : lease.lost",
+        "  supervising --> verifying : agent.completed",
       ]),
     );
-    expect(await json("machine", "--format", "svg")).toMatchObject({
+    expect((await slowwave("machine", "--format", "scxml")).stdout).toContain('<state id="phase2.claiming">');
+    expect((await slowwave("machine", "--format", "stately")).stdout).toContain(
+      "export const phase2Machine = setup(",
+    );
+    expect(await json("machine", "--format", "png")).toMatchObject({
       code: 2,
-      value: { error: { code: "format_not_here" } },
+      value: { error: { code: "unknown_format" } },
     });
   });
 
