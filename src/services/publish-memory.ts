@@ -7,11 +7,11 @@ import { hostFiles, manifestOf } from "./artifacts/host-files.ts";
 import { readVerified } from "./gate/verified.ts";
 import { inWorkspace, verifyWorkspace } from "./gate/verify-workspace.ts";
 import { missingBlobs } from "./publish/blobs.ts";
+import { finishJournals } from "./publish/finish-journals.ts";
 import { publishedId } from "./publish/generation-id.ts";
 import { isConsolidated } from "./publish/is-consolidated.ts";
 import { merge } from "./publish/merge.ts";
 import { publishManifest } from "./publish/publish-manifest.ts";
-import { rollForward } from "./publish/roll-forward.ts";
 import { type SettledRoot, settleRoot } from "./publish/settle-root.ts";
 import { shownPath } from "./workspace/memory-path.ts";
 import { withRootLock } from "./workspace/root-lock.ts";
@@ -76,8 +76,7 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
 
 /** An earlier attempt passed the point of no return: only its end is missing, whosever the job is now. */
 async function finish(bench: Workbench, { run, space }: PublishInput): Promise<PublishAnswer> {
-  const journal = await bench.store.generations.openJournal(space);
-  if (journal !== null) await rollForward(bench, journal);
+  await finishJournals(bench, space, bench.places.root);
   return { kind: "published", generation: publishedId(run) };
 }
 

@@ -4,8 +4,8 @@ import type { Lease } from "../../domain/job.ts";
 import { inspectRoot, type RootFound } from "../workspace/check-root.ts";
 import type { RootBench } from "../workspace/workbench.ts";
 import { missingBlobs } from "./blobs.ts";
+import { finishJournals } from "./finish-journals.ts";
 import { foundId } from "./generation-id.ts";
-import { rollForward } from "./roll-forward.ts";
 
 export interface SettledRoot {
   /** The generation that stands for what the root holds; null when there is none and it holds nothing. */
@@ -28,18 +28,9 @@ export async function settleRoot(
   bench: RootBench,
   request: { readonly run: string; readonly space: string; readonly root: string; readonly lease: Lease },
 ): Promise<SettledRoot | "lost"> {
-  const { store, files, homeId } = bench;
+  const { files, homeId } = bench;
   const { space, root } = request;
-  const next = () => store.generations.openJournal(space);
-  for (let journal = await next(); journal !== null; journal = await next()) {
-    try {
-      await rollForward(bench, journal);
-    } catch (error) {
-      // The memory lives elsewhere now; a folder that nobody reads any more must not hold it up for ever.
-      if (journal.root === root) throw error;
-      await store.generations.closeJournal(journal.generation);
-    }
-  }
+  await finishJournals(bench, space, root);
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await inspectRoot(files, root, { home: homeId, space }, { tolerant: true }, (found) =>
