@@ -230,15 +230,17 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
         : [await store.runs.read(run)].filter((record) => record !== null && record.state === "active");
     const adopted: DurableRun[] = [];
     const failures: unknown[] = [];
+    const closedSpaces = new Set<string>();
     // Oldest first: they hold what younger ones wait for.
     for (const record of [...found].reverse()) {
-      if (record === null || lives.has(record.id)) continue;
+      if (record === null || lives.has(record.id) || closedSpaces.has(record.space)) continue;
       try {
         const live = await adopt(record);
         if (live !== null) adopted.push(live);
       } catch (error) {
-        // One that can't be taken over yet, for its agent can't be ended, does not keep the others waiting.
+        // One that can't be taken over yet, for its agent can't be ended, keeps nobody waiting but its own space.
         failures.push(error);
+        if (record.space !== "") closedSpaces.add(record.space);
       }
     }
     const isAskedFor = run !== undefined || space !== undefined;

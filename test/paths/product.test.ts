@@ -1,0 +1,152 @@
+import { describe, expect, test } from "vitest";
+import type { JobRow } from "../../src/domain/job.ts";
+import type { GenerationStore } from "../../src/domain/ports.ts";
+import { dotted } from "../../src/engine/durable/transition.ts";
+import { memoryGenerations } from "../../src/persistence/memory/generations.ts";
+import { memoryJobs } from "../../src/persistence/memory/jobs.ts";
+import { explore, type Laws } from "./explore.ts";
+import type { Product, Side } from "./product.ts";
+
+const SAFE: Laws = {
+  "a write by who does not own the job": ({ crime }) => crime !== null,
+  "two generations by one run": ({ published }) => new Set(published).size < published.length,
+  "success told, but not written": ({ sides, settlements }) =>
+    sides.some((side) => ended(side, "succeeded") && settlementOf(side, settlements) !== "succeeded"),
+  "success written, but not told": ({ sides, settlements }) =>
+    sides.some((side) => ended(side, "failed") && settlementOf(side, settlements) === "succeeded"),
+  "lost ownership told by who settled the job": ({ sides, settlements }) =>
+    sides.some(
+      (side) =>
+        side.snapshot.context.status === "failed_lost_ownership" &&
+        side.snapshot.status === "done" &&
+        settlementOf(side, settlements) !== undefined,
+    ),
+  "a job left running by a run that ended": ({ sides, row }) =>
+    sides.some(
+      ({ snapshot }) =>
+        snapshot.status === "done" &&
+        row.status === "running" &&
+        row.ownership_token === snapshot.context.token,
+    ),
+  "an agent left behind by a run that ended": ({ sides }) =>
+    sides.some(({ snapshot, agent }) => snapshot.status === "done" && agent !== "none"),
+};
+
+const EXCLUSIVE: Laws = {
+  "two agents alive": ({ sides }) => sides.every(({ agent }) => agent !== "none"),
+  "two runs past the claim": ({ sides }) => sides.every(({ snapshot }) => isAtWork(dotted(snapshot.value))),
+};
+
+describe("two processes and one job, every order of what they do, die and are replaced by", () => {
+  test("no law is broken, nobody is stuck", async () => {
+    const explored = await explore({ maySleep: false, maxDeaths: 1 }, { ...SAFE, ...EXCLUSIVE });
+    console.log(`two processes, one job: ${explored.states} states, ${explored.steps} steps`);
+    expect({ broken: explored.broken, stuck: explored.stuck }).toEqual({ broken: {}, stuck: [] });
+    expect(explored.states).toBeGreaterThan(1_000);
+  });
+
+  test("a process that sleeps past its lease wakes up harmless: its writes have no effect", async () => {
+    const { broken, stuck } = await explore({ maySleep: true, maxDeaths: 1 }, { ...SAFE, ...EXCLUSIVE });
+    // Its agent may still breathe in its own staging, and that is all.
+    expect({ safe: pick(broken, SAFE), stuck }).toEqual({ safe: {}, stuck: [] });
+    expect(Object.keys(broken).sort()).toEqual(Object.keys(EXCLUSIVE).sort());
+  });
+});
+
+describe("the check is worth something: with a guard taken away it tells a story", () => {
+  test("when writes do not name their owner, who lost the job overwrites it", async () => {
+    const { broken } = await explore({ maySleep: true, maxDeaths: 0, jobs: unguardedJobs }, SAFE);
+    expect(broken["a write by who does not own the job"]).toContain("the lease runs out");
+  });
+
+  test("when the publish is not fenced, who lost the job publishes", async () => {
+    const { broken } = await explore(
+      { maySleep: true, maxDeaths: 0, generations: unfencedGenerations },
+      SAFE,
+    );
+    expect(broken["a write by who does not own the job"]).toContain("publishMemory");
+  });
+
+  test("when settlements leave no trace, a repeated one is taken for a loss", async () => {
+    const { broken } = await explore({ maySleep: false, maxDeaths: 1, jobs: forgetfulJobs }, SAFE);
+    expect(broken["success written, but not told"]).toContain("recordSuccess: applied, unheard, and dies");
+  });
+
+  test("when a claim does not know its own row, a repeated one is refused and the job stays running", async () => {
+    const { broken } = await explore({ maySleep: false, maxDeaths: 1, jobs: strangerJobs }, SAFE);
+    expect(broken["a job left running by a run that ended"]).toContain(
+      "claimJob: claimed, unheard, and dies",
+    );
+  });
+});
+
+type JobWorld = Parameters<typeof memoryJobs>[0];
+
+/** Every write finds the row to be its own. */
+function unguardedJobs(world: JobWorld) {
+  const jobs = memoryJobs(world);
+  const own = (space: string, token: string, fence: number) => {
+    const row = world.jobs.get(space) as JobRow;
+    world.jobs.set(space, { ...row, status: "running", ownership_token: token, fence });
+  };
+  return {
+    ...jobs,
+    succeed: (by: Parameters<typeof jobs.succeed>[0]) => {
+      own(by.lease.space, by.lease.token, by.lease.fence);
+      return jobs.succeed(by);
+    },
+    fail: (by: Parameters<typeof jobs.fail>[0]) => {
+      own(by.lease.space, by.lease.token, by.lease.fence);
+      return jobs.fail(by);
+    },
+  };
+}
+
+/** Whoever publishes is taken for the owner. */
+function unfencedGenerations(world: Parameters<typeof memoryGenerations>[0]) {
+  return {
+    ...memoryGenerations(world),
+    commit: (request: Parameters<GenerationStore["commit"]>[0]) => {
+      const { space = "", token = "", fence = 0 } = request.lease ?? {};
+      const row = { status: "running", ownership_token: token, fence } as JobRow;
+      return memoryGenerations({ ...world, jobs: new Map([[space, row]]) }).commit(request);
+    },
+  };
+}
+
+/** Settlements are written down and never found again. */
+function forgetfulJobs({ jobs, settlements }: JobWorld) {
+  const blind = {
+    get: () => undefined,
+    set: (key: string, how: string) => settlements.set(key, how),
+    delete: () => true,
+  };
+  return memoryJobs({ jobs, settlements: blind as unknown as JobWorld["settlements"] });
+}
+
+function strangerJobs(world: JobWorld) {
+  const jobs = memoryJobs(world);
+  return {
+    ...jobs,
+    claim: async (request: Parameters<typeof jobs.claim>[0]) => {
+      const isRunning = world.jobs.get(request.space)?.status === "running";
+      return isRunning ? ({ kind: "skipped", why: "running" } as const) : jobs.claim(request);
+    },
+  };
+}
+
+function isAtWork(value: string): boolean {
+  return /^(configuring|loading|syncing|spawning|supervising|verifying|publishing)/.test(value);
+}
+
+function ended({ snapshot }: Side, value: string): boolean {
+  return snapshot.status === "done" && snapshot.value === value;
+}
+
+function settlementOf({ snapshot }: Side, settlements: Product["settlements"]): string | undefined {
+  return settlements.get(JSON.stringify([snapshot.context.space, snapshot.context.token]));
+}
+
+function pick(broken: Readonly<Record<string, string>>, laws: Laws): Record<string, string> {
+  return Object.fromEntries(Object.entries(broken).filter(([law]) => law in laws));
+}
