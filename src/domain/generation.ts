@@ -11,10 +11,36 @@ export interface Generation {
   readonly run: string | null;
   readonly kind: GenerationKind;
   readonly createdAtMs: number;
+  /** Which agent made it; absent when none did. */
+  readonly agent?: string;
+  /** How many findings the gate had on it; absent when there was no gate. */
+  readonly findings?: number;
+  /** Present when a purge had to take all of its files away: only this row is left. */
+  readonly withdrawnAtMs?: number;
 }
 
-/** `edited`: what a person changed in the root by hand, kept before anything replaced it. */
-export type GenerationKind = "published" | "adopted" | "edited" | "rollback";
+/**
+ * `edited`: what a person changed in the root by hand, kept before anything replaced it. `purged`: what was left
+ * when a thread was taken out.
+ */
+export type GenerationKind = "published" | "adopted" | "edited" | "rollback" | "purged";
+
+/** What a dry run would have published, kept until it is applied, too old, or purged. */
+export interface Draft {
+  /** Names the draft: a hash of base, inputs and files. */
+  readonly hash: string;
+  readonly space: string;
+  readonly run: string;
+  /** What it was made from; it can only be applied on this. */
+  readonly base: string | null;
+  readonly inputsDigest: string;
+  /** Unix seconds: what the job is done up to when the draft is applied. */
+  readonly watermark: number;
+  readonly limit: number;
+  readonly agent: string | null;
+  readonly findings: number;
+  readonly createdAtMs: number;
+}
 
 export interface ManifestEntry {
   /** Relative, `/`-separated, normalised; never absolute, never `..`. */

@@ -48,11 +48,19 @@ export interface ClaimRequest {
   readonly force: boolean;
   readonly retries: number;
   readonly nowMs: number;
+  /** A dry run's claim: the row before it is kept with the claim and answered, also when the claim is repeated. */
+  readonly remember?: boolean;
 }
 
 /** Why a claim was not given. Not an error: most runs end here. */
 export type ClaimOutcome =
-  | { readonly kind: "claimed"; readonly fence: number; readonly watermark: number }
+  | {
+      readonly kind: "claimed";
+      readonly fence: number;
+      readonly watermark: number;
+      /** Only when it was asked to be remembered. */
+      readonly before?: JobRow;
+    }
   | {
       readonly kind: "skipped";
       readonly why: "not-dirty" | "running" | "backing-off" | "exhausted" | "cooling-down";

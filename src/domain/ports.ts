@@ -5,7 +5,7 @@
  * Everything is told what time it is (`nowMs`, Unix milliseconds); nothing here reads a clock.
  * A store that stays busy longer than its patience rejects with code `store_busy`.
  */
-import type { Generation, Journal, Manifest } from "./generation.ts";
+import type { Draft, Generation, Journal, Manifest } from "./generation.ts";
 import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "./job.ts";
 import type { Stage1Input, Stage1Output, UpsertOutcome } from "./memory.ts";
 import type {
@@ -26,6 +26,11 @@ export interface Store {
   readonly runs: RunStore;
   readonly generations: GenerationStore;
   readonly owners: Owners;
+  /**
+   * Leaves nothing of what was deleted in the files: rewrites them whole, and empties the write-ahead log. Rejects with
+   * `store_busy` when other processes read for too long.
+   */
+  compact(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -96,6 +101,15 @@ export interface MemoryStore {
   /** Keeps what a run consolidates, in this order, so that a replay sees the same input. Repeating it changes nothing. */
   recordInputs(run: string, outputs: readonly Stage1Output[]): Promise<void>;
   inputsOf(run: string): Promise<readonly Stage1Output[]>;
+  /** Every version of a thread that is kept for the space: the row, and what its runs recorded. Newest first. */
+  versionsOf(space: string, threadId: string): Promise<readonly Stage1Output[]>;
+  /** Every space that keeps anything of the thread. */
+  spacesOf(threadId: string): Promise<readonly string[]>;
+  /**
+   * Removes the thread's row, its recorded inputs and every text that only these named, in one transaction that is
+   * conditional on the lease.
+   */
+  forget(threadId: string, lease: Lease): Promise<"applied" | "lost">;
 }
 
 /** The durable engine's log: runs, their events, snapshots and intents. */
@@ -132,6 +146,11 @@ export interface RunStore {
   steps(query: { run: string; to: number }): Promise<readonly LogRow[]>;
   /** Runs counted; of one space, or of all. In no order. */
   tally(filter: { space?: string }): Promise<readonly RunTally[]>;
+  /** A purge's right alone: puts other data into log rows, and another snapshot into a run that is over. */
+  redact(request: {
+    rows: readonly { readonly id: number; readonly data: string }[];
+    snapshot: { readonly run: string; readonly snapshot: string } | null;
+  }): Promise<void>;
 }
 
 export interface GenerationStore {
@@ -160,6 +179,45 @@ export interface GenerationStore {
   /** The oldest journal of the space that still has to be rolled forward. */
   openJournal(space: string): Promise<Journal | null>;
   closeJournal(generation: string): Promise<void>;
+  /**
+   * Takes generations away whose time is over; never the one in effect, nor one with an open journal. Their blobs
+   * stay until `collect` finds that nothing names them.
+   */
+  remove(space: string, generations: readonly string[]): Promise<void>;
+  /**
+   * Removes up to `limit` blobs that nothing has named for `graceMs`; returns how many. The grace covers writers
+   * that have stored a blob, or seen it there, and have not named it yet. With `hashes`: these alone, without grace.
+   */
+  collect(request: {
+    nowMs: number;
+    graceMs: number;
+    limit: number;
+    hashes?: readonly string[];
+  }): Promise<number>;
+  /** Blobs that nothing names, in the order of their hashes, above `after`. */
+  orphans(query: { after: string; limit: number }): Promise<readonly string[]>;
+  /**
+   * A purge's right alone: gives a generation other files, or none and a date (`null`: withdrawn), and removes the blobs that
+   * only its old files named, in one transaction that is conditional on the lease.
+   */
+  rewrite(request: {
+    lease: Lease;
+    generation: string;
+    manifest: Manifest | null;
+    blobs: ReadonlyMap<string, Uint8Array>;
+    nowMs: number;
+  }): Promise<"applied" | "lost">;
+  /** Conditional on the lease; repeated with the same hash it replaces the draft's row. */
+  keepDraft(request: {
+    lease: Lease;
+    draft: Draft;
+    manifest: Manifest;
+    blobs: ReadonlyMap<string, Uint8Array>;
+  }): Promise<"applied" | "lost">;
+  draft(space: string, hash: string): Promise<{ draft: Draft; manifest: Manifest } | null>;
+  /** Newest first. */
+  drafts(space: string): Promise<readonly Draft[]>;
+  removeDrafts(space: string, hashes: readonly string[]): Promise<void>;
 }
 
 /**

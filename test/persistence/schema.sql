@@ -1,7 +1,36 @@
 CREATE TABLE blobs (
   hash text primary key not null,
   bytes blob not null
-) strict;
+, unused_since integer) strict;
+
+CREATE INDEX blobs_unused on blobs (unused_since) where unused_since is not null;
+
+CREATE TABLE draft_files (
+  space text not null,
+  draft text not null,
+  position integer not null,
+  path text not null,
+  hash text not null references blobs (hash),
+  bytes integer not null,
+  primary key (space, draft, position),
+  foreign key (space, draft) references drafts (space, hash) on delete cascade
+) strict, without rowid;
+
+CREATE INDEX draft_files_by_hash on draft_files (hash);
+
+CREATE TABLE drafts (
+  space text not null,
+  hash text not null,
+  run text not null,
+  base text,
+  inputs_digest text not null,
+  watermark integer not null,
+  input_limit integer not null,
+  agent text,
+  findings integer not null,
+  created_at integer not null,
+  primary key (space, hash)
+) strict, without rowid;
 
 CREATE TABLE events (
   id integer primary key autoincrement,
@@ -26,6 +55,8 @@ CREATE TABLE generation_files (
   primary key (generation, position)
 ) strict, without rowid;
 
+CREATE INDEX generation_files_by_hash on generation_files (hash);
+
 CREATE TABLE generations (
   number integer primary key autoincrement,
   id text not null unique,
@@ -34,7 +65,7 @@ CREATE TABLE generations (
   run text,
   kind text not null,
   created_at integer not null
-) strict;
+, agent text, findings integer, withdrawn_at integer) strict;
 
 CREATE INDEX generations_by_space on generations (space, number);
 
@@ -72,7 +103,7 @@ CREATE TABLE jobs (
   input_watermark integer,
   last_success_watermark integer,
   fence integer not null default 0,
-  last_beat_at integer,
+  last_beat_at integer, before_claim text,
   primary key (kind, job_key)
 );
 
@@ -101,6 +132,12 @@ CREATE TABLE run_inputs (
   git_branch text,
   primary key (run, position)
 ) strict, without rowid;
+
+CREATE INDEX run_inputs_by_raw_memory on run_inputs (raw_memory);
+
+CREATE INDEX run_inputs_by_rollout_summary on run_inputs (rollout_summary);
+
+CREATE INDEX run_inputs_by_thread on run_inputs (thread_id);
 
 CREATE TABLE runs (
   id text primary key not null,

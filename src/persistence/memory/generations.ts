@@ -4,11 +4,41 @@ import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
 
 export function memoryGenerations(
-  world: Pick<MemoryWorld, "jobs" | "generations" | "blobs" | "journals">,
+  world: Pick<MemoryWorld, "jobs" | "generations" | "blobs" | "journals"> &
+    Partial<Pick<MemoryWorld, "drafts" | "unusedSince">>,
 ): GenerationStore {
-  const { jobs, generations, blobs, journals } = world;
+  const { jobs, generations, blobs, journals, drafts = [], unusedSince = new Map() } = world;
 
   const entryOf = (id: string) => generations.find(({ generation }) => generation.id === id) ?? null;
+
+  function put(fresh: ReadonlyMap<string, Uint8Array>): void {
+    for (const [hash, bytes] of fresh) {
+      unusedSince.delete(hash);
+      if (!blobs.has(hash)) blobs.set(hash, bytes.slice());
+    }
+  }
+
+  /** What a run recorded is kept as rows here, not as blobs; in a database both are blobs. */
+  function isNamed(hash: string): boolean {
+    return [...generations, ...drafts].some(({ manifest }) => manifest.some((entry) => entry.hash === hash));
+  }
+
+  function drop(hashes: Iterable<string>): number {
+    let count = 0;
+    for (const hash of new Set(hashes)) {
+      if (isNamed(hash)) continue;
+      if (blobs.delete(hash)) count += 1;
+      unusedSince.delete(hash);
+    }
+    return count;
+  }
+
+  function dropDrafts(space: string, hashes: readonly string[]): void {
+    for (const hash of hashes) {
+      const at = drafts.findIndex(({ draft }) => draft.space === space && draft.hash === hash);
+      if (at >= 0) drafts.splice(at, 1);
+    }
+  }
 
   return {
     current: async (space) => generations.findLast(({ generation }) => generation.space === space) ?? null,
@@ -21,7 +51,8 @@ export function memoryGenerations(
         .reverse()
         .slice(0, limit),
     blob: async (hash) => blobs.get(hash)?.slice() ?? null,
-    missing: async (hashes) => [...new Set(hashes)].filter((hash) => !blobs.has(hash)),
+    missing: async (hashes) =>
+      [...new Set(hashes)].filter((hash) => !blobs.has(hash) || unusedSince.has(hash)),
     commit: async ({ lease, generation, manifest, blobs: fresh, journal }) => {
       if (entryOf(generation.id) !== null) return "already";
       const job = jobs.get(generation.space) ?? null;
@@ -30,12 +61,61 @@ export function memoryGenerations(
       if (!isFree) return "lost";
       const isWhole = manifest.every(({ hash }) => blobs.has(hash) || fresh.has(hash));
       if (!isWhole) throw storeError("store_rejected", "in memory");
-      for (const [hash, bytes] of fresh) if (!blobs.has(hash)) blobs.set(hash, bytes.slice());
+      put(fresh);
       generations.push(structuredClone({ generation, manifest }));
       if (journal !== null) journals.set(journal.generation, structuredClone(journal));
       return "applied";
     },
     openJournal: async (space) => [...journals.values()].find((journal) => journal.space === space) ?? null,
     closeJournal: async (generation) => void journals.delete(generation),
+    remove: async (space, ids) => {
+      const inEffect = generations.findLast(({ generation }) => generation.space === space)?.generation.id;
+      for (const id of ids) {
+        const at = generations.findIndex(
+          ({ generation }) => generation.id === id && generation.space === space,
+        );
+        if (at >= 0 && id !== inEffect && !journals.has(id)) generations.splice(at, 1);
+      }
+    },
+    collect: async ({ nowMs, graceMs, limit, hashes }) => {
+      if (hashes !== undefined) return drop(hashes.slice(0, limit));
+      for (const hash of blobs.keys()) {
+        if (isNamed(hash)) unusedSince.delete(hash);
+        else if (!unusedSince.has(hash)) unusedSince.set(hash, nowMs);
+      }
+      const due = [...unusedSince].filter(([, sinceMs]) => sinceMs < nowMs - graceMs);
+      return drop(due.slice(0, limit).map(([hash]) => hash));
+    },
+    orphans: async ({ after, limit }) =>
+      [...blobs.keys()]
+        .filter((hash) => hash > after && !isNamed(hash))
+        .sort()
+        .slice(0, limit),
+    rewrite: async ({ lease, generation, manifest, blobs: fresh, nowMs }) => {
+      const entry = entryOf(generation);
+      if (entry === null || lease.space !== entry.generation.space) return "lost";
+      if (!owns(jobs.get(lease.space) ?? null, lease)) return "lost";
+      const old = entry.manifest.map(({ hash }) => hash);
+      put(fresh);
+      entry.manifest = structuredClone(manifest ?? []);
+      if (manifest === null) entry.generation = { ...entry.generation, withdrawnAtMs: nowMs };
+      drop(old);
+      return "applied";
+    },
+    keepDraft: async ({ lease, draft, manifest, blobs: fresh }) => {
+      if (lease.space !== draft.space || !owns(jobs.get(lease.space) ?? null, lease)) return "lost";
+      put(fresh);
+      dropDrafts(draft.space, [draft.hash]);
+      drafts.push(structuredClone({ draft, manifest }));
+      return "applied";
+    },
+    draft: async (space, hash) =>
+      structuredClone(drafts.find(({ draft }) => draft.space === space && draft.hash === hash) ?? null),
+    drafts: async (space) =>
+      drafts
+        .map(({ draft }) => draft)
+        .filter((draft) => draft.space === space)
+        .sort((a, b) => b.createdAtMs - a.createdAtMs || (a.hash < b.hash ? -1 : 1)),
+    removeDrafts: async (space, hashes) => dropDrafts(space, hashes),
   };
 }

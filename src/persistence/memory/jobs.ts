@@ -16,7 +16,11 @@ import {
 import type { JobStore } from "../../domain/ports.ts";
 import type { MemoryWorld } from "./world.ts";
 
-export function memoryJobs({ jobs, settlements }: Pick<MemoryWorld, "jobs" | "settlements">): JobStore {
+export function memoryJobs({
+  jobs,
+  settlements,
+  before = new Map(),
+}: Pick<MemoryWorld, "jobs" | "settlements"> & Partial<Pick<MemoryWorld, "before">>): JobStore {
   function settled(
     lease: Lease,
     outcome: "succeeded" | "failed" | "released",
@@ -45,14 +49,21 @@ export function memoryJobs({ jobs, settlements }: Pick<MemoryWorld, "jobs" | "se
     return { kind: "claimed", fence: row.fence, watermark: row.input_watermark ?? 0 };
   }
 
+  function remembering(outcome: ClaimOutcome, { space, token, remember }: ClaimRequest): ClaimOutcome {
+    const kept = before.get(space);
+    const isOurs = remember === true && kept?.token === token && outcome.kind === "claimed";
+    return isOurs ? { ...outcome, before: kept.row } : outcome;
+  }
+
   return {
     claim: async (request: ClaimRequest) => {
       const row = read(request.space);
-      if (isHeldUnder(row, request.token)) return replaced(takenOver(row, request));
+      if (isHeldUnder(row, request.token)) return remembering(replaced(takenOver(row, request)), request);
       const no = refusal(row, request);
       if (no !== null || row === null) return no ?? { kind: "skipped", why: "not-dirty" };
       settlements.delete(trace(request.space, request.token));
-      return replaced(claimed(row, request));
+      if (request.remember) before.set(request.space, { token: request.token, row });
+      return remembering(replaced(claimed(row, request)), request);
     },
     renew: async (leases, times) => {
       const lost: string[] = [];

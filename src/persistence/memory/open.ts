@@ -24,6 +24,10 @@ export function openMemoryStore({
     runs: guarded(memoryRuns(world)),
     generations: guarded(memoryGenerations(world)),
     owners,
+    // Nothing is left of what was deleted from memory.
+    compact: async () => {
+      if (isClosed) throw storeError("store_closed", "in memory");
+    },
     close: async () => {
       isClosed = true;
       owners.releaseAll();

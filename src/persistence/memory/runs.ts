@@ -53,6 +53,16 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "usedIn
   }
 
   return {
+    redact: async ({ rows, snapshot }) => {
+      for (const { id, data } of rows) {
+        const row = log[id - 1];
+        if (row !== undefined) log[id - 1] = { ...row, data };
+      }
+      const run = snapshot === null ? undefined : runs.get(snapshot.run);
+      if (run !== undefined && run.state !== "active" && snapshot !== null) {
+        put({ ...run, snapshot: snapshot.snapshot });
+      }
+    },
     create: async (run, first) => {
       const known = runs.get(run.id);
       if (known !== undefined) return judgeRepeated(known, loggedAt(run.id, first.sequence), first);

@@ -1,4 +1,4 @@
-import type { Generation, Journal, Manifest } from "../../domain/generation.ts";
+import type { Draft, Generation, Journal, Manifest } from "../../domain/generation.ts";
 import type { JobRow } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
 import type { Intent, LogRow, RunRecord } from "../../domain/run.ts";
@@ -7,6 +7,8 @@ import type { Intent, LogRow, RunRecord } from "../../domain/run.ts";
 export interface MemoryWorld {
   /** By space. */
   readonly jobs: Map<string, JobRow>;
+  /** By space: the row a dry run claimed, as it was before, and under which token. */
+  readonly before: Map<string, { readonly token: string; readonly row: JobRow }>;
   /** By space and token: how the job was settled. */
   readonly settlements: Map<string, string>;
   /** By space, then by thread. */
@@ -21,8 +23,11 @@ export interface MemoryWorld {
   /** The id of a row is its place plus one. */
   readonly log: LogRow[];
   /** In the order of their commits. */
-  readonly generations: { readonly generation: Generation; readonly manifest: Manifest }[];
+  readonly generations: { generation: Generation; manifest: Manifest }[];
   readonly blobs: Map<string, Uint8Array>;
+  /** By hash: when a blob was first found without a name. */
+  readonly unusedSince: Map<string, number>;
+  readonly drafts: { readonly draft: Draft; readonly manifest: Manifest }[];
   /** By generation, in the order they were opened. */
   readonly journals: Map<string, Journal>;
   /** Living owners and held locks. */
@@ -32,6 +37,7 @@ export interface MemoryWorld {
 export function createMemoryWorld(): MemoryWorld {
   return {
     jobs: new Map(),
+    before: new Map(),
     settlements: new Map(),
     outputs: new Map(),
     inputs: new Map(),
@@ -41,6 +47,8 @@ export function createMemoryWorld(): MemoryWorld {
     log: [],
     generations: [],
     blobs: new Map(),
+    unusedSince: new Map(),
+    drafts: [],
     journals: new Map(),
     held: new Set(),
   };

@@ -1,12 +1,30 @@
 import type { Database } from "better-sqlite3";
-import type { Generation, Journal, JournalStep, ManifestEntry } from "../../domain/generation.ts";
+import type { Generation, Journal, JournalStep, Manifest, ManifestEntry } from "../../domain/generation.ts";
 import type { Lease, Settled } from "../../domain/job.ts";
 import type { GenerationStore } from "../../domain/ports.ts";
 import type { BlobTable } from "./blob-table.ts";
+import { sqliteDrafts } from "./drafts.ts";
 import type { JobTable } from "./job-table.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
-const GENERATION = `select id, space, parent, run, kind, created_at as createdAtMs from generations`;
+const GENERATION = `select id, space, parent, run, kind, created_at as createdAtMs, agent, findings,
+  withdrawn_at as withdrawnAtMs from generations`;
+
+/** What a row does not say is absent, not null. */
+type Row = Omit<Generation, "agent" | "findings" | "withdrawnAtMs"> & {
+  readonly agent: string | null;
+  readonly findings: number | null;
+  readonly withdrawnAtMs: number | null;
+};
+
+function generationOf({ agent, findings, withdrawnAtMs, ...row }: Row): Generation {
+  return {
+    ...row,
+    ...(agent === null ? {} : { agent }),
+    ...(findings === null ? {} : { findings }),
+    ...(withdrawnAtMs === null ? {} : { withdrawnAtMs }),
+  };
+}
 
 type JournalRow = Omit<Journal, "steps"> & { readonly steps: string };
 type Publication = Parameters<GenerationStore["commit"]>[0];
@@ -15,18 +33,19 @@ export function sqliteGenerations(
   db: Database,
   jobs: JobTable,
   blobs: BlobTable,
-  { write, read }: Writer,
+  writer: Writer,
 ): GenerationStore {
-  const one = db.prepare<[string], Generation>(`${GENERATION} where id = ?`);
-  const newest = db.prepare<[string, number], Generation>(
+  const { write, read } = writer;
+  const one = db.prepare<[string], Row>(`${GENERATION} where id = ?`);
+  const newest = db.prepare<[string, number], Row>(
     `${GENERATION} where space = ? order by number desc limit ?`,
   );
   const files = db.prepare<[string], ManifestEntry>(
     "select path, hash, bytes from generation_files where generation = ? order by position",
   );
   const insert = db.prepare(
-    `insert into generations (id, space, parent, run, kind, created_at)
-     values (@id, @space, @parent, @run, @kind, @createdAtMs)`,
+    `insert into generations (id, space, parent, run, kind, created_at, agent, findings)
+     values (@id, @space, @parent, @run, @kind, @createdAtMs, @agent, @findings)`,
   );
   const insertFile = db.prepare(
     "insert into generation_files (generation, position, path, hash, bytes) values (?, ?, ?, ?, ?)",
@@ -37,6 +56,10 @@ export function sqliteGenerations(
   const oldestJournal = db.prepare<[string], JournalRow>(
     "select space, root, generation, steps from journal where space = ? order by number limit 1",
   );
+  const hasJournal = db.prepare<[string], number>("select 1 from journal where generation = ?").pluck();
+  const removeFiles = db.prepare<[string]>("delete from generation_files where generation = ?");
+  const removeRow = db.prepare<[string]>("delete from generations where id = ?");
+  const withdraw = db.prepare<[number, string]>("update generations set withdrawn_at = ? where id = ?");
   const closeJournal = db.prepare("delete from journal where generation = ?");
 
   function commit({ lease, generation, manifest, blobs: fresh, journal, nowMs }: Publication): Settled {
@@ -44,13 +67,40 @@ export function sqliteGenerations(
     const isFree = lease === null ? !jobs.isRunning(generation.space) : isMine(lease, generation);
     if (!isFree) return "lost";
     for (const [hash, bytes] of fresh) blobs.put(hash, bytes);
-    insert.run(generation);
-    for (const [position, { path, hash, bytes }] of manifest.entries()) {
-      insertFile.run(generation.id, position, path, hash, bytes);
-    }
+    insert.run({ ...generation, agent: generation.agent ?? null, findings: generation.findings ?? null });
+    insertFiles(generation.id, manifest);
     if (journal !== null) {
       openJournal.run(journal.generation, journal.space, journal.root, JSON.stringify(journal.steps), nowMs);
     }
+    return "applied";
+  }
+
+  function insertFiles(generation: string, manifest: Manifest): void {
+    for (const [position, { path, hash, bytes }] of manifest.entries()) {
+      insertFile.run(generation, position, path, hash, bytes);
+    }
+  }
+
+  function remove(space: string, ids: readonly string[]): void {
+    const inEffect = newest.get(space, 1)?.id;
+    for (const id of ids) {
+      const row = one.get(id);
+      if (row?.space !== space || id === inEffect || hasJournal.get(id) !== undefined) continue;
+      removeFiles.run(id);
+      removeRow.run(id);
+    }
+  }
+
+  function rewrite(request: Parameters<GenerationStore["rewrite"]>[0]): "applied" | "lost" {
+    const { lease, generation, manifest, blobs: fresh, nowMs } = request;
+    const row = one.get(generation);
+    if (row === undefined || !isMine(lease, generationOf(row))) return "lost";
+    const old = files.all(generation).map(({ hash }) => hash);
+    for (const [hash, bytes] of fresh) blobs.put(hash, bytes);
+    removeFiles.run(generation);
+    insertFiles(generation, manifest ?? []);
+    if (manifest === null) withdraw.run(nowMs, generation);
+    blobs.removeUnnamed(old);
     return "applied";
   }
 
@@ -62,11 +112,17 @@ export function sqliteGenerations(
     current: (space) =>
       read(() => {
         const generation = newest.get(space, 1);
-        return generation === undefined ? null : { generation, manifest: files.all(generation.id) };
+        return generation === undefined
+          ? null
+          : { generation: generationOf(generation), manifest: files.all(generation.id) };
       }),
     manifest: (generation) => read(() => (one.get(generation) === undefined ? null : files.all(generation))),
-    read: (generation) => read(() => one.get(generation) ?? null),
-    list: (space, limit) => read(() => newest.all(space, limit)),
+    read: (generation) =>
+      read(() => {
+        const row = one.get(generation);
+        return row === undefined ? null : generationOf(row);
+      }),
+    list: (space, limit) => read(() => newest.all(space, limit).map(generationOf)),
     blob: (hash) => read(() => blobs.read(hash)),
     missing: (hashes) => read(() => blobs.missing(hashes)),
     commit: (publication) => write(() => commit(publication), GROUP_LIMIT),
@@ -76,5 +132,15 @@ export function sqliteGenerations(
         return row === undefined ? null : { ...row, steps: JSON.parse(row.steps) as readonly JournalStep[] };
       }),
     closeJournal: (generation) => write(() => void closeJournal.run(generation)),
+    remove: (space, ids) => write(() => remove(space, ids), GROUP_LIMIT),
+    collect: ({ nowMs, graceMs, limit, hashes }) =>
+      write(() => {
+        if (hashes !== undefined) return blobs.removeUnnamed(hashes.slice(0, limit));
+        blobs.markUnnamed(nowMs, limit);
+        return blobs.sweep(nowMs - graceMs, limit);
+      }, GROUP_LIMIT),
+    orphans: ({ after, limit }) => read(() => blobs.unnamed(after, limit)),
+    rewrite: (request) => write(() => rewrite(request), GROUP_LIMIT),
+    ...sqliteDrafts(db, jobs, blobs, writer),
   };
 }

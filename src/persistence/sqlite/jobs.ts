@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
 import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "../../domain/job.ts";
-import { refusal } from "../../domain/job.ts";
+import { JOB_KIND, refusal } from "../../domain/job.ts";
 import {
   claimed,
   failed,
@@ -22,15 +22,27 @@ export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer
   const settle = db.prepare(
     "insert or replace into settlements (space, token, outcome, at) values (?, ?, ?, ?)",
   );
+  const THIS_JOB = `kind = '${JOB_KIND}' and job_key = ?`;
+  const keepBefore = db.prepare<[string, string]>(`update jobs set before_claim = ? where ${THIS_JOB}`);
+  const readBefore = db
+    .prepare<[string], string | null>(`select before_claim from jobs where ${THIS_JOB}`)
+    .pluck();
   const unsettle = db.prepare("delete from settlements where space = ? and token = ?");
 
   function claim(request: ClaimRequest): ClaimOutcome {
     const row = jobs.read(request.space);
-    if (isHeldUnder(row, request.token)) return replaced(takenOver(row, request));
+    if (isHeldUnder(row, request.token)) return remembering(replaced(takenOver(row, request)), request);
     const no = refusal(row, request);
     if (no !== null || row === null) return no ?? { kind: "skipped", why: "not-dirty" };
     unsettle.run(request.space, request.token);
-    return replaced(claimed(row, request));
+    if (request.remember) keepBefore.run(JSON.stringify({ token: request.token, row }), request.space);
+    return remembering(replaced(claimed(row, request)), request);
+  }
+
+  function remembering(outcome: ClaimOutcome, { space, token, remember }: ClaimRequest): ClaimOutcome {
+    if (!remember) return outcome;
+    const kept = JSON.parse(readBefore.get(space) ?? "null") as { token: string; row: JobRow } | null;
+    return kept?.token === token && outcome.kind === "claimed" ? { ...outcome, before: kept.row } : outcome;
   }
 
   function replaced(row: JobRow): ClaimOutcome {

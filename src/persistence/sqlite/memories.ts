@@ -3,6 +3,7 @@ import type { Stage1Input, Stage1Output, UpsertOutcome } from "../../domain/memo
 import { completed, isBlank } from "../../domain/memory.ts";
 import type { MemoryStore } from "../../domain/ports.ts";
 import type { BlobTable } from "./blob-table.ts";
+import { forgottenThreads } from "./forget.ts";
 import { recordedInputs } from "./inputs.ts";
 import type { JobTable } from "./job-table.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
@@ -37,6 +38,7 @@ export function sqliteMemories(db: Database, jobs: JobTable, blobs: BlobTable, w
     .prepare<[string], number>("select count(*) from stage1_outputs where space = ? and blank = 0")
     .pluck();
   const { recordInputs, inputsOf } = recordedInputs(db, blobs, writer);
+  const forgetting = forgottenThreads(db, jobs, blobs, writer);
 
   function upsert(space: string, inputs: readonly Stage1Input[]): UpsertOutcome {
     let [imported, updated, unchanged] = [0, 0, 0];
@@ -63,5 +65,6 @@ export function sqliteMemories(db: Database, jobs: JobTable, blobs: BlobTable, w
     count: (space) => writer.read(() => count.get(space) ?? 0),
     recordInputs,
     inputsOf,
+    ...forgetting,
   };
 }

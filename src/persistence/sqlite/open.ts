@@ -4,6 +4,7 @@ import type { Owners, Store } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
 import { memoryOwners } from "../memory/owners.ts";
 import { blobTable } from "./blob-table.ts";
+import { compact } from "./compact.ts";
 import { connect, IN_MEMORY } from "./connect.ts";
 import { sqliteGenerations } from "./generations.ts";
 import { jobTable } from "./job-table.ts";
@@ -59,6 +60,7 @@ export function storeOn(
     runs: sqliteRuns(db, writer),
     generations: sqliteGenerations(db, jobs, blobs, writer),
     owners,
+    compact: () => compact(db, options),
     close: async () => {
       await writer.close();
       owners.releaseAll();

@@ -3,7 +3,7 @@ import type { RunStore } from "../../domain/ports.ts";
 import type { CommitOutcome, CommitRequest, NewRun } from "../../domain/run.ts";
 import { judgeRepeated } from "../../domain/run.ts";
 import { runQueries } from "./run-queries.ts";
-import type { Writer } from "./writer.ts";
+import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
 /** A commit is the engine's hot path: one guarded update, one log row, and a row for each intent. */
 export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
@@ -34,6 +34,10 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
   const park = db.prepare(
     `update runs set state = 'parked', parked = @reason, updated_at = @nowMs
      where id = @run and fence = @fence and state = 'active'`,
+  );
+  const redactRow = db.prepare<[string, number]>("update events set data = ? where id = ?");
+  const redactSnapshot = db.prepare<[string, string]>(
+    "update runs set snapshot = ? where id = ? and state <> 'active'",
   );
   const requestCancel = db.prepare(
     "update runs set cancel_requested_at = coalesce(cancel_requested_at, ?) where id = ? and state = 'active'",
@@ -108,6 +112,14 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     log: (query) => read(() => queries.log(query)),
     tail: (query) => read(() => queries.tail(query)),
     steps: (query) => read(() => queries.steps(query)),
+    redact: ({ rows, snapshot }) =>
+      write(
+        () => {
+          for (const { id, data } of rows) redactRow.run(data, id);
+          if (snapshot !== null) redactSnapshot.run(snapshot.snapshot, snapshot.run);
+        },
+        Math.min(rows.length + 1, GROUP_LIMIT),
+      ),
     tally: (filter) => read(() => queries.tally(filter)),
   };
 }
