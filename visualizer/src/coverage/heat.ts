@@ -19,7 +19,10 @@ export function heatOf(coverage: CoverageAnswer): ReadonlyMap<string, Heat> {
 }
 
 /** A line is as warm as its warmest transition, and untested as soon as one of them is. */
-export function heatOfEdge(edge: ChartEdge, heat: ReadonlyMap<string, Heat>): Heat & { readonly untested: number } {
+export function heatOfEdge(
+  edge: ChartEdge,
+  heat: ReadonlyMap<string, Heat>,
+): Heat & { readonly untested: number } {
   const own = edge.transitions.map((id) => heat.get(id) ?? { paths: 0, warmth: 0 });
   return {
     paths: own.reduce((sum, { paths }) => sum + paths, 0),

@@ -24,7 +24,8 @@ export function CoveragePanel({ view }: { view: View }) {
   const all = least.value
     ? chart.transitions.toSorted((a, b) => pathsOf(a.id).length - pathsOf(b.id).length)
     : chart.transitions;
-  const untested = heat === null ? 0 : chart.transitions.filter(({ id }) => (heat.get(id)?.paths ?? 0) === 0).length;
+  const untested =
+    heat === null ? 0 : chart.transitions.filter(({ id }) => (heat.get(id)?.paths ?? 0) === 0).length;
   const transition = chart.transitions.find(({ id }) => id === picked);
   const through = transition === undefined ? [] : pathsOf(transition.id);
   return (
@@ -56,7 +57,9 @@ export function CoveragePanel({ view }: { view: View }) {
           rowHeight={ROW}
           chosen={all.findIndex(({ id }) => id === picked)}
           keyOf={(row) => all[row]?.id ?? row}
-          classOf={(row) => (heat !== null && (heat.get(all[row]?.id ?? "")?.paths ?? 0) === 0 ? "untested" : "")}
+          classOf={(row) =>
+            heat !== null && (heat.get(all[row]?.id ?? "")?.paths ?? 0) === 0 ? "untested" : ""
+          }
           choose={(row) => session.send.picked({ id: all[row]?.id ?? null })}
           render={(row) => {
             const one = all[row];
@@ -65,7 +68,8 @@ export function CoveragePanel({ view }: { view: View }) {
             return (
               <>
                 <b>
-                  {one.source === chart.id ? "any state" : one.source} <i aria-hidden="true">→</i> {one.target ?? "stays"}
+                  {one.source === chart.id ? "any state" : one.source} <i aria-hidden="true">→</i>{" "}
+                  {one.target ?? "stays"}
                 </b>
                 <em>{own?.paths.toLocaleString("en") ?? ""}</em>
                 <span>
@@ -75,7 +79,9 @@ export function CoveragePanel({ view }: { view: View }) {
                   </code>{" "}
                   {one.description}
                 </span>
-                {own !== undefined && <u style={{ width: `${Math.max(own.warmth * 100, own.paths > 0 ? 2 : 0)}%` }} />}
+                {own !== undefined && (
+                  <u style={{ width: `${Math.max(own.warmth * 100, own.paths > 0 ? 2 : 0)}%` }} />
+                )}
               </>
             );
           }}
