@@ -19,11 +19,21 @@ export function everyCrash(paths: readonly Path[]): readonly CrashPoint[] {
 
 /** Every edge of the graph once, each with both crashes, on the shortest path that walks it. */
 export function oneCrashPerEdge(graph: Graph): readonly CrashPoint[] {
-  const shortest = new Map<Edge, CrashPoint>();
+  return shortestCrashes(graph, (edge) => edge);
+}
+
+/** Every happening in every state once: the same edge from the same state with another history counts as one. */
+export function oneCrashPerStep(graph: Graph): readonly CrashPoint[] {
+  return shortestCrashes(graph, ({ from, name }) => `${graph.vertices.get(from)?.value} ${name}`);
+}
+
+function shortestCrashes(graph: Graph, kindOf: (edge: Edge) => unknown): readonly CrashPoint[] {
+  const shortest = new Map<unknown, CrashPoint>();
   const paths = [...edgeCover(graph)].sort((a, b) => a.length - b.length);
   for (const path of paths) {
     path.forEach((edge, at) => {
-      if (!shortest.has(edge)) shortest.set(edge, { path, crash: { at, when: "after" } });
+      const kind = kindOf(edge);
+      if (!shortest.has(kind)) shortest.set(kind, { path, crash: { at, when: "after" } });
     });
   }
   return [...shortest.values()].flatMap(({ path, crash: { at } }) => [

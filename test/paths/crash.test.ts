@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { crashName, oneCrashPerEdge } from "./crash-points.ts";
+import { crashName, oneCrashPerStep } from "./crash-points.ts";
 import { beginningOf, executableGraph } from "./executable.ts";
 import { endOf } from "./outcome.ts";
 import { walk } from "./walk.ts";
@@ -17,11 +17,12 @@ beforeAll(async () => {
 });
 afterAll(() => homes.remove());
 
+/** Every happening in every state; the long tests have every step of every path. */
 describe("a process that dies at any step is replaced by one that ends the run as it would have ended", () => {
   const graph = executableGraph();
-  const points = oneCrashPerEdge(graph);
+  const points = oneCrashPerStep(graph);
   test.each(points.map((point) => [crashName(point), point] as const))("%s", async (_, { path, crash }) => {
-    const walked = await walk({ graph, path, crash, template: homes.homeOf(beginningOf(path)) });
+    const walked = await walk({ graph, path, crashes: [crash], template: homes.homeOf(beginningOf(path)) });
     expect(walked).toEqual(endOf(graph, path, walked));
   });
 });

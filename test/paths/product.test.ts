@@ -4,6 +4,7 @@ import type { GenerationStore } from "../../src/domain/ports.ts";
 import { dotted } from "../../src/engine/durable/transition.ts";
 import { memoryGenerations } from "../../src/persistence/memory/generations.ts";
 import { memoryJobs } from "../../src/persistence/memory/jobs.ts";
+import type { MemoryWorld } from "../../src/persistence/memory/world.ts";
 import { explore, type Laws } from "./explore.ts";
 import type { Product, Side } from "./product.ts";
 
@@ -46,7 +47,7 @@ describe("two processes and one job, every order of what they do, die and are re
   });
 
   test("a process that sleeps past its lease wakes up harmless: its writes have no effect", async () => {
-    const { broken, stuck } = await explore({ maySleep: true, maxDeaths: 1 }, { ...SAFE, ...EXCLUSIVE });
+    const { broken, stuck } = await explore({ maySleep: true, maxDeaths: 0 }, { ...SAFE, ...EXCLUSIVE });
     // Its agent may still breathe in its own staging, and that is all.
     expect({ safe: pick(broken, SAFE), stuck }).toEqual({ safe: {}, stuck: [] });
     expect(Object.keys(broken).sort()).toEqual(Object.keys(EXCLUSIVE).sort());
@@ -80,10 +81,8 @@ describe("the check is worth something: with a guard taken away it tells a story
   });
 });
 
-type JobWorld = Parameters<typeof memoryJobs>[0];
-
 /** Every write finds the row to be its own. */
-function unguardedJobs(world: JobWorld) {
+function unguardedJobs(world: MemoryWorld) {
   const jobs = memoryJobs(world);
   const own = (space: string, token: string, fence: number) => {
     const row = world.jobs.get(space) as JobRow;
@@ -103,7 +102,7 @@ function unguardedJobs(world: JobWorld) {
 }
 
 /** Whoever publishes is taken for the owner. */
-function unfencedGenerations(world: Parameters<typeof memoryGenerations>[0]) {
+function unfencedGenerations(world: MemoryWorld) {
   return {
     ...memoryGenerations(world),
     commit: (request: Parameters<GenerationStore["commit"]>[0]) => {
@@ -115,16 +114,17 @@ function unfencedGenerations(world: Parameters<typeof memoryGenerations>[0]) {
 }
 
 /** Settlements are written down and never found again. */
-function forgetfulJobs({ jobs, settlements }: JobWorld) {
+function forgetfulJobs(world: MemoryWorld) {
+  const { settlements } = world;
   const blind = {
     get: () => undefined,
     set: (key: string, how: string) => settlements.set(key, how),
     delete: () => true,
   };
-  return memoryJobs({ jobs, settlements: blind as unknown as JobWorld["settlements"] });
+  return memoryJobs({ ...world, settlements: blind as unknown as MemoryWorld["settlements"] });
 }
 
-function strangerJobs(world: JobWorld) {
+function strangerJobs(world: MemoryWorld) {
   const jobs = memoryJobs(world);
   return {
     ...jobs,

@@ -15,6 +15,7 @@ import { dotted, transitionsOf } from "../../src/engine/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { memoryGenerations } from "../../src/persistence/memory/generations.ts";
 import { memoryJobs } from "../../src/persistence/memory/jobs.ts";
+import { createMemoryWorld, type MemoryWorld } from "../../src/persistence/memory/world.ts";
 import { claimJob } from "../../src/services/claim-job.ts";
 import { confirmOwnership, recordFailure, recordSuccess } from "../../src/services/settle-job.ts";
 import { ANSWERS } from "./alphabet.ts";
@@ -46,8 +47,8 @@ export interface Rules {
   readonly maySleep: boolean;
   readonly maxDeaths: number;
   /** Replaces the store's guard in mutations. */
-  readonly jobs?: (world: { jobs: Map<string, JobRow>; settlements: Map<string, string> }) => JobStore;
-  readonly generations?: (world: Parameters<typeof memoryGenerations>[0]) => GenerationStore;
+  readonly jobs?: (world: MemoryWorld) => JobStore;
+  readonly generations?: (world: MemoryWorld) => GenerationStore;
 }
 
 export interface Step {
@@ -208,7 +209,7 @@ async function onTheJob(
   };
   const jobs = new Map([[SPACE, product.row]]);
   const settlements = new Map(product.settlements);
-  const store = (rules.jobs ?? memoryJobs)({ jobs, settlements });
+  const store = (rules.jobs ?? memoryJobs)({ ...createMemoryWorld(), jobs, settlements });
   const deps = { jobs: store, hold, worker: `worker ${NAMES[at]}`, clock, settings: DEFAULT_SETTINGS };
   const services = { claimJob, confirmOwnership, recordSuccess, recordFailure };
   const output = await answerOf(services[child](deps) as never, inputOf(side, child));
@@ -233,10 +234,9 @@ async function publish(product: Product, at: 0 | 1, rules: Rules): Promise<Done>
     manifest: [],
   }));
   const store = (rules.generations ?? memoryGenerations)({
+    ...createMemoryWorld(),
     jobs: new Map([[SPACE, product.row]]),
     generations: generations as never,
-    blobs: new Map(),
-    journals: new Map(),
   });
   const generation = {
     id,
@@ -271,7 +271,11 @@ async function publish(product: Product, at: 0 | 1, rules: Rules): Promise<Done>
 async function takenOver(product: Product, at: 0 | 1, rules: Rules): Promise<Product> {
   const side = product.sides[at];
   const jobs = new Map([[SPACE, product.row]]);
-  const store = (rules.jobs ?? memoryJobs)({ jobs, settlements: new Map(product.settlements) });
+  const store = (rules.jobs ?? memoryJobs)({
+    ...createMemoryWorld(),
+    jobs,
+    settlements: new Map(product.settlements),
+  });
   const worker = `worker ${NAMES[at]} after death ${product.deaths}`;
   const taken = await store.takeOver({
     space: SPACE,

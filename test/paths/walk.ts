@@ -16,7 +16,7 @@ import {
   withLease,
 } from "./world/expected.ts";
 import { CHANGES_ROW, GONE, PREPARE, SAY, turns } from "./world/prepare.ts";
-import { type Process, startProcess } from "./world/process.ts";
+import { type Process, type Sabotage, startProcess } from "./world/process.ts";
 import { treeOf } from "./world/tree.ts";
 import { openWorld, RUN, SPACE, type World } from "./world/world.ts";
 
@@ -42,10 +42,13 @@ export async function walk(walked: {
   readonly graph: Graph;
   readonly path: Path;
   readonly template: string;
-  readonly crash?: Crash;
+  /** In the order of their steps. */
+  readonly crashes?: readonly Crash[];
+  /** What every process's store is made into; for mutations. */
+  readonly sabotage?: Sabotage;
 }): Promise<Walked> {
   const world = openWorld(walked.template);
-  const walker = new Walker(world, walked.graph, walked.crash ?? null);
+  const walker = new Walker(world, walked.graph, walked.crashes ?? [], walked.sabotage);
   try {
     return await walker.walk(walked.path);
   } catch (error) {
@@ -66,7 +69,8 @@ class Walker {
   next = "";
   readonly #world: World;
   readonly #graph: Graph;
-  #crash: Crash | null;
+  #crashes: readonly Crash[];
+  readonly #sabotage: Sabotage | undefined;
   #process: Process | null = null;
   #at: Vertex;
   #context = {} as Phase2Context;
@@ -81,10 +85,11 @@ class Walker {
   #claims = 1;
   #isSettled = false;
 
-  constructor(world: World, graph: Graph, crash: Crash | null) {
+  constructor(world: World, graph: Graph, crashes: readonly Crash[], sabotage: Sabotage | undefined) {
     this.#world = world;
     this.#graph = graph;
-    this.#crash = crash;
+    this.#crashes = crashes;
+    this.#sabotage = sabotage;
     this.#at = vertexOf(graph, graph.start);
     this.#expected = expectedAtStart(world);
   }
@@ -129,7 +134,11 @@ class Walker {
 
   async #startProcess(brakes: boolean): Promise<void> {
     const asksForOwnership = () => this.#at.value === "publishing.confirming";
-    this.#process = await startProcess(this.#world, { asksForOwnership, brakes });
+    this.#process = await startProcess(this.#world, {
+      asksForOwnership,
+      brakes,
+      ...(this.#sabotage === undefined ? {} : { sabotage: this.#sabotage }),
+    });
     this.#holdsAgent = false;
     this.#held = false;
     this.#braked = false;
@@ -179,8 +188,7 @@ class Walker {
       this.#release();
       await turns();
     }
-    if (this.#crash?.when === "lost" && this.#crash.at === this.done.length) {
-      this.#crash = null;
+    if (this.#crashesNow("lost", this.done.length)) {
       // The claim is written, so that the next process takes the row over before it claims it again.
       if (edge.name === "claimJob: claimed") this.#claims = 2;
       if (SETTLES.test(edge.name)) {
@@ -200,11 +208,16 @@ class Walker {
     await this.#write(request.snapshot);
     this.done.push(edge);
     await this.#checkWorld();
-    if (this.#crash?.when === "after" && this.#crash.at === this.done.length - 1) {
-      this.#crash = null;
-      if (to.edges.length > 0) await this.#die();
-    }
+    if (this.#crashesNow("after", this.done.length - 1) && to.edges.length > 0) await this.#die();
     return null;
+  }
+
+  /** A crash that was due where nothing could die (a word that changes nothing) comes with the next step. */
+  #crashesNow(when: Crash["when"], step: number): boolean {
+    const [crash, ...later] = this.#crashes;
+    if (crash === undefined || crash.when !== when || crash.at > step) return false;
+    this.#crashes = later;
+    return true;
   }
 
   #after({ name, to }: Edge): Expected {

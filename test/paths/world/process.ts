@@ -1,3 +1,4 @@
+import type { AgentRunner } from "../../../src/domain/agent.ts";
 import type { RunEvent } from "../../../src/domain/event.ts";
 import type { Lease } from "../../../src/domain/job.ts";
 import type { Clock, Ids, Store } from "../../../src/domain/ports.ts";
@@ -35,6 +36,14 @@ export interface Process {
   kill(): Promise<void>;
 }
 
+/** Takes a guard away from what the engine is given. */
+export type Sabotage = (whole: Whole) => Whole;
+
+interface Whole {
+  readonly store: Store;
+  readonly runner: AgentRunner;
+}
+
 let processes = 0;
 
 /**
@@ -43,11 +52,19 @@ let processes = 0;
  */
 export async function startProcess(
   world: World,
-  options: { readonly asksForOwnership: () => boolean; readonly brakes?: boolean },
+  options: {
+    readonly asksForOwnership: () => boolean;
+    readonly brakes?: boolean;
+    readonly sabotage?: Sabotage;
+  },
 ): Promise<Process> {
   processes += 1;
   const worker = `worker-${processes}`;
   const store = await world.openStore();
+  const { store: used, runner } = (options.sabotage ?? ((whole) => whole))({
+    store,
+    runner: world.agents.runner,
+  });
   const gate = commitGate();
   const held = brake();
   const told: RunEvent[] = [];
@@ -82,10 +99,10 @@ export async function startProcess(
       }
     },
   };
-  const jobs = throughPassage("jobs", store.jobs, passage);
-  const runs = throughPassage("runs", store.runs, passage);
+  const jobs = throughPassage("jobs", used.jobs, passage);
+  const runs = throughPassage("runs", used.runs, passage);
   const gated: Store = {
-    ...store,
+    ...used,
     jobs: overriding(jobs, {
       renew: async (leases, times) => {
         const answer = await jobs.renew(leases, times);
@@ -93,12 +110,12 @@ export async function startProcess(
         return answer;
       },
     }),
-    memories: throughPassage("memories", store.memories, passage),
-    generations: throughPassage("generations", store.generations, passage),
-    owners: throughPassage("owners", store.owners, passage),
+    memories: throughPassage("memories", used.memories, passage),
+    generations: throughPassage("generations", used.generations, passage),
+    owners: throughPassage("owners", used.owners, passage),
     runs: overriding(runs, {
-      create: (run, first) => (dead ? never() : gate.pass(first, () => store.runs.create(run, first))),
-      commit: (request) => (dead ? never() : gate.pass(request, () => store.runs.commit(request))),
+      create: (run, first) => (dead ? never() : gate.pass(first, () => used.runs.create(run, first))),
+      commit: (request) => (dead ? never() : gate.pass(request, () => used.runs.commit(request))),
     }),
   };
   const clock: Clock = {
@@ -115,7 +132,7 @@ export async function startProcess(
   const engine = createEngine({
     ...SETTINGS,
     store: gated,
-    agent: throughPassage("agent", world.agents.runner, passage),
+    agent: throughPassage("agent", runner, passage),
     home: world.home,
     clock,
     ids: countedIds(worker),
@@ -145,7 +162,7 @@ export async function startProcess(
 const BRAKED =
   /^(jobs\.(claim|succeed|fail|failUnowned|release)|memories\.|generations\.|owners\.lock|files\.|agent\.)/;
 
-function overriding<Port extends object>(port: Port, methods: Partial<Port>): Port {
+export function overriding<Port extends object>(port: Port, methods: Partial<Port>): Port {
   return new Proxy(port, {
     get: (target, key, receiver) => Reflect.get(key in methods ? methods : target, key, receiver),
   });
