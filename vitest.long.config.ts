@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/long/**/*.test.ts", "test/browser/**/*.test.ts"],
+    globalSetup: ["test/browser/build-page.ts"],
     testTimeout: 900_000,
     maxWorkers: 2,
   },

@@ -31,6 +31,12 @@ export interface Served {
   stop(): Promise<void>;
 }
 
+/** The page of the sources, where a test run built it; else the one in `dist`. */
+function builtPage(): { readonly page?: string } {
+  const page = process.env.SLOWWAVE_TEST_PAGE;
+  return page === undefined ? {} : { page };
+}
+
 /** A home with a real store, real engines and a real server; the memory is worked on by functions. */
 export async function openWorld(): Promise<World> {
   const home = await mkdtemp(join(tmpdir(), "slowwave-page-"));
@@ -51,7 +57,7 @@ export async function openWorld(): Promise<World> {
       return engine;
     },
     async serve(options = {}, port = 0) {
-      const app = createApp({ store, token: TOKEN, ...options });
+      const app = createApp({ store, token: TOKEN, ...builtPage(), ...options });
       const listening = await listen({ app, port });
       const one = { app, listening };
       served.push(one);

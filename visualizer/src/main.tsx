@@ -45,20 +45,28 @@ addEventListener("drop", async (event) => {
 });
 
 render(<Page view={view} />, home);
-if (location.protocol !== "file:") void connect();
+if (location.protocol !== "file:") findToken();
 
-async function connect(): Promise<void> {
+function findToken(): void {
   const channel = new BroadcastChannel("slowwave");
   answerOtherTabs(channel);
-  if (readToken() === null) {
-    const token = await askOtherTabs(channel);
-    if (token === null) {
-      session.send.connected({ to: "refused" });
-      return;
-    }
-    keepToken(token);
+  if (readToken() !== null) {
+    connect(channel);
+    return;
   }
+  askOtherTabs(channel, {
+    got(token) {
+      keepToken(token);
+      session.send.connected({ to: "connecting" });
+      connect(channel);
+    },
+    nobody: () => session.send.connected({ to: "refused" }),
+  });
+}
+
+function connect(channel: BroadcastChannel): void {
   const isFile = () => session.file.value !== null;
+  session.admit();
   listen(session.api.liveUrl, channel, {
     heard: (rows) => isFile() || session.heard(rows),
     opened: () => {

@@ -19,6 +19,8 @@ export interface Session {
   readonly api: Api;
   /** The exported run that is shown instead of a server's. */
   readonly file: { readonly value: ExportedRun | null };
+  /** There is a server and a token for it: what is chosen may be asked for. */
+  admit(): void;
   select(run: string): void;
   lookAt(at: number | null): void;
   heard(rows: readonly EventView[]): void;
@@ -38,6 +40,7 @@ export function createSession(api: Api, theme: Theme): Session {
   });
   const send = store.trigger;
   const file = signal<ExportedRun | null>(null);
+  const isAdmitted = signal(false);
   const read = () => state.value;
 
   const say: Session["say"] = (tone, text) => send.noticed({ notice: { tone, text } });
@@ -100,27 +103,38 @@ export function createSession(api: Api, theme: Theme): Session {
   const chosen = computed(() => state.value.run);
   effect(() => {
     const run = chosen.value;
-    if (run !== null && file.peek() === null) readDetail(run).catch(failed);
+    if (run !== null && isAdmitted.value && file.peek() === null) readDetail(run).catch(failed);
   });
 
   // A moment that is looked at has a snapshot, and so has the one before it; each is read once.
   const wanted = computed(() => {
     const { run, at, log, snapshots, tab } = state.value;
-    if (run === null || (at === null && tab !== "snapshot")) return null;
+    if (run === null || (at === null && tab !== "snapshot")) return "";
     const seen = at === null ? log : log.slice(0, indexOf(log, at) + 1);
-    const step = seen.findLast(({ sequence }) => sequence !== null);
-    const sequence = step?.sequence ?? null;
-    return sequence === null || sequence in snapshots ? null : `${sequence} ${run}`;
+    const sequence = seen.findLast((row) => row.sequence !== null)?.sequence ?? null;
+    if (sequence === null) return "";
+    const missing = [sequence, sequence - 1].filter((one) => one >= 0 && !(one in snapshots));
+    return missing.map((one) => `${one} ${run}`).join();
   });
   const asked = new Set<string>();
   effect(() => {
-    const moment = wanted.value;
-    if (moment === null || file.peek() !== null || asked.has(moment)) return;
-    asked.add(moment);
-    const [sequence = "", run = ""] = moment.split(" ");
-    for (const each of [Number(sequence), Number(sequence) - 1].filter((one) => one >= 0)) {
-      api.at(run, each).then((answer: SnapshotAnswer) => send.snapshotRead({ run, answer }), failed);
+    const moments = wanted.value.split(",").filter((moment) => moment !== "" && !asked.has(moment));
+    if (!isAdmitted.value || file.peek() !== null) return;
+    for (const moment of moments) {
+      asked.add(moment);
+      const [sequence = "", run = ""] = moment.split(" ");
+      api.at(run, Number(sequence)).then(
+        (answer: SnapshotAnswer) => send.snapshotRead({ run, answer }),
+        (error: unknown) => {
+          asked.delete(moment);
+          failed(error);
+        },
+      );
     }
+  });
+  // A run that is chosen again begins anew.
+  effect(() => {
+    if (chosen.value !== null) asked.clear();
   });
 
   const place = computed((): Place => ({ run: state.value.run, at: state.value.at, tab: state.value.tab }));
@@ -143,6 +157,9 @@ export function createSession(api: Api, theme: Theme): Session {
     send,
     api,
     file,
+    admit: () => {
+      isAdmitted.value = true;
+    },
     select,
     say,
     failed,

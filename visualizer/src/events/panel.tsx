@@ -59,7 +59,7 @@ export function EventsPanel({ view }: { view: View }) {
           classOf={(index) => {
             const one = shown[index];
             if (one === undefined) return "";
-            return `${kindOf(one)}${row.value !== null && one.id > row.value.id ? " future" : ""}${one.type.startsWith("xstate.error") ? " bad" : ""}`;
+            return `by-${kindOf(one)}${row.value !== null && one.id > row.value.id ? " future" : ""}${one.type.startsWith("xstate.error") ? " bad" : ""}`;
           }}
           choose={(index) => {
             const one = shown[index];

@@ -79,7 +79,7 @@ function LeaseSign({ view }: { view: View }) {
   const beat = sinceBeatMs === null ? "no beat yet" : `beat ${duration(sinceBeatMs)} ago`;
   const { id, life } = detail.owner;
   return (
-    <div class={`lease ${tone}`} title="When this runs out, another worker may take the job.">
+    <div class={`lease-sign ${tone}`} title="When this runs out, another worker may take the job.">
       <span>
         {tone === "lost" ? "lease lost" : `lease ${duration(leftMs)}`} <small>{beat}</small>
       </span>

@@ -28,21 +28,26 @@ export function keepToken(token: string): void {
   }
 }
 
-/** Another tab of the same page may have it: a link that was opened in a new tab brings none. */
-export function askOtherTabs(channel: BroadcastChannel, patienceMs = 300): Promise<string | null> {
-  return new Promise((resolve) => {
-    const done = (token: string | null) => {
-      channel.removeEventListener("message", heard);
-      resolve(token);
-    };
-    const heard = ({ data }: MessageEvent) => {
-      if (data?.kind === "token" && typeof data.token === "string") done(data.token);
-    };
-    channel.addEventListener("message", heard);
-    channel.postMessage({ kind: "token?" });
-    setTimeout(() => done(null), patienceMs);
-  });
+/**
+ * Another tab of the same page may have it: a link that was opened in a new tab brings none. Calls back once, if ever;
+ * `nobody` after a while without an answer, which may still come.
+ */
+export function askOtherTabs(
+  channel: BroadcastChannel,
+  { got, nobody }: { got(token: string): void; nobody(): void },
+): void {
+  const timer = setTimeout(nobody, PATIENCE_MS);
+  const heard = ({ data }: MessageEvent) => {
+    if (data?.kind !== "token" || typeof data.token !== "string") return;
+    clearTimeout(timer);
+    channel.removeEventListener("message", heard);
+    got(data.token);
+  };
+  channel.addEventListener("message", heard);
+  channel.postMessage({ kind: "token?" });
 }
+
+const PATIENCE_MS = 500;
 
 export function answerOtherTabs(channel: BroadcastChannel): void {
   channel.addEventListener("message", ({ data }) => {

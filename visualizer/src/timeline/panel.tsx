@@ -67,7 +67,7 @@ export function TimelinePanel({ view }: { view: View }) {
 }
 
 /** Part of the width that a duration needs. */
-const ROOM = 0.1;
+const ROOM = 0.12;
 
 function BarOf(props: { bar: Bar; name: string; scale: Scale; view: View; isOver: boolean }) {
   const { bar, name, scale, view, isOver } = props;
