@@ -1,3 +1,4 @@
+import type { Store } from "../domain/ports.ts";
 import type { RunResult } from "../domain/result.ts";
 import { createEngine, type Engine, type Run } from "../engine/phase2/engine.ts";
 import { agentNamed, endable } from "./agent-named.ts";
@@ -53,7 +54,7 @@ export async function followed({ output, world }: Invocation, run: Run): Promise
 export async function withEngine(
   at: Invocation,
   { settings, agent }: Choices,
-  work: (engine: Engine) => Promise<number>,
+  work: (engine: Engine, store: Store) => Promise<number>,
 ): Promise<number> {
   const { places, world, output } = at;
   const { runner, endAll } = endable(agentNamed(agent));
@@ -75,7 +76,7 @@ export async function withEngine(
     force: endAll,
   });
   try {
-    const code = await work(engine);
+    const code = await work(engine, store);
     return interrupt.signal === null || code === 0 ? code : exitCodeOfSignal(interrupt.signal);
   } catch (error) {
     // Closed before the run began: there is nothing else to tell.

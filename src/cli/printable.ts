@@ -32,7 +32,16 @@ export function clipped(text: string, length: number): string {
 
 /** JSON means the same with these escaped, and a terminal that shows it stays as it was. */
 export function printableJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(
+  return harmless(JSON.stringify(value, null, 2));
+}
+
+/** The same on one line, for streams. */
+export function printableJsonLine(value: unknown): string {
+  return harmless(JSON.stringify(value));
+}
+
+function harmless(json: string): string {
+  return json.replace(
     /[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]|[^\P{Cc}\n]/gu,
     (character) =>
       [...Array(character.length).keys()].map((at) => escaped(character.charCodeAt(at))).join(""),

@@ -8,11 +8,24 @@ import { addMachine } from "./commands/machine.ts";
 import { addRecover } from "./commands/recover.ts";
 import { addRun } from "./commands/run.ts";
 import { addRuns } from "./commands/runs.ts";
+import { addServe } from "./commands/serve.ts";
 import { addStatus } from "./commands/status.ts";
+import { addWatch } from "./commands/watch.ts";
 import { EXIT } from "./exit-code.ts";
 import { examples, type Shell, withGlobalFlags } from "./shell.ts";
 
-const COMMANDS = [addRun, addImport, addStatus, addRuns, addCancel, addRecover, addDoctor, addMachine];
+const COMMANDS = [
+  addRun,
+  addImport,
+  addStatus,
+  addRuns,
+  addCancel,
+  addRecover,
+  addDoctor,
+  addWatch,
+  addServe,
+  addMachine,
+];
 
 /** Parses the arguments and does what they ask; resolves to the exit code, rejects with what went wrong. */
 export async function perform(shell: Shell): Promise<number> {

@@ -2,13 +2,14 @@ import type { Store } from "../domain/ports.ts";
 import type { RunResult, StateSpan } from "../domain/result.ts";
 import type { LogRow } from "../domain/run.ts";
 import { resultOf, spansOf, wholeLog } from "../engine/phase2/result.ts";
-import { elapsed, moment } from "./elapsed.ts";
+import { moment } from "./elapsed.ts";
 import { EXIT } from "./exit-code.ts";
 import { bold, dim, type Line, red, yellow } from "./paint.ts";
 import { runNamed } from "./run-name.ts";
 import { type RunSummary, summaryOf } from "./run-summary.ts";
 import type { Invocation } from "./shell.ts";
 import { openExistingStore } from "./store.ts";
+import { timeline } from "./timeline.ts";
 
 interface RunView extends RunSummary {
   readonly states: readonly StateSpan[];
@@ -35,7 +36,7 @@ export async function showRun(
     const record = await runNamed(id, store, places);
     const view = await viewOf(record.id, store as Store, transcript);
     if (json) output.printJson(view);
-    else output.print(...picture(view));
+    else output.print(...picture(view, output.columns));
     return EXIT.ok;
   } finally {
     await store?.close();
@@ -68,7 +69,7 @@ function saidIn({ type, atMs, data, sequence }: LogRow): readonly Said[] {
   return [{ at: new Date(atMs).toISOString(), type, text: name === undefined ? text : `${name} ${text}` }];
 }
 
-function picture(view: RunView): readonly Line[] {
+function picture(view: RunView, columns: number): readonly Line[] {
   const { result, heartbeats, states } = view;
   const field = (name: string, value: string): Line => [dim(name.padEnd(12)), value];
   return [
@@ -85,7 +86,7 @@ function picture(view: RunView): readonly Line[] {
     ...(result?.generation == null ? [] : [field("generation", result.generation)]),
     "",
     dim("states"),
-    ...states.map(({ state, ms }): Line => [`  ${state.padEnd(24)}`, dim(elapsed(ms).padStart(10))]),
+    ...timeline(states, columns),
     ...filesOf(result),
     ...(result?.findings ?? []).map(
       ({ severity, message, path }): Line => [

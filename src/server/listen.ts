@@ -23,6 +23,13 @@ export interface Listening {
 const LOOPBACK = "127.0.0.1";
 const MOST_CONNECTIONS = 1_000;
 
+/** The app for a node:http server of the host's own: `createServer(nodeListener(app))`. */
+export function nodeListener(app: Pick<App, "fetch">) {
+  return getRequestListener((request, env) => app.fetch(request, env as HttpBindings), {
+    overrideGlobalObjects: false,
+  });
+}
+
 /** Serves the app on 127.0.0.1, and nowhere else. Rejects with `port_taken`. */
 export async function listen({
   app,
@@ -37,9 +44,7 @@ export async function listen({
       connectionsCheckingInterval: Math.max(10, Math.min(headersMs, requestMs) / 4),
       maxHeaderSize: 16 * 1024,
     },
-    getRequestListener((request, env) => app.fetch(request, env as HttpBindings), {
-      overrideGlobalObjects: false,
-    }),
+    nodeListener(app),
   );
   server.maxConnections = MOST_CONNECTIONS;
   // Upgraded sockets are no longer the server's own; `closeAllConnections` passes them by.

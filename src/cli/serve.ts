@@ -1,0 +1,87 @@
+import type { RunEvent } from "../domain/event.ts";
+import { causeOf, codeOf } from "../domain/failure.ts";
+import type { Engine } from "../engine/phase2/engine.ts";
+import { systemClock } from "../engine/system.ts";
+import { createApp } from "../server/app.ts";
+import { type Listening, listen } from "../server/listen.ts";
+import { pageFolder } from "../server/page.ts";
+import { keepDue } from "../server/schedule.ts";
+import { withEngine } from "./consolidate.ts";
+import { EXIT } from "./exit-code.ts";
+import { dim, type Line, yellow } from "./paint.ts";
+import { serveToken } from "./serve-token.ts";
+import { choicesFrom, type FlagValues } from "./settings.ts";
+import type { Invocation } from "./shell.ts";
+
+export interface ServeFlags {
+  readonly values: FlagValues;
+  /** Null: the usual one, or any other that is free. */
+  readonly port: number | null;
+  /** Null: runs are only started by hand. */
+  readonly everyMs: number | null;
+}
+
+const USUAL_PORT = 7411;
+
+/** `slowwave serve`: until a signal ends it; returns the exit code. */
+export async function serve(at: Invocation, { values, port, everyMs }: ServeFlags): Promise<number> {
+  const { places, output, json } = at;
+  const choices = choicesFrom(values, at.world.env, places.configFile);
+  return withEngine(at, choices, async (engine, store) => {
+    const ended = closing(engine);
+    const token = await serveToken(places.home);
+    const app = createApp({ store, engine, token });
+    const listening = await listenOn(app, port);
+    const { successCooldownSeconds } = choices.settings;
+    const failed = (space: string | null, error: unknown) => output.say(yellow(complaint(space, error)));
+    const schedule =
+      everyMs === null
+        ? null
+        : keepDue({ jobs: store.jobs, engine, clock: systemClock, everyMs, successCooldownSeconds, failed });
+    if (schedule === null) await engine.recover().catch((error: unknown) => failed(null, error));
+    const heard = engine.events$.subscribe((event) => output.say(...lineOf(event)));
+    const address = `http://127.0.0.1:${listening.port}/`;
+    if (json) output.printJson({ url: `${address}#token=${token}`, port: listening.port, token });
+    else output.print(`${address}#token=${token}`);
+    if (pageFolder() === null)
+      output.say(yellow("The page is not built (`npm run build`); the API answers."));
+    try {
+      await ended;
+    } finally {
+      schedule?.stop();
+      heard.unsubscribe();
+      app.close();
+      await listening.close();
+    }
+    // The signal's own code takes its place.
+    return EXIT.failed;
+  });
+}
+
+/** Resolves when the engine is closed, which is what a signal does first. */
+function closing(engine: Engine): Promise<void> {
+  return new Promise((resolve) => {
+    engine.events$.subscribe({ complete: resolve });
+  });
+}
+
+async function listenOn(app: Parameters<typeof listen>[0]["app"], port: number | null): Promise<Listening> {
+  if (port !== null) return listen({ app, port });
+  return listen({ app, port: USUAL_PORT }).catch((error: unknown) => {
+    if (codeOf(error) === "port_taken") return listen({ app, port: 0 });
+    throw error;
+  });
+}
+
+/** Only how runs begin and end; the page shows the rest. */
+function lineOf(event: RunEvent): readonly Line[] {
+  if (event.type === "run.started") {
+    return [dim(`run ${event.run} of space ${event.space} ${event.adopted ? "is continued" : "begins"}`)];
+  }
+  if (event.type !== "run.finished") return [];
+  return [dim(`run ${event.run} of space ${event.space}: ${event.result.outcome} (${event.result.status})`)];
+}
+
+function complaint(space: string | null, error: unknown): string {
+  return `${space === null ? "The schedule" : `Space ${space}`} could not go on: ${causeOf(error)}`;
+}

@@ -1,0 +1,62 @@
+import { refusal } from "../domain/job.ts";
+import type { Clock, JobStore } from "../domain/ports.ts";
+import type { Engine } from "../engine/phase2/engine.ts";
+
+export interface ScheduleOptions {
+  readonly jobs: Pick<JobStore, "list">;
+  readonly engine: Pick<Engine, "start" | "recover">;
+  readonly clock: Clock;
+  readonly everyMs: number;
+  readonly successCooldownSeconds: number;
+  /** What could not be started or finished here; the next round tries again. */
+  readonly failed: (space: string | null, error: unknown) => void;
+}
+
+/** Runs at work at once; each has an agent of its own. */
+const AT_ONCE = 2;
+
+/**
+ * Runs every space that is due, at once and then every `everyMs`: those a claim would be given for by the rules of
+ * the claim itself. Rounds don't overlap, a space is worked on once a round, and runs left by dead processes are
+ * taken over first. After `stop` no further run is begun.
+ */
+export function keepDue({ jobs, engine, clock, everyMs, successCooldownSeconds, failed }: ScheduleOptions) {
+  let isStopped = false;
+  let timer: unknown = null;
+
+  async function dueSpaces(): Promise<string[]> {
+    const claim = { force: false, successCooldownSeconds, nowMs: clock.nowMs() };
+    return (await jobs.list()).filter((row) => refusal(row, claim) === null).map(({ job_key }) => job_key);
+  }
+
+  async function work(spaces: string[]): Promise<void> {
+    for (let space = spaces.shift(); space !== undefined && !isStopped; space = spaces.shift()) {
+      try {
+        await (await engine.start({ space })).result;
+      } catch (error) {
+        if (!isStopped) failed(space, error);
+      }
+    }
+  }
+
+  async function round(): Promise<void> {
+    const beganMs = clock.monotonicMs();
+    try {
+      await engine.recover();
+      const spaces = await dueSpaces();
+      await Promise.all(Array.from({ length: AT_ONCE }, () => work(spaces)));
+    } catch (error) {
+      if (!isStopped) failed(null, error);
+    }
+    if (isStopped) return;
+    timer = clock.setTimeout(() => void round(), Math.max(0, beganMs + everyMs - clock.monotonicMs()));
+  }
+
+  void round();
+  return {
+    stop: () => {
+      isStopped = true;
+      clock.clearTimeout(timer);
+    },
+  };
+}
