@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["test/long/**/*.test.ts", "test/browser/**/*.test.ts"],
     globalSetup: ["test/browser/build-page.ts"],
     testTimeout: 900_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
   },
 });
