@@ -1,5 +1,5 @@
 import { edgeCover } from "./edge-cover.ts";
-import type { Edge, Graph, Path } from "./graph.ts";
+import type { Graph, Path } from "./graph.ts";
 import type { Crash } from "./walk.ts";
 
 export interface CrashPoint {
@@ -17,22 +17,13 @@ export function everyCrash(paths: readonly Path[]): readonly CrashPoint[] {
   );
 }
 
-/** Every edge of the graph once, each with both crashes, on the shortest path that walks it. */
-export function oneCrashPerEdge(graph: Graph): readonly CrashPoint[] {
-  return shortestCrashes(graph, (edge) => edge);
-}
-
 /** Every happening in every state once: the same edge from the same state with another history counts as one. */
 export function oneCrashPerStep(graph: Graph): readonly CrashPoint[] {
-  return shortestCrashes(graph, ({ from, name }) => `${graph.vertices.get(from)?.value} ${name}`);
-}
-
-function shortestCrashes(graph: Graph, kindOf: (edge: Edge) => unknown): readonly CrashPoint[] {
-  const shortest = new Map<unknown, CrashPoint>();
+  const shortest = new Map<string, CrashPoint>();
   const paths = [...edgeCover(graph)].sort((a, b) => a.length - b.length);
   for (const path of paths) {
     path.forEach((edge, at) => {
-      const kind = kindOf(edge);
+      const kind = `${graph.vertices.get(edge.from)?.value} ${edge.name}`;
       if (!shortest.has(kind)) shortest.set(kind, { path, crash: { at, when: "after" } });
     });
   }

@@ -5,7 +5,8 @@ import { beginningOf, executableGraph } from "./executable.ts";
 import type { Path } from "./graph.ts";
 import { endOf } from "./outcome.ts";
 import { type Crash, walk } from "./walk.ts";
-import { overriding, type Sabotage } from "./world/process.ts";
+import { overriding } from "./world/ports.ts";
+import type { Sabotage } from "./world/process.ts";
 import { templates } from "./world/templates.ts";
 
 vi.mock("../../src/domain/settings.ts", async (original) => ({

@@ -94,9 +94,13 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
 
   /** The owner lock is taken with the first run, so that looking at a store costs nothing. */
   const register = async () => {
-    if (closed) throw new SlowwaveError("engine_closed", "The engine is closed; create a new one.");
+    const isOpen = () => {
+      if (closed) throw new SlowwaveError("engine_closed", "The engine is closed; create a new one.");
+    };
+    isOpen();
     registration ??= store.owners.register(owner);
     await registration;
+    isOpen();
   };
 
   const worldOf = (scope: RunScope): LiveRunWorld => ({

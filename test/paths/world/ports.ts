@@ -34,6 +34,13 @@ export function throughPassage<Port extends object>(name: string, port: Port, pa
   });
 }
 
+/** The same port with some methods of one's own. */
+export function overriding<Port extends object>(port: Port, methods: Partial<Port>): Port {
+  return new Proxy(port, {
+    get: (target, key, receiver) => Reflect.get(key in methods ? methods : target, key, receiver),
+  });
+}
+
 export function never(): Promise<never> {
   return new Promise(() => {});
 }

@@ -7,7 +7,7 @@ import { createEngine, type Engine } from "../../../src/engine/phase2/engine.ts"
 import { nodeFiles } from "../../../src/services/workspace/node-files.ts";
 import { type Brake, brake } from "./brake.ts";
 import { type CommitGate, commitGate } from "./commit-gate.ts";
-import { never, type Passage, throughPassage } from "./ports.ts";
+import { never, overriding, type Passage, throughPassage } from "./ports.ts";
 import { RUN, type World } from "./world.ts";
 
 /** Short enough that a lease can come near its end within a few beats. */
@@ -161,12 +161,6 @@ export async function startProcess(
 /** What the actors of a run do in the world, but for what must go on while they wait. */
 const BRAKED =
   /^(jobs\.(claim|succeed|fail|failUnowned|release)|memories\.|generations\.|owners\.lock|files\.|agent\.)/;
-
-export function overriding<Port extends object>(port: Port, methods: Partial<Port>): Port {
-  return new Proxy(port, {
-    get: (target, key, receiver) => Reflect.get(key in methods ? methods : target, key, receiver),
-  });
-}
 
 function countedIds(worker: string): Ids {
   let tokens = 0;
