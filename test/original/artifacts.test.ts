@@ -1,15 +1,14 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { summaryStem } from "../../src/services/artifacts/summary-name.ts";
 import { checkRoot } from "../../src/services/workspace/check-root.ts";
 import { nodeFiles } from "../../src/services/workspace/node-files.ts";
-import { memoryRoot } from "../../src/services/workspace/space-folder.ts";
-import { change, desk, HANDBOOK, memory, tree } from "../workspace/bench.ts";
+import { change, desk, memory, tree } from "../workspace/bench.ts";
 
 /**
  * The original's host-level cases that concern files, under the original's names. Where it works in the memory
- * root itself, we work in a private workspace and publish.
+ * root itself, we work in a private workspace and publish. Those about whole runs are in `dispatch.test.ts`.
  */
 const UUID7 = "0194f5a6-89ab-7cde-8123-456789abcdef";
 
@@ -22,19 +21,6 @@ async function synced(inputs: readonly ReturnType<typeof memory>[], root: Record
   const base = await run.sync();
   return { ...d, run, base, files: (await tree(run.workspace)) ?? {} };
 }
-
-test("memory_root_uses_shared_global_path", () => {
-  expect(memoryRoot("/home/me/.local/state/slowwave", "global")).toBe(
-    "/home/me/.local/state/slowwave/memories",
-  );
-});
-
-test("clear_memory_root_contents_preserves_root_directory", async () => {
-  const d = await desk();
-  await (await d.begin("r1", [memory("a")])).complete({ ...HANDBOOK, "skills/s/SKILL.md": "s" });
-  await (await d.begin("r2", [])).complete({});
-  expect(await tree(d.root)).toEqual({ "raw_memories.md": "# Raw Memories\n\nNo raw memories yet.\n" });
-});
 
 test("clear_memory_root_contents_rejects_symlinked_root", async () => {
   const d = await desk();
@@ -113,35 +99,6 @@ describe("rollout_summary_file_stem", () => {
     const part = stem(slug).slice("2025-02-11T15-35-19-jqmb-".length);
     expect(part).toMatch(/^[a-z0-9_]{1,60}$/);
   });
-});
-
-test("dispatch_with_empty_stage1_outputs_rebuilds_local_artifacts", async () => {
-  const d = await desk();
-  const { begin, root } = d;
-  await (await begin("r1", [memory("a")])).complete({ ...HANDBOOK, "skills/demo/SKILL.md": "demo" });
-  await change(root, { "rollout_summaries/stale.md": "stale" });
-  const run = await begin("r2", []);
-  const base = await run.sync();
-  expect(await tree(run.workspace)).toEqual({
-    "raw_memories.md": "# Raw Memories\n\nNo raw memories yet.\n",
-  });
-  await run.publish(base);
-  expect(await tree(root)).toEqual({ "raw_memories.md": "# Raw Memories\n\nNo raw memories yet.\n" });
-});
-
-test("dispatch_marks_job_for_retry_when_syncing_artifacts_fails", async () => {
-  const d = await desk();
-  await writeFile(d.root, "not a directory");
-  const run = await d.begin("r1", [memory("a")]);
-  await expect(run.summaries()).rejects.toMatchObject({ code: "root_not_a_folder" });
-});
-
-test("dispatch_marks_job_for_retry_when_rebuilding_raw_memories_fails", async () => {
-  const d = await desk();
-  const run = await d.begin("r1", [memory("a")]);
-  const { base } = await run.summaries();
-  await mkdir(join(run.workspace, "raw_memories.md"));
-  await expect(run.rawMemories(base)).rejects.toMatchObject({ code: expect.stringMatching(/EISDIR|EPERM/) });
 });
 
 test("no line of a rebuilt file ends in a carriage return that the host wrote", async () => {
