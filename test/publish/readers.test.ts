@@ -39,7 +39,7 @@ test("a reader at full speed never meets a torn or missing file, nor a reference
   // It did look, and while things changed.
   expect(report.generations).toBeGreaterThan(3);
   expect(report.reads).toBeGreaterThan(50);
-}, 60_000);
+}, 120_000);
 
 test("4096 summaries with one changed: one file is written", async () => {
   const d = await desk();
@@ -55,4 +55,4 @@ test("4096 summaries with one changed: one file is written", async () => {
   expect(written.map(({ path }) => path.slice(d.root.length + 1))).toEqual([
     expect.stringMatching(/^rollout_summaries\/.*-s77\.md$/),
   ]);
-}, 60_000);
+}, 120_000);
