@@ -71,7 +71,6 @@ async function strangers(page: Page): Promise<unknown> {
       ...document.querySelectorAll("#page script, #page img, #page style, #page iframe, [onerror], [onload]"),
     ].map((element) => element.outerHTML),
     links: [...document.querySelectorAll("a")].map((link) => link.href),
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
     hidden: /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u202a-\u202e\u2066-\u2069]/u.exec(
       document.body.textContent ?? "",
     )?.[0],

@@ -38,7 +38,7 @@ test("everything can be done without a mouse", async () => {
   const { page, wrong } = await openPage(browser, `${served.url}#token=${TOKEN}`);
   const { keyboard } = page;
   await page.locator(".chip.succeeded").waitFor();
-  const newest = await page.locator("h1").textContent();
+  const newest = await page.locator(".title h1").textContent();
 
   // Runs: filter, list, and from one to the next.
   await keyboard.press("/");
@@ -46,9 +46,9 @@ test("everything can be done without a mouse", async () => {
   await keyboard.type("memor");
   await keyboard.press("Escape");
   await keyboard.press("j");
-  await expect.poll(() => page.locator("h1").textContent()).not.toBe(newest);
+  await expect.poll(() => page.locator(".title h1").textContent()).not.toBe(newest);
   await keyboard.press("k");
-  await expect.poll(() => page.locator("h1").textContent()).toBe(newest);
+  await expect.poll(() => page.locator(".title h1").textContent()).toBe(newest);
 
   // Time.
   await keyboard.press("Shift+ArrowLeft");

@@ -72,7 +72,7 @@ describe("a live run", () => {
   test("is chosen by itself, and everything shows where it is", async () => {
     const { page, wrong } = await open("");
     await page.locator(".state.on .title", { hasText: "supervising" }).waitFor();
-    expect(await page.locator("h1").textContent()).toBe(runs.live);
+    expect(await page.locator(".title h1").textContent()).toBe(runs.live);
     expect(await page.locator(".chip.active").textContent()).toBe("running · supervising");
     expect(await page.locator(".lease-sign > span").textContent()).toMatch(/^lease 59m \d\ds beat .* ago$/);
     expect(await page.locator(".lease-sign .owner").textContent()).toMatch(/alive$/);
@@ -257,7 +257,7 @@ describe("retry and cancel", () => {
     expect(await page.locator("dialog").textContent()).toContain("Starts a new run of this space at once");
     await page.getByRole("button", { name: "Start it" }).click();
     await page.locator(".chip.active", { hasText: "supervising" }).waitFor();
-    expect(await page.locator("h1").textContent()).not.toBe(runs.failed);
+    expect(await page.locator(".title h1").textContent()).not.toBe(runs.failed);
     await page.locator("#cancel-run").click();
     await page.getByRole("button", { name: "Cancel it" }).click();
     await page.locator(".chip.cancelled").waitFor();

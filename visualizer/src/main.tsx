@@ -44,6 +44,8 @@ addEventListener("drop", async (event) => {
   else session.open(read);
 });
 
+// What was there to be seen at once.
+home.replaceChildren();
 render(<Page view={view} />, home);
 if (location.protocol !== "file:") findToken();
 

@@ -38,21 +38,21 @@ export function Page({ view }: { view: View }) {
   }, []);
   const isFile = connection === "file";
   return (
-    <div class={`page${showsRuns.value && !isFile ? " choosing" : ""}${isFile ? " alone" : ""}`}>
+    <main class={`page${showsRuns.value && !isFile ? " choosing" : ""}${isFile ? " alone" : ""}`}>
       {!isFile && (
-        <aside class="side" aria-label="Runs">
-          <p class="brand">
+        <div class="side">
+          <h1 class="brand">
             <b>Slowwave</b> <span>memory consolidation</span>
-          </p>
+          </h1>
           <RunsPanel
             view={view}
             onChoose={() => {
               showsRuns.value = false;
             }}
           />
-        </aside>
+        </div>
       )}
-      <main>
+      <div class="work">
         <HeaderPanel
           view={view}
           onBack={() => {
@@ -74,7 +74,7 @@ export function Page({ view }: { view: View }) {
             </div>
           </>
         )}
-      </main>
+      </div>
       {help.value && (
         <Help
           onClose={() => {
@@ -87,7 +87,7 @@ export function Page({ view }: { view: View }) {
         {detail !== null &&
           `Run ${detail.run.state === "active" ? `is in ${view.value.value}` : `ended: ${detail.run.status ?? ""}`}`}
       </p>
-    </div>
+    </main>
   );
 }
 
