@@ -70,6 +70,7 @@ async function tell({ at: { output, json }, store, feed, run, isSeen, signal }: 
     return space;
   };
   let after = run === null ? await feed.newest() : 0;
+  if (run === null) output.say(dim("Watching; what happens from now on is told. Ctrl-C ends it."));
   while (!signal.aborted) {
     const isOver = run !== null && (await store.runs.read(run))?.state !== "active";
     const rows = await nextRows({ store, feed, run, signal }, after, isOver);
@@ -102,7 +103,8 @@ async function nextRows(
 
 /** One picture of every run that lives, drawn again with every event and every second. */
 async function draw({ at: { output, world }, store, feed, run, isSeen, signal }: Watched): Promise<void> {
-  const drawn = new Set<string>();
+  // One run is told of even if it was over before it could be drawn.
+  const drawn = new Set<string>(run === null ? [] : [run]);
   while (!signal.aborted) {
     const newest = await feed.newest();
     const alive = (await store.runs.list({ state: "active", limit: 100 })).filter(
