@@ -154,7 +154,7 @@ class Walker {
       return follow(this.#graph, this.#at.key, ["lease.lost"]);
     if (this.#at.value !== "supervising" || this.#holdsAgent || edge.name === GONE) return null;
     const names = [edge, ...plan].map(({ name }) => name);
-    return follow(this.#graph, this.#at.key, [GONE, ...AGAIN, "spawnAgent: spawned", ...names]);
+    return follow(this.#graph, this.#at.key, [GONE, ...again(this.#graph), "spawnAgent: spawned", ...names]);
   }
 
   /** Null, or the plan that a crash makes necessary. */
@@ -229,7 +229,7 @@ class Walker {
   #replan(edge: Edge, plan: readonly Edge[]): Path {
     const names = [edge, ...plan].map(({ name }) => name);
     if (this.#at.value !== "spawning") return [edge, ...plan];
-    return follow(this.#graph, this.#at.key, ["spawnAgent: stale", ...AGAIN, ...names]);
+    return follow(this.#graph, this.#at.key, ["spawnAgent: stale", ...again(this.#graph), ...names]);
   }
 
   async #deed({ name }: Edge): Promise<void> {
@@ -357,8 +357,11 @@ class Walker {
 
 const SETTLES = /^record(Success|Failure): (applied|already)$/;
 
-/** What comes before an agent is started anew. */
-const AGAIN = ["syncSummaries: on a base", "syncRawMemories: changed"];
+/** What comes before an agent is started anew: the first answers, which are the good ones. */
+function again({ edges }: Graph): readonly string[] {
+  const laid = edges.find(({ name }) => name.startsWith("syncSummaries: "));
+  return [laid?.name ?? "", "syncRawMemories: changed"];
+}
 
 function vertexOf(graph: Graph, key: string): Vertex {
   const vertex = graph.vertices.get(key);

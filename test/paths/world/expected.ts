@@ -64,7 +64,7 @@ export function expectedAfter(
       next.workspace = treeOf(`${world.staging}/workspace`);
       break;
     case "publishMemory: published":
-      next.root = { ...next.workspace, ".slowwave": treeOf(world.root)?.[".slowwave"] ?? "no mark" };
+      next.root = published(expected.root, next.workspace, treeOf(world.root));
       break;
     case "closeAgent: closed":
       next.agentsAlive = 0;
@@ -103,6 +103,17 @@ export function expectedAfter(
   }
   if (to.edges.length === 0) told.push(`counted ${context.status}`, TEXTS[context.status ?? ""] ?? "no text");
   return { ...next, told };
+}
+
+/** The workspace's files and the mark; of folders, those that hold something, and those that were there before. */
+function published(before: Tree, workspace: Tree, after: Tree): Tree {
+  const paths = Object.keys(workspace ?? {});
+  const isShown = (path: string) =>
+    !path.endsWith("/") ||
+    path in (before ?? {}) ||
+    paths.some((other) => other !== path && other.startsWith(path));
+  const shown = Object.entries(workspace ?? {}).filter(([path]) => isShown(path));
+  return { ...Object.fromEntries(shown), ".slowwave": after?.[".slowwave"] ?? "no mark" };
 }
 
 /** After a takeover: the row is another process's, the run's token stays. */

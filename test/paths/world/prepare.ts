@@ -52,6 +52,7 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
   "syncSummaries: first of the space": nothing,
   "syncSummaries: error": fault("files.makeFolders"),
   "syncSummaries: failed_lost_ownership": (at) => {
+    mkdirSync(at.world.root, { recursive: true });
     writeFileSync(join(at.world.root, "MEMORY.md"), "# Mine\n\nEdited by hand.\n");
     steal(at);
   },
