@@ -6,6 +6,7 @@ import { createActor, toPromise } from "xstate";
 import { plainPhase2 } from "../../src/engine/phase2/plain.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { functionAgent } from "../../src/services/agents/function-agent.ts";
+import { nodeFiles } from "../../src/services/workspace/node-files.ts";
 import { diligent, phase2World, SUMMARY, session, treeOf } from "./phase2-world.ts";
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -385,4 +386,35 @@ test("as a plain actor the same machine and services come to the same end", asyn
   await close();
   expect([output.status, output.inputs]).toEqual(["succeeded", 1]);
   expect(Object.keys((await treeOf(root)) ?? {})).toContain("MEMORY.md");
+});
+
+test("a publish that broke off is brought to its end at the next start, also when that run is skipped", async () => {
+  const { root, open, shared } = await phase2World();
+  let isFull = true;
+  const files = nodeFiles();
+  const full = async (): Promise<never> => {
+    throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
+  };
+  const frail: typeof files = {
+    ...files,
+    open: async (path) => {
+      const folder = await files.open(path);
+      if (path !== root || !isFull) return folder;
+      return new Proxy(folder, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name);
+          if (name === "rename") return full;
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+    },
+  };
+  const { store, engine } = open(diligent, { files: frail });
+  await store.memories.upsert("global", [session(1)]);
+  const failed = await (await engine.start()).result;
+  expect([failed.status, shared.journals.size]).toEqual(["failed_publish", 1]);
+  isFull = false;
+  const skipped = await (await engine.start()).result;
+  expect([skipped.status, shared.journals.size]).toEqual(["skipped_retry_unavailable", 0]);
+  expect((await treeOf(root))?.["memory_summary.md"]).toBe(SUMMARY);
 });
