@@ -1,3 +1,4 @@
+import { SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobRow } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import type { LogRow, RunRecord } from "../domain/run.ts";
@@ -44,7 +45,7 @@ export async function runDetail(id: string, deps: DetailDeps): Promise<RunAnswer
     owner: { id: record.owner, life },
     lease: leaseOf(record, at.context, job, log),
     job,
-    result: await resultOf(store, id),
+    result: await readableResult(store, id),
     snapshot: parsed(record.snapshot),
     budget: budgetOf(record, at, log, nowMs),
     can: {
@@ -55,6 +56,16 @@ export async function runDetail(id: string, deps: DetailDeps): Promise<RunAnswer
     hasEarlier: log.length > shown.length,
     machine: { id: record.machine, version: record.version, hash: record.hash },
   };
+}
+
+/** A run of another version may have ended in ways that cannot be read here; the rest of it can be shown. */
+async function readableResult(store: Store, id: string): Promise<RunAnswer["result"]> {
+  try {
+    return await resultOf(store, id);
+  } catch (error) {
+    if (error instanceof SlowwaveError) throw error;
+    return null;
+  }
 }
 
 /** `GET /api/runs/:id/events`: the rows before the ones that are shown. */

@@ -70,7 +70,10 @@ create index runs_by_state on runs (state, id);
 -- Runs that are over, by how their machine says they ended; for counts and lists.
 create index runs_ended on runs (space, state,
   (case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'
-    then json_extract(snapshot, '$.context.status') end), id) where state <> 'active';
+    then json_extract(snapshot, '$.context.status') end)) where state <> 'active';
+create index runs_by_end on runs (id,
+  (case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'
+    then json_extract(snapshot, '$.context.status') end)) where state <> 'active';
 create index runs_to_cancel on runs (owner) where cancel_requested_at is not null and state = 'active';
 
 -- The log. Machine events have a sequence, observations none. Ids grow over all runs and are never used twice.
