@@ -75,6 +75,12 @@ export interface WatchInput extends RunInput {
   readonly repair: number;
 }
 
+export interface VerifyInput extends RunInput {
+  readonly base: string | null;
+  /** Turns in which the agent can still mend what is found now. */
+  readonly repairsLeft: number;
+}
+
 export interface VerifyAnswer {
   readonly verdict: "passed" | "repairable" | "refused";
   readonly findings: number;

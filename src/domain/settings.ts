@@ -1,3 +1,5 @@
+import type { GateSettings } from "./gate.ts";
+
 /**
  * Settings of the job, with the defaults of the original at point S where it has them. Durations carry their
  * unit in the name. Order of precedence, decided by the caller: flags, environment, config file, these.
@@ -24,6 +26,8 @@ export interface Settings {
   readonly maxCostUsd: number | null;
   readonly maxRunsPerDay: number | null;
   readonly model: string | null;
+  /** Severities of single checks of the gate, by their codes; the others keep theirs. */
+  readonly gate: GateSettings;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -41,6 +45,7 @@ export const DEFAULT_SETTINGS: Settings = {
   maxCostUsd: null,
   maxRunsPerDay: null,
   model: null,
+  gate: {},
 };
 
 /** Turns in which an agent may mend what the gate found (a stricter gate alone makes jobs fail for days). */

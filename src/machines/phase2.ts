@@ -17,6 +17,7 @@ import type {
   SuccessInput,
   SummariesAnswer,
   VerifyAnswer,
+  VerifyInput,
   WatchInput,
 } from "../domain/phase2.ts";
 import type { FailedStatus } from "../domain/status.ts";
@@ -57,7 +58,7 @@ export const phase2Machine = setup({
     syncRawMemories: missing<RawMemoriesAnswer, RunInput & { base: string | null }>("syncRawMemories"),
     spawnAgent: missing<SpawnAnswer, SpawnInput>("spawnAgent"),
     watchAgent: silent<Phase2Event, WatchInput>(),
-    verifyArtifacts: missing<VerifyAnswer, RunInput & { base: string | null }>("verifyArtifacts"),
+    verifyArtifacts: missing<VerifyAnswer, VerifyInput>("verifyArtifacts"),
     confirmOwnership: missing<{ owner: boolean }, RunInput>("confirmOwnership"),
     publishMemory: missing<PublishAnswer, RunInput & { base: string | null }>("publishMemory"),
     closeAgent: missing<void, CloseInput>("closeAgent"),
@@ -439,7 +440,12 @@ export const phase2Machine = setup({
       invoke: {
         id: "verifyArtifacts",
         src: "verifyArtifacts",
-        input: ({ context }) => ({ run: context.run, space: context.space, base: context.base }),
+        input: ({ context }) => ({
+          run: context.run,
+          space: context.space,
+          base: context.base,
+          repairsLeft: Math.max(0, context.maxRepairs - context.repairs),
+        }),
         onDone: [
           {
             description: "The memory is fit to be published.",

@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promise
 import { basename, dirname, join } from "node:path";
 import type { RunPlaces } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
+import { QUARANTINE } from "./gate/quarantined.ts";
 
 /** How many refused workspaces are kept for inspection, and for how long. */
 export interface RejectedLimits {
@@ -18,19 +19,36 @@ export async function clearStaging(
   places: RunPlaces,
   options: { readonly clock: Clock; readonly keep: boolean } & RejectedLimits,
 ): Promise<void> {
-  if (options.keep) await moveToRejected(places, options.clock);
+  const kept = options.keep
+    ? await moveToRejected(places, options.clock)
+    : await keepQuarantine(places, options);
   await removeTree(places.scratch);
-  if (options.keep) await prune(places, options);
+  if (kept) await prune(places, options);
 }
 
-async function moveToRejected({ scratch, rejected }: RunPlaces, clock: Clock): Promise<void> {
-  if (!(await exists(scratch))) return;
+/** Of a run that was let through: what the gate took out of it, if anything. */
+async function keepQuarantine(
+  { scratch, rejected }: RunPlaces,
+  { clock }: { readonly clock: Clock },
+): Promise<boolean> {
+  const from = join(scratch, QUARANTINE);
+  if (!(await exists(from))) return false;
+  await mkdir(rejected, { recursive: true, mode: 0o700 });
+  await rename(from, join(rejected, QUARANTINE));
+  const now = new Date(clock.nowMs());
+  await utimes(rejected, now, now);
+  return true;
+}
+
+async function moveToRejected({ scratch, rejected }: RunPlaces, clock: Clock): Promise<boolean> {
+  if (!(await exists(scratch))) return true;
   await mkdir(dirname(rejected), { recursive: true, mode: 0o700 });
   await removeTree(rejected);
   await rename(scratch, rejected);
   // Ages are counted by the clock that prunes, not by what the agent left as times.
   const now = new Date(clock.nowMs());
   await utimes(rejected, now, now);
+  return true;
 }
 
 async function prune({ rejected }: RunPlaces, options: { readonly clock: Clock } & RejectedLimits) {

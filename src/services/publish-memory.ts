@@ -4,6 +4,7 @@ import { changesBetween, type Generation, isUnchanged, type Manifest } from "../
 import type { Lease } from "../domain/job.ts";
 import type { PublishAnswer, RunInput } from "../domain/phase2.ts";
 import { hostFiles, manifestOf } from "./artifacts/host-files.ts";
+import { loadBase } from "./gate/base.ts";
 import { readVerified } from "./gate/verified.ts";
 import { inWorkspace, verifyWorkspace } from "./gate/verify-workspace.ts";
 import { missingBlobs } from "./publish/blobs.ts";
@@ -88,8 +89,9 @@ async function verified(bench: Workbench, { run, base }: PublishInput): Promise<
   const inputs = await store.memories.inputsOf(run);
   const files = await hostFiles(inputs);
   if (inputs.length === 0) return manifestOf(files);
-  const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
-  const { manifest, answer } = await verifyWorkspace(bench, files, before);
+  const rules = { severities: bench.gate ?? {}, repairsLeft: 0 };
+  const before = await loadBase(store.generations, base);
+  const { manifest, answer } = await verifyWorkspace(bench, files, before, rules);
   if (manifest !== null) return manifest;
   throw new SlowwaveError(
     "gate_refused",

@@ -2,9 +2,11 @@ import { fromPromise } from "xstate";
 import { changesBetween, isUnchanged, type Manifest } from "../domain/generation.ts";
 import type { Stage1Output } from "../domain/memory.ts";
 import type { RawMemoriesAnswer, RunInput } from "../domain/phase2.ts";
-import { hostFiles, isHostPath, manifestOf, RAW_MEMORIES } from "./artifacts/host-files.ts";
+import { type HostFile, hostFiles, isHostPath, manifestOf, RAW_MEMORIES } from "./artifacts/host-files.ts";
+import { loadBase } from "./gate/base.ts";
 import { candidateIn } from "./gate/candidate.ts";
-import { judge } from "./gate/judge.ts";
+import { inputInstructions } from "./gate/input-instructions.ts";
+import { CHECKS, judge } from "./gate/judge.ts";
 import { inWorkspace } from "./gate/verify-workspace.ts";
 import { isConsolidated } from "./publish/is-consolidated.ts";
 import { inspectRoot } from "./workspace/check-root.ts";
@@ -24,16 +26,18 @@ export function syncRawMemories(bench: Workbench) {
     async ({ input: { run, space, base } }) => {
       const inputs = await bench.store.memories.inputsOf(run);
       return inWorkspace(bench.files, bench.places.workspace, async (workspace) => {
-        const expected = await writeHostPart(workspace, inputs);
-        const unchanged =
-          inputs.length > 0 && (await isBaseStill(bench, { space, base, expected, workspace }));
+        const hosts = await writeHostPart(workspace, inputs);
+        const unchanged = inputs.length > 0 && (await isBaseStill(bench, { space, base, hosts, workspace }));
         return { unchanged };
       });
     },
   );
 }
 
-async function writeHostPart(workspace: Folder, inputs: readonly Stage1Output[]): Promise<Manifest> {
+async function writeHostPart(
+  workspace: Folder,
+  inputs: readonly Stage1Output[],
+): Promise<readonly HostFile[]> {
   const files = await hostFiles(inputs);
   const raw = files.find(({ path }) => path === RAW_MEMORIES);
   if (raw !== undefined) {
@@ -41,19 +45,22 @@ async function writeHostPart(workspace: Folder, inputs: readonly Stage1Output[])
     await workspace.create(RAW_MEMORIES, raw.content);
   }
   if (inputs.length === 0) for (const name of CLEARED) await removeTree(workspace, name);
-  return manifestOf(files);
+  return files;
 }
+
+/** The inputs are those of the base, so what they hold has been told. */
+const OF_THE_AGENT = CHECKS.filter((check) => check !== inputInstructions);
 
 /**
  * Nothing to do for an agent: the host's files are those of the base, the base came from a run and not from a person's
  * hand, the root still holds it, and it would pass the gate today.
  */
 async function isBaseStill(
-  { store, files, places, homeId }: Workbench,
+  { store, files, places, homeId, gate }: Workbench,
   now: {
     readonly space: string;
     readonly base: string | null;
-    readonly expected: Manifest;
+    readonly hosts: readonly HostFile[];
     readonly workspace: Folder;
   },
 ): Promise<boolean> {
@@ -63,10 +70,13 @@ async function isBaseStill(
   const isSame = (manifest: Manifest) => isUnchanged(changesBetween(base, manifest));
   const hosts = base.filter(({ path }) => isHostPath(path));
   // The cheap comparison first: most runs have new inputs, and need no look at the disk.
-  if (!isUnchanged(changesBetween(hosts, now.expected))) return false;
-  const candidate = await candidateIn(now.workspace, now.expected, base);
-  const { remarks } = judge(candidate);
-  if (!isSame(candidate.manifest) || remarks.length > 0) return false;
+  if (!isUnchanged(changesBetween(hosts, manifestOf(now.hosts)))) return false;
+  const before = await loadBase(store.generations, generation.id);
+  const candidate = await candidateIn(now.workspace, now.hosts, before);
+  if (!isSame(candidate.manifest)) return false;
+  const rules = { severities: gate ?? {}, repairsLeft: 0 };
+  const { answer } = await judge(candidate, rules, OF_THE_AGENT);
+  if (answer.verdict !== "passed") return false;
   return inspectRoot(
     files,
     places.root,

@@ -1,6 +1,8 @@
 import { fromPromise } from "xstate";
-import type { RunInput, VerifyAnswer } from "../domain/phase2.ts";
+import type { VerifyAnswer, VerifyInput } from "../domain/phase2.ts";
 import { hostFiles } from "./artifacts/host-files.ts";
+import { loadBase } from "./gate/base.ts";
+import { keepQuarantined } from "./gate/quarantined.ts";
 import { forgetVerified, keepVerified } from "./gate/verified.ts";
 import { verifyWorkspace } from "./gate/verify-workspace.ts";
 import type { Workbench } from "./workspace/workbench.ts";
@@ -13,13 +15,15 @@ const TOLD = 100;
  * run's log. May be repeated; rejects when the workspace can't be read.
  */
 export function verifyArtifacts(bench: Workbench) {
-  return fromPromise<VerifyAnswer, RunInput & { base: string | null }>(async ({ input: { run, base } }) => {
+  return fromPromise<VerifyAnswer, VerifyInput>(async ({ input }) => {
     const { store, hold } = bench;
     await forgetVerified(bench);
-    const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
-    const inputs = await store.memories.inputsOf(run);
-    const { answer, remarks, manifest } = await verifyWorkspace(bench, await hostFiles(inputs), before);
-    for (const { finding } of remarks.slice(0, TOLD)) hold.note("gate.finding", finding);
+    const base = await loadBase(store.generations, input.base);
+    const files = await hostFiles(await store.memories.inputsOf(input.run));
+    const rules = { severities: bench.gate ?? {}, repairsLeft: input.repairsLeft };
+    const { answer, findings, cuts, manifest } = await verifyWorkspace(bench, files, base, rules);
+    for (const finding of findings.slice(0, TOLD)) hold.note("gate.finding", finding);
+    await keepQuarantined(bench, cuts);
     if (manifest !== null) await keepVerified(bench, manifest);
     return answer;
   });

@@ -99,12 +99,6 @@ const REPAIRABLE: readonly Case[] = [
     codes: ["summary_version"],
   },
   {
-    agent: "a byte order mark",
-    damage: write("memory_summary.md", "\ufeffv1\n"),
-    verdict: "repairable",
-    codes: ["summary_version"],
-  },
-  {
     agent: "a summary with NUL",
     damage: write("memory_summary.md", "v1\n\0"),
     verdict: "repairable",
@@ -208,6 +202,12 @@ const REPAIRABLE: readonly Case[] = [
 ];
 
 const MENDED: readonly Case[] = [
+  {
+    agent: "a byte order mark",
+    damage: write("memory_summary.md", "\ufeffv1\n"),
+    verdict: "passed",
+    codes: ["hidden_text"],
+  },
   { agent: "nothing unusual", damage: async () => {}, verdict: "passed", codes: [] },
   {
     agent: "a summary with nothing but its version",

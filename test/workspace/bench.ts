@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type AnyActorLogic, createActor, type PromiseActorLogic, toPromise } from "xstate";
+import type { GateSettings } from "../../src/domain/gate.ts";
 import type { Finding } from "../../src/domain/generation.ts";
 import type { Lease } from "../../src/domain/job.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
@@ -76,7 +77,13 @@ export interface DeskRun {
 }
 
 export async function desk(
-  options: { readonly store?: Store; readonly files?: Files; readonly root?: string } = {},
+  options: {
+    readonly store?: Store;
+    readonly files?: Files;
+    readonly root?: string;
+    /** Default: the form of what the agent writes is not looked at; these tests are about files. */
+    readonly gate?: GateSettings;
+  } = {},
 ): Promise<Desk> {
   const home = await temporaryFolder();
   const root = options.root ?? join(home, "memories");
@@ -108,7 +115,8 @@ export async function desk(
         },
       };
       const places = { scratch, workspace, rejected: join(home, "rejected", run), root };
-      const bench: Workbench = { store, hold, places, homeId: HOME_ID, clock, ids, files };
+      const gate = options.gate ?? FORMLESS;
+      const bench: Workbench = { store, hold, places, homeId: HOME_ID, clock, ids, files, gate };
       const input = { run, space: SPACE };
       const self: DeskRun = {
         run,
@@ -117,7 +125,7 @@ export async function desk(
         findings,
         summaries: () => answerOf(syncSummaries(bench), input),
         rawMemories: (base) => answerOf(syncRawMemories(bench), { ...input, base }),
-        verify: (base) => answerOf(verifyArtifacts(bench), { ...input, base }),
+        verify: (base) => answerOf(verifyArtifacts(bench), { ...input, base, repairsLeft: 2 }),
         publish: (base) => answerOf(publishMemory(bench), { ...input, base }),
         async sync() {
           const { base } = await self.summaries();
@@ -146,6 +154,16 @@ export async function desk(
   };
   return { home, root, store, clock, begin };
 }
+
+const FORMLESS: GateSettings = {
+  no_task_group: "off",
+  group_header: "off",
+  group_not_indexed: "off",
+  skill_form: "off",
+  skill_script: "off",
+  skill_script_unlisted: "off",
+  skill_removed: "off",
+};
 
 /** A memory that passes the gate. */
 export const HANDBOOK = {

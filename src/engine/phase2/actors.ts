@@ -44,7 +44,7 @@ export function phase2Actors(deps: ActorDeps) {
   const { jobs } = store;
   const job = { jobs, hold, clock, settings, worker: deps.worker };
   const files = sealedFiles(deps.files);
-  const bench = { ...deps, files };
+  const bench = { ...deps, files, gate: settings.gate ?? {} };
   const agent = { ...bench, limits: limitsOf(settings), ...askAgent(bench) };
   /** A step that was stopped half-way must have left the workspace, and the lease must last while the agent ends. */
   const beforeClose = async () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SlowwaveError } from "../../domain/failure.ts";
+import { GATE_DEFAULTS, GATE_SEVERITIES, type GateCode, type GateSeverity } from "../../domain/gate.ts";
 import { DEFAULT_SETTINGS, type Settings } from "../../domain/settings.ts";
 
 const positive = z.number().positive();
@@ -21,6 +22,14 @@ export const settingsSchema: z.ZodType<Settings> = z.strictObject({
   maxCostUsd: limit,
   maxRunsPerDay: z.int().min(1).nullable(),
   model: z.string().min(1).nullable(),
+  gate: z.partialRecord(
+    z.enum(Object.keys(GATE_DEFAULTS) as [GateCode, ...GateCode[]], {
+      error: "it names no check of the gate",
+    }),
+    z.enum(GATE_SEVERITIES as [GateSeverity, ...GateSeverity[]], {
+      error: `each check is one of ${GATE_SEVERITIES.join(", ")}`,
+    }),
+  ),
 });
 
 /** The first source that has a value wins. Throws `invalid_settings` with the name and what is allowed. */

@@ -10,7 +10,7 @@ export const allowedPaths: Check = ({ problems }) =>
     if (problem.kind === "too-many") return [tooMany(path)];
     if (!isLeftover(problem)) return [];
     const message = `${path} is not part of a memory and was removed.`;
-    const finding = { code: "leftover_removed", severity: "warn", path, message, repair: null } as const;
+    const finding = { code: "leftover_removed", path, message, repair: null } as const;
     return [{ finding, mend: { do: "remove", path: problem.path } }];
   });
 
@@ -22,5 +22,5 @@ function isLeftover({ path, kind }: Problem): boolean {
 
 function tooMany(path: string): Remark {
   const message = "The agent left more files than can be looked through.";
-  return { finding: { code: "too_many_files", severity: "refuse", path, message, repair: null } };
+  return { finding: { code: "workspace_overflow", path, message, repair: null } };
 }

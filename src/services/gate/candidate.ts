@@ -1,29 +1,32 @@
-import type { Manifest } from "../../domain/generation.ts";
-import { isHostPath } from "../artifacts/host-files.ts";
+import { type HostFile, isHostPath, manifestOf } from "../artifacts/host-files.ts";
 import type { Folder } from "../workspace/files.ts";
 import { scan } from "../workspace/scan.ts";
+import type { Base } from "./base.ts";
 import type { Candidate } from "./check.ts";
 import { fileLimit } from "./limits.ts";
 
 /** Reads a workspace once; what is judged is what was read then, whatever happens to the files later. */
-export async function candidateIn(workspace: Folder, expected: Manifest, base: Manifest): Promise<Candidate> {
+export async function candidateIn(
+  workspace: Folder,
+  evidence: readonly HostFile[],
+  base: Base,
+): Promise<Candidate> {
   const { manifest, problems, kept } = await scan(workspace, {
     limit: fileLimit,
     keep: (path) => !isHostPath(path),
     litter: "foreign",
   });
   const bytes = (path: string) => kept.get(path) ?? null;
-  return {
-    manifest,
-    problems,
-    expected,
-    base,
-    bytes,
-    text: (path) => {
-      const content = bytes(path);
-      return content === null ? null : decoded(content);
-    },
+  const texts = new Map<string, string | null>();
+  const text = (path: string) => {
+    const known = texts.get(path);
+    if (known !== undefined) return known;
+    const content = bytes(path);
+    const made = content === null ? null : decoded(content);
+    texts.set(path, made);
+    return made;
   };
+  return { manifest, problems, expected: manifestOf(evidence), evidence, base, bytes, text };
 }
 
 function decoded(content: Uint8Array): string | null {

@@ -1,5 +1,8 @@
+import type { GateCode } from "../../domain/gate.ts";
 import type { Finding, Manifest } from "../../domain/generation.ts";
+import type { HostFile } from "../artifacts/host-files.ts";
 import type { Problem } from "../workspace/scan.ts";
+import type { Base } from "./base.ts";
 
 /** What the gate judges: a workspace, read once. Everything in it may be hostile. */
 export interface Candidate {
@@ -12,20 +15,29 @@ export interface Candidate {
   bytes(path: string): Uint8Array | null;
   /** What the host's files must be, from the inputs of the run. */
   readonly expected: Manifest;
-  /** The generation the run started from; empty when there was none. */
-  readonly base: Manifest;
+  /** The same with their contents: the evidence for everything the agent says. */
+  readonly evidence: readonly HostFile[];
+  /** What the memory was when the run started; empty when there was none. */
+  readonly base: Base;
 }
 
-/** One thing that must hold, in one file of this folder. Pure. */
-export type Check = (candidate: Candidate) => readonly Remark[];
+/** One thing that must hold, in one file of this folder. Decides nothing by itself but what it found. */
+export type Check = (candidate: Candidate) => readonly Remark[] | Promise<readonly Remark[]>;
 
-/** A finding, and what the host itself does about it before anything is published. */
+/** A fault, and what the host itself does about it before anything is published. How bad it is, is settled elsewhere. */
 export interface Remark {
-  readonly finding: Finding;
+  readonly finding: Fault;
   readonly mend?: Mend;
 }
+
+export type Fault = Omit<Finding, "code" | "severity"> & { readonly code: GateCode };
 
 type Mend =
   | { readonly do: "remove"; readonly path: string }
   /** Back to what `expected` says. */
   | { readonly do: "restore"; readonly path: string };
+
+/** Faults of one kind in one place are told up to a number; a hostile file could fill the log and the prompt. */
+export function told(remarks: readonly Remark[], most = 20): readonly Remark[] {
+  return remarks.slice(0, most);
+}

@@ -11,7 +11,6 @@ export const collisions: Check = ({ problems }) =>
       return {
         finding: {
           code: "path_collision",
-          severity: "repair",
           path: shown,
           message: `${shown} has the same name as another file where upper and lower case don't count.`,
           repair: `Rename or remove ${shown}: its name differs from another's only in case or Unicode form.`,

@@ -20,7 +20,6 @@ function remark(path: string, what: string, mend: "restore" | "remove"): Remark 
   return {
     finding: {
       code: "host_file_altered",
-      severity: "warn",
       path: shown,
       message: `${shown} ${what}.`,
       repair: null,

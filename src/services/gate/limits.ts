@@ -6,6 +6,8 @@ const MIB = 1024 * KIB;
 
 /** What an agent may leave, as stored. What readers inject into a prompt is another matter, and much less. */
 export const GATE_LIMITS = {
+  /** Tokens of memory_summary.md that readers load, by our own careful estimate; not a limit of what is stored. */
+  injectedTokens: 2_500,
   summaryBytes: 32 * KIB,
   handbookBytes: 2 * MIB,
   skillFileBytes: 1 * MIB,

@@ -11,16 +11,21 @@ export async function applyMends(
 ): Promise<void> {
   const contents = new Map(hostFiles.map(({ path, content }) => [path, content]));
   const mends = remarks.flatMap(({ mend }) => mend ?? []);
-  for (const { path } of mends.filter((mend) => mend.do === "remove")) {
-    const [folder, name] = splitPath(path);
-    await within(workspace, folder, async (at) => at && removeTree(at, name));
-  }
+  for (const { path } of mends.filter((mend) => mend.do === "remove")) await rewrite(workspace, path, null);
   for (const { path } of mends.filter((mend) => mend.do === "restore")) {
-    const [folder, name] = splitPath(path);
-    const content = contents.get(path);
-    await withinMade(workspace, folder, async (at) => {
-      await removeTree(at, name);
-      if (content !== undefined) await at.create(name, content);
-    });
+    await rewrite(workspace, path, contents.get(path) ?? null);
   }
+}
+
+/** A new file in the place of whatever is there; null only takes it away. */
+export async function rewrite(workspace: Folder, path: string, content: Uint8Array | null): Promise<void> {
+  const [folder, name] = splitPath(path);
+  if (content === null) {
+    await within(workspace, folder, async (at) => at && removeTree(at, name));
+    return;
+  }
+  await withinMade(workspace, folder, async (at) => {
+    await removeTree(at, name);
+    await at.create(name, content);
+  });
 }

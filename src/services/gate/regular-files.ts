@@ -18,7 +18,6 @@ export const regularFiles: Check = ({ problems }) =>
     return {
       finding: {
         code: "not_regular_file",
-        severity: "repair",
         path: shownPath(path),
         message: `${shownPath(path)} is ${what}; only regular files can be part of the memory.`,
         repair: `Remove ${shownPath(path)} and write it as a new regular file.`,

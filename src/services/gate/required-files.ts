@@ -9,7 +9,6 @@ export const requiredFiles: Check = ({ manifest, problems }) =>
     .map((path) => ({
       finding: {
         code: "missing_file",
-        severity: "repair",
         path,
         message: `The agent left no ${path}, or an empty one.`,
         repair: `Write ${path} in the workspace; it must not be empty.`,

@@ -1,3 +1,4 @@
+import type { GateCode } from "../../domain/gate.ts";
 import { isHostPath } from "../artifacts/host-files.ts";
 import { shownPath } from "../workspace/memory-path.ts";
 import type { Candidate, Check, Remark } from "./check.ts";
@@ -38,6 +39,6 @@ function total({ manifest }: Candidate): readonly Remark[] {
   return remarks;
 }
 
-function repair(code: string, path: string | null, message: string, ask: string): Remark {
-  return { finding: { code, severity: "repair", path, message, repair: ask } };
+function repair(code: GateCode, path: string | null, message: string, ask: string): Remark {
+  return { finding: { code, path, message, repair: ask } };
 }

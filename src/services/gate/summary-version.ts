@@ -10,7 +10,6 @@ export const summaryVersion: Check = (candidate) => {
     {
       finding: {
         code: "summary_version",
-        severity: "repair",
         path: PATH,
         message: `${PATH} does not begin with the line "v1".`,
         repair: `The first line of ${PATH} must be exactly v1, with nothing before or after it on that line.`,

@@ -12,7 +12,6 @@ export const textOnly: Check = (candidate) =>
       return {
         finding: {
           code: "not_text",
-          severity: "repair",
           path: shown,
           message: `${shown} is not UTF-8 text.`,
           repair: `Write ${shown} as UTF-8 text without NUL characters, or remove it.`,

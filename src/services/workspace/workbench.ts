@@ -1,3 +1,4 @@
+import type { GateSettings } from "../../domain/gate.ts";
 import type { RunHold, RunPlaces } from "../../domain/phase2.ts";
 import type { Clock, Ids, Store } from "../../domain/ports.ts";
 import type { Files } from "./files.ts";
@@ -11,6 +12,8 @@ export interface Workbench {
   readonly homeId: string;
   readonly clock: Clock;
   readonly ids: Pick<Ids, "token">;
+  /** Severities of single checks of the gate; absent = the defaults. */
+  readonly gate?: GateSettings;
   /** `nodeFiles()`, but in tests. */
   readonly files: Files;
 }

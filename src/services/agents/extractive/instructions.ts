@@ -13,7 +13,7 @@ export function isInstruction(text: string): boolean {
     .replace(/\s+/g, " ");
   return (
     patterns.some((pattern) => pattern.test(read)) ||
-    patterns.some((pattern) => pattern.test(read.replace(/`/g, "")))
+    (read.includes("`") && patterns.some((pattern) => pattern.test(read.replace(/`/g, ""))))
   );
 }
 
