@@ -84,6 +84,8 @@ class Walker {
   #crashed = false;
   #claims = 1;
   #isSettled = false;
+  /** How often the actors had reached for the world when the last commit was asked for; null: they may go on. */
+  #reached: number | null = null;
 
   constructor(world: World, graph: Graph, crashes: readonly Crash[], sabotage: Sabotage | undefined) {
     this.#world = world;
@@ -178,6 +180,7 @@ class Walker {
       return null;
     }
     const request = await this.#live.gate.asked();
+    this.#reached = isWord ? null : this.#live.reached();
     this.#checkTold();
     expect({ type: request.eventType, leadsTo: keyOf(JSON.parse(request.snapshot)) }).toEqual({
       type: edge.event.type,
@@ -266,6 +269,9 @@ class Walker {
     if (braked) brake.on();
     else brake.off();
     this.#braked = braked;
+    // No effect begins before the state that asked for it is committed and the commit has returned.
+    if (this.#reached !== null) expect(this.#live.reached()).toBe(this.#reached);
+    this.#reached = null;
     // After a word that changed nothing there is no commit to tell of.
     if (this.#held) gate.release();
     this.#held = false;
@@ -278,6 +284,7 @@ class Walker {
 
   async #die(): Promise<void> {
     this.#crashed = true;
+    this.#reached = null;
     await this.#live.kill();
     this.#world.faults.mend();
     this.#world.agents.makeMortal();

@@ -29,6 +29,8 @@ export interface Process {
   /** Holds what the actors do; never heartbeats, takeovers and the run's log. */
   readonly brake: Brake;
   readonly told: readonly RunEvent[];
+  /** How often the actors of the run have reached for the world. */
+  reached(): number;
   /** Wall clock of the last time the lease was given or prolonged; null before the claim. */
   leasedAtMs(): number | null;
   lease(): Lease | null;
@@ -73,6 +75,7 @@ export async function startProcess(
   let lease: Lease | null = null;
   let ringing = false;
   let renewals = 0;
+  let reached = 0;
 
   const passage: Passage = {
     isDead: () => dead,
@@ -82,7 +85,9 @@ export async function startProcess(
         // Heartbeats come with the clock or as a keeper's first deed; all else is the question for ownership.
         return ringing || renewals === 1 || !options.asksForOwnership() ? null : held.passed();
       }
-      return BRAKED.test(call) ? held.passed() : null;
+      if (!BRAKED.test(call)) return null;
+      reached += 1;
+      return held.passed();
     },
     fault: (call) => (call.startsWith("agent.") ? null : world.faults.of(call)),
     leave(call, request, answer) {
@@ -147,6 +152,7 @@ export async function startProcess(
     gate,
     brake: held,
     told,
+    reached: () => reached,
     leasedAtMs: () => leasedAtMs,
     lease: () => lease,
     async kill() {
