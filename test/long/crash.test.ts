@@ -25,7 +25,7 @@ const DELAYS_MS = [0, 5, 20, 60];
 const ROUNDS = STEPS.length * DELAYS_MS.length;
 
 test(`killed at ${ROUNDS} moments, and again while it continues, it always ends whole`, {
-  timeout: 600_000,
+  timeout: 1_500_000,
 }, async () => {
   const calm = await homes.next();
   expect(await inProcess(calm).slowwave("run")).toMatchObject({ code: 0 });
