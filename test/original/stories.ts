@@ -1,7 +1,7 @@
 import { mkdir, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentEvent } from "../../src/domain/agent.ts";
-import { diligent, session } from "../engine/phase2-world.ts";
+import { diligent, SUMMARY, session } from "../engine/phase2-world.ts";
 import { frailFiles } from "../workspace/frail-files.ts";
 import { saying, tireless, unfollowable } from "./agents.ts";
 import type { Transcript } from "./transcript.ts";
@@ -198,7 +198,8 @@ export const STORIES: Readonly<Record<string, Story>> = {
       await world.store.memories.upsert("global", [session(1)]);
       const process = await world.start(async (task) => {
         await diligent(task);
-        if (task.turn === 1) await writeFile(join(task.workspace, "memory_summary.md"), "no header\n");
+        if (task.turn === 1)
+          await writeFile(join(task.workspace, "memory_summary.md"), SUMMARY.replace("v1\n", ""));
         return `turn ${task.turn} is done`;
       });
       await tell("the run", () => end(process));

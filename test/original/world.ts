@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { onTestFinished } from "vitest";
@@ -106,7 +105,7 @@ const WITH_COMMITS = new Set([
 
 /** A home of its own with counted ids, and a clock that goes on by a second with every state. */
 export async function originalWorld(openPlace: OpenPlace): Promise<OriginalWorld> {
-  const home = await mkdtemp(join(tmpdir(), "slowwave-original-"));
+  const home = await contractFolder();
   const place = await openPlace();
   const store = await place.open();
   const clock = virtualClock(START_MS);

@@ -1,0 +1,36 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { commandLine } from "../cli/invoke.ts";
+
+const PAGE = "ARCHITECTURE.md";
+const PICTURE = /(?<=\n```mermaid\n)[^`]*(?=```\n)/;
+
+test("the picture is what `slowwave machine --format mermaid` prints (UPDATE_GOLDEN=1 draws it anew)", async () => {
+  const { stdout } = await commandLine().slowwave("machine", "--format", "mermaid");
+  if (process.env.UPDATE_GOLDEN === "1")
+    writeFileSync(
+      PAGE,
+      page().replace(PICTURE, () => stdout),
+    );
+  expect(PICTURE.exec(page())?.[0]).toBe(stdout);
+});
+
+test("every law names a test that is there", () => {
+  const rows = [
+    ...page().matchAll(/^\| (?<law>\d+ [^|]+|) \|[^|]+\| `(?<file>test\/[^`]+)`: "(?<name>[^|]+)" \|/gm),
+  ];
+  const laws = rows.flatMap(({ groups }) => (groups?.law ? [Number.parseInt(groups.law, 10)] : []));
+  expect(laws).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const gone = rows.filter(({ groups }) => !isNamed(groups?.file ?? "", groups?.name ?? ""));
+  expect(gone.map(([row]) => row)).toEqual([]);
+});
+
+/** A whole run is named by the key of its story. */
+function isNamed(file: string, name: string): boolean {
+  const source = file.endsWith("golden.test.ts") ? "test/original/stories.ts" : file;
+  return readFileSync(source, "utf8").includes(name);
+}
+
+function page(): string {
+  return readFileSync(PAGE, "utf8");
+}
