@@ -293,6 +293,8 @@ describe("help", () => {
     ["cancel"],
     ["recover"],
     ["doctor"],
+    ["watch"],
+    ["serve"],
     ["machine"],
   ];
 
