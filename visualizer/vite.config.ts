@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { PHASE2_VERSION, phase2Machine } from "../src/machines/phase2.ts";
 import { classicScript } from "./layout/classic-script.ts";
+import { licences } from "./layout/licences.ts";
 import { charts } from "./layout/plugin.ts";
 
 export default defineConfig({
@@ -9,7 +10,7 @@ export default defineConfig({
   // The page may be mounted under any path, or opened as a file.
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact", development: false } },
-  plugins: [charts([{ machine: phase2Machine, version: PHASE2_VERSION }]), classicScript()],
+  plugins: [charts([{ machine: phase2Machine, version: PHASE2_VERSION }]), classicScript(), licences()],
   build: {
     outDir: fileURLToPath(new URL("../dist/visualizer", import.meta.url)),
     emptyOutDir: true,

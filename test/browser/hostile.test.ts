@@ -72,7 +72,14 @@ async function strangers(page: Page): Promise<unknown> {
     ].map((element) => element.outerHTML),
     links: [...document.querySelectorAll("a")].map((link) => link.href),
     hidden: /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u202a-\u202e\u2066-\u2069]/u.exec(
-      document.body.textContent ?? "",
+      [
+        document.title,
+        document.body.textContent,
+        ...[...document.querySelectorAll("[title], [aria-label]")].flatMap((at) => [
+          at.getAttribute("title"),
+          at.getAttribute("aria-label"),
+        ]),
+      ].join(" "),
     )?.[0],
   }));
 }

@@ -1,8 +1,24 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { phase2Machine } from "../../src/machines/phase2.ts";
+import type { CoverageAnswer } from "../../src/server/api.ts";
+import { describeMachine } from "../../visualizer/layout/describe.ts";
 import { openChromium, openPage } from "./chromium.ts";
 import { consolidate, session, talkative, waits } from "./work.ts";
 import { openWorld, type Served, TOKEN, type World } from "./world.ts";
+
+const UNTESTED = "mayRepair";
+const COVERAGE: CoverageAnswer = {
+  machine: "phase2",
+  hash: "",
+  transitions: describeMachine(phase2Machine).transitions.map(({ id, source, event, target, guard }) => ({
+    ...{ id, source, event, target: target ?? "" },
+    paths: guard === UNTESTED ? [] : [0, 1],
+  })),
+  paths: ["the first path", "the second path"],
+};
 
 let world: World;
 let served: Served;
@@ -50,7 +66,9 @@ beforeAll(async () => {
     }),
   );
   runs.live = (await live.start()).id;
-  served = await world.serve({ engine: live });
+  const coverage = join(world.home, "paths.json");
+  await writeFile(coverage, JSON.stringify(COVERAGE));
+  served = await world.serve({ engine: live, coverage });
 }, 120_000);
 
 afterAll(async () => {
@@ -140,6 +158,37 @@ describe("a run whose process was killed", () => {
     await page.locator(".chip.succeeded").waitFor();
     expect(await page.locator(".edge.taken", { hasText: /mayRestart|agent.gone/ }).count()).toBe(1);
     expect(await page.locator(".lane", { hasText: "syncing" }).locator(".bar").count()).toBe(2);
+    expect(wrong).toEqual([]);
+    await page.context().close();
+  });
+});
+
+describe("a run whose process was killed and that nobody took over", () => {
+  test("says that its owner is dead, and what brings it on", async () => {
+    await world.store.memories.upsert("orphan", [session(1)]);
+    const orphan = await world.crash("orphan");
+    const { page } = await open(`&run=${orphan}`);
+    await page.locator(".reason", { hasText: "slowwave recover" }).waitFor();
+    expect(await page.locator(".lease-sign .owner").textContent()).toMatch(/dead$/);
+    await page.context().close();
+  });
+});
+
+describe("coverage", () => {
+  test("is heat on the chart; an edge leads to its paths, and one without paths stands out", async () => {
+    const { page, wrong } = await open(`&run=${runs.published}&tab=coverage`);
+    await page.locator(".canvas.heated").waitFor();
+    expect(await page.locator(".transitions .hint").textContent()).toBe("2 paths · 1 not walked");
+    expect(await page.locator(".edge.untested text").allTextContents()).toEqual([UNTESTED]);
+    await page.locator(".edge.untested .reach").click({ force: true });
+    await page.getByText("No generated path takes this transition.").waitFor();
+    expect(await page.locator(".transitions .row.chosen").textContent()).toContain(UNTESTED);
+    await page.getByRole("listbox", { name: "Transitions" }).getByRole("option").first().click();
+    await page.locator(".paths .row").first().waitFor();
+    expect(await page.locator(".paths .row").allTextContents()).toEqual([
+      "the first path",
+      "the second path",
+    ]);
     expect(wrong).toEqual([]);
     await page.context().close();
   });

@@ -19,8 +19,12 @@ const files = new Map(
 const text = (name: string) => files.get(name) ?? "";
 
 describe("the built page", () => {
-  test("is a page, a script, a sheet, and the drawings for whoever draws without a browser", () => {
-    expect([...files.keys()].toSorted()).toEqual(["charts.json", "index.html", "page.js", "style.css"]);
+  test("is a page, a script, a sheet, the drawings for whoever draws without a browser, and the licences", () => {
+    const names = ["charts.json", "index.html", "licences.txt", "page.js", "style.css"];
+    expect([...files.keys()].toSorted()).toEqual(names);
+    for (const name of ["preact", "@preact/signals-core", "@xstate/store", "diff"]) {
+      expect(text("licences.txt")).toContain(`${name}\n\n`);
+    }
   });
 
   test("weighs at most 60 kB as it is loaded", () => {

@@ -54,6 +54,21 @@ describe("phase 2 as it is drawn", () => {
     expect(Math.max(...middles) - Math.min(...middles)).toBeLessThan(2);
   });
 
+  test("lets no line run through a state or a name", () => {
+    const boxes = [
+      ...phase2.states.filter(({ kind, depth }) => depth === 1 || kind === "root"),
+      ...phase2.edges.flatMap(({ id, label }) => (label === null ? [] : [{ ...label, path: id }])),
+    ];
+    const outer = phase2.edges.filter(({ id }) => !id.includes("."));
+    const crossed = outer.flatMap(({ id, points }) => {
+      const stretches = points.slice(1).map((end, at) => between(points[at] ?? end, end));
+      return boxes
+        .filter((box) => box.path !== id && stretches.some((stretch) => overlap(stretch, box)))
+        .map(({ path }) => `${id} through ${path}`);
+    });
+    expect(crossed).toEqual([]);
+  });
+
   test("is the same however often it is laid out", async () => {
     expect(await layOut(phase2Machine, PHASE2_VERSION)).toEqual(phase2);
   });
@@ -109,6 +124,15 @@ function parentOf(chart: Chart, { path }: ChartState): ChartState | undefined {
 
 function middle({ x, y, width, height }: Box): Point {
   return { x: x + width / 2, y: y + height / 2 };
+}
+
+/** The room a straight stretch takes, without its ends. */
+function between(start: Point, end: Point): Box {
+  const [x, y] = [Math.min(start.x, end.x), Math.min(start.y, end.y)];
+  const [width, height] = [Math.abs(end.x - start.x), Math.abs(end.y - start.y)];
+  return width > height
+    ? { x: x + 1, y, width: width - 2, height }
+    : { x, y: y + 1, width, height: height - 2 };
 }
 
 function isInside(inner: Box, outer: Box): boolean {

@@ -1,16 +1,16 @@
 import type { Box, Point } from "../src/chart/chart.ts";
-import type { Flow, Size } from "./flow.ts";
-import { LABEL_GLYPH } from "./flow.ts";
+import type { Flow, Line, Size } from "./flow.ts";
+import { LABEL_GLYPH } from "./label.ts";
 import type { Link } from "./lift.ts";
 
 /** The road with the floor below it. */
 export interface Floor extends Omit<Flow, "boxes" | "lines"> {
   readonly boxes: Map<string, Box>;
-  readonly lines: Map<string, Flow["lines"] extends ReadonlyMap<string, infer Line> ? Line : never>;
+  readonly lines: Map<string, Line>;
 }
 
 const GAP = 64;
-const DROP = 26;
+const DROP = 20;
 /** Height of one line in the box of what may happen anywhere. */
 export const ROW = 22;
 export const ROWS_HEAD = 34;
@@ -27,7 +27,7 @@ export function layFloor(
   anywhere: { readonly path: string; readonly rows: readonly string[] },
 ): Floor {
   const boxes = new Map(road.boxes);
-  const lines: Floor["lines"] = new Map();
+  const lines = new Map<string, Line>();
   if (row.length === 0) return { width: road.width, height: road.height, boxes, lines };
 
   const bus = road.height + DROP;
@@ -55,7 +55,10 @@ export function layFloor(
     const from = boxes.get(link.from);
     const to = boxes.get(link.to);
     if (from === undefined || to === undefined) continue;
-    lines.set(link.id, { points: fall(from, to, { hub, bus, under, middle }), label: null });
+    lines.set(link.id, {
+      points: fall(from, to, { hub, bus, under, middle, road: [...road.boxes.values()] }),
+      label: null,
+    });
   }
   const lowest = Math.max(...[...boxes.values()].map(({ y, height }) => y + height), under);
   return { width: road.width, height: lowest + 4, boxes, lines };
@@ -66,43 +69,38 @@ interface Levels {
   readonly bus: number;
   readonly under: number;
   readonly middle: number;
+  readonly road: readonly Box[];
 }
 
-function fall(from: Box, to: Box, { hub, bus, under, middle }: Levels): readonly Point[] {
-  const isLevel = from.y + from.height > bus;
-  if (isLevel) {
-    return [
-      { x: from.x + from.width, y: middle },
-      { x: to.x, y: middle },
-    ];
-  }
-  const floor = from.y + from.height;
-  const centre = from.x + from.width / 2;
+function fall(from: Box, to: Box, { hub, bus, under, middle, road }: Levels): readonly Point[] {
+  if (from.y + from.height > bus) return line([from.x + from.width, middle], [to.x, middle]);
   const goal = to.x + to.width / 2;
-  if (to.x === hub.x) {
-    return [
-      { x: centre, y: floor },
-      { x: centre, y: bus },
-      { x: goal, y: bus },
-      { x: goal, y: to.y },
-    ];
-  }
+  const centre = from.x + from.width / 2;
+  if (to.x === hub.x) return [...drop(from, centre, bus, road), ...line([goal, bus], [goal, to.y])];
   if (centre > hub.x + hub.width / 2) {
-    const door = from.x + from.width - 18;
-    return [
-      { x: door, y: floor },
-      { x: door, y: bus },
-      { x: goal, y: bus },
-      { x: goal, y: to.y },
-    ];
+    return [...drop(from, from.x + from.width - 18, bus, road), ...line([goal, bus], [goal, to.y])];
   }
-  const door = from.x + 18;
-  return [
-    { x: door, y: floor },
-    { x: door, y: under },
-    { x: goal, y: under },
-    { x: goal, y: to.y + to.height },
-  ];
+  return [...drop(from, from.x + 18, under, road), ...line([goal, under], [goal, to.y + to.height])];
+}
+
+/** Straight down, or, where another box stands below, out at the nearer side and down beside it. */
+function drop(from: Box, x: number, to: number, road: readonly Box[]): readonly Point[] {
+  const floor = from.y + from.height;
+  const isFree = (at: number) =>
+    road.every((box) => box === from || box.y < floor || at < box.x - 4 || at > box.x + box.width + 4);
+  if (isFree(x)) return line([x, floor], [x, to]);
+  const side = from.y + from.height * 0.78;
+  for (let by = 8; by < 400; by += 2) {
+    const right = from.x + from.width + by;
+    if (isFree(right)) return line([from.x + from.width, side], [right, side], [right, to]);
+    const left = from.x - by;
+    if (isFree(left)) return line([from.x, side], [left, side], [left, to]);
+  }
+  return line([x, floor], [x, to]);
+}
+
+function line(...points: readonly (readonly [number, number])[]): readonly Point[] {
+  return points.map(([x, y]) => ({ x, y }));
 }
 
 function sources(links: readonly Link[], path: string): number {

@@ -1,15 +1,18 @@
 import elk, { type ElkNode } from "elkjs/lib/elk.bundled.js";
 import type { Box, Point } from "../src/chart/chart.ts";
+import { LABEL_HEIGHT, type Label, labelWidth, placeLabel } from "./label.ts";
 import type { Link } from "./lift.ts";
 
 export interface Flow {
   readonly width: number;
   readonly height: number;
   readonly boxes: ReadonlyMap<string, Box>;
-  readonly lines: ReadonlyMap<
-    string,
-    { readonly points: readonly Point[]; readonly label: (Box & { readonly text: string }) | null }
-  >;
+  readonly lines: ReadonlyMap<string, Line>;
+}
+
+export interface Line {
+  readonly points: readonly Point[];
+  readonly label: Label | null;
 }
 
 export interface Size {
@@ -17,9 +20,6 @@ export interface Size {
   readonly width: number;
   readonly height: number;
 }
-
-/** One glyph of the 11 px monospaced face that labels are set in: their width is known without a browser. */
-export const LABEL_GLYPH = 6.65;
 
 /**
  * Lays boxes and the lines between them with ELK, in the order in which they were written. Each box has one
@@ -31,18 +31,14 @@ export async function flow(
   links: readonly Link[],
   direction: "RIGHT" | "DOWN",
 ): Promise<Flow> {
-  const ends = new Set(
-    sizes.map(({ path }) => path).filter((path) => !links.some(({ from }) => from === path)),
-  );
   const sides = SIDES[direction];
-  const isStraightIn = ({ way, to }: Link) => way === "next" || ends.has(to);
   const roofDoors = (path: string) =>
     links
       .filter(
-        (link) => (link.from === path && link.way !== "next") || (link.to === path && !isStraightIn(link)),
+        ({ from, to, leaves, enters }) =>
+          (from === path && leaves === "roof") || (to === path && enters === "roof"),
       )
       .map(({ id }) => door(path, id, sides.roof));
-  const labels = new Map(links.map(({ id, label }) => [id, label]));
   const laid: ElkNode = await new elk.default().layout({
     id: "",
     layoutOptions: {
@@ -59,9 +55,9 @@ export async function flow(
       "elk.layered.spacing.nodeNodeBetweenLayers": direction === "RIGHT" ? "26" : "20",
       "elk.layered.spacing.edgeNodeBetweenLayers": "14",
       "elk.layered.spacing.edgeEdgeBetweenLayers": "10",
-      "elk.spacing.nodeNode": "34",
-      "elk.spacing.edgeNode": "20",
-      "elk.spacing.edgeEdge": "24",
+      "elk.spacing.nodeNode": "18",
+      "elk.spacing.edgeNode": "14",
+      "elk.spacing.edgeEdge": "22",
       "elk.spacing.edgeLabel": "4",
       "elk.padding": "[top=0,left=0,bottom=0,right=0]",
     },
@@ -74,23 +70,36 @@ export async function flow(
     })),
     edges: links.map((link) => ({
       id: link.id,
-      sources: [link.way === "next" ? `${link.from}@out` : `${link.from}@${link.id}`],
-      targets: [isStraightIn(link) ? `${link.to}@in` : `${link.to}@${link.id}`],
+      sources: [`${link.from}@${link.leaves === "front" ? "out" : link.id}`],
+      targets: [`${link.to}@${link.enters === "front" ? "in" : link.id}`],
       layoutOptions: link.way === "next" ? { "elk.layered.priority.straightness": "10" } : {},
       labels: link.label === "" || link.way !== "next" ? [] : [inlineLabel(link.label)],
     })),
   } satisfies ElkNode);
   const boxes = new Map((laid.children ?? []).map((box) => [box.id, boxOf(box)]));
-  const lines = new Map(
-    (laid.edges ?? []).map((edge) => {
-      const [section] = edge.sections ?? [];
-      const [label] = edge.labels ?? [];
-      const points =
-        section === undefined ? [] : [section.startPoint, ...(section.bendPoints ?? []), section.endPoint];
-      const inline = label === undefined ? null : { text: label.text ?? "", ...boxOf(label) };
-      return [edge.id, { points, label: inline ?? labelOn(points, labels.get(edge.id) ?? "", direction) }];
-    }),
-  );
+  const drawn = (laid.edges ?? []).map((edge) => {
+    const [section] = edge.sections ?? [];
+    const [label] = edge.labels ?? [];
+    const points =
+      section === undefined ? [] : [section.startPoint, ...(section.bendPoints ?? []), section.endPoint];
+    return {
+      id: edge.id,
+      points,
+      label: label === undefined ? null : { text: label.text ?? "", ...boxOf(label) },
+    };
+  });
+  const lines = new Map<string, Line>();
+  for (const { id, points, label } of drawn) {
+    const link = links.find((each) => each.id === id);
+    const taken = {
+      lines: drawn.filter((other) => other.id !== id).map((other) => other.points),
+      labels: [...lines.values()].flatMap((other) => other.label ?? []),
+    };
+    lines.set(id, {
+      points,
+      label: label ?? placeLabel(link?.label ?? "", points, direction === "RIGHT", taken),
+    });
+  }
   const rightmost = [...lines.values()].map(({ label }) => (label === null ? 0 : label.x + label.width));
   return { width: Math.max(laid.width ?? 0, ...rightmost), height: laid.height ?? 0, boxes, lines };
 }
@@ -104,37 +113,10 @@ function door(path: string, name: string, side: string) {
   return { id: `${path}@${name}`, width: 0, height: 0, layoutOptions: { "elk.port.side": side } };
 }
 
-/** A line that passes beside others has room for its name: on its longest stretch, or at the outer side of it. */
-function labelOn(
-  points: readonly Point[],
-  text: string,
-  direction: "RIGHT" | "DOWN",
-): (Box & { readonly text: string }) | null {
-  const isLevel = direction === "RIGHT";
-  const width = text.length * LABEL_GLYPH + 14;
-  const length = ({ start, end }: { start: Point; end: Point }) =>
-    isLevel ? Math.abs(end.x - start.x) : Math.abs(end.y - start.y);
-  const [longest] = points
-    .slice(1)
-    .map((end, at) => ({ start: points[at] ?? end, end }))
-    .toSorted((a, b) => length(b) - length(a));
-  if (text === "" || longest === undefined) return null;
-  const { start, end } = longest;
-  return {
-    text,
-    x: isLevel ? (start.x + end.x - width) / 2 : start.x - 6,
-    y: (start.y + end.y - LABEL_HEIGHT) / 2,
-    width,
-    height: LABEL_HEIGHT,
-  };
-}
-
-const LABEL_HEIGHT = 20;
-
 function inlineLabel(text: string) {
   return {
     text,
-    width: text.length * LABEL_GLYPH + 14,
+    width: labelWidth(text),
     height: LABEL_HEIGHT,
     layoutOptions: { "elk.edgeLabels.inline": "true", "elk.edgeLabels.placement": "CENTER" },
   };

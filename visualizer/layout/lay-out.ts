@@ -3,7 +3,8 @@ import { structureHash } from "../../src/engine/durable/structure-hash.ts";
 import type { Box, Chart, ChartEdge, ChartState } from "../src/chart/chart.ts";
 import { describeMachine, type StateWords } from "./describe.ts";
 import { type Floor, layFloor } from "./floor.ts";
-import { type Flow, flow, LABEL_GLYPH, type Size } from "./flow.ts";
+import { type Flow, flow, type Size } from "./flow.ts";
+import { LABEL_GLYPH } from "./label.ts";
 import { downfall, type Link, lift } from "./lift.ts";
 
 /** One glyph of a state's title, set in a proportional face of 14.5 px. */

@@ -1,6 +1,8 @@
 import type { ChartTransition, Tone } from "../src/chart/chart.ts";
 import type { StateWords } from "./describe.ts";
 
+export type Door = "front" | "roof";
+
 /** A line to draw between two boxes of one container. */
 export interface Link {
   readonly id: string;
@@ -9,8 +11,11 @@ export interface Link {
   readonly from: string;
   readonly to: string;
   readonly tone: Tone;
-  /** `next`: to the state written behind it; `on`: past some states; `back`: to an earlier one. */
+  /** `next`: one step along the road; `on`: past some states, or off the road; `back`: to an earlier one. */
   readonly way: "next" | "on" | "back";
+  /** Whether the line leaves and enters at the front, on the road's level, or over the roof. */
+  readonly leaves: Door;
+  readonly enters: Door;
   readonly label: string;
   readonly transitions: readonly string[];
 }
@@ -20,7 +25,7 @@ export interface Link {
  * beside its target, and transitions between the same two boxes share a line.
  */
 export function lift(root: StateWords, transitions: readonly ChartTransition[]): readonly Link[] {
-  const links = new Map<string, Omit<Link, "way">>();
+  const links = new Map<string, Undirected>();
   for (const transition of transitions) {
     const place = transition.target === null ? null : between(root, transition.source, transition.target);
     if (place === null || place.from === place.to) continue;
@@ -71,22 +76,66 @@ export function downfall(
   });
 }
 
-/** Forwards and backwards are meant among the states beside the failures, as they were written. */
-function directed(root: StateWords, links: readonly Omit<Link, "way">[]): readonly Link[] {
-  const siblings = (path: string, state: StateWords = root): readonly string[] =>
-    state.path === path
-      ? state.children.map((child) => child.path)
-      : state.children.flatMap((child) => (isWithin(path, child.path) ? siblings(path, child) : []));
+type Undirected = Omit<Link, "way" | "leaves" | "enters">;
+
+function directed(root: StateWords, links: readonly Undirected[]): readonly Link[] {
+  const containers = new Map<string, StateWords>();
+  const collect = (state: StateWords) => {
+    containers.set(state.path, state);
+    for (const child of state.children) collect(child);
+  };
+  collect(root);
   return links.map((link) => {
-    const all = siblings(link.container);
-    const aside = downfall(all, links);
-    const road = all.filter((path) => !aside.includes(path));
-    const [from, to] = [road.indexOf(link.from), road.indexOf(link.to)];
-    const way = to === from + 1 ? "next" : to > from ? "on" : "back";
-    // What follows of itself is told by its place; only the unusual is written out.
-    const label = way === "next" && !link.label.includes(".") ? "" : link.label;
-    return { ...link, way, label };
+    const children = containers.get(link.container)?.children ?? [];
+    const own = links.filter(({ container }) => container === link.container);
+    const road = roadOf(children, own);
+    const at = (path: string) => children.findIndex((child) => child.path === path);
+    const step = road.indexOf(link.from);
+    const isNext = step !== -1 && road[step + 1] === link.to;
+    const way = isNext ? "next" : at(link.to) > at(link.from) ? "on" : "back";
+    const isFront = (path: string) => isNext || (way === "on" && !road.includes(path));
+    return {
+      ...link,
+      way,
+      leaves: isFront(link.from) ? "front" : "roof",
+      enters: isFront(link.to) ? "front" : "roof",
+      // What follows of itself is told by its place; only the unusual is written out.
+      label: (isNext || isOnlyWay(link, own)) && !link.label.includes(".") ? "" : link.label,
+    };
   });
+}
+
+/** The way through a container that passes most states, nested ones counted, without failures and returns. */
+function roadOf(children: readonly StateWords[], links: readonly Undirected[]): readonly string[] {
+  const aside = downfall(
+    children.map(({ path }) => path),
+    links,
+  );
+  const best = new Map<string, { readonly weight: number; readonly road: readonly string[] }>();
+  for (const [at, child] of [...children.entries()].toReversed()) {
+    const after = children
+      .slice(at + 1)
+      .filter(
+        ({ path }) =>
+          !aside.includes(path) && links.some((link) => link.from === child.path && link.to === path),
+      )
+      .map(({ path }) => best.get(path) ?? { weight: 0, road: [] })
+      .toSorted((a, b) => b.weight - a.weight)[0];
+    best.set(child.path, {
+      weight: leaves(child) + (after?.weight ?? 0),
+      road: [child.path, ...(after?.road ?? [])],
+    });
+  }
+  const initial = children.find((child) => child.initial);
+  return best.get(initial?.path ?? "")?.road ?? [];
+}
+
+function isOnlyWay({ from }: Undirected, links: readonly Undirected[]): boolean {
+  return links.filter((link) => link.from === from && link.tone !== "bad").length === 1;
+}
+
+function leaves(state: StateWords): number {
+  return state.children.length === 0 ? 1 : state.children.reduce((sum, child) => sum + leaves(child), 0);
 }
 
 function toneOf(transition: ChartTransition, to: string): Tone {
@@ -99,6 +148,13 @@ function labelOf(transition: ChartTransition): string {
   return transition.guard ?? "";
 }
 
+const LONGEST_LABEL = 20;
+
+/** Names of a shared line; beyond what is easily read, how many more there are. */
 function joined(before: string, label: string): string {
-  return before.split(" · ").includes(label) ? before : [before, label].filter(Boolean).join(" · ");
+  if (label === "" || before.split(" · ").includes(label)) return before;
+  if (before === "") return label;
+  const { head = before, more = "0" } = /^(?<head>.*) \+(?<more>\d+)$/.exec(before)?.groups ?? {};
+  const isShort = more === "0" && before.length + label.length < LONGEST_LABEL;
+  return isShort ? `${before} · ${label}` : `${head} +${Number(more) + 1}`;
 }

@@ -8,6 +8,7 @@ import { Page } from "./page.tsx";
 import { createSession } from "./session.ts";
 import { readExportedRun } from "./share/exported-run.ts";
 import type { Theme } from "./state/page-store.ts";
+import { visibleLine } from "./text/visible.ts";
 import { createView } from "./view.ts";
 
 const THEME_KEY = "slowwave-theme";
@@ -31,7 +32,8 @@ effect(() => {
 });
 effect(() => {
   const { detail, run } = session.state.value;
-  document.title = run === null ? "Slowwave" : `${detail?.run.outcome ?? "running"} · ${run} · Slowwave`;
+  document.title =
+    run === null ? "Slowwave" : visibleLine(`${detail?.run.outcome ?? "running"} · ${run} · Slowwave`);
 });
 
 addEventListener("dragover", (event) => event.preventDefault());

@@ -13,6 +13,7 @@ import { RunsPanel } from "./runs/panel.tsx";
 import { SnapshotPanel } from "./snapshot/panel.tsx";
 import { TABS, type Tab } from "./state/address.ts";
 import { Line } from "./text/shown.tsx";
+import { visibleLine } from "./text/visible.ts";
 import { TimelinePanel } from "./timeline/panel.tsx";
 import type { View } from "./view.ts";
 import { Welcome } from "./welcome.tsx";
@@ -85,7 +86,9 @@ export function Page({ view }: { view: View }) {
       <Notice view={view} />
       <p class="hidden" role="status">
         {detail !== null &&
-          `Run ${detail.run.state === "active" ? `is in ${view.value.value}` : `ended: ${detail.run.status ?? ""}`}`}
+          visibleLine(
+            `Run ${detail.run.state === "active" ? `is in ${view.value.value}` : `ended: ${detail.run.status ?? ""}`}`,
+          )}
       </p>
     </main>
   );
@@ -94,6 +97,17 @@ export function Page({ view }: { view: View }) {
 /** Why it ended so, and what to do, on the first screen. */
 function Reason({ view }: { view: View }) {
   const { detail } = view.session.state.value;
+  if (detail?.run.state === "active" && detail.owner.life === "dead") {
+    return (
+      <div class="reason" role="note" aria-label="Why it stands still">
+        <code>owner dead</code>
+        <p>
+          The process that ran it is gone. `slowwave recover`, and the next `slowwave run` or `serve`, takes
+          it over and brings it to its end.
+        </p>
+      </div>
+    );
+  }
   const reason = detail?.result?.reason;
   if (detail === null || reason == null) return null;
   const isQuiet = detail.result?.outcome === "skipped";

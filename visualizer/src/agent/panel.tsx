@@ -3,6 +3,7 @@ import type { BudgetMeter, EventView } from "../../../src/server/api.ts";
 import { Rows } from "../list/rows.tsx";
 import { indexOf } from "../state/log.ts";
 import { Line } from "../text/shown.tsx";
+import { visibleLine } from "../text/visible.ts";
 import type { View } from "../view.ts";
 
 const ROW = 24;
@@ -28,7 +29,7 @@ export function AgentPanel({ view }: { view: View }) {
           <ol class="statuses" aria-label="Status of the agent">
             {statuses.map((status, index) => (
               <li key={index} class={index === statuses.length - 1 ? "now" : ""}>
-                {status}
+                <Line text={status} limit={40} />
               </li>
             ))}
           </ol>
@@ -72,7 +73,7 @@ export function AgentPanel({ view }: { view: View }) {
               const word = words[index];
               return word === undefined ? null : (
                 <>
-                  <small>{word.type.slice("agent.".length)}</small>
+                  <small>{visibleLine(word.type.slice("agent.".length, 30))}</small>
                   <Line text={textOf(word)} limit={400} />
                 </>
               );
@@ -137,17 +138,21 @@ function Meter({ meter, view }: { meter: BudgetMeter; view: View }) {
   const isTime = meter.name === "minutes" && !view.isOver.value;
   const used = meter.used + (isTime ? Math.max(0, view.nowMs.value - readAtMs) / 60_000 : 0);
   const part = meter.limit === null || meter.limit === 0 ? null : Math.min(1, used / meter.limit);
-  const text = `${meter.estimated ? "≈ " : ""}${amount(used, meter)}${meter.limit === null ? "" : ` of ${amount(meter.limit, meter)}`} ${meter.unit}`;
+  const text = visibleLine(
+    `${meter.estimated ? "≈ " : ""}${amount(used, meter)}${meter.limit === null ? "" : ` of ${amount(meter.limit, meter)}`} ${meter.unit}`,
+  );
   return (
     <div class={`meter${part === null ? " unlimited" : part >= 1 ? " full" : part > 0.8 ? " high" : ""}`}>
-      <span>{meter.name}</span>
+      <span>
+        <Line text={meter.name} limit={20} />
+      </span>
       <span class="hint">{part === null ? `${text}, no limit` : text}</span>
       {part !== null && (
         // biome-ignore lint/a11y/useSemanticElements: a meter element cannot be coloured by how full it is
         <div
           class="track"
           role="meter"
-          aria-label={meter.name}
+          aria-label={visibleLine(meter.name)}
           aria-valuenow={Math.round(part * 100)}
           aria-valuemin={0}
           aria-valuemax={100}

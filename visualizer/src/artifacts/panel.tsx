@@ -4,6 +4,7 @@ import type { DiffAnswer, GenerationsAnswer } from "../../../src/server/api.ts";
 import { Rows } from "../list/rows.tsx";
 import { moment } from "../text/duration.ts";
 import { Line } from "../text/shown.tsx";
+import { visibleLine } from "../text/visible.ts";
 import type { View } from "../view.ts";
 import { type DiffRow, fileDiff } from "./hunks.ts";
 
@@ -65,7 +66,11 @@ export function ArtifactsPanel({ view }: { view: View }) {
               : "This run published nothing; the memory is as it was."}
           </p>
         )}
-        {wrong.value !== null && <p class="empty bad">{wrong.value}</p>}
+        {wrong.value !== null && (
+          <p class="empty bad">
+            <Line text={wrong.value} />
+          </p>
+        )}
         {diff.value?.files.length === 0 && <p class="empty">No file differs.</p>}
         <ul>
           {diff.value?.files.map(({ path: name, change }) => (
@@ -104,7 +109,7 @@ function Generations(props: {
   };
   const options = all.map(({ id, kind, createdAtMs, current }) => (
     <option key={id} value={id}>
-      {moment(createdAtMs, nowMs)} {kind}
+      {moment(createdAtMs, nowMs)} {visibleLine(kind)}
       {current ? " (current)" : ""}
     </option>
   ));
@@ -158,7 +163,7 @@ function FileView({ file }: { file: DiffAnswer["files"][number] }) {
       ) : (
         <Rows
           id="line"
-          label={`Changes of ${path}`}
+          label={visibleLine(`Changes of ${path}`)}
           class="lines"
           count={rows.length}
           rowHeight={ROW}

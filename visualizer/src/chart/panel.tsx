@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { heatOf } from "../coverage/heat.ts";
+import { visibleLine } from "../text/visible.ts";
 import type { View } from "../view.ts";
 import { Anywhere } from "./anywhere.tsx";
 import { Caption } from "./caption.tsx";
@@ -20,7 +21,7 @@ export function ChartPanel({ view }: { view: View }) {
   const leaves = chart.states.filter(({ kind }) => kind === "atomic" || kind === "final");
   const anywhere = chart.states.find(({ kind }) => kind === "root");
   const isForeign = detail !== null && detail.machine.hash !== chart.hash;
-  const now = value.value === null ? "No run is chosen" : `The run is in ${value.value}`;
+  const now = value.value === null ? "No run is chosen" : `The run is in ${visibleLine(value.value)}`;
 
   // Where the drawing is wider than its frame, what is active is kept in sight.
   useEffect(() => {

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { titleOf } from "../events/kinds.ts";
 import { Rows } from "../list/rows.tsx";
+import { visibleLine } from "../text/visible.ts";
 import type { View } from "../view.ts";
 import { heatOf } from "./heat.ts";
 
@@ -109,7 +110,7 @@ export function CoveragePanel({ view }: { view: View }) {
             }}
             render={(row) => {
               const name = coverage?.paths[through[row] ?? -1] ?? "";
-              return <bdi title={name}>{name}</bdi>;
+              return <bdi title={visibleLine(name)}>{visibleLine(name)}</bdi>;
             }}
           />
         )}

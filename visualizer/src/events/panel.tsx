@@ -97,7 +97,10 @@ export function EventsPanel({ view }: { view: View }) {
               </header>
               {chosen.value !== null && (
                 <p class="led">
-                  led to <b>{chosen.value}</b>
+                  led to{" "}
+                  <b>
+                    <Line text={chosen.value} limit={60} />
+                  </b>
                 </p>
               )}
               <Json value={chosen.data} label="Payload" />

@@ -5,6 +5,8 @@ import { asTest } from "../share/copy-as-test.ts";
 import { readExportedRun } from "../share/exported-run.ts";
 import { copyText, saveFile } from "../share/hand-over.ts";
 import type { Theme } from "../state/page-store.ts";
+import { Line } from "../text/shown.tsx";
+import { visibleLine } from "../text/visible.ts";
 import type { View } from "../view.ts";
 import { Dialog } from "./dialog.tsx";
 
@@ -49,7 +51,7 @@ export function ActionButtons({ view, onHelp }: { view: View; onHelp: () => void
           id={`${name}-run`}
           class={name === "cancel" ? "danger" : ""}
           aria-disabled={can === null || isFile || !can[name].ok}
-          title={isFile ? "A file cannot be acted on." : (can?.[name].why ?? "")}
+          title={isFile ? "A file cannot be acted on." : visibleLine(can?.[name].why ?? "")}
           onClick={() => {
             if (can !== null && !isFile) asking.value = name;
           }}
@@ -65,7 +67,9 @@ export function ActionButtons({ view, onHelp }: { view: View; onHelp: () => void
             asking.value = null;
           }}
         >
-          <p>{asked.ok ? asked.why : `Not possible now. ${asked.why}`}</p>
+          <p>
+            <Line text={asked.ok ? asked.why : `Not possible now. ${asked.why}`} limit={400} />
+          </p>
           <div class="choices">
             <button
               type="button"

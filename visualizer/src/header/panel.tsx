@@ -2,6 +2,7 @@ import { useRef } from "preact/hooks";
 import { toneOfRun } from "../runs/filter.ts";
 import { duration } from "../text/duration.ts";
 import { Line } from "../text/shown.tsx";
+import { visibleLine } from "../text/visible.ts";
 import type { View } from "../view.ts";
 import { ActionButtons } from "./actions.tsx";
 import { leaseState } from "./lease.ts";
@@ -26,7 +27,7 @@ export function HeaderPanel({
         ‹ Runs
       </button>
       <div class="title">
-        <h1 ref={heading} title={run ?? ""}>
+        <h1 ref={heading} title={visibleLine(run ?? "")}>
           {run === null ? "No run chosen" : <Line text={run} limit={60} />}
         </h1>
         {summary !== undefined && (
@@ -87,7 +88,8 @@ function LeaseSign({ view }: { view: View }) {
         <i style={{ width: `${part * 100}%` }} />
       </div>
       <small class={`owner ${life}`}>
-        <Line text={`owner …${id.slice(-8)}`} limit={60} /> {life === "unknown" ? "life unknown" : life}
+        <Line text={`owner …${id.slice(-8)}`} limit={60} />{" "}
+        {life === "unknown" ? "life unknown" : visibleLine(life)}
       </small>
     </div>
   );

@@ -20,7 +20,9 @@ export function SnapshotPanel({ view }: { view: View }) {
       <div class="changes">
         <header>
           <h3>Changed by step {step.sequence}</h3>
-          <span class="hint">{step.value}</span>
+          <span class="hint">
+            <Line text={step.value} limit={60} />
+          </span>
         </header>
         {changes?.length === 0 && <p class="empty">Nothing the machine remembers.</p>}
         {changes !== null && changes.length > 0 && (

@@ -1,5 +1,7 @@
 import { kindOf } from "../events/kinds.ts";
 import { duration } from "../text/duration.ts";
+import { Line } from "../text/shown.tsx";
+import { visibleLine } from "../text/visible.ts";
 import type { View } from "../view.ts";
 import { type Bar, lanesOf, ticksOf } from "./lanes.ts";
 import { type Scale, scaleOf } from "./scale.ts";
@@ -39,7 +41,9 @@ export function TimelinePanel({ view }: { view: View }) {
       <section class="lanes" tabIndex={0} aria-label="Lanes">
         {lanes.map(({ name, bars }) => (
           <div class="lane" key={name}>
-            <span class="name">{name}</span>
+            <span class="name">
+              <Line text={name} limit={40} />
+            </span>
             <div class="track">
               {bars.map((bar) => (
                 <BarOf key={bar.row} bar={bar} name={name} scale={scale} view={view} isOver={isOver.value} />
@@ -89,8 +93,8 @@ function BarOf(props: { bar: Bar; name: string; scale: Scale; view: View; isOver
       tabIndex={-1}
       class={`bar${tone}${beside}${isOpen ? " open" : ""}${bar.fromMs > atMs.value ? " future" : ""}${shape?.kind === "final" ? " end" : ""}`}
       style={{ left: `${left * 100}%`, width: `max(3px, ${(right - left) * 100}%)` }}
-      title={`${bar.parts.map(({ state }) => state).join(" → ")} · ${text}`}
-      aria-label={`${name}, ${text}: look at its beginning`}
+      title={visibleLine(`${bar.parts.map(({ state }) => state).join(" → ")} · ${text}`)}
+      aria-label={visibleLine(`${name}, ${text}: look at its beginning`)}
       onClick={() => session.lookAt(bar.row)}
     >
       {parts.map((part) => (
