@@ -7,14 +7,9 @@ export interface CrashPoint {
   readonly crash: Crash;
 }
 
-/** Every step of every path, each with both crashes. */
-export function everyCrash(paths: readonly Path[]): readonly CrashPoint[] {
-  return paths.flatMap((path) =>
-    path.flatMap((_, at) => [
-      { path, crash: { at, when: "after" } as const },
-      { path, crash: { at, when: "lost" } as const },
-    ]),
-  );
+/** Every step of a path, each with both crashes. */
+export function everyCrash(path: Path): readonly Crash[] {
+  return path.flatMap((_, at) => [{ at, when: "after" } as const, { at, when: "lost" } as const]);
 }
 
 /** Every happening in every state once: the same edge from the same state with another history counts as one. */

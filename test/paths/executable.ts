@@ -1,4 +1,5 @@
 import type { Phase2Context } from "../../src/machines/words.ts";
+import { edgeCover } from "./edge-cover.ts";
 import { type Graph, type Path, phase2Graph } from "./graph.ts";
 import type { Beginning } from "./world/template.ts";
 
@@ -19,6 +20,27 @@ export function executableGraph(base: "on a base" | "first of the space" = "on a
     if (name === "syncRawMemories: unchanged") return base === "on a base" && restarts === 0;
     return name !== `syncSummaries: ${other}`;
   });
+}
+
+/**
+ * The edge cover of that graph. In a space without a base only the steps that have to do with it: before the base is
+ * read all is the same, and of what follows each happening once.
+ */
+export function executablePaths(base: "on a base" | "first of the space"): {
+  readonly graph: Graph;
+  readonly paths: readonly Path[];
+} {
+  const graph = executableGraph(base);
+  const cover = edgeCover(graph);
+  if (base === "on a base") return { graph, paths: cover };
+  const walked = new Set<string>();
+  const paths = cover.filter((path) => {
+    if (beginningOf(path) !== "first") return false;
+    const news = path.map(({ name }) => name).filter((name) => !walked.has(name));
+    for (const name of news) walked.add(name);
+    return news.length > 0;
+  });
+  return { graph, paths };
 }
 
 /** How the space must stand for this path. */

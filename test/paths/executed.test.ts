@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { edgeCover, told } from "./edge-cover.ts";
-import { beginningOf, executableGraph } from "./executable.ts";
-import type { Path } from "./graph.ts";
+import { told } from "./edge-cover.ts";
+import { beginningOf, executablePaths } from "./executable.ts";
 import { endOf } from "./outcome.ts";
 import { walk } from "./walk.ts";
 import { templates } from "./world/templates.ts";
@@ -19,25 +18,9 @@ beforeAll(async () => {
 afterAll(() => homes.remove());
 
 describe.each(["on a base", "first of the space"] as const)("every path of the edge cover, %s", (base) => {
-  const graph = executableGraph(base);
-  // What comes before the base is read is the same for both.
-  const paths = edgeCover(graph).filter((path) => base === "on a base" || beginningOf(path) === "first");
-  test.each(distinct(paths, base).map((path) => [told(graph, path), path] as const))(
-    "%s",
-    async (_, path) => {
-      const walked = await walk({ graph, path, template: homes.homeOf(beginningOf(path)) });
-      expect(walked).toEqual(endOf(graph, path, walked));
-    },
-  );
-});
-
-/** In a space without a base only the steps that have to do with it: what becomes of the workspace and the root. */
-function distinct(paths: readonly Path[], base: string): readonly Path[] {
-  if (base === "on a base") return paths;
-  const walked = new Set<string>();
-  return paths.filter((path) => {
-    const news = path.map(({ name }) => name).filter((name) => !walked.has(name));
-    for (const name of news) walked.add(name);
-    return news.length > 0;
+  const { graph, paths } = executablePaths(base);
+  test.each(paths.map((path) => [told(graph, path), path] as const))("%s", async (_, path) => {
+    const walked = await walk({ graph, path, template: homes.homeOf(beginningOf(path)) });
+    expect(walked).toEqual(endOf(graph, path, walked));
   });
-}
+});

@@ -15,8 +15,9 @@ import {
   STAGED,
   withLease,
 } from "./world/expected.ts";
+import { Helm } from "./world/helm.ts";
 import { CHANGES_ROW, GONE, PREPARE, SAY, turns } from "./world/prepare.ts";
-import { type Process, type Sabotage, startProcess } from "./world/process.ts";
+import type { Process, Sabotage } from "./world/process.ts";
 import { treeOf } from "./world/tree.ts";
 import { openWorld, RUN, SPACE, type World } from "./world/world.ts";
 
@@ -69,29 +70,20 @@ class Walker {
   next = "";
   readonly #world: World;
   readonly #graph: Graph;
+  readonly #helm: Helm;
   #crashes: readonly Crash[];
-  readonly #sabotage: Sabotage | undefined;
-  #process: Process | null = null;
   #at: Vertex;
   #context = {} as Phase2Context;
   #expected: Expected;
-  /** The commit that led here is written, and the engine does not know yet. */
-  #held = false;
-  #braked = false;
-  /** The process was begun for a run that it has yet to take over. */
-  #fresh = false;
-  #holdsAgent = false;
-  #crashed = false;
   #claims = 1;
   #isSettled = false;
-  /** How often the actors had reached for the world when the last commit was asked for; null: they may go on. */
-  #reached: number | null = null;
 
   constructor(world: World, graph: Graph, crashes: readonly Crash[], sabotage: Sabotage | undefined) {
     this.#world = world;
     this.#graph = graph;
     this.#crashes = crashes;
-    this.#sabotage = sabotage;
+    const asksForOwnership = () => this.#at.value === "publishing.confirming";
+    this.#helm = new Helm(world, { asksForOwnership, ...(sabotage === undefined ? {} : { sabotage }) });
     this.#at = vertexOf(graph, graph.start);
     this.#expected = expectedAtStart(world);
   }
@@ -112,38 +104,24 @@ class Walker {
   }
 
   async leave(): Promise<void> {
-    await this.#process?.kill();
+    await this.#helm.leave();
   }
 
   #ownsRow(): boolean {
     return this.#world.row()?.ownership_token === this.#context.token;
   }
 
-  get #live(): Process {
-    if (this.#process === null) throw new Error("no process lives");
-    return this.#process;
+  get #process(): Process {
+    return this.#helm.process;
   }
 
   async #begin(): Promise<void> {
-    await this.#startProcess(false);
-    this.#expected = { ...this.#expected, row: null };
-    const started = this.#live.engine.start({ space: SPACE });
+    await this.#helm.begin();
+    const started = this.#process.engine.start({ space: SPACE });
     started.catch(() => {});
-    const request = await this.#live.gate.asked();
+    const request = await this.#helm.asked(true);
     this.#expected = { ...this.#expected, row: this.#world.row() };
     await this.#write(request.snapshot);
-  }
-
-  async #startProcess(brakes: boolean): Promise<void> {
-    const asksForOwnership = () => this.#at.value === "publishing.confirming";
-    this.#process = await startProcess(this.#world, {
-      asksForOwnership,
-      brakes,
-      ...(this.#sabotage === undefined ? {} : { sabotage: this.#sabotage }),
-    });
-    this.#holdsAgent = false;
-    this.#held = false;
-    this.#braked = false;
   }
 
   /**
@@ -152,9 +130,9 @@ class Walker {
    */
   #detour(edge: Edge, plan: readonly Edge[]): Path | null {
     const losing = this.#at.edges.find(({ name, to }) => name === "lease.lost" && to !== this.#at.key);
-    if (this.#fresh && losing !== undefined && !this.#ownsRow())
+    if (this.#helm.isFresh && losing !== undefined && !this.#ownsRow())
       return follow(this.#graph, this.#at.key, ["lease.lost"]);
-    if (this.#at.value !== "supervising" || this.#holdsAgent || edge.name === GONE) return null;
+    if (this.#at.value !== "supervising" || this.#helm.holdsAgent || edge.name === GONE) return null;
     const names = [edge, ...plan].map(({ name }) => name);
     return follow(this.#graph, this.#at.key, [GONE, ...again(this.#graph), "spawnAgent: spawned", ...names]);
   }
@@ -164,13 +142,13 @@ class Walker {
     const isWord = edge.name in SAY;
     const to = vertexOf(this.#graph, edge.to);
     if (edge.name === GONE) {
-      if (this.#holdsAgent) await this.#die();
+      if (this.#helm.holdsAgent) await this.#helm.die();
       await this.#launch(false);
     } else if (isWord) {
       await this.#say(edge);
     } else {
       // What is to go wrong for the run must not go wrong for its takeover.
-      if (this.#fresh) await this.#launch(true);
+      if (this.#helm.isFresh) await this.#launch(true);
       await this.#deed(edge);
       await this.#launch(false);
     }
@@ -179,16 +157,15 @@ class Walker {
       this.done.push(edge);
       return null;
     }
-    const request = await this.#live.gate.asked();
-    this.#reached = isWord ? null : this.#live.reached();
+    const request = await this.#helm.asked(!isWord);
     this.#checkTold();
     expect({ type: request.eventType, leadsTo: keyOf(JSON.parse(request.snapshot)) }).toEqual({
       type: edge.event.type,
       leadsTo: edge.to,
     });
     // Who leaves a state for a word drops what its actor answers; but the actor has done it all the same.
-    if (isWord && this.#braked && to.value !== this.#at.value) {
-      this.#release();
+    if (isWord && this.#helm.isBraked && to.value !== this.#at.value) {
+      this.#helm.release();
       await turns();
     }
     if (this.#crashesNow("lost", this.done.length)) {
@@ -198,11 +175,11 @@ class Walker {
         this.#expected = { ...this.#expected, row: this.#after(edge).row };
         this.#isSettled = true;
       }
-      await this.#die();
+      await this.#helm.die();
       return this.#replan(edge, plan);
     }
     this.#at = to;
-    if (edge.name === "spawnAgent: spawned") this.#holdsAgent = true;
+    if (edge.name === "spawnAgent: spawned") this.#helm.holdsAgent = true;
     this.#context = (JSON.parse(request.snapshot) as { context: Phase2Context }).context;
     const { row } = this.#expected;
     this.#expected = this.#after(edge);
@@ -211,7 +188,7 @@ class Walker {
     await this.#write(request.snapshot);
     this.done.push(edge);
     await this.#checkWorld();
-    if (this.#crashesNow("after", this.done.length - 1) && to.edges.length > 0) await this.#die();
+    if (this.#crashesNow("after", this.done.length - 1) && to.edges.length > 0) await this.#helm.die();
     return null;
   }
 
@@ -225,7 +202,7 @@ class Walker {
 
   #after({ name, to }: Edge): Expected {
     const step = { name, to: vertexOf(this.#graph, to), context: this.#context, claims: this.#claims };
-    return expectedAfter(this.#expected, step, { world: this.#world, process: this.#live });
+    return expectedAfter(this.#expected, step, { world: this.#world, process: this.#process });
   }
 
   /** An agent that was started, or nearly, is not trusted again. */
@@ -236,7 +213,7 @@ class Walker {
   }
 
   async #deed({ name }: Edge): Promise<void> {
-    await PREPARE[name]?.({ world: this.#world, process: this.#live, context: this.#context });
+    await PREPARE[name]?.({ world: this.#world, process: this.#process, context: this.#context });
     this.#noticeRow(name);
   }
 
@@ -252,66 +229,22 @@ class Walker {
     await this.#launch(!watches);
     await turns();
     const before = this.#world.row() as JobRow;
-    await SAY[edge.name]?.({ world: this.#world, process: this.#live, context: this.#context });
+    await SAY[edge.name]?.({ world: this.#world, process: this.#process, context: this.#context });
     await turns();
     if (isSilent(this.#at, edge)) this.#world.change(before);
     else this.#noticeRow(edge.name);
   }
 
-  /** Lets the engine know of its last commit, or take over what a dead process left: its actors begin. */
   async #launch(braked: boolean): Promise<void> {
-    const { gate, brake } = this.#live;
-    if (this.#fresh) {
-      this.#fresh = false;
-      await this.#recover(braked);
-      return;
-    }
-    if (braked) brake.on();
-    else brake.off();
-    this.#braked = braked;
-    // No effect begins before the state that asked for it is committed and the commit has returned.
-    if (this.#reached !== null) expect(this.#live.reached()).toBe(this.#reached);
-    this.#reached = null;
-    // After a word that changed nothing there is no commit to tell of.
-    if (this.#held) gate.release();
-    this.#held = false;
-  }
-
-  #release(): void {
-    this.#braked = false;
-    this.#live.brake.off();
-  }
-
-  async #die(): Promise<void> {
-    this.#crashed = true;
-    this.#reached = null;
-    await this.#live.kill();
-    this.#world.faults.mend();
-    this.#world.agents.makeMortal();
-    this.#fresh = true;
-    this.#held = false;
-    this.#braked = false;
-    this.#holdsAgent = false;
-    await this.#startProcess(true);
-  }
-
-  async #recover(braked: boolean): Promise<void> {
-    const adopted = await this.#live.engine.recover();
-    expect(adopted.map(({ id, adopted: isAdopted }) => ({ id, isAdopted }))).toEqual([
-      { id: RUN, isAdopted: true },
-    ]);
-    this.#braked = braked;
-    // The first heartbeat is not to meet what the world does next.
-    await turns();
-    if (!braked) this.#live.brake.off();
-    this.#expected = expectedTakenOver(this.#expected, this.#live, this.#context);
+    const how = await this.#helm.launch(braked);
+    if (how === "taken over")
+      this.#expected = expectedTakenOver(this.#expected, this.#process, this.#context);
   }
 
   async #write(snapshot: string): Promise<void> {
-    expect(await this.#live.gate.write()).toBe("ok");
-    this.#held = true;
+    await this.#helm.write();
     this.#context = (JSON.parse(snapshot) as { context: Phase2Context }).context;
-    const record = await this.#live.store.runs.read(RUN);
+    const record = await this.#process.store.runs.read(RUN);
     expect(record?.snapshot).toBe(snapshot);
     expect(keyOf(JSON.parse(record?.snapshot ?? ""))).toBe(this.#at.key);
     expect(record?.state).toBe(this.#at.edges.length === 0 ? "done" : "active");
@@ -323,7 +256,7 @@ class Walker {
     const hasStaging = STAGED.test(this.#at.value) || (CLEARED.test(this.#at.value) ? false : "either");
     const isClosing = this.#at.value.endsWith(".closing");
     expect({ row: this.#world.row(), ...found }).toEqual({
-      row: withLease(this.#expected, this.#context, this.#live.leasedAtMs()),
+      row: withLease(this.#expected, this.#context, this.#process.leasedAtMs()),
       root,
       // While it is being closed it may live or not.
       agentsAlive: isClosing ? found.agentsAlive : agentsAlive,
@@ -335,22 +268,20 @@ class Walker {
 
   /** What observers heard so far. After a crash nobody can know what the dead process told last. */
   #checkTold(): void {
-    if (this.#crashed) return;
-    const { engine, told } = this.#live;
+    if (this.#helm.hasCrashed) return;
+    const { engine, told } = this.#process;
     expect(toldIn(told)).toEqual(this.#expected.told);
     expect(engine.runs.getSnapshot().context.runs[RUN]?.state).toBe(this.#at.value);
   }
 
   async #end(): Promise<Walked> {
-    const { engine, gate, store } = this.#live;
-    if (this.#held) {
-      gate.release();
-      await turns();
-      this.#checkTold();
-    }
+    const { engine, store } = this.#process;
+    await this.#helm.launch(false);
+    await turns();
+    this.#checkTold();
     const result = await engine.result(RUN);
     expect(result?.status).toBe(this.#context.status);
-    expect(this.#world.row()).toEqual(withLease(this.#expected, this.#context, this.#live.leasedAtMs()));
+    expect(this.#world.row()).toEqual(withLease(this.#expected, this.#context, this.#process.leasedAtMs()));
     await engine.close();
     const generations = await store.generations.list(SPACE, 100);
     return {

@@ -65,8 +65,8 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
   "spawnAgent: error": fault("agent.spawn"),
   "spawnAgent: failed_subscribe_status": ({ world }) => world.agents.silenceNext(),
   "spawnAgent: failed_sandbox_policy": ({ world }) => world.faults.once("agent.spawn", sandboxError),
-  "verifyArtifacts: passed": (at) => work(at, "v1\n\nWhat is worth knowing.\n"),
-  "verifyArtifacts: repairable": (at) => work(at, "What is worth knowing.\n"),
+  "verifyArtifacts: passed": (at) => work(at, "v1\n\nWhat is worth knowing is new.\n"),
+  "verifyArtifacts: repairable": (at) => work(at, "What is worth knowing is new.\n"),
   "verifyArtifacts: refused": (at) => {
     work(at, "v1\n");
     const skills = join(at.world.staging, "workspace", "skills");
@@ -185,7 +185,10 @@ function say(event: AgentEvent): Deed {
 /** An agent's turn: what it leaves in the workspace. */
 function work({ world }: At, summary: string): void {
   const workspace = join(world.staging, "workspace");
-  writeFileSync(join(workspace, "MEMORY.md"), "# Memory\n\nNew.\n");
+  writeFileSync(
+    join(workspace, "MEMORY.md"),
+    "# Task Group: new\nscope: work\napplies_to: cwd=/w; reuse_rule=here\n",
+  );
   writeFileSync(join(workspace, "memory_summary.md"), summary);
 }
 

@@ -27,7 +27,10 @@ export async function template(beginning: Beginning): Promise<{ readonly home: s
     await store.memories.upsert(SPACE, [output("one", 1), output("two", 2)]);
     if (beginning !== "first") {
       const agent = functionAgent(async ({ workspace }) => {
-        await writeFile(join(workspace, "MEMORY.md"), "# Memory\n\nOld.\n");
+        await writeFile(
+          join(workspace, "MEMORY.md"),
+          "# Task Group: old\nscope: work\napplies_to: cwd=/w; reuse_rule=here\n",
+        );
         await writeFile(join(workspace, "memory_summary.md"), "v1\n\nOld.\n");
       });
       const clock = { ...world.clock, nowMs: () => START_MS - DAY_SECONDS * 1_000 };
