@@ -2,12 +2,15 @@ import { changesBetween, type Finding } from "../../domain/generation.ts";
 import type { RunPlaces, SpawnInput, WatchInput } from "../../domain/phase2.ts";
 import type { Store } from "../../domain/ports.ts";
 import type { LogRow } from "../../domain/run.ts";
+import type { Status } from "../../domain/status.ts";
+import { hostFiles } from "../../services/artifacts/host-files.ts";
+import { suspectInputs } from "../../services/gate/input-instructions.ts";
 import { renderPrompt, renderRepair } from "../../services/prompt.ts";
 import type { Files } from "../../services/workspace/files.ts";
 import { scan } from "../../services/workspace/scan.ts";
 
 interface AskDeps {
-  readonly store: Pick<Store, "runs" | "generations">;
+  readonly store: Pick<Store, "runs" | "generations" | "memories">;
   readonly places: RunPlaces;
   readonly files: Files;
 }
@@ -16,21 +19,31 @@ interface AskDeps {
 export function askAgent({ store, places, files }: AskDeps) {
   const { workspace } = places;
   return {
-    async prompt({ space }: SpawnInput): Promise<string> {
+    async prompt({ run, space }: SpawnInput): Promise<string> {
       const base = (await store.generations.current(space))?.manifest ?? [];
       const folder = await files.open(workspace);
       try {
         const { manifest } = await scan(folder);
         const mode = manifest.some(({ path }) => path === "MEMORY.md") ? "update" : "first";
-        return renderPrompt({ workspace, mode, changes: changesBetween(base, manifest) });
+        const suspects = await suspectInputs(await hostFiles(await store.memories.inputsOf(run)));
+        const refusal = await lastRefusal(store, space);
+        return renderPrompt({
+          workspace,
+          mode,
+          changes: changesBetween(base, manifest),
+          suspects,
+          refusal,
+        });
       } finally {
         await folder.close();
       }
     },
     async repairPrompt({ run }: WatchInput): Promise<string> {
-      const findings = (await lastFindings(store, run)).map(({ path, repair, message }) =>
-        [path, repair ?? message].filter((part) => part !== null).join(": "),
-      );
+      const findings = (await lastFindings(store, run))
+        .filter(({ severity }) => severity === "repair")
+        .map(({ path, repair, message }) =>
+          [path, repair ?? message].filter((part) => part !== null).join(": "),
+        );
       return renderRepair({ workspace, findings });
     },
   };
@@ -49,5 +62,16 @@ async function lastFindings(store: Pick<Store, "runs">, run: string): Promise<re
     if (last === undefined) break;
     after = last.id;
   }
-  return rows.map(({ data }) => JSON.parse(data) as Finding).filter(({ severity }) => severity === "repair");
+  return rows.map(({ data }) => JSON.parse(data) as Finding);
+}
+
+/** Why the gate refused the last result of the space; nothing when it let it through. */
+async function lastRefusal(store: Pick<Store, "runs">, space: string): Promise<readonly string[]> {
+  const judged: readonly Status[] = ["succeeded", "failed_invalid_artifacts"];
+  const [last] = await store.runs.list({ space, statuses: judged, limit: 1 });
+  if (last === undefined) return [];
+  const { status } = (JSON.parse(last.snapshot) as { context: { status: Status } }).context;
+  if (status !== "failed_invalid_artifacts") return [];
+  const findings = await lastFindings(store, last.id);
+  return findings.filter(({ severity }) => severity !== "warn").map(({ message }) => message);
 }

@@ -63,15 +63,15 @@ export async function quarantine(candidate: Candidate): Promise<Quarantine> {
 
 function clean(path: string, text: string, before: string | null, found: readonly Suspicion[]): Cleaned {
   const lines = text.split("\n");
-  const known = new Set(before?.split("\n").map((line) => line.trim()) ?? []);
+  const known = new Set(before?.split("\n").map(bare) ?? []);
   const isKnown = ({ from, to }: Suspicion) =>
-    lines.slice(from - 1, to).every((line) => known.has(line.trim()));
+    lines.slice(from - 1, to).every((line) => known.has(bare(line)));
   const kept = found.filter(isKnown);
   const cut = found.filter((suspicion) => !isKnown(suspicion));
   if (cut.length > 0 && !isProse(path)) return { text: null, cut, kept, hidden: 0 };
   const gone = new Set(cut.flatMap(({ from, to }) => range(from, to)));
   const left = lines.flatMap((line, at) => (gone.has(at + 1) ? [] : [line]));
-  const clear = left.map((line) => (known.has(line.trim()) ? line : shown(line)));
+  const clear = left.map((line) => (known.has(bare(line)) ? line : shown(line)));
   const hidden = clear.filter((line, at) => line !== left[at]).length;
   return { text: clear.join("\n"), cut, kept, hidden };
 }
@@ -139,6 +139,11 @@ async function withFiles(
     return content ? Buffer.from(content).toString() : content === null ? null : candidate.text(path);
   };
   return { ...candidate, manifest, bytes, text };
+}
+
+/** Without indentation; `trim` would also take characters away that nobody sees. */
+function bare(line: string): string {
+  return line.replace(/^[ \t]+/, "").replace(/[ \t\r]+$/, "");
 }
 
 function isProse(path: string): boolean {

@@ -10,5 +10,10 @@ export function skillsIn(manifest: Manifest): readonly string[] {
 /** Skills with a file that is not as in the base; what was there before, a person's included, is not judged again. */
 export function changedSkills({ manifest, base }: Candidate): readonly string[] {
   const before = new Map(base.manifest.map(({ path, hash }) => [path, hash]));
-  return skillsIn(manifest.filter(({ path, hash }) => before.get(path) !== hash));
+  const here = new Set(manifest.map(({ path }) => path));
+  const changed = manifest.filter(({ path, hash }) => before.get(path) !== hash);
+  const headless = skillsIn(manifest).filter((skill) => !here.has(`skills/${skill}/SKILL.md`));
+  return [
+    ...new Set([...skillsIn(changed), ...headless.filter((skill) => before.has(`skills/${skill}/SKILL.md`))]),
+  ];
 }
