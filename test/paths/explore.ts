@@ -1,5 +1,6 @@
 import { keyOf } from "./graph.ts";
-import { next, type Product, productKey, type Rules, start } from "./product.ts";
+import { next, productKey, start } from "./product.ts";
+import type { Product, Rules } from "./product-state.ts";
 
 /** What must never be, by name. */
 export type Laws = Readonly<Record<string, (product: Product) => boolean>>;
