@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TABS } from "../../visualizer/src/state/address.ts";
@@ -11,12 +10,10 @@ let world: World;
 let served: Served;
 let browser: Browser;
 let closeBrowser: () => Promise<void>;
-let axe = "";
 const runs = { published: "", failed: "", live: "" };
 
 beforeAll(async () => {
   ({ browser, close: closeBrowser } = await openChromium());
-  axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   world = await openWorld();
   await world.store.memories.upsert("global", [session(1)]);
   const good = world.engine(
@@ -47,7 +44,7 @@ afterAll(async () => {
 });
 
 async function violations(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   return page.evaluate(async () => {
     const { axe: run } = window as unknown as {
       axe: {

@@ -55,7 +55,7 @@ export async function flow(
       "elk.layered.spacing.nodeNodeBetweenLayers": direction === "RIGHT" ? "26" : "20",
       "elk.layered.spacing.edgeNodeBetweenLayers": "14",
       "elk.layered.spacing.edgeEdgeBetweenLayers": "10",
-      "elk.spacing.nodeNode": "18",
+      "elk.spacing.nodeNode": "26",
       "elk.spacing.edgeNode": "14",
       "elk.spacing.edgeEdge": "22",
       "elk.spacing.edgeLabel": "4",

@@ -67,5 +67,8 @@ function ordered(snapshot: unknown): unknown {
 /** The part of a snapshot that people mean: where it is, what it knows, who works for it. */
 function memory(snapshot: unknown): unknown {
   const { status, value, context, children } = snapshot as Record<string, unknown>;
-  return { status, value, context, actors: Object.keys((children as object | undefined) ?? {}).toSorted() };
+  const actors = Object.fromEntries(
+    Object.keys((children as object | undefined) ?? {}).map((name) => [name, "at work"]),
+  );
+  return { status, value, context, actors };
 }

@@ -1,4 +1,4 @@
-import { shortened, visible, visibleLine } from "./visible.ts";
+import { shortened, visibleLine } from "./visible.ts";
 
 /** A stranger's text, as text: its own direction, nothing invisible, never more than fits. */
 export function Line({ text, limit = 300 }: { text: string; limit?: number }) {
@@ -8,16 +8,5 @@ export function Line({ text, limit = 300 }: { text: string; limit?: number }) {
       {visibleLine(head)}
       {left > 0 && <span class="more">… {left.toLocaleString("en")} more</span>}
     </bdi>
-  );
-}
-
-/** The same with its line ends, for blocks. */
-export function Block({ text, limit = 100_000 }: { text: string; limit?: number }) {
-  const { text: head, left } = shortened(text, limit);
-  return (
-    <>
-      {visible(head)}
-      {left > 0 && <span class="more">… {left.toLocaleString("en")} more characters</span>}
-    </>
   );
 }
