@@ -43,6 +43,8 @@ export function causeOf(error: unknown): string {
   }
   const line = parts
     .filter((part) => part !== "")
+    // A sentence that goes on has no full stop.
+    .map((part, at, all) => (at < all.length - 1 ? part.replace(/\.$/, "") : part))
     .join(": ")
     // Control characters would reach a terminal; line breaks would break one-line logs.
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")

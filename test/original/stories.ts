@@ -1,6 +1,8 @@
 import { mkdir, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentEvent } from "../../src/domain/agent.ts";
+import type { RunEvent } from "../../src/domain/event.ts";
+import type { RunResult } from "../../src/domain/result.ts";
 import { diligent, SUMMARY, session } from "../engine/phase2-world.ts";
 import { frailFiles } from "../workspace/frail-files.ts";
 import { saying, tireless, unfollowable } from "./agents.ts";
@@ -114,6 +116,20 @@ export const STORIES: Readonly<Record<string, Story>> = {
       await attempt("no try is left", await broken());
       await world.store.memories.upsert("global", [session(2)]);
       await attempt("new input clears the wait", await world.start());
+    },
+  },
+  now: {
+    title:
+      "Asked to run at once: neither the wait nor the empty budget holds it back, and the budget is full again",
+    async play(world, { tell }) {
+      await world.store.memories.upsert("global", [session(1)]);
+      await end(await world.start(failing));
+      world.place.edit({ retry_remaining: 0 });
+      const process = await world.start(failing);
+      await tell("the run", async () => {
+        await (await process.engine.start({ now: true })).result;
+        await process.close();
+      });
     },
   },
   failed_claim: failure("The store can't answer the claim", {
@@ -360,6 +376,43 @@ export const STORIES: Readonly<Record<string, Story>> = {
       await tell("the process after it, a minute later", () => end(next));
     },
   },
+  "crash-cancelled": {
+    title: "kill -9, and then someone cancels: the run is taken over to be ended, the job is free",
+    async play(world, { tell }) {
+      await world.store.memories.upsert("global", [session(1)]);
+      await killedAtWork(world);
+      const other = await world.start();
+      await tell("cancelled from another process", async () => {
+        await other.engine.cancel("run-1");
+        await other.close();
+      });
+    },
+  },
+  "crash-again": {
+    title: "The engine dies with its agent again and again: after the fifth new start the run is given up",
+    async play(world, { tell }) {
+      await world.store.memories.upsert("global", [session(1)]);
+      for (let death = 0; death < 6; death += 1) await killedAtWork(world);
+      const process = await world.start();
+      await tell("after six deaths", () => end(process));
+    },
+  },
+  parked: {
+    title: "A run of another version is never guessed: it is parked, and its job row left as it is",
+    async play(world, { tell }) {
+      await world.store.memories.upsert("global", [session(1)]);
+      await killedAtWork(world);
+      world.place.editRun("run-1", "another");
+      const process = await world.start();
+      await tell("the next run, while the lease of the parked one lasts", () => end(process));
+      const parked = await world.start();
+      await tell("what the parked one came to", async () => {
+        const result = await parked.engine.result("run-1");
+        if (result !== null) world.told.push(asTold(result, world.clock.nowMs()));
+        await parked.close();
+      });
+    },
+  },
   "crash-publishing": {
     title: "kill -9 past the point of no return: the next process brings the same generation to its end",
     async play(world, { tell }) {
@@ -385,6 +438,18 @@ export const STORIES: Readonly<Record<string, Story>> = {
 async function end(process: Process): Promise<void> {
   await (await process.engine.start()).result;
   await process.close();
+}
+
+/** A process that adopts the run or begins it, and dies while its agent works. */
+async function killedAtWork(world: OriginalWorld): Promise<void> {
+  const process = await world.start(tireless);
+  await process.engine.start();
+  await process.reached("supervising");
+  await process.kill();
+}
+
+function asTold(result: RunResult, atMs: number): RunEvent {
+  return { type: "run.finished", run: result.run, space: result.space, atMs, result };
 }
 
 async function succeed(world: OriginalWorld): Promise<void> {

@@ -1,7 +1,9 @@
 import type { RunEvent } from "../../src/domain/event.ts";
 import type { JobRow } from "../../src/domain/job.ts";
 import type { RunResult } from "../../src/domain/result.ts";
+import { structureHash } from "../../src/engine/durable/structure-hash.ts";
 import { wholeLog } from "../../src/engine/phase2/result.ts";
+import { phase2Machine } from "../../src/machines/phase2.ts";
 import { filesOf, type OriginalWorld, START_MS } from "./world.ts";
 
 /** The original prefixes every progress text with this. */
@@ -28,7 +30,12 @@ export function transcript(title: string, world: OriginalWorld): Transcript {
         section("files", changes(before.files, await filesOf(world.root))),
       );
     },
-    text: () => parts.join("\n").replaceAll(world.home, "<home>"),
+    text: () =>
+      parts
+        .join("\n")
+        .replaceAll(world.home, "<home>")
+        // Changes with every edit of the machine.
+        .replaceAll(structureHash(phase2Machine), "<structure>"),
   };
 }
 

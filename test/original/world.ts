@@ -6,6 +6,7 @@ import type { AgentRunner } from "../../src/domain/agent.ts";
 import type { RunEvent } from "../../src/domain/event.ts";
 import type { JobRow } from "../../src/domain/job.ts";
 import type { Ids, Store } from "../../src/domain/ports.ts";
+import type { RunRecord } from "../../src/domain/run.ts";
 import { createEngine, type Engine, type EngineOptions } from "../../src/engine/phase2/engine.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
@@ -24,6 +25,8 @@ interface Place {
   open(): Promise<Store>;
   /** What no process of ours does: columns of the job row of `global`, set from outside. */
   edit(columns: Partial<JobRow>): void;
+  /** As if another version of the program had begun this run. */
+  editRun(run: string, version: string): void;
   close(): Promise<void>;
 }
 
@@ -40,6 +43,7 @@ async function inMemory(): Promise<Place> {
   return {
     open: async () => openMemoryStore({ world }),
     edit: (columns) => world.jobs.set("global", { ...(world.jobs.get("global") as JobRow), ...columns }),
+    editRun: (run, version) => world.runs.set(run, { ...(world.runs.get(run) as RunRecord), version }),
     close: async () => {},
   };
 }
@@ -50,13 +54,19 @@ async function onFile(): Promise<Place> {
   return {
     open: () => openSqliteStore({ path }),
     edit(columns) {
-      const db = new Database(path);
       const set = Object.keys(columns).map((column) => `${column} = @${column}`);
-      db.prepare(`UPDATE jobs SET ${set.join(", ")} WHERE job_key = 'global'`).run(columns);
-      db.close();
+      past(path, `UPDATE jobs SET ${set.join(", ")} WHERE job_key = 'global'`, columns);
     },
+    editRun: (run, version) =>
+      past(path, "UPDATE runs SET version = @version WHERE id = @run", { run, version }),
     close: () => rm(folder, { recursive: true }),
   };
+}
+
+function past(path: string, statement: string, values: object): void {
+  const db = new Database(path);
+  db.prepare(statement).run(values);
+  db.close();
 }
 
 /** What stands between a process and its store, asked at every call: `jobs.claim`, `memories.select`, … */
@@ -85,7 +95,7 @@ export interface OriginalWorld {
   /** Past all processes. */
   readonly store: Store;
   /** What every process told that is told with a commit, in order. */
-  readonly told: readonly RunEvent[];
+  readonly told: RunEvent[];
   start(
     agent?: AgentFunction | AgentRunner,
     options?: Interference & Partial<EngineOptions>,

@@ -3,7 +3,7 @@ import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { RunPlaces } from "../../domain/phase2.ts";
-import { spaceFolder } from "../../services/workspace/space-folder.ts";
+import { memoryRoot as defaultRoot } from "../../services/workspace/space-folder.ts";
 
 /** The state folder of one installation (contract, section 1), seen from the engine. */
 export interface Home {
@@ -60,10 +60,4 @@ async function identify(folder: string): Promise<string> {
     );
   }
   return id;
-}
-
-function defaultRoot(folder: string, space: string): string {
-  return space === "global"
-    ? join(folder, "memories")
-    : join(folder, "spaces", spaceFolder(space), "memories");
 }
