@@ -17,6 +17,7 @@ export interface RunFlags {
   readonly values: FlagValues;
   readonly now: boolean;
   readonly strict: boolean;
+  readonly dryRun: boolean;
 }
 
 /** `slowwave run`: one consolidation in the foreground; returns the exit code. */
@@ -24,7 +25,11 @@ export async function consolidate(at: Invocation, flags: RunFlags): Promise<numb
   const { places, output } = at;
   const choices = choicesFrom(flags.values, at.world.env, places.configFile);
   return withEngine(at, choices, async (engine) => {
-    const run = await engine.start({ space: places.space, now: flags.now });
+    const run = await engine.start({
+      space: places.space,
+      now: flags.now,
+      dryRun: flags.dryRun,
+    });
     if (run.adopted) {
       output.say([bold(`continuing run ${run.id}`), " left unfinished by a process that died"]);
     } else output.say(dim(`run ${run.id} of space ${run.space} (agent ${choices.agent})`));

@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { SlowwaveError } from "../domain/failure.ts";
+import { addApply } from "./commands/apply.ts";
 import { addCancel } from "./commands/cancel.ts";
+import { addDiff } from "./commands/diff.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addImport } from "./commands/import.ts";
 import { addMachine } from "./commands/machine.ts";
 import { addRecover } from "./commands/recover.ts";
+import { addRollback } from "./commands/rollback.ts";
 import { addRun } from "./commands/run.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addServe } from "./commands/serve.ts";
@@ -20,6 +23,9 @@ const COMMANDS = [
   addStatus,
   addRuns,
   addCancel,
+  addDiff,
+  addRollback,
+  addApply,
   addRecover,
   addDoctor,
   addWatch,

@@ -1,5 +1,6 @@
 import type { RunResult } from "../domain/result.ts";
 import { progressOf } from "../domain/texts.ts";
+import { diffLine } from "./diff-lines.ts";
 import { elapsed } from "./elapsed.ts";
 import type { Output } from "./output.ts";
 import { bold, dim, green, type Line, red, yellow } from "./paint.ts";
@@ -18,9 +19,10 @@ function details(result: RunResult, root: string): readonly Line[] {
     const spent = elapsed(states.reduce((sum, { ms }) => sum + ms, 0));
     const sessions = `${inputs} stage-1 ${inputs === 1 ? "output" : "outputs"}`;
     lines.push(
+      ...dryRunLines(result),
       ["  consolidated ", bold(sessions), dim(` in ${spent}`)],
       ["  memory       ", bold(root)],
-      ["  changed      ", changesOf(result)],
+      [result.dryRun ? "  would change " : "  changed      ", changesOf(result)],
     );
   }
   for (const { severity, message, path } of findings) {
@@ -29,10 +31,25 @@ function details(result: RunResult, root: string): readonly Line[] {
   return lines;
 }
 
+/** What a dry run would change stands first: it can be long, and what to do about it is wanted in sight. */
+function dryRunLines({ dryRun }: RunResult): readonly Line[] {
+  if (!dryRun) return [];
+  if (dryRun.diff === "") return ["  Nothing would change."];
+  return dryRun.diff.trimEnd().split("\n").map(diffLine);
+}
+
 /** The last line names outcome and status, and on failure what to do and why. */
-function lastLine({ outcome, status, reason, run }: RunResult): Line {
+function lastLine({ outcome, status, reason, run, dryRun }: RunResult): Line {
   const paint = outcome === "succeeded" ? green : outcome === "skipped" ? yellow : red;
   const line = [paint(outcome), ` · ${status} · ${progressOf(status)}`];
+  if (reason === null && dryRun) {
+    return [
+      ...line,
+      " · dry run, nothing was published; ",
+      bold(`slowwave apply ${dryRun.hash}`),
+      " does it",
+    ];
+  }
   if (reason === null) return line;
   const cause = reason.cause === null ? "" : ` (cause: ${reason.cause})`;
   return [...line, ` · ${reason.message}${cause}`, ...(outcome === "failed" ? [dim(` · run ${run}`)] : [])];

@@ -1,5 +1,5 @@
 import type { AgentConfig } from "./agent.ts";
-import type { ClaimOutcome, Lease, Settled } from "./job.ts";
+import type { ClaimOutcome, JobRow, Lease, Settled } from "./job.ts";
 import type { Status } from "./status.ts";
 
 /**
@@ -34,11 +34,13 @@ export interface ClaimInput {
   readonly space: string;
   readonly token: string;
   readonly force: boolean;
+  /** A dry run's claim: answered with the row as it was before. */
+  readonly dryRun?: boolean;
 }
 
 /** Without the fence: that belongs to the process, not to the run. */
 export type ClaimAnswer =
-  | { readonly kind: "claimed"; readonly watermark: number }
+  | { readonly kind: "claimed"; readonly watermark: number; readonly before?: JobRow }
   | Extract<ClaimOutcome, { kind: "skipped" }>;
 
 /** Every actor after the claim is told whose work it does. */
@@ -88,6 +90,22 @@ export interface VerifyAnswer {
   readonly codes: readonly string[];
 }
 
+export interface PublishInput extends RunInput {
+  readonly base: string | null;
+  /** Which agent made it, and how many findings were left: kept with the generation. Null: no agent worked. */
+  readonly agent?: string | null;
+  readonly findings?: number;
+}
+
+export interface DraftInput extends PublishInput {
+  readonly watermark: number;
+  readonly limit: number;
+  /** Nothing changed: the draft is the base itself. */
+  readonly unchanged: boolean;
+}
+
+export type DraftAnswer = { readonly kind: "kept"; readonly draft: string } | { readonly kind: "lost" };
+
 export type PublishAnswer =
   | { readonly kind: "published"; readonly generation: string }
   | { readonly kind: "lost" };
@@ -99,10 +117,13 @@ export interface CloseInput extends RunInput {
 
 export interface SuccessInput extends RunInput {
   readonly watermark: number;
+  /** A dry run's end: the row becomes this one again instead. */
+  readonly restore?: JobRow | null;
 }
 
 export interface FailureInput extends RunInput {
   readonly status: Status;
+  readonly restore?: JobRow | null;
 }
 
 export type SettleAnswer = Settled;

@@ -16,12 +16,20 @@ export interface RunResult {
   readonly completionWatermark: number | null;
   readonly generation: string | null;
   readonly files: FileChanges;
+  /** Only of a dry run: what `apply` takes, and what it would change. Null: it ended before there was anything. */
+  readonly dryRun?: DryRun | null;
   /** Null when no agent was started. */
   readonly agent: AgentReport | null;
   readonly findings: readonly Finding[];
   readonly states: readonly StateSpan[];
   readonly startedAt: string;
   readonly finishedAt: string;
+}
+
+export interface DryRun {
+  readonly hash: string;
+  /** Unified, bounded; its last line says what was cut. Empty when nothing would change. */
+  readonly diff: string;
 }
 
 export interface AgentReport {

@@ -1,12 +1,16 @@
 import { causeOf, codeOf } from "../domain/failure.ts";
-import type { ClaimAnswer, PublishAnswer, SpawnAnswer } from "../domain/phase2.ts";
+import type { ClaimAnswer, DraftAnswer, PublishAnswer, SpawnAnswer } from "../domain/phase2.ts";
 import type { FailedStatus, SkippedStatus } from "../domain/status.ts";
 import type { Phase2Context } from "./words.ts";
 
 /** What the machine remembers of its actors' answers. Pure; named in `phase2.ts` where they are used. */
 export function claimed(answer: ClaimAnswer): Partial<Phase2Context> {
   return answer.kind === "claimed"
-    ? { claimedWatermark: answer.watermark, completionWatermark: answer.watermark }
+    ? {
+        claimedWatermark: answer.watermark,
+        completionWatermark: answer.watermark,
+        before: answer.before ?? null,
+      }
     : {};
 }
 
@@ -33,6 +37,16 @@ export function spawned(answer: SpawnAnswer): Partial<Phase2Context> {
 
 export function published(answer: PublishAnswer): Partial<Phase2Context> {
   return answer.kind === "published" ? { generation: answer.generation } : {};
+}
+
+/** Without an agent and with inputs, syncing found nothing to do. */
+export function drafted(
+  answer: DraftAnswer,
+  { agent, inputs }: Pick<Phase2Context, "agent" | "inputs">,
+): Partial<Phase2Context> {
+  if (answer.kind !== "kept") return {};
+  const isUnchanged = agent === null && inputs !== 0;
+  return { draft: answer.draft, ...(isUnchanged ? { status: "succeeded_no_workspace_changes" } : {}) };
 }
 
 /** An error may carry a more exact status than the step it came from. */

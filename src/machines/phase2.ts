@@ -5,10 +5,13 @@ import type {
   ClaimAnswer,
   ClaimInput,
   CloseInput,
+  DraftAnswer,
+  DraftInput,
   FailureInput,
   LoadAnswer,
   Phase2Event,
   PublishAnswer,
+  PublishInput,
   RawMemoriesAnswer,
   RunInput,
   SettleAnswer,
@@ -21,7 +24,7 @@ import type {
   WatchInput,
 } from "../domain/phase2.ts";
 import type { FailedStatus } from "../domain/status.ts";
-import { claimed, fault, published, skippedStatus, spawned } from "./answers.ts";
+import { claimed, drafted, fault, published, skippedStatus, spawned } from "./answers.ts";
 import { missing, silent } from "./holes.ts";
 import type { Phase2Context, Phase2Input } from "./words.ts";
 
@@ -36,6 +39,7 @@ export const PHASE2_VERSION = "1";
  *       ╰→ failed                         ├──────────┴─ agent gone ─╯                     │
  *                                         ├→ publishing (no input)  ───────────────────────╯
  *                                         ╰→ succeeding (nothing changed)
+ *   dry run: verifying or syncing → drafting → succeeding; no publishing, and the job ends as it was
  *   any step ── cancel · lease.lost · lease.uncertain · budget.reached ─→ failing → failed
  *
  * Nothing here touches the world. Each `src` is a hole; the engine fills it. The lease is kept from the claim
@@ -60,7 +64,8 @@ export const phase2Machine = setup({
     watchAgent: silent<Phase2Event, WatchInput>(),
     verifyArtifacts: missing<VerifyAnswer, VerifyInput>("verifyArtifacts"),
     confirmOwnership: missing<{ owner: boolean }, RunInput>("confirmOwnership"),
-    publishMemory: missing<PublishAnswer, RunInput & { base: string | null }>("publishMemory"),
+    publishMemory: missing<PublishAnswer, PublishInput>("publishMemory"),
+    keepDraft: missing<DraftAnswer, DraftInput>("keepDraft"),
     closeAgent: missing<void, CloseInput>("closeAgent"),
     recordSuccess: missing<SettleAnswer, SuccessInput>("recordSuccess"),
     recordFailure: missing<SettleAnswer, FailureInput>("recordFailure"),
@@ -101,6 +106,12 @@ export const phase2Machine = setup({
     isClaimed: (_, answer: ClaimAnswer) => answer.kind === "claimed",
     isClaimedTooLate: ({ context }, answer: ClaimAnswer) => answer.kind === "claimed" && context.cancelled,
     hasNoInput: ({ context }) => context.inputs === 0,
+    hasNoInputToTry: ({ context }) => context.inputs === 0 && Boolean(context.before),
+    isUnchangedTry: ({ context }, answer: RawMemoriesAnswer) =>
+      context.settings.skipUnchanged && answer.unchanged && Boolean(context.before),
+    hasPassedTry: ({ context }, answer: VerifyAnswer) =>
+      answer.verdict === "passed" && Boolean(context.before),
+    isKept: (_, answer: DraftAnswer) => answer.kind === "kept",
     isUnchanged: ({ context }, answer: RawMemoriesAnswer) =>
       context.settings.skipUnchanged && answer.unchanged,
     isSpawned: (_, answer: SpawnAnswer) => answer.kind === "spawned",
@@ -119,6 +130,7 @@ export const phase2Machine = setup({
   context: ({ input }) => ({
     ...input,
     cancelled: false,
+    before: null,
     claimedWatermark: null,
     completionWatermark: null,
     inputs: null,
@@ -129,6 +141,7 @@ export const phase2Machine = setup({
     repairs: 0,
     restarts: 0,
     findings: 0,
+    draft: null,
     generation: null,
     status: null,
     cause: null,
@@ -172,7 +185,12 @@ export const phase2Machine = setup({
       invoke: {
         id: "claimJob",
         src: "claimJob",
-        input: ({ context }) => ({ space: context.space, token: context.token, force: context.force }),
+        input: ({ context }) => ({
+          space: context.space,
+          token: context.token,
+          force: context.force,
+          dryRun: context.dryRun ?? false,
+        }),
         onDone: [
           {
             description: "Claimed, but cancelled meanwhile: give it back.",
@@ -278,6 +296,16 @@ export const phase2Machine = setup({
             src: "syncRawMemories",
             input: ({ context }) => ({ run: context.run, space: context.space, base: context.base }),
             onDone: [
+              {
+                description: "A dry run without input: what would be cleared is kept as a draft.",
+                guard: "hasNoInputToTry",
+                target: "#phase2.drafting",
+              },
+              {
+                description: "A dry run to which nothing changed: its draft is the memory as it is.",
+                guard: { type: "isUnchangedTry", params: ({ event }) => event.output },
+                target: "#phase2.drafting",
+              },
               {
                 description: "No input: the cleared memory is published without an agent.",
                 guard: "hasNoInput",
@@ -448,6 +476,12 @@ export const phase2Machine = setup({
         }),
         onDone: [
           {
+            description: "Fit to be published, but this is a dry run: it is kept as a draft.",
+            guard: { type: "hasPassedTry", params: ({ event }) => event.output },
+            target: "drafting",
+            actions: { type: "remember", params: ({ event }) => ({ findings: event.output.findings }) },
+          },
+          {
             description: "The memory is fit to be published.",
             guard: { type: "hasPassed", params: ({ event }) => event.output },
             target: "publishing",
@@ -479,6 +513,44 @@ export const phase2Machine = setup({
           description: "The gate itself could not read the workspace.",
           target: "failing",
           actions: { type: "blame", params: ({ event }) => fault("failed_invalid_artifacts", event.error) },
+        },
+      },
+    },
+    drafting: {
+      description: "A dry run keeps what it would have published, where `apply` finds it.",
+      invoke: {
+        id: "keepDraft",
+        src: "keepDraft",
+        input: ({ context }) => ({
+          run: context.run,
+          space: context.space,
+          base: context.base,
+          agent: context.agent === null ? null : (context.config?.agent ?? null),
+          findings: context.findings,
+          watermark: context.completionWatermark ?? 0,
+          limit: context.settings.maxInputs,
+          unchanged: context.agent === null && context.inputs !== 0,
+        }),
+        onDone: [
+          {
+            description: "The draft is kept.",
+            guard: { type: "isKept", params: ({ event }) => event.output },
+            target: "succeeding",
+            actions: { type: "remember", params: ({ context, event }) => drafted(event.output, context) },
+          },
+          {
+            description: "The fenced write was refused: another worker owns the job.",
+            target: "failing",
+            actions: {
+              type: "blame",
+              params: { status: "failed_lost_ownership", cause: "another worker owns the job" },
+            },
+          },
+        ],
+        onError: {
+          description: "The draft could not be kept.",
+          target: "failing",
+          actions: { type: "blame", params: ({ event }) => fault("failed_publish", event.error) },
         },
       },
     },
@@ -523,7 +595,13 @@ export const phase2Machine = setup({
           invoke: {
             id: "publishMemory",
             src: "publishMemory",
-            input: ({ context }) => ({ run: context.run, space: context.space, base: context.base }),
+            input: ({ context }) => ({
+              run: context.run,
+              space: context.space,
+              base: context.base,
+              agent: context.agent === null ? null : (context.config?.agent ?? null),
+              findings: context.findings,
+            }),
             onDone: [
               {
                 description: "The generation is what readers see.",
@@ -592,10 +670,11 @@ export const phase2Machine = setup({
               run: context.run,
               space: context.space,
               watermark: context.completionWatermark ?? 0,
+              restore: context.before,
             }),
             onDone: [
               {
-                description: "The job is done up to the new watermark.",
+                description: "The job is done up to the new watermark; after a dry run it is as before.",
                 guard: { type: "isSettled", params: ({ event }) => event.output },
                 target: "#phase2.succeeded",
                 actions: "praise",
@@ -677,6 +756,7 @@ export const phase2Machine = setup({
               run: context.run,
               space: context.space,
               status: context.status ?? "failed_agent",
+              restore: context.before,
             }),
             onDone: [
               {

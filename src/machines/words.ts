@@ -1,4 +1,5 @@
 import type { AgentConfig } from "../domain/agent.ts";
+import type { JobRow } from "../domain/job.ts";
 import type { SpawnedAgent } from "../domain/phase2.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Status } from "../domain/status.ts";
@@ -15,6 +16,8 @@ export interface Phase2Input {
   readonly deadlineAtMs: number | null;
   /** `run --now`. */
   readonly force: boolean;
+  /** `run --dry-run`: all but the publish; the job ends as it was before the claim. Absent: no. */
+  readonly dryRun?: boolean;
   /** As they stood when the run began; another process that takes it over keeps to them. */
   readonly settings: Settings;
   /** Turns in which the agent may mend what the gate found. */
@@ -26,6 +29,8 @@ export interface Phase2Input {
 export interface Phase2Context extends Phase2Input {
   /** `cancel` came while the claim was under way. */
   readonly cancelled: boolean;
+  /** Only of a dry run that has claimed: the job's row before the claim. */
+  readonly before: JobRow | null;
   readonly claimedWatermark: number | null;
   readonly completionWatermark: number | null;
   readonly inputs: number | null;
@@ -38,6 +43,8 @@ export interface Phase2Context extends Phase2Input {
   readonly repairs: number;
   readonly restarts: number;
   readonly findings: number;
+  /** What a dry run would have published. */
+  readonly draft: string | null;
   /** Generation that was published; null when none was. */
   readonly generation: string | null;
   /** How the run ends; null while that is open. */

@@ -18,8 +18,10 @@ export interface ClaimDeps {
 export function claimJob({ jobs, hold, worker, clock, settings }: ClaimDeps) {
   return fromPromise<ClaimAnswer, ClaimInput>(async ({ input }) => {
     const { leaseSeconds, successCooldownSeconds, retries } = settings;
+    const { dryRun = false, ...claim } = input;
     const outcome = await jobs.claim({
-      ...input,
+      ...claim,
+      ...(dryRun ? { remember: true } : {}),
       worker,
       leaseSeconds,
       successCooldownSeconds,
@@ -28,6 +30,7 @@ export function claimJob({ jobs, hold, worker, clock, settings }: ClaimDeps) {
     });
     if (outcome.kind === "skipped") return outcome;
     hold.hold({ space: input.space, token: input.token, fence: outcome.fence });
-    return { kind: "claimed", watermark: outcome.watermark };
+    const { watermark, before } = outcome;
+    return { kind: "claimed", watermark, ...(before === undefined ? {} : { before }) };
   });
 }

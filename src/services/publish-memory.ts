@@ -2,7 +2,7 @@ import { fromPromise } from "xstate";
 import { SlowwaveError } from "../domain/failure.ts";
 import { changesBetween, type Generation, isUnchanged, type Manifest } from "../domain/generation.ts";
 import type { Lease } from "../domain/job.ts";
-import type { PublishAnswer, RunInput } from "../domain/phase2.ts";
+import type { PublishAnswer, PublishInput } from "../domain/phase2.ts";
 import { hostFiles, manifestOf } from "./artifacts/host-files.ts";
 import { loadBase } from "./gate/base.ts";
 import { readVerified } from "./gate/verified.ts";
@@ -17,8 +17,6 @@ import { type SettledRoot, settleRoot } from "./publish/settle-root.ts";
 import { shownPath } from "./workspace/memory-path.ts";
 import { withRootLock } from "./workspace/root-lock.ts";
 import type { Workbench } from "./workspace/workbench.ts";
-
-type PublishInput = RunInput & { readonly base: string | null };
 
 /**
  * Makes the verified workspace the memory readers see. Edits a person made while the agent worked are kept as a
@@ -37,7 +35,7 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
   const { store, places } = bench;
   const { run, space, base } = input;
   if ((await store.generations.read(publishedId(run))) !== null) return finish(bench, input);
-  const ours = await verified(bench, input);
+  const ours = await verifiedFiles(bench, input);
   const settled = await settleRoot(bench, { run, space, root: places.root, lease });
   if (settled === "lost") return { kind: "lost" };
   const { head, actual } = settled;
@@ -60,6 +58,7 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
     run,
     kind: "published",
     createdAtMs: bench.clock.nowMs(),
+    ...(input.agent ? { agent: input.agent, findings: input.findings ?? 0 } : {}),
   };
   const blobs = await inWorkspace(bench.files, places.workspace, (workspace) =>
     missingBlobs(store, manifest, workspace),
@@ -81,8 +80,11 @@ async function finish(bench: Workbench, { run, space }: PublishInput): Promise<P
   return { kind: "published", generation: publishedId(run) };
 }
 
-/** What the gate let through. Without input there was no gate: then the cleared memory is all there may be. */
-async function verified(bench: Workbench, { run, base }: PublishInput): Promise<Manifest> {
+/** What the gate let through: what may be published. Without input there was no gate: then the cleared memory is all there may be. */
+export async function verifiedFiles(
+  bench: Workbench,
+  { run, base }: Pick<PublishInput, "run" | "base">,
+): Promise<Manifest> {
   const { store } = bench;
   const kept = await readVerified(bench);
   if (kept !== null) return kept;

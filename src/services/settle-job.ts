@@ -21,11 +21,13 @@ export function confirmOwnership({ jobs, hold, clock, settings }: SettleDeps) {
   });
 }
 
-/** The guarded write of the success (original, section 2.5). */
+/** The guarded write of the success (original, section 2.5); a dry run puts the row back instead. */
 export function recordSuccess({ jobs, hold, clock }: SettleDeps) {
   return fromPromise<SettleAnswer, SuccessInput>(async ({ input }) => {
     const lease = hold.lease();
     if (lease === null) return "lost";
+    const { restore } = input;
+    if (restore) return jobs.release({ lease, reason: "dry run", restore, nowMs: clock.nowMs() });
     return jobs.succeed({ lease, watermark: input.watermark, nowMs: clock.nowMs() });
   });
 }
@@ -39,6 +41,8 @@ export function recordFailure({ jobs, hold, clock, settings }: SettleDeps) {
     const lease = hold.lease();
     if (lease === null) return "lost";
     const nowMs = clock.nowMs();
+    const { restore } = input;
+    if (restore) return jobs.release({ lease, reason: "dry run", restore, nowMs });
     if (input.status === "cancelled") return jobs.release({ lease, reason: "cancelled", nowMs });
     const failure = { lease, reason: input.status, retryDelaySeconds: settings.retryDelaySeconds, nowMs };
     const settled = await jobs.fail(failure);

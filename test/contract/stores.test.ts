@@ -3,6 +3,7 @@ import { commitContract } from "./commits.ts";
 import { generationContract } from "./generations.ts";
 import { memoryContract } from "./memories.ts";
 import { ownerContract } from "./owners.ts";
+import { retentionContract } from "./retention.ts";
 import { runContract } from "./runs.ts";
 import { settlementContract } from "./settlements.ts";
 import { storeContract } from "./store.ts";
@@ -16,5 +17,6 @@ for (const [name, open] of WORLDS) {
   memoryContract(name, open);
   runContract(name, open);
   generationContract(name, open);
+  retentionContract(name, open);
   ownerContract(name, open);
 }

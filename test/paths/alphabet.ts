@@ -1,4 +1,5 @@
 import type { AnyMachineSnapshot, EventObject } from "xstate";
+import type { JobRow } from "../../src/domain/job.ts";
 import type { Phase2Event } from "../../src/domain/phase2.ts";
 
 /** One thing the world may do: what a path is made of, and what it is called in the path's name. */
@@ -17,10 +18,29 @@ const config = {
   network: "none",
 } as const;
 
+/** The row of a job as it was before a dry run claimed it. */
+const before: JobRow = {
+  kind: "memory_consolidate_global",
+  job_key: "global",
+  status: "pending",
+  worker_id: null,
+  ownership_token: null,
+  started_at: null,
+  finished_at: null,
+  lease_until: null,
+  retry_at: null,
+  retry_remaining: 3,
+  last_error: null,
+  input_watermark: 20,
+  last_success_watermark: 0,
+  fence: 0,
+};
+
 /** Every class of answer of every invoked actor, by invoke id: outputs, and errors by their code. */
 export const ANSWERS: Readonly<Record<string, readonly Happening[]>> = {
   claimJob: [
     done("claimJob", "claimed", { kind: "claimed", watermark: 20 }),
+    done("claimJob", "claimed for a dry run", { kind: "claimed", watermark: 20, before }),
     done("claimJob", "not dirty", { kind: "skipped", why: "not-dirty" }),
     done("claimJob", "running", { kind: "skipped", why: "running" }),
     done("claimJob", "backing off", { kind: "skipped", why: "backing-off" }),
@@ -79,6 +99,11 @@ export const ANSWERS: Readonly<Record<string, readonly Happening[]>> = {
     done("publishMemory", "lost", { kind: "lost" }),
     broke("publishMemory"),
   ],
+  keepDraft: [
+    done("keepDraft", "kept", { kind: "kept", draft: "draft" }),
+    done("keepDraft", "lost", { kind: "lost" }),
+    broke("keepDraft"),
+  ],
   closeAgent: [done("closeAgent", "closed", undefined), broke("closeAgent")],
   recordSuccess: [
     done("recordSuccess", "applied", "applied"),
@@ -120,12 +145,35 @@ export function happenings(snapshot: AnyMachineSnapshot): readonly Happening[] {
   if (snapshot.status !== "active") return [];
   const alive = Object.keys(snapshot.children);
   const isClaimed = snapshot.context.claimedWatermark !== null;
+  // Up to its draft a dry run is a run like any other: here it goes the ways that lead there, and no others.
+  const isOnItsWay = snapshot.context.before !== null && !/drafting|succeeding|failing/.test(topOf(snapshot));
+  if (isOnItsWay) {
+    const words = alive.includes("watchAgent") ? AGENT_WORDS : [];
+    const answers = alive.flatMap((id) => ANSWERS[id] ?? []);
+    return [...answers, ...words].filter(({ name }) => TO_A_DRAFT.has(name));
+  }
   return [
     ...alive.flatMap((id) => ANSWERS[id] ?? []),
     ...(alive.includes("watchAgent") ? AGENT_WORDS : []),
     CANCEL,
     ...(isClaimed ? KEEPER_WORDS : []),
   ];
+}
+
+const TO_A_DRAFT: ReadonlySet<string> = new Set([
+  "configureAgent: ok",
+  "loadMemories: two inputs",
+  "loadMemories: no input",
+  "syncSummaries: on a base",
+  "syncRawMemories: changed",
+  "syncRawMemories: unchanged",
+  "spawnAgent: spawned",
+  "agent.completed",
+  "verifyArtifacts: passed",
+]);
+
+function topOf({ value }: AnyMachineSnapshot): string {
+  return typeof value === "string" ? value : (Object.keys(value)[0] ?? "");
 }
 
 /** The name of an event of the alphabet. */

@@ -13,6 +13,8 @@ export function executableGraph(base: "on a base" | "first of the space" = "on a
   return phase2Graph(({ name }, snapshot) => {
     const alive = Object.keys(snapshot.children);
     const { agentStatus, restarts } = snapshot.context as Phase2Context;
+    // Whether it is a dry run is decided by who starts it, not by the store.
+    if (name === "claimJob: claimed for a dry run") return false;
     if (name.startsWith("lease.")) return alive.includes("keepLease");
     if (name === "budget.reached") return alive.includes("keepDeadline");
     if (name === "agent.running") return agentStatus !== "running";

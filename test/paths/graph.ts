@@ -61,12 +61,13 @@ export const traversal = {
  */
 export function keyOf(snapshot: AnyMachineSnapshot): string {
   const value = dotted(snapshot.value);
-  const { restarts, repairs, inputs, cancelled, status } = snapshot.context as Phase2Context;
+  const { restarts, repairs, inputs, cancelled, status, before } = snapshot.context as Phase2Context;
   const mayLoop = /^(loading|syncing|spawning|supervising|verifying)/.test(value);
   return [
     value,
     ...(mayLoop ? [`restarts ${restarts}`, `repairs ${repairs}`] : []),
     ...(inputs === 0 ? ["no input"] : []),
+    ...(before === null ? [] : ["dry run"]),
     ...(cancelled ? ["cancelled"] : []),
     ...(status === null ? [] : [status]),
   ].join(" · ");

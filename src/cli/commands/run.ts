@@ -14,7 +14,11 @@ const SETTING_FLAGS = {
   maxCost: "maxCostUsd",
 } as const;
 
-type RunOptions = Partial<Record<keyof typeof SETTING_FLAGS, string>> & { now?: boolean; strict?: boolean };
+type RunOptions = Partial<Record<keyof typeof SETTING_FLAGS, string>> & {
+  now?: boolean;
+  strict?: boolean;
+  dryRun?: boolean;
+};
 
 export function addRun(program: Command, shell: Shell, end: (code: Promise<number>) => Promise<void>): void {
   program
@@ -24,6 +28,7 @@ export function addRun(program: Command, shell: Shell, end: (code: Promise<numbe
     .option("--agent <name>", "which agent does the work (default: extractive, built in, no model)")
     .option("--model <model>", "the agent's model")
     .option("--now", "ignore backoff, used-up retries and cooldown; never a living run")
+    .option("--dry-run", "do everything but publish; print the diff, and a hash for `slowwave apply`")
     .option("--strict", "exit 3 when the run was skipped")
     .option("--limit <n>", "newest stage-1 outputs to consolidate, 1 to 4096 (default: 256)")
     .option("--max-minutes <n>", "wall clock, decimals allowed, or none (default: 60)")
@@ -33,7 +38,12 @@ export function addRun(program: Command, shell: Shell, end: (code: Promise<numbe
     .option("--max-cost <usd>", "cost of the agent (default: none)")
     .addHelpText(
       "after",
-      examples("slowwave run", "slowwave run --now --max-minutes 2.5", "slowwave run --json --strict"),
+      examples(
+        "slowwave run",
+        "slowwave run --dry-run",
+        "slowwave run --now --max-minutes 2.5",
+        "slowwave run --json --strict",
+      ),
     )
     .action((options: RunOptions, command: Command) =>
       end(
@@ -42,6 +52,7 @@ export function addRun(program: Command, shell: Shell, end: (code: Promise<numbe
             values: valuesOf(options),
             now: options.now === true,
             strict: options.strict === true,
+            dryRun: options.dryRun === true,
           }),
         ),
       ),

@@ -6,6 +6,7 @@ import type { AgentRegistry } from "../../services/agents/agent-registry.ts";
 import { claimJob } from "../../services/claim-job.ts";
 import { closeAgent } from "../../services/close-agent.ts";
 import { configureAgent } from "../../services/configure-agent.ts";
+import { keepDraft } from "../../services/generations/keep-draft.ts";
 import { keepDeadline } from "../../services/keep-deadline.ts";
 import { keepLease } from "../../services/keep-lease.ts";
 import { loadMemories } from "../../services/load-memories.ts";
@@ -66,6 +67,7 @@ export function phase2Actors(deps: ActorDeps) {
     verifyArtifacts: verifyArtifacts(bench),
     confirmOwnership: confirmOwnership(job),
     publishMemory: publishMemory(bench),
+    keepDraft: keepDraft(bench),
     closeAgent: closeAgent({ ...agent, beforeClose }),
     recordSuccess: recordSuccess(job),
     recordFailure: recordFailure(job),

@@ -42,6 +42,8 @@ export interface StartRequest extends Partial<Settings> {
   readonly space?: string;
   /** `run --now`: ignores backoff, exhaustion and cooldown; never a live lease. */
   readonly now?: boolean;
+  /** Does everything but publish: the result has the hash for `apply`, and the job ends as it was. */
+  readonly dryRun?: boolean;
 }
 
 /** One trip through the machine, from this process's point of view. */
@@ -191,7 +193,7 @@ export function createEngine(options: EngineOptions): Engine {
     owner: durable.owner,
     runs,
     events$: events$.asObservable(),
-    async start({ space = "global", now = false, ...overrides } = {}) {
+    async start({ space = "global", now = false, dryRun = false, ...overrides } = {}) {
       const settings = settingsFrom(overrides, defaults);
       checkSpace(space);
       homeId = await home.prepare();
@@ -207,6 +209,7 @@ export function createEngine(options: EngineOptions): Engine {
         token: ids.token(),
         deadlineAtMs: maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000,
         force: now,
+        ...(dryRun ? { dryRun } : {}),
         settings,
         maxRepairs: runner.singleTurn ? 0 : MAX_REPAIRS,
         maxRestarts: MAX_RESTARTS,

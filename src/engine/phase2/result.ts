@@ -1,11 +1,13 @@
 import type { AgentUsage } from "../../domain/agent.ts";
 import { changesBetween, type FileChanges, type Finding, type Manifest } from "../../domain/generation.ts";
 import type { Store } from "../../domain/ports.ts";
-import type { AgentReport, RunResult, StateSpan } from "../../domain/result.ts";
+import type { AgentReport, DryRun, RunResult, StateSpan } from "../../domain/result.ts";
 import type { LogRow, RunRecord } from "../../domain/run.ts";
 import { outcomeOf, type Status } from "../../domain/status.ts";
 import { adviceOf } from "../../domain/texts.ts";
 import type { Phase2Context } from "../../machines/words.ts";
+import { compare } from "../../services/generations/compare.ts";
+import { unified } from "../../services/generations/unified.ts";
 
 const NO_FILES: FileChanges = { added: [], modified: [], deleted: [] };
 
@@ -24,7 +26,10 @@ export async function resultOf(
   const status = statusOf(record, context);
   const manifest = (generation: string | null): Promise<Manifest | null> =>
     generation === null ? Promise.resolve(null) : store.generations.manifest(generation);
+  const base = await manifest(context.base);
+  const draft = context.draft ? await store.generations.draft(record.space, context.draft) : null;
   const published = context.generation === context.base ? null : await manifest(context.generation);
+  const outcome = draft?.manifest ?? published;
   return {
     run,
     space: record.space,
@@ -35,13 +40,30 @@ export async function resultOf(
     claimedWatermark: context.claimedWatermark,
     completionWatermark: outcomeOf(status) === "succeeded" ? context.completionWatermark : null,
     generation: context.generation,
-    files: published === null ? NO_FILES : changesBetween((await manifest(context.base)) ?? [], published),
+    files: outcome === null ? NO_FILES : changesBetween(base ?? [], outcome),
+    ...(context.dryRun
+      ? { dryRun: await dryRunOf(store, context, base ?? [], draft?.manifest ?? null) }
+      : {}),
     agent: agentOf(context, log),
     findings: log.filter((row) => row.type === "gate.finding").map((row) => JSON.parse(row.data) as Finding),
     states: spansOf(log),
     startedAt: time(record.createdAtMs),
     finishedAt: time(record.updatedAtMs),
   };
+}
+
+/** Enough to read; the whole of it is in `slowwave diff` after an apply. */
+const MOST_DIFF = 64 * 1024;
+
+async function dryRunOf(
+  { generations }: Pick<Store, "generations">,
+  { draft }: Phase2Context,
+  base: Manifest,
+  manifest: Manifest | null,
+): Promise<DryRun | null> {
+  if (!draft) return null;
+  const diff = manifest === null ? "" : unified(await compare(generations, base, manifest), MOST_DIFF);
+  return { hash: draft, diff };
 }
 
 function statusOf(record: RunRecord, context: Phase2Context): Status {

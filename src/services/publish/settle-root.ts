@@ -22,11 +22,16 @@ const ATTEMPTS = 3;
  * Makes the store know what the memory root holds, before anything replaces it; the caller holds its lock. Rolls an open
  * journal forward first. A root that differs from the newest generation was edited by a person: that, deletions
  * included, becomes a generation (`adopted` when the folder didn't bear our mark, `edited` else). `lost`: the lease is
- * no longer the caller's, nothing was changed.
+ * no longer the caller's (null: the job is running), nothing was changed.
  */
 export async function settleRoot(
   bench: RootBench,
-  request: { readonly run: string; readonly space: string; readonly root: string; readonly lease: Lease },
+  request: {
+    readonly run: string;
+    readonly space: string;
+    readonly root: string;
+    readonly lease: Lease | null;
+  },
 ): Promise<SettledRoot | "lost"> {
   const { files, homeId } = bench;
   const { space, root } = request;
@@ -45,7 +50,7 @@ export async function settleRoot(
 
 async function compare(
   bench: RootBench,
-  { run, space, lease }: { readonly run: string; readonly space: string; readonly lease: Lease },
+  { run, space, lease }: { readonly run: string; readonly space: string; readonly lease: Lease | null },
   found: RootFound | null,
 ): Promise<SettledRoot | "lost"> {
   const { store, clock } = bench;

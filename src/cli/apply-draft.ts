@@ -1,0 +1,72 @@
+import type { FileChanges } from "../domain/generation.ts";
+import { createControls } from "../engine/phase2/controls.ts";
+import { moment } from "./elapsed.ts";
+import { EXIT } from "./exit-code.ts";
+import { bold, dim, green, type Line } from "./paint.ts";
+import { rootOf } from "./root-of.ts";
+import type { Invocation } from "./shell.ts";
+import { nothingHere, sayRunning, skippedRunning } from "./space-taken.ts";
+import { openExistingStore } from "./store.ts";
+
+interface ApplyReport {
+  readonly space: string;
+  readonly outcome: "succeeded";
+  readonly status: "succeeded" | "succeeded_no_workspace_changes";
+  readonly reason: null;
+  /** The dry run. */
+  readonly run: string;
+  readonly hash: string;
+  readonly generation: string | null;
+  readonly files: FileChanges;
+  /** Unix seconds: inputs up to then count as consolidated now. */
+  readonly completionWatermark: number;
+}
+
+/** `slowwave apply`; returns the exit code. */
+export async function applyDraft(at: Invocation, hash: string): Promise<number> {
+  const { places, output, json } = at;
+  const store = await openExistingStore(places);
+  if (store === null) throw nothingHere();
+  try {
+    const controls = createControls({
+      store,
+      home: places.home,
+      memoryRoot: (space) => rootOf(places, space),
+    });
+    const answer = await controls.apply({ space: places.space, hash });
+    if (answer.kind === "running") {
+      if (json) output.printJson(await skippedRunning(store, places.space));
+      else output.say(...(await sayRunning(store, places.space)));
+      return EXIT.failed;
+    }
+    const { draft } = answer;
+    const report: ApplyReport = {
+      space: places.space,
+      outcome: "succeeded",
+      status: answer.kind === "applied" ? "succeeded" : "succeeded_no_workspace_changes",
+      reason: null,
+      run: draft.run,
+      hash: draft.hash,
+      generation: answer.generation,
+      files: answer.files,
+      completionWatermark: draft.watermark,
+    };
+    if (json) output.printJson(report);
+    else output.print(...told(report, rootOf(places, places.space)));
+    return EXIT.ok;
+  } finally {
+    await store.close();
+  }
+}
+
+function told(report: ApplyReport, root: string): readonly Line[] {
+  const { added, modified, deleted } = report.files;
+  const counts = `${added.length} added, ${modified.length} modified, ${deleted.length} deleted files`;
+  return [
+    [dim("  applied     "), `dry run ${report.hash} of run ${report.run}`],
+    [dim("  memory      "), bold(root)],
+    [dim("  changed     "), report.status === "succeeded" ? counts : "nothing; the memory is this already"],
+    [dim("  watermark   "), `inputs up to ${moment(report.completionWatermark * 1_000)} are consolidated`],
+    [green("succeeded"), ` · generation ${report.generation ?? "none"}; \`slowwave rollback\` takes it back`],
+  ];
+}

@@ -1,0 +1,97 @@
+import type { FileChanges } from "../domain/generation.ts";
+import type { Store } from "../domain/ports.ts";
+import { createControls } from "../engine/phase2/controls.ts";
+import { moment } from "./elapsed.ts";
+import { EXIT } from "./exit-code.ts";
+import { bold, dim, green, type Line } from "./paint.ts";
+import { rootOf } from "./root-of.ts";
+import type { Invocation } from "./shell.ts";
+import { nothingHere, sayRunning, skippedRunning } from "./space-taken.ts";
+import { openExistingStore } from "./store.ts";
+
+interface RollbackReport {
+  readonly space: string;
+  readonly outcome: "succeeded";
+  readonly status: "succeeded" | "succeeded_no_workspace_changes";
+  readonly reason: null;
+  /** In effect now. */
+  readonly generation: string;
+  readonly restored: string;
+  /** Generation that keeps what a person had changed by hand; null when there was nothing. */
+  readonly kept: string | null;
+  readonly files: FileChanges;
+  /** Unix seconds up to which inputs count as consolidated; a rollback leaves it alone. */
+  readonly watermark: number | null;
+}
+
+/** `slowwave rollback`; returns the exit code. */
+export async function rollBack(at: Invocation, target: string | null): Promise<number> {
+  const { places, output, json } = at;
+  const store = await openExistingStore(places);
+  if (store === null) throw nothingHere();
+  try {
+    const controls = createControls({
+      store,
+      home: places.home,
+      memoryRoot: (space) => rootOf(places, space),
+    });
+    const answer = await controls.rollback({ space: places.space, target });
+    if (answer.kind === "running") {
+      if (json) output.printJson(await skippedRunning(store, places.space));
+      else output.say(...(await sayRunning(store, places.space)));
+      return EXIT.failed;
+    }
+    const report: RollbackReport = {
+      space: places.space,
+      outcome: "succeeded",
+      status: answer.kind === "restored" ? "succeeded" : "succeeded_no_workspace_changes",
+      reason: null,
+      generation: answer.generation,
+      restored: answer.restored.id,
+      kept: answer.kept?.id ?? null,
+      files: answer.files,
+      watermark: await watermarkOf(store, places.space),
+    };
+    if (json) output.printJson(report);
+    else output.print(...told(report, answer.restored.createdAtMs, rootOf(places, places.space)));
+    return EXIT.ok;
+  } finally {
+    await store.close();
+  }
+}
+
+async function watermarkOf(store: Store, space: string): Promise<number | null> {
+  return (await store.jobs.read(space))?.last_success_watermark ?? null;
+}
+
+function told(report: RollbackReport, restoredAtMs: number, root: string): readonly Line[] {
+  const { status, restored, generation, kept, files, watermark } = report;
+  const { added, modified, deleted } = files;
+  const counts = `${added.length} added, ${modified.length} modified, ${deleted.length} deleted files`;
+  const keptLine: readonly Line[] =
+    kept === null
+      ? []
+      : [
+          [
+            dim("  kept        "),
+            `what was changed by hand, as generation ${kept}; \`slowwave rollback ${kept}\` brings it back`,
+          ],
+        ];
+  if (status === "succeeded_no_workspace_changes") {
+    return [...keptLine, [green("nothing to do"), ` · the memory is generation ${restored} already`]];
+  }
+  const until = watermark === null || watermark === 0 ? null : moment(watermark * 1_000);
+  return [
+    [dim("  restored    "), `generation ${restored} of ${moment(restoredAtMs)}`],
+    [dim("  memory      "), bold(root)],
+    [dim("  changed     "), counts],
+    ...keptLine,
+    [
+      dim("  watermarks  "),
+      until === null
+        ? "untouched"
+        : `untouched: inputs up to ${until} still count as consolidated; the next run starts from here`,
+    ],
+    [green("succeeded"), ` · generation ${generation}; \`slowwave diff\` shows what it undid`],
+  ];
+}

@@ -1,0 +1,40 @@
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Store } from "../domain/ports.ts";
+import { type Line, yellow } from "./paint.ts";
+
+export interface SpaceTaken {
+  readonly space: string;
+  readonly outcome: "skipped";
+  readonly status: "skipped_running";
+  readonly reason: { readonly code: "skipped_running"; readonly message: string; readonly cause: null };
+}
+
+/** The answer of a command that needs a space for itself while a run has it. */
+export async function skippedRunning(store: Store, space: string): Promise<SpaceTaken> {
+  const message = await sentence(store, space);
+  return {
+    space,
+    outcome: "skipped",
+    status: "skipped_running",
+    reason: { code: "skipped_running", message, cause: null },
+  };
+}
+
+/** Where nothing was ever kept. */
+export function nothingHere(): SlowwaveError {
+  return new SlowwaveError(
+    "nothing_here",
+    "This home holds no memory yet; `slowwave import` and `slowwave run` make the first, or choose another with --home.",
+  );
+}
+
+export async function sayRunning(store: Store, space: string): Promise<readonly Line[]> {
+  return [[yellow("skipped"), ` · skipped_running · ${await sentence(store, space)}`]];
+}
+
+async function sentence(store: Store, space: string): Promise<string> {
+  const [run] = await store.runs.list({ space, state: "active", limit: 1 });
+  return run === undefined
+    ? "Another process has this space; try again when it is done (`slowwave status` says when its lease ends)."
+    : `Run ${run.id} works on this space; cancel it first (\`slowwave cancel ${run.id}\`), or wait for its end.`;
+}

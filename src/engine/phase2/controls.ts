@@ -1,0 +1,65 @@
+import { resolve } from "node:path";
+import type { Clock, Ids, Store } from "../../domain/ports.ts";
+import { type ApplyAnswer, apply } from "../../services/generations/apply.ts";
+import { type RollbackAnswer, rollback } from "../../services/generations/rollback.ts";
+import { checkRoot } from "../../services/workspace/check-root.ts";
+import type { Files } from "../../services/workspace/files.ts";
+import { nodeFiles } from "../../services/workspace/node-files.ts";
+import { systemClock, systemIds } from "../system.ts";
+import { createHome } from "./home.ts";
+
+export interface ControlsOptions {
+  readonly store: Store;
+  readonly home: string;
+  /** As the engine's. */
+  readonly memoryRoot?: (space: string) => string;
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly files?: Files;
+}
+
+/** What a person may do to a memory beside running it. Each has the space for itself, and ends whole or not at all. */
+export interface Controls {
+  /** `target`: as a person names a generation; null: the last published before the current one. */
+  rollback(request: { readonly space: string; readonly target: string | null }): Promise<RollbackAnswer>;
+  /** `hash`: of a dry run's draft, or the beginning of it. */
+  apply(request: { readonly space: string; readonly hash: string }): Promise<ApplyAnswer>;
+}
+
+export function createControls(options: ControlsOptions): Controls {
+  const { store } = options;
+  const clock = options.clock ?? systemClock;
+  const ids = options.ids ?? systemIds(clock);
+  const files = options.files ?? nodeFiles();
+  const home = createHome(resolve(options.home), options.memoryRoot);
+
+  /** Rejects with a `root_*` code when the memory root is not ours to write. */
+  const prepared = async (space: string) => {
+    const homeId = await home.prepare();
+    const root = home.rootOf(space);
+    await checkRoot({ root, homeId, space, files });
+    return { bench: { store, homeId, clock, ids, files }, root };
+  };
+
+  /** While it works, other processes see that it lives. */
+  const registered = async <Answer>(work: (worker: string) => Promise<Answer>): Promise<Answer> => {
+    const worker = ids.token();
+    const registration = await store.owners.register(worker);
+    try {
+      return await work(worker);
+    } finally {
+      await registration.unregister();
+    }
+  };
+
+  return {
+    async apply({ space, hash }) {
+      const { bench, root } = await prepared(space);
+      return registered((worker) => apply(bench, { space, root, hash, worker, token: ids.token() }));
+    },
+    async rollback({ space, target }) {
+      const { bench, root } = await prepared(space);
+      return rollback(bench, { id: ids.generation(), space, root, target });
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
+import { commandLine, line, temporaryFolder } from "./invoke.ts";
+
+/** A home with two published generations. */
+async function twice() {
+  const folder = temporaryFolder();
+  const first = commandLine({ stdin: [`${line()}\n`] }, folder);
+  await first.slowwave("import", "-");
+  await first.slowwave("run");
+  const second = line({ thread_id: "thread-2", source_updated_at: "2026-09-03T10:00:00Z" });
+  const here = commandLine({ stdin: [`${second}\n`] }, folder);
+  await here.slowwave("import", "-");
+  const before = readFileSync(join(here.home, "memories/MEMORY.md"), "utf8");
+  await here.slowwave("run");
+  const file = (name: string) => join(here.home, "memories", name);
+  return { ...here, before, file, read: (name: string) => readFileSync(file(name), "utf8") };
+}
+
+interface Listed {
+  readonly generations: readonly { readonly back: number; readonly id: string; readonly kind: string }[];
+}
+
+const kinds = (value: unknown) => (value as Listed).generations.map(({ kind }) => kind);
+const idOf = (value: unknown, back: number) => (value as Listed).generations[back]?.id ?? "";
+
+describe("diff", () => {
+  test("shows the last two generations as a unified diff, and in counts", async () => {
+    const { slowwave } = await twice();
+    const { code, stdout, stderr } = await slowwave("diff");
+    expect(code).toBe(0);
+    expect(stdout).toContain("--- a/MEMORY.md\n+++ b/MEMORY.md\n@@ ");
+    expect(stdout).toMatch(/^--- \/dev\/null\n\+\+\+ b\/rollout_summaries\/.*\.md$/m);
+    expect(stdout).toMatch(/^\+thread_id: thread-2$/m);
+    expect(stderr).toMatch(/^from {2}\S+-published .* published/m);
+    const stat = await slowwave("diff", "--stat");
+    expect(stat.stdout).toMatch(/^A rollout_summaries\/\S+ +\+\d+ -0$/m);
+    expect(stat.stdout).toMatch(/^4 files, \+\d+ -\d+ lines$/m);
+  });
+
+  test("in JSON it is one document with the generations and each file's hunks", async () => {
+    const { json } = await twice();
+    const { value } = await json("diff", "1", "current");
+    expect(value).toMatchObject({
+      from: { kind: "published", space: "global" },
+      to: { kind: "published", space: "global", agent: "extractive", findings: 0 },
+      files: expect.arrayContaining([
+        {
+          path: "raw_memories.md",
+          change: "modified",
+          added: expect.any(Number),
+          removed: 0,
+          hunks: [{ range: expect.stringMatching(/^@@ -\d/), lines: expect.any(Array) }],
+        },
+      ]),
+    });
+  });
+
+  test("a generation is named by its id, the beginning of it, its place, or not at all", async () => {
+    const { json } = await twice();
+    const list = (await json("diff", "--list")).value;
+    const names = [idOf(list, 1), idOf(list, 1).slice(0, -4), "previous", "1"];
+    const froms = await Promise.all(
+      names.map(async (name) => ((await json("diff", name)).value as { from: { id: string } }).from.id),
+    );
+    expect(froms).toEqual(names.map(() => idOf(list, 1)));
+    const wrong = await json("diff", "nosuch");
+    expect(wrong).toMatchObject({ code: 2, value: { error: { code: "unknown_generation" } } });
+    const both = await json("diff", idOf(list, 0).slice(0, 4));
+    expect(both).toMatchObject({ code: 2, value: { error: { code: "ambiguous_generation" } } });
+  });
+
+  test("where nothing is kept it says so, and makes nothing", async () => {
+    const { slowwave, json } = commandLine();
+    expect(await slowwave("diff")).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: "This space has no generation yet; `slowwave run` makes the first.\n",
+    });
+    expect((await json("diff")).value).toEqual({ from: null, to: null, files: [] });
+  });
+});
+
+describe("rollback", () => {
+  test("restores the last published generation as a new one, and keeps the watermark", async () => {
+    const { home, slowwave, json, before, read } = await twice();
+    const { code, value } = await json("rollback");
+    expect(code).toBe(0);
+    expect(value).toMatchObject({
+      outcome: "succeeded",
+      status: "succeeded",
+      reason: null,
+      generation: expect.stringMatching(/-rollback$/),
+      restored: expect.stringMatching(/-published$/),
+      kept: null,
+      watermark: Date.parse("2026-09-03T10:00:00Z") / 1_000,
+    });
+    expect(read("MEMORY.md")).toBe(before);
+    expect(kinds((await json("diff", "--list")).value)).toEqual(["rollback", "published", "published"]);
+    const store = await openSqliteStore({ path: join(home, "slowwave.db") });
+    expect(await store.jobs.read("global")).toMatchObject({ status: "done" });
+    expect(await store.generations.openJournal("global")).toBeNull();
+    await store.close();
+    // A second one takes it back.
+    expect((await slowwave("rollback")).stdout).toContain("still count as consolidated");
+    expect(read("MEMORY.md")).not.toBe(before);
+  });
+
+  test("what a person changed by hand is kept as a generation first, and can be brought back", async () => {
+    const { json, before, file, read } = await twice();
+    writeFileSync(file("MEMORY.md"), "# Task Group: mine\n");
+    const { value } = await json("rollback", "1");
+    const { kept } = value as { kept: string };
+    expect(kept).toMatch(/-edited-/);
+    expect(read("MEMORY.md")).toBe(before);
+    expect(kinds((await json("diff", "--list")).value)).toEqual([
+      "rollback",
+      "edited",
+      "published",
+      "published",
+    ]);
+    await json("rollback", kept);
+    expect(read("MEMORY.md")).toBe("# Task Group: mine\n");
+  });
+
+  test("to what is there already there is nothing to do", async () => {
+    const { json, slowwave } = await twice();
+    expect(await json("rollback", "current")).toMatchObject({
+      code: 0,
+      value: { status: "succeeded_no_workspace_changes", files: { added: [], modified: [], deleted: [] } },
+    });
+    expect((await slowwave("rollback", "0")).stdout).toContain("nothing to do");
+  });
+
+  test("while a run has the space it is skipped, and nothing changes", async () => {
+    const { home, json, slowwave, read } = await twice();
+    const before = read("MEMORY.md");
+    const store = await openSqliteStore({ path: join(home, "slowwave.db") });
+    await store.jobs.enqueue("global", 9_999_999_999);
+    const nowMs = Date.now();
+    const claim = { space: "global", worker: "w", token: "t", leaseSeconds: 60, successCooldownSeconds: 0 };
+    await store.jobs.claim({ ...claim, force: true, retries: 3, nowMs });
+    expect(await json("rollback")).toMatchObject({
+      code: 1,
+      value: { outcome: "skipped", status: "skipped_running", reason: { code: "skipped_running" } },
+    });
+    expect((await slowwave("rollback")).stderr).toContain("skipped_running");
+    expect(read("MEMORY.md")).toBe(before);
+    await store.close();
+  });
+
+  test("with nothing to go back to it says so", async () => {
+    const { json } = commandLine();
+    expect(await json("rollback")).toMatchObject({ code: 2, value: { error: { code: "nothing_here" } } });
+  });
+});
