@@ -1,0 +1,94 @@
+import { createReadStream } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { completed, latestFirst, type Stage1Input } from "../../src/domain/memory.ts";
+import { consolidate } from "../../src/services/agents/extractive/consolidate.ts";
+import { hostFiles, manifestOf } from "../../src/services/artifacts/host-files.ts";
+import { type Base, NO_BASE } from "../../src/services/gate/base.ts";
+import type { Candidate } from "../../src/services/gate/check.ts";
+import { judge, settled } from "../../src/services/gate/judge.ts";
+import { quarantine } from "../../src/services/gate/quarantine.ts";
+import { suspicionsIn } from "../../src/services/gate/suspicions.ts";
+import { findSecrets } from "../../src/services/import/find-secrets.ts";
+import { readStage1 } from "../../src/services/import/stage1-file.ts";
+
+/** The samples, and real notes where `SLOWWAVE_CORPUS` names a file of them. */
+const FILES = [
+  new URL("../../samples/stage1.jsonl", import.meta.url).pathname,
+  ...(process.env.SLOWWAVE_CORPUS ? [process.env.SLOWWAVE_CORPUS] : []),
+];
+/** Orders that the samples quote on purpose; what is found beside them was meant as a note. */
+const PLANTED = /all previous instructions|olvida tus instrucciones anteriores/;
+
+describe.each(FILES)("%s", (file) => {
+  test("of a thousand honest lines at most one is taken for an order or a secret", async () => {
+    let lines = 0;
+    const found: string[] = [];
+    for (const { rawMemory, rolloutSummary } of await notes(file)) {
+      for (const text of [rawMemory, rolloutSummary]) {
+        const all = text.split("\n");
+        lines += all.filter((line) => line.trim() !== "").length;
+        const told = [
+          ...(await suspicionsIn(text)).map(({ from, kind }) => `${kind}: ${all[from - 1]}`),
+          ...(await findSecrets(text)).map(({ line, kind }) => `${kind}: ${all[line - 1]}`),
+        ];
+        found.push(...told.filter((line) => !PLANTED.test(line)));
+      }
+    }
+    expect(lines).toBeGreaterThan(1_000);
+    expect({ lines, found: found.slice(0, Math.floor(lines / 1_000)) }).toEqual({ lines, found });
+  }, 60_000);
+
+  test("the extractive agent passes without a finding, session by session and when old ones go", async () => {
+    const all = (await notes(file)).toSorted((a, b) => a.sourceUpdatedAt - b.sourceUpdatedAt);
+    const parts = [
+      [0, 0.1],
+      [0, 0.5],
+      [0, 1],
+      [0.3, 1],
+    ] as const;
+    let base = NO_BASE;
+    for (const [from, to] of parts) {
+      const some = all.slice(Math.floor(from * all.length), Math.max(1, Math.floor(to * all.length)));
+      const { candidate, findings } = await consolidated(some, base);
+      expect(findings).toEqual([]);
+      base = { manifest: candidate.manifest, text: candidate.text };
+    }
+  }, 60_000);
+});
+
+async function notes(file: string): Promise<readonly Stage1Input[]> {
+  return (await readStage1(createReadStream(file))).outputs;
+}
+
+/** What the gate says of a consolidation; that inputs hold orders is no fault of the agent's. */
+async function consolidated(inputs: readonly Stage1Input[], base: Base) {
+  const evidence = await hostFiles(inputs.map(completed).sort(latestFirst));
+  const said = new Map(evidence.map(({ path, content }) => [path, Buffer.from(content).toString()]));
+  const made = consolidate({
+    rawMemories: said.get("raw_memories.md") ?? "",
+    summaries: [...said]
+      .filter(([path]) => path.startsWith("rollout_summaries/"))
+      .map(([path, text]) => ({ name: path.slice("rollout_summaries/".length), text })),
+    memory: base.text("MEMORY.md"),
+    summary: base.text("memory_summary.md"),
+  });
+  const texts = new Map([
+    ["MEMORY.md", made.memory],
+    ["memory_summary.md", made.summary],
+  ]);
+  const expected = manifestOf(evidence);
+  const written = [...texts].map(([path, text]) => ({ path, hash: path, bytes: Buffer.byteLength(text) }));
+  const candidate: Candidate = {
+    manifest: [...written, ...expected],
+    problems: [],
+    expected,
+    evidence,
+    base,
+    text: (path) => texts.get(path) ?? null,
+    bytes: (path) => (texts.has(path) ? Buffer.from(texts.get(path) ?? "") : null),
+  };
+  const rules = { severities: { input_instruction: "off" }, repairsLeft: 2 } as const;
+  const { candidate: clean, remarks } = await quarantine(candidate);
+  const { remarks: more } = await judge(clean, rules);
+  return { candidate, findings: settled([...remarks, ...more], rules).findings };
+}
