@@ -31,12 +31,20 @@ export function transcript(title: string, world: OriginalWorld): Transcript {
       );
     },
     text: () =>
-      parts
-        .join("\n")
+      renumbered(parts.join("\n"))
         .replaceAll(world.home, "<home>")
         // Changes with every edit of the machine.
         .replaceAll(structureHash(phase2Machine), "<structure>"),
   };
+}
+
+/** Tokens name temporary files too, so that their numbers have gaps: here they count those that are seen. */
+function renumbered(text: string): string {
+  const seen: string[] = [];
+  return text.replace(/\btoken-\d+/g, (token) => {
+    if (!seen.includes(token)) seen.push(token);
+    return `token-${seen.indexOf(token) + 1}`;
+  });
 }
 
 function section(heading: string, lines: readonly string[]): string {
