@@ -98,5 +98,7 @@ export interface AgentRunner {
   endOrphan(scratch: string, clock: Clock): Promise<boolean>;
 }
 
-/** `missing`: a sentence that says what is not there and what to do. */
-export type AgentProbe = { readonly sandbox: string } | { readonly missing: string };
+/** `version`: of the program behind it. `missing`: a sentence that says what is not there and what to do. */
+export type AgentProbe =
+  | { readonly sandbox: string; readonly version?: string }
+  | { readonly missing: string };

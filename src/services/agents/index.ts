@@ -7,6 +7,8 @@ export type {
   AgentSpec,
   AgentUsage,
 } from "../../domain/agent.ts";
+export type { CodexAgentOptions } from "./codex-agent.ts";
+export { codexAgent } from "./codex-agent.ts";
 export { extractiveAgent } from "./extractive-agent.ts";
 export type { AgentFunction, AgentReport, AgentTask, FunctionAgentOptions } from "./function-agent.ts";
 export { functionAgent } from "./function-agent.ts";

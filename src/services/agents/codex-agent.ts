@@ -1,0 +1,112 @@
+import type { AgentHandle, AgentRunner, AgentSpec } from "../../domain/agent.ts";
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { Clock } from "../../domain/ports.ts";
+import { endOrphanProcess } from "../process/end-orphan.ts";
+import type { OutputLimits } from "../process/line-reader.ts";
+import { settlesWithin } from "../process/wait.ts";
+import { agentStream } from "./agent-stream.ts";
+import { type CodexProgramOptions, codexCommand } from "./codex/command.ts";
+import { type Connection, connectCodex } from "./codex/connection.ts";
+import { probeCodex } from "./codex/probe.ts";
+import { openThread } from "./codex/thread.ts";
+import { followTurns } from "./codex/turns.ts";
+
+export interface CodexAgentOptions extends CodexProgramOptions {
+  /** For one answer of Codex; a turn may take as long as the run's limits allow. */
+  readonly patienceMs?: number;
+  /** To stop when asked, before it is ended. */
+  readonly graceMs?: number;
+  readonly limits?: OutputLimits;
+}
+
+const PATIENCE_MS = 30_000;
+const GRACE_MS = 5_000;
+/** One line may carry a whole patch. */
+const LIMITS: OutputLimits = { maxLineBytes: 8 * 1024 * 1024, maxOutputBytes: 128 * 1024 * 1024 };
+
+/**
+ * Codex, by `codex app-server`: its own sandbox with the network closed, no approvals, a thread that is kept
+ * nowhere, with the person's account and settings. A repair is a further turn of the same thread.
+ */
+export function codexAgent(options: CodexAgentOptions = {}): AgentRunner {
+  return {
+    name: "codex",
+    network: "open",
+    probe: () => probeCodex(options),
+    spawn: (spec, clock) => startCodex(options, spec, clock),
+    endOrphan: endOrphanProcess,
+  };
+}
+
+async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Clock): Promise<AgentHandle> {
+  const { patienceMs = PATIENCE_MS, graceMs = GRACE_MS, limits = LIMITS } = options;
+  const stream = agentStream();
+  let thread: { readonly codex: Connection; readonly threadId: string } | null = null;
+  let isStopping = false;
+
+  const turns = followTurns({
+    spec,
+    stream,
+    connection() {
+      if (thread === null) throw new Error("the thread is not open");
+      return thread;
+    },
+  });
+  const codex = await connectCodex({
+    spec,
+    clock,
+    patienceMs,
+    graceMs,
+    limits,
+    command: () => codexCommand(options, spec),
+    onNotice: (method, params) => {
+      if (thread !== null) turns.hear(method, params);
+    },
+  });
+  thread = { codex, threadId: await opened(codex, spec) };
+  const { threadId } = thread;
+
+  const over = codex.gone.then(({ why }) => {
+    stream.tell(isStopping ? { type: "agent.interrupted" } : { type: "agent.errored", message: why });
+    stream.end();
+  });
+  stream.tell({ type: "agent.starting" });
+  turns.begin(spec.prompt);
+
+  return {
+    id: spec.key,
+    threadId,
+    sandbox: "codex",
+    events$: stream.events$,
+    async prompt(text) {
+      if (isStopping) throw new SlowwaveError("agent_closed", "The agent has been stopped.");
+      if (stream.isOpen()) throw new SlowwaveError("agent_busy", "The agent is still in its turn.");
+      turns.begin(text);
+    },
+    async interrupt() {
+      if (!stream.isOpen()) return;
+      isStopping = true;
+      const ended = new Promise<void>((resolve) => {
+        stream.events$.subscribe({ complete: resolve, next: () => stream.isOpen() || resolve() });
+      });
+      const stopped = Promise.all([ended, turns.interrupt()]).catch(() => ended);
+      if (!(await settlesWithin(clock, graceMs, stopped))) codex.kill();
+      await ended;
+    },
+    async close() {
+      isStopping = true;
+      await codex.close();
+      await over;
+    },
+  };
+}
+
+async function opened(codex: Connection, spec: AgentSpec): Promise<string> {
+  try {
+    return await openThread(codex, spec);
+  } catch (cause) {
+    codex.kill();
+    await codex.gone;
+    throw new SlowwaveError("agent_not_started", 'The agent "codex" could not be started.', { cause });
+  }
+}

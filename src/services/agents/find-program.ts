@@ -1,0 +1,55 @@
+import { constants } from "node:fs";
+import { access, readFile, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { delimiter, isAbsolute, join } from "node:path";
+
+export interface ProgramNames {
+  /** Name of the command. */
+  readonly program: string;
+  /** npm package whose command of that name is taken where PATH has none. */
+  readonly npmPackage: string;
+}
+
+/** A program and its first arguments. */
+export type Program = readonly [file: string, ...args: string[]];
+
+/**
+ * On PATH (relative entries don't count: the working folder may hold anything), then among the npm packages
+ * installed beside this one. Null when it is in neither place.
+ */
+export async function findProgram(
+  { program, npmPackage }: ProgramNames,
+  path: string | undefined,
+): Promise<Program | null> {
+  for (const folder of (path ?? "").split(delimiter).filter(isAbsolute)) {
+    const file = join(folder, program);
+    if (await isExecutable(file)) return [file];
+  }
+  const script = await commandOfPackage(npmPackage, program);
+  return script === null ? null : [process.execPath, script];
+}
+
+async function isExecutable(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.X_OK);
+    return (await stat(file)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** `require.resolve` refuses packages whose `exports` hide their package.json: the folders are looked through. */
+async function commandOfPackage(npmPackage: string, program: string): Promise<string | null> {
+  const require = createRequire(import.meta.url);
+  for (const folder of require.resolve.paths(npmPackage) ?? []) {
+    const home = join(folder, npmPackage);
+    try {
+      const { bin } = JSON.parse(await readFile(join(home, "package.json"), "utf8")) as { bin?: unknown };
+      const script = typeof bin === "string" ? bin : (bin as Record<string, unknown> | undefined)?.[program];
+      if (typeof script === "string") return join(home, script);
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return null;
+}
