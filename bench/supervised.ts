@@ -109,6 +109,7 @@ function start(engine: ReturnType<typeof createDurableEngine>, space: string) {
     input: {
       run: space,
       space,
+      root: "/nowhere",
       token: space,
       deadlineAtMs: null,
       force: false,

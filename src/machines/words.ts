@@ -10,6 +10,8 @@ import type { Status } from "../domain/status.ts";
 export interface Phase2Input {
   readonly run: string;
   readonly space: string;
+  /** Where readers find the memory; absolute. A process that takes the run over publishes there, too. */
+  readonly root: string;
   /** Ownership token of the claim; minted with the run. */
   readonly token: string;
   /** Wall clock, Unix ms, at which the run's time is up; null = no limit. */

@@ -418,3 +418,30 @@ test("a publish that broke off is brought to its end at the next start, also whe
   expect([skipped.status, shared.journals.size]).toEqual(["skipped_retry_unavailable", 0]);
   expect((await treeOf(root))?.["memory_summary.md"]).toBe(SUMMARY);
 });
+
+test("a run that is taken over is published where it was meant to be, and its first process changes nothing any more", async () => {
+  const { home, root, open, shared } = await phase2World();
+  const elsewhere = join(home, "elsewhere");
+  let letGo: () => void = () => {};
+  const stuck = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const first = open(() => stuck, { memoryRoot: () => elsewhere });
+  await first.store.memories.upsert("global", [session(1)]);
+  const run = await first.engine.start();
+  await firstValueFrom(
+    run.events$.pipe(filter((event) => event.type === "state.entered" && event.state === "supervising")),
+  );
+  // The first process is taken for dead, but it is not: its lock is gone, its agent goes on.
+  shared.held.clear();
+  const second = open();
+  const [adopted] = await second.engine.recover();
+  const result = await adopted?.result;
+  expect([adopted?.id, result?.status]).toEqual([run.id, "succeeded"]);
+  const published = await treeOf(elsewhere);
+  expect([published?.["memory_summary.md"], await treeOf(root)]).toEqual([SUMMARY, null]);
+  const row = shared.jobs.get("global");
+  letGo();
+  await expect(run.result).rejects.toMatchObject({ code: "run_taken_over" });
+  expect([await treeOf(elsewhere), shared.jobs.get("global")]).toEqual([published, row]);
+});

@@ -17,6 +17,7 @@ import { createDurableEngine, type DurableRun } from "../durable/engine.ts";
 import { systemClock, systemIds } from "../system.ts";
 import { phase2Actors } from "./actors.ts";
 import { announcements } from "./announce.ts";
+import { finishPublish } from "./finish-publish.ts";
 import { createHold } from "./hold.ts";
 import { createHome } from "./home.ts";
 import { createMeter } from "./meter.ts";
@@ -110,9 +111,9 @@ export function createEngine(options: EngineOptions): Engine {
   };
 
   /** Made before a run is live, so that its actors find what binds them to this process. */
-  const bind = (id: string, space: string, settings: Settings): Binding => {
+  const bind = (id: string, space: string, settings: Settings, root: string): Binding => {
     const hold = createHold({ id, space }, { runs: store.runs, clock, tell });
-    const binding = { hold, settings, told: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
+    const binding = { hold, settings, root, told: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
     bindings.set(id, binding);
     return binding;
   };
@@ -124,8 +125,8 @@ export function createEngine(options: EngineOptions): Engine {
     clock,
     ids,
     actors: ({ id, space }) => {
-      const { hold, settings } = bindings.get(id) as Binding;
-      const places = home.placesOf(space, id);
+      const { hold, settings, root } = bindings.get(id) as Binding;
+      const places = { ...home.placesOf(space, id), root };
       const worker = durable.owner;
       return phase2Actors({
         store,
@@ -142,8 +143,8 @@ export function createEngine(options: EngineOptions): Engine {
       });
     },
     adopting: async ({ id, space, snapshot }) => {
-      const { token, settings } = (JSON.parse(snapshot) as { context: Phase2Context }).context;
-      const { hold } = bind(id, space, settings);
+      const { token, settings, root } = (JSON.parse(snapshot) as { context: Phase2Context }).context;
+      const { hold } = bind(id, space, settings, root);
       tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true });
       // Law 5: what the dead process left running is ended before anything else happens for the space.
       await runner.endOrphan(home.placesOf(space, id).scratch, clock);
@@ -186,6 +187,10 @@ export function createEngine(options: EngineOptions): Engine {
 
   const adopt = async (filter?: { space: string }): Promise<readonly Run[]> => {
     homeId = await home.prepare();
+    const spaces = filter === undefined ? await brokenOff(store) : [filter.space];
+    for (const space of spaces) {
+      await finishPublish({ store, homeId, clock, ids, files }, space, home.rootOf(space));
+    }
     return (await durable.recover(filter)).map((run) => followed.get(run) as Run);
   };
 
@@ -201,11 +206,13 @@ export function createEngine(options: EngineOptions): Engine {
       const [unfinished] = await adopt({ space });
       if (unfinished !== undefined) return unfinished;
       const id = ids.run();
-      bind(id, space, settings);
+      const root = home.rootOf(space);
+      bind(id, space, settings, root);
       const { maxRunMinutes } = settings;
       const input: Phase2Input = {
         run: id,
         space,
+        root,
         token: ids.token(),
         deadlineAtMs: maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000,
         force: now,
@@ -243,7 +250,15 @@ export function createEngine(options: EngineOptions): Engine {
 interface Binding {
   readonly hold: RunHold;
   readonly settings: Settings;
+  readonly root: string;
   readonly told: ReplaySubject<RunEvent>;
+}
+
+/** Spaces whose last publish may have stopped half way. Those whose run is unfinished are looked at when it goes on. */
+async function brokenOff(store: Pick<Store, "jobs">): Promise<readonly string[]> {
+  return (await store.jobs.list())
+    .filter((job) => job.last_error === "failed_publish")
+    .map((job) => job.job_key);
 }
 
 function checkSpace(space: string): void {

@@ -77,6 +77,7 @@ export async function plainPhase2(options: PlainOptions): Promise<PlainPhase2> {
     input: {
       run,
       space,
+      root: places.root,
       token: ids.token(),
       deadlineAtMs: maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000,
       force: now,
