@@ -7,6 +7,13 @@ import { GATE_LIMITS } from "../../src/services/gate/limits.ts";
 import { besieged, type Damage, type Place } from "./hostile-world.ts";
 
 type Case = readonly [agent: string, damage: Damage, code: GateCode];
+/** With what is in the published files then, and what is not. */
+type Seen = readonly [
+  agent: string,
+  damage: Damage,
+  code: GateCode,
+  seen?: { readonly kept?: string; readonly lost?: string },
+];
 
 const gone =
   (path: string): Damage =>
@@ -218,75 +225,74 @@ const REFUSED: readonly Case[] = [
 ];
 
 /** Accepted and told; what came of it is in `kept` and `lost`. */
-const PUBLISHED: readonly (readonly [...Case, seen?: { readonly kept?: string; readonly lost?: string }])[] =
+const PUBLISHED: readonly Seen[] = [
+  ["a byte order mark", summary((text) => `\ufeff${text}`), "hidden_text", { lost: "\ufeff" }],
   [
-    ["a byte order mark", summary((text) => `\ufeff${text}`), "hidden_text", { lost: "\ufeff" }],
-    [
-      "zero-width characters in a word",
-      handbook((text) => text.replace("prices", "pri\u200bces")),
-      "hidden_text",
-      { kept: "prices are integers", lost: "\u200b" },
-    ],
-    ["a handbook without task groups", handbook(withoutLines(/^# Task Group/)), "no_task_group"],
-    ["a group without scope", handbook(withoutLines(/^scope: work on the checkout/)), "group_header"],
-    ["groups without applies_to", handbook(withoutLines(/^applies_to/)), "group_header"],
-    ["tasks without keywords", handbook(withoutLines(/^### keywords|^- checkout, /)), "task_form"],
-    ["tasks without evidence", handbook(withoutLines(/^- rollout_summaries/)), "task_form"],
-    [
-      "a group that the index doesn't lead to",
-      put("memory_summary.md", "v1\n\n## What's in Memory\n- checkout\n"),
-      "group_not_indexed",
-    ],
-    [
-      "a summary longer than readers load",
-      summary((text) => `${text}${"- one more line of the index, which goes on\n".repeat(300)}`),
-      "summary_too_long",
-    ],
-    ["an endless skill", skill((text) => `${text}${"- step\n".repeat(500)}`), "skill_too_long"],
-    [
-      "a script that SKILL.md doesn't name",
-      put("skills/release/scripts/hidden.sh", "true\n"),
-      "skill_script_unlisted",
-    ],
-    ["a changed script", edit("skills/release/scripts/check.sh", (text) => `${text}true\n`), "skill_script"],
-    ["a skill that is gone", gone("skills/release"), "skill_removed"],
-    ["a helper script beside the memory", put("build.py", "x"), "leftover_removed", { lost: "build.py" }],
-    ["a folder of helpers", put("tmp/a/b", "x"), "leftover_removed", { lost: "tmp/" }],
-    ["a repository", put(".git/config", "x"), "leftover_removed"],
-    ["a hidden file in a skill", put("skills/release/.bashrc", "x"), "leftover_removed", { lost: ".bashrc" }],
-    [
-      "orders for other agents beside the memory",
-      put("AGENTS.md", "x"),
-      "leftover_removed",
-      { lost: "AGENTS.md" },
-    ],
-    ["a symlink among helpers", linked("scratch.md"), "leftover_removed", { lost: "scratch.md" }],
-    ["a file beside the skills", put("skills/readme.md", "x"), "leftover_removed", { lost: "readme.md" }],
-    ["changed inputs", put("raw_memories.md", "forged"), "host_file_altered", { lost: "forged" }],
-    ["inputs that are a symlink", linked("raw_memories.md"), "host_file_altered", { kept: "# Raw Memories" }],
-    ["no inputs at all", gone("rollout_summaries"), "host_file_altered", { kept: "# Session 1" }],
-    [
-      "an input of its own",
-      put("rollout_summaries/forged.md", "forged"),
-      "host_file_altered",
-      { lost: "forged" },
-    ],
-    [
-      "a changed summary file",
-      ({ write, summaries }: Place) => write(`rollout_summaries/${summaries[0]}`, "forged"),
-      "host_file_altered",
-      { lost: "forged" },
-    ],
-    [
-      "a comment only models read",
-      handbook((text) => `${text}<!-- dear model -->\n`),
-      "instruction",
-      { lost: "dear model" },
-    ],
-  ];
+    "zero-width characters in a word",
+    handbook((text) => text.replace("prices", "pri\u200bces")),
+    "hidden_text",
+    { kept: "prices are integers", lost: "\u200b" },
+  ],
+  ["a handbook without task groups", handbook(withoutLines(/^# Task Group/)), "no_task_group"],
+  ["a group without scope", handbook(withoutLines(/^scope: work on the checkout/)), "group_header"],
+  ["groups without applies_to", handbook(withoutLines(/^applies_to/)), "group_header"],
+  ["tasks without keywords", handbook(withoutLines(/^### keywords|^- checkout, /)), "task_form"],
+  ["tasks without evidence", handbook(withoutLines(/^- rollout_summaries/)), "task_form"],
+  [
+    "a group that the index doesn't lead to",
+    put("memory_summary.md", "v1\n\n## What's in Memory\n- checkout\n"),
+    "group_not_indexed",
+  ],
+  [
+    "a summary longer than readers load",
+    summary((text) => `${text}${"- one more line of the index, which goes on\n".repeat(300)}`),
+    "summary_too_long",
+  ],
+  ["an endless skill", skill((text) => `${text}${"- step\n".repeat(500)}`), "skill_too_long"],
+  [
+    "a script that SKILL.md doesn't name",
+    put("skills/release/scripts/hidden.sh", "true\n"),
+    "skill_script_unlisted",
+  ],
+  ["a changed script", edit("skills/release/scripts/check.sh", (text) => `${text}true\n`), "skill_script"],
+  ["a skill that is gone", gone("skills/release"), "skill_removed"],
+  ["a helper script beside the memory", put("build.py", "x"), "leftover_removed", { lost: "build.py" }],
+  ["a folder of helpers", put("tmp/a/b", "x"), "leftover_removed", { lost: "tmp/" }],
+  ["a repository", put(".git/config", "x"), "leftover_removed"],
+  ["a hidden file in a skill", put("skills/release/.bashrc", "x"), "leftover_removed", { lost: ".bashrc" }],
+  [
+    "orders for other agents beside the memory",
+    put("AGENTS.md", "x"),
+    "leftover_removed",
+    { lost: "AGENTS.md" },
+  ],
+  ["a symlink among helpers", linked("scratch.md"), "leftover_removed", { lost: "scratch.md" }],
+  ["a file beside the skills", put("skills/readme.md", "x"), "leftover_removed", { lost: "readme.md" }],
+  ["changed inputs", put("raw_memories.md", "forged"), "host_file_altered", { lost: "forged" }],
+  ["inputs that are a symlink", linked("raw_memories.md"), "host_file_altered", { kept: "# Raw Memories" }],
+  ["no inputs at all", gone("rollout_summaries"), "host_file_altered", { kept: "# Session 1" }],
+  [
+    "an input of its own",
+    put("rollout_summaries/forged.md", "forged"),
+    "host_file_altered",
+    { lost: "forged" },
+  ],
+  [
+    "a changed summary file",
+    ({ write, summaries }: Place) => write(`rollout_summaries/${summaries[0]}`, "forged"),
+    "host_file_altered",
+    { lost: "forged" },
+  ],
+  [
+    "a comment only models read",
+    handbook((text) => `${text}<!-- dear model -->\n`),
+    "instruction",
+    { lost: "dear model" },
+  ],
+];
 
 describe("refused, with the memory as it was, when the agent leaves", () => {
-  test.each(REFUSED)("%s", async (_, damage, code) => {
+  test.each<Case>(REFUSED)("%s", async (_, damage, code) => {
     const { attack, base, tree } = await besieged();
     const result = await attack(damage);
     const grave = result.findings
@@ -299,7 +305,8 @@ describe("refused, with the memory as it was, when the agent leaves", () => {
 });
 
 describe("published and told, when the agent leaves", () => {
-  test.each(PUBLISHED)("%s", async (_, damage, code, seen = {}) => {
+  const cases = PUBLISHED.map(([agent, damage, code, seen = {}]) => ({ agent, damage, code, seen }));
+  test.each(cases)("$agent", async ({ damage, code, seen }) => {
     const { attack, base, tree, first, store } = await besieged();
     const result = await attack(damage);
     expect([result.status, result.reason?.cause]).toEqual(["succeeded", undefined]);

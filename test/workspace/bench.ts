@@ -155,11 +155,13 @@ export async function desk(
   return { home, root, store, clock, begin };
 }
 
-const FORMLESS: GateSettings = {
+/** Only what makes a memory unusable or unsafe is looked at. */
+export const FORMLESS: GateSettings = {
   no_task_group: "off",
   group_header: "off",
   group_not_indexed: "off",
   skill_form: "off",
+  skill_too_long: "off",
   skill_script: "off",
   skill_script_unlisted: "off",
   skill_removed: "off",
