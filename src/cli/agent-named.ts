@@ -1,18 +1,22 @@
 import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
 import { SlowwaveError } from "../domain/failure.ts";
+import { codexAgent } from "../services/agents/codex-agent.ts";
 import { extractiveAgent } from "../services/agents/extractive-agent.ts";
 
 /** Every agent the command line can start. */
 const AGENTS: Readonly<Record<string, () => AgentRunner>> = {
   extractive: () => extractiveAgent(),
+  codex: () => codexAgent(),
 };
+
+export const AGENT_NAMES: readonly string[] = Object.keys(AGENTS);
 
 export function agentNamed(name: string): AgentRunner {
   const make = Object.hasOwn(AGENTS, name) ? AGENTS[name] : undefined;
   if (make !== undefined) return make();
   throw new SlowwaveError(
     "unknown_agent",
-    `There is no agent "${name}" here; known: ${Object.keys(AGENTS).join(", ")}.`,
+    `There is no agent "${name}" here; known: ${AGENT_NAMES.join(", ")}.`,
   );
 }
 

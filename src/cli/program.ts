@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { SlowwaveError } from "../domain/failure.ts";
+import { addAgents } from "./commands/agents.ts";
 import { addApply } from "./commands/apply.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addDiff } from "./commands/diff.ts";
@@ -27,6 +28,7 @@ const COMMANDS = [
   addRollback,
   addApply,
   addRecover,
+  addAgents,
   addDoctor,
   addWatch,
   addServe,

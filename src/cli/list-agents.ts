@@ -1,0 +1,63 @@
+import type { AgentProbe } from "../domain/agent.ts";
+import { causeOf } from "../domain/failure.ts";
+import { AGENT_NAMES, agentNamed } from "./agent-named.ts";
+import { EXIT } from "./exit-code.ts";
+import { bold, cyan, dim, green, yellow } from "./paint.ts";
+import type { Invocation } from "./shell.ts";
+
+interface Listed {
+  readonly name: string;
+  readonly here: boolean;
+  readonly version: string | null;
+  readonly sandbox: string | null;
+  readonly network: "none" | "open";
+  /** Whether `--model` means something to it. */
+  readonly usesModel: boolean;
+  /** Whether it can mend in a further turn what the gate refused. */
+  readonly repairs: boolean;
+  /** What is not here and what to do; null when it is here. */
+  readonly missing: string | null;
+}
+
+/** `slowwave agents`: every agent that can be named, each tried; an agent that is missing is no failure. */
+export async function listAgents({ json, output }: Invocation): Promise<number> {
+  const agents = await Promise.all(AGENT_NAMES.map(listed));
+  if (json) {
+    output.printJson({ agents });
+    return EXIT.ok;
+  }
+  for (const agent of agents) {
+    const head = [agent.here ? green("here   ") : yellow("missing"), " ", bold(agent.name.padEnd(12))];
+    output.print([...head, dim(abilities(agent))]);
+    if (agent.missing !== null) output.print(["        ", cyan("→"), ` ${agent.missing}`]);
+  }
+  return EXIT.ok;
+}
+
+async function listed(name: string): Promise<Listed> {
+  const runner = agentNamed(name);
+  const found = await (runner.probe?.() ?? Promise.resolve<AgentProbe>({ sandbox: "none" })).catch(
+    (error: unknown): AgentProbe => ({ missing: causeOf(error) }),
+  );
+  const isMissing = "missing" in found;
+  return {
+    name,
+    here: !isMissing,
+    version: isMissing ? null : (found.version ?? null),
+    sandbox: isMissing ? null : found.sandbox,
+    network: runner.network,
+    usesModel: runner.usesModel ?? true,
+    repairs: runner.singleTurn !== true,
+    missing: isMissing ? found.missing : null,
+  };
+}
+
+function abilities({ version, sandbox, network, usesModel, repairs }: Listed): string {
+  return [
+    ...(version === null ? [] : [version]),
+    ...(sandbox === null ? [] : [`sandbox ${sandbox}`]),
+    `network ${network}`,
+    usesModel ? "a model" : "no model",
+    repairs ? "can repair" : "one turn",
+  ].join(" · ");
+}
