@@ -5,7 +5,7 @@ import { expect } from "vitest";
 const FOLDER = join(import.meta.dirname, "golden");
 
 /** True while `UPDATE_GOLDEN=1` rewrites what is on file; look at the difference before committing it. */
-export const isUpdating = process.env.UPDATE_GOLDEN === "1";
+const isUpdating = process.env.UPDATE_GOLDEN === "1";
 
 /** Compares a text with the one on file. */
 export function expectGolden(name: string, text: string): void {
