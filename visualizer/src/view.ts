@@ -2,7 +2,7 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { EventView } from "../../src/server/api.ts";
 import type { Chart } from "./chart/chart.ts";
 import { possibleNext, type Step, stepsOf, takenBy, timeIn, type Visit, visitsOf } from "./chart/walk.ts";
-import { filterRows } from "./events/kinds.ts";
+import { filterRows, kindOf } from "./events/kinds.ts";
 import type { Session } from "./session.ts";
 import { indexOf } from "./state/log.ts";
 
@@ -15,6 +15,9 @@ export interface View {
   /** Up to the moment that is looked at. */
   readonly seen: ReadonlySignal<readonly Step[]>;
   readonly rows: ReadonlySignal<readonly EventView[]>;
+  /** Heartbeats, and all that is known of the agent's words and states; found once for each change of the log. */
+  readonly beats: ReadonlySignal<readonly EventView[]>;
+  readonly words: ReadonlySignal<readonly EventView[]>;
   /** The row that is looked at; the last one when looking at now. */
   readonly row: ReadonlySignal<EventView | null>;
   readonly atMs: ReadonlySignal<number>;
@@ -69,6 +72,12 @@ export function createView(session: Session, chart: Chart): View {
     nowMs,
     steps,
     seen,
+    beats: computed(() => log.value.filter((one) => one.sequence === null && kindOf(one) === "lease")),
+    words: computed(() =>
+      log.value.filter(
+        ({ type, sequence }) => type.startsWith("agent.") && (sequence !== null || type !== "agent.usage"),
+      ),
+    ),
     rows: computed(() => filterRows(log.value, kinds.value, wantedRows.value)),
     row,
     atMs,

@@ -11,12 +11,10 @@ const ROW = 24;
 /** The agent: how it fares, what it says, and how much of each limit is used. */
 export function AgentPanel({ view }: { view: View }) {
   const { session, row, seen } = view;
-  const { detail, log, at } = session.state.value;
+  const { detail, at } = session.state.value;
   const chosen = useSignal(-1);
-  const upTo = row.value === null ? log : log.slice(0, indexOf(log, row.value.id) + 1);
-  const words = upTo.filter(
-    ({ type, sequence }) => type.startsWith("agent.") && (sequence !== null || type !== "agent.usage"),
-  );
+  const all = view.words.value;
+  const words = at === null || row.value === null ? all : all.slice(0, indexOf(all, row.value.id) + 1);
   const { config, agent, agentStatus } = contextOf(view);
   const statuses = statusesOf(seen.value);
   return (

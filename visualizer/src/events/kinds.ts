@@ -6,8 +6,7 @@ export const KINDS: readonly Kind[] = ["machine", "lease", "agent", "gate", "oth
 
 export function kindOf(row: Pick<EventView, "sequence" | "type">): Kind {
   if (row.sequence !== null) return "machine";
-  const [first] = row.type.split(".");
-  return KINDS.find((kind) => kind === first) ?? "other";
+  return KINDS.find((kind) => row.type.startsWith(`${kind}.`)) ?? "other";
 }
 
 /** The actor that spoke, as the machine names it. */

@@ -1,4 +1,3 @@
-import { kindOf } from "../events/kinds.ts";
 import { duration } from "../text/duration.ts";
 import { Line } from "../text/shown.tsx";
 import { visibleLine } from "../text/visible.ts";
@@ -9,19 +8,12 @@ import { type Scale, scaleOf } from "./scale.ts";
 /** When the run was where: a lane for each state, one for the lease's beats, one for the agent's words. */
 export function TimelinePanel({ view }: { view: View }) {
   const { session, visits, endMs, atMs, isOver } = view;
-  const { scale: kind, log, at } = session.state.value;
+  const { scale: kind, at } = session.state.value;
   const scale = scaleOf(visits.value, endMs.value, kind);
   const lanes = lanesOf(visits.value);
   const cursor = scale(atMs.value);
-  const watched = log.filter(({ sequence }) => sequence === null);
-  const beats = ticksOf(
-    watched.filter((row) => kindOf(row) === "lease"),
-    scale,
-  );
-  const words = ticksOf(
-    watched.filter((row) => kindOf(row) === "agent"),
-    scale,
-  );
+  const beats = ticksOf(view.beats.value, scale);
+  const words = ticksOf(view.words.value, scale);
   const startMs = visits.value[0]?.fromMs ?? endMs.value;
   return (
     <section class="timeline" aria-label="Timeline">
