@@ -15,7 +15,7 @@ describe("wrong use", () => {
     [["run", "--home", ""], "invalid_usage", "--home needs a folder."],
     [["run", "--limit"], "invalid_usage", "argument missing"],
     [["run", "--limit", "0"], "invalid_settings", "maxInputs, given by --limit"],
-    [["run", "--agent", "hal"], "unknown_agent", 'There is no agent "hal" here; known: extractive.'],
+    [["run", "--agent", "hal"], "unknown_agent", 'There is no agent "hal" here; known: extractive, codex'],
     [["run", "--space", ""], "space_invalid", "A space key has 1 to 200 characters"],
     [["runs", "show", "none"], "unknown_run", 'There is no run "none" here'],
     [["cancel", ""], "unknown_run", 'There is no run "" here'],
