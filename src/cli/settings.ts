@@ -97,9 +97,18 @@ function parsed(key: Key, text: string, source: string): unknown {
     if (text === "false" || text === "0") return false;
     throw invalid(key, source, 'expected "true" or "false"');
   }
+  if (key === "gate") return severities(text, source);
   if (text === "none") return null;
   if (!/^-?\d+(?:\.\d+)?$/.test(text)) throw invalid(key, source, `"${text}" is not a number`);
   return Number(text);
+}
+
+function severities(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalid("gate", source, 'expected JSON, such as {"skill_form":"warn"}');
+  }
 }
 
 function checked(key: Key, { source, value }: Sourced): unknown {

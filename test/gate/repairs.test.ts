@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { choicesFrom } from "../../src/cli/settings.ts";
 import { GATE_DEFAULTS } from "../../src/domain/gate.ts";
 import { settingsFrom } from "../../src/engine/phase2/settings.ts";
 import { diligent, phase2World, session } from "../engine/phase2-world.ts";
@@ -78,6 +79,12 @@ test("a memory that was let through with warnings is still unchanged when nothin
 });
 
 describe("severities in the settings", () => {
+  test("come from the environment as JSON", () => {
+    const of = (text: string) => choicesFrom({}, { SLOWWAVE_GATE: text }, "/nowhere").settings.gate;
+    expect(of('{"skill_form":"warn"}')).toEqual({ skill_form: "warn" });
+    expect(() => of("warn")).toThrow(/gate, given by SLOWWAVE_GATE, is not valid: expected JSON/);
+  });
+
   test("each check can be given one", () => {
     const gate = Object.fromEntries(Object.keys(GATE_DEFAULTS).map((code) => [code, "warn"]));
     expect(settingsFrom({ gate }).gate).toEqual(gate);
