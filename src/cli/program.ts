@@ -8,6 +8,7 @@ import { addDiff } from "./commands/diff.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addImport } from "./commands/import.ts";
 import { addMachine } from "./commands/machine.ts";
+import { addPurge } from "./commands/purge.ts";
 import { addRecover } from "./commands/recover.ts";
 import { addRollback } from "./commands/rollback.ts";
 import { addRun } from "./commands/run.ts";
@@ -27,6 +28,7 @@ const COMMANDS = [
   addDiff,
   addRollback,
   addApply,
+  addPurge,
   addRecover,
   addAgents,
   addDoctor,

@@ -1,6 +1,7 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Clock, Ids, Store } from "../../domain/ports.ts";
 import { type ApplyAnswer, apply } from "../../services/generations/apply.ts";
+import { type Purged, purge } from "../../services/generations/purge/purge.ts";
 import { type RollbackAnswer, rollback } from "../../services/generations/rollback.ts";
 import { checkRoot } from "../../services/workspace/check-root.ts";
 import type { Files } from "../../services/workspace/files.ts";
@@ -22,8 +23,20 @@ export interface ControlsOptions {
 export interface Controls {
   /** `target`: as a person names a generation; null: the last published before the current one. */
   rollback(request: { readonly space: string; readonly target: string | null }): Promise<RollbackAnswer>;
+  /** Where anything of the thread is kept as input; a purge of none of them only compacts the store. */
+  spacesOf(threadId: string): Promise<readonly string[]>;
+  /** In these spaces; then the store's files are compacted. `running`: the first of them that a run works on. */
+  purge(request: {
+    readonly threadId: string;
+    readonly spaces: readonly string[];
+  }): Promise<{ readonly kind: "running"; readonly space: string } | PurgedSpaces>;
   /** `hash`: of a dry run's draft, or the beginning of it. */
   apply(request: { readonly space: string; readonly hash: string }): Promise<ApplyAnswer>;
+}
+
+export interface PurgedSpaces {
+  readonly kind: "purged";
+  readonly spaces: readonly ({ readonly space: string } & Purged)[];
 }
 
 export function createControls(options: ControlsOptions): Controls {
@@ -53,6 +66,20 @@ export function createControls(options: ControlsOptions): Controls {
   };
 
   return {
+    spacesOf: (threadId) => store.memories.spacesOf(threadId),
+    async purge({ threadId, spaces }) {
+      const folders = ["rejected", "staging"].map((name) => join(home.folder, name));
+      const done: ({ readonly space: string } & Purged)[] = [];
+      for (const space of spaces) {
+        const { bench, root } = await prepared(space);
+        const request = { threadId, space, root, folders, id: ids.generation(), token: ids.token() };
+        const purged = await registered((worker) => purge(bench, { ...request, worker }));
+        if (purged === "running") return { kind: "running", space };
+        done.push({ space, ...purged });
+      }
+      await store.compact();
+      return { kind: "purged", spaces: done };
+    },
     async apply({ space, hash }) {
       const { bench, root } = await prepared(space);
       return registered((worker) => apply(bench, { space, root, hash, worker, token: ids.token() }));

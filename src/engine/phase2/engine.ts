@@ -10,6 +10,7 @@ import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../../domain/settings.
 import { PHASE2_VERSION, phase2Machine } from "../../machines/phase2.ts";
 import type { Phase2Context, Phase2Input } from "../../machines/words.ts";
 import { createAgentRegistry } from "../../services/agents/agent-registry.ts";
+import { retire } from "../../services/generations/retire.ts";
 import { checkRoot } from "../../services/workspace/check-root.ts";
 import type { Files } from "../../services/workspace/files.ts";
 import { nodeFiles } from "../../services/workspace/node-files.ts";
@@ -169,6 +170,7 @@ export function createEngine(options: EngineOptions): Engine {
     const { told } = bindings.get(id) as Binding;
     const result = done
       .then(() => resultOf(store, id) as Promise<RunResult>)
+      .then((found) => retireAfter(found))
       .then((found) => {
         tell({ type: "run.finished", run: id, space, atMs: clock.nowMs(), result: found });
         return found;
@@ -183,6 +185,17 @@ export function createEngine(options: EngineOptions): Engine {
     const run = { id, space, adopted, events$: told.asObservable(), result };
     live.set(id, run);
     followed.set(durableRun, run);
+  };
+
+  /** Housekeeping; that it failed is no failure of the run. */
+  const retireAfter = async (found: RunResult): Promise<RunResult> => {
+    const { space, outcome } = found;
+    if (outcome === "succeeded" && found.generation !== null) {
+      const unfinished = await store.runs.list({ space, state: "active", limit: 10 }).catch(() => null);
+      const bases = unfinished?.map(({ snapshot }) => baseOf(snapshot));
+      if (bases !== undefined) await retire({ store, clock }, { space, bases }).catch(() => {});
+    }
+    return found;
   };
 
   const adopt = async (filter?: { space: string }): Promise<readonly Run[]> => {
@@ -245,6 +258,10 @@ export function createEngine(options: EngineOptions): Engine {
       events$.complete();
     },
   };
+}
+
+function baseOf(snapshot: string): string | null {
+  return (JSON.parse(snapshot) as { context?: Partial<Phase2Context> }).context?.base ?? null;
 }
 
 interface Binding {

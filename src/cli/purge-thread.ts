@@ -1,0 +1,100 @@
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Store } from "../domain/ports.ts";
+import { createControls, type PurgedSpaces } from "../engine/phase2/controls.ts";
+import { EXIT } from "./exit-code.ts";
+import { bold, dim, green, type Line, yellow } from "./paint.ts";
+import { rootOf } from "./root-of.ts";
+import type { Invocation } from "./shell.ts";
+import { nothingHere, sayRunning, skippedRunning } from "./space-taken.ts";
+import { openExistingStore } from "./store.ts";
+
+/** `slowwave purge`; returns the exit code. */
+export async function purgeThread(
+  at: Invocation,
+  { thread, yes }: { readonly thread: string; readonly yes: boolean },
+): Promise<number> {
+  const { places, output, json } = at;
+  const store = await openExistingStore(places);
+  if (store === null) throw nothingHere();
+  try {
+    const controls = createControls({
+      store,
+      home: places.home,
+      memoryRoot: (space) => rootOf(places, space),
+    });
+    const known = await controls.spacesOf(thread);
+    // One that was killed after it forgot the rows has left nothing but free pages, unless files were put back.
+    const spaces = known.length > 0 ? known : await spacesWithMemory(store, places.space);
+    if (!yes) await confirm(at, thread, known);
+    const answer = await controls.purge({ threadId: thread, spaces });
+    if (answer.kind === "running") {
+      if (json) output.printJson(await skippedRunning(store, answer.space));
+      else output.say(...(await sayRunning(store, answer.space)));
+      return EXIT.failed;
+    }
+    if (json) output.printJson({ thread, outcome: "succeeded", spaces: answer.spaces });
+    else output.print(...told(answer));
+    return EXIT.ok;
+  } finally {
+    await store.close();
+  }
+}
+
+async function spacesWithMemory(store: Store, space: string): Promise<readonly string[]> {
+  return (await store.generations.current(space)) === null ? [] : [space];
+}
+
+async function confirm(
+  { output, json, world }: Invocation,
+  thread: string,
+  spaces: readonly string[],
+): Promise<void> {
+  const refused = new SlowwaveError(
+    "not_confirmed",
+    "Nothing was removed: a purge can't be undone, so it wants the word yes, or --yes.",
+  );
+  if (json) throw refused;
+  output.say(
+    [
+      yellow("purge"),
+      " removes ",
+      bold(thread),
+      " for good, from ",
+      where(spaces),
+      " and every kept generation.",
+    ],
+    "It cannot be undone. Type yes to go on:",
+  );
+  const answer = await firstLine(world.stdin);
+  if (answer.trim().toLowerCase() !== "yes") throw refused;
+}
+
+function where(spaces: readonly string[]): string {
+  if (spaces.length === 0) return "what was made of it (no input of it is kept any more)";
+  return spaces.length === 1 ? `the space ${spaces[0]}` : `${spaces.length} spaces`;
+}
+
+async function firstLine(stdin: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const chunk of stdin) {
+    text += Buffer.from(chunk).toString();
+    if (text.includes("\n") || text.length > 1_000) break;
+  }
+  return text.split("\n")[0] ?? "";
+}
+
+function told({ spaces }: PurgedSpaces): readonly Line[] {
+  return [
+    ...spaces.flatMap((one): readonly Line[] => [
+      [dim("  space       "), bold(one.space)],
+      [dim("  inputs      "), `${one.inputs} removed`],
+      [
+        dim("  memory      "),
+        one.generation === null ? "held nothing of it" : `now generation ${one.generation}`,
+      ],
+      [dim("  generations "), `${one.rewritten.length} rewritten, ${one.withdrawn.length} withdrawn`],
+      [dim("  besides     "), `${one.drafts} drafts, ${one.folders} folders, ${one.logged} lines of logs`],
+    ]),
+    [green("succeeded"), " · purged, and the store compacted; `slowwave run` writes the memory anew"],
+  ];
+}
