@@ -93,7 +93,8 @@ const TEXTS: Record<Status, { readonly progress: string; readonly advice: string
   },
   parked_unknown_version: {
     progress: "phase 2 parked (unknown version)",
-    advice: "This run belongs to another version of slowwave; finish it with that version, or cancel it.",
+    advice:
+      "This run belongs to another version of slowwave and can't go on here; `slowwave cancel` releases its job.",
   },
 };
 

@@ -445,3 +445,35 @@ test("a run that is taken over is published where it was meant to be, and its fi
   await expect(run.result).rejects.toMatchObject({ code: "run_taken_over" });
   expect([await treeOf(elsewhere), shared.jobs.get("global")]).toEqual([published, row]);
 });
+
+test("a run of another version is parked and told; cancelling it releases its job", async () => {
+  const { open, shared } = await phase2World();
+  const first = open(() => new Promise<void>(() => {}));
+  await first.store.memories.upsert("global", [session(1)]);
+  const run = await first.engine.start();
+  await firstValueFrom(
+    run.events$.pipe(filter((event) => event.type === "state.entered" && event.state === "supervising")),
+  );
+  const record = shared.runs.get(run.id);
+  if (record === undefined) throw new Error("no such run");
+  shared.runs.set(run.id, { ...record, version: "0" });
+  shared.held.clear();
+  const held = shared.jobs.get("global");
+  const second = open();
+  expect(await second.engine.recover()).toEqual([]);
+  expect(
+    second.told.map((event) => ("text" in event ? event.text : "status" in event && event.status)),
+  ).toEqual(["parked_unknown_version", "phase 2 parked (unknown version)"]);
+  expect(shared.jobs.get("global")).toEqual(held);
+  expect((await second.engine.result(run.id))?.status).toBe("parked_unknown_version");
+  expect(await second.engine.cancel(run.id)).toBe("cancelled");
+  const { status, lease_until, worker_id, last_error } = shared.jobs.get("global") ?? {};
+  expect({ status, lease_until, worker_id, last_error }).toEqual({
+    status: "pending",
+    lease_until: null,
+    worker_id: null,
+    last_error: "cancelled",
+  });
+  expect(await second.engine.cancel(run.id)).toBe("over");
+  expect((await (await second.engine.start()).result).status).toBe("succeeded");
+});

@@ -1,3 +1,5 @@
+import type { Store } from "../../domain/ports.ts";
+import type { RunRecord } from "../../domain/run.ts";
 import { type Check, fine, type Patient, warning } from "./check.ts";
 
 const LOOKED_AT = 100;
@@ -9,7 +11,10 @@ export async function checkRuns({ store }: Patient): Promise<readonly Check[]> {
   const owners = await Promise.all(active.map(({ owner }) => store.owners.probe(owner)));
   const left = active.filter((_, at) => owners[at] === "dead");
   const unseen = active.filter((_, at) => owners[at] === "unknown");
-  const parked = await store.runs.list({ state: "parked", limit: LOOKED_AT });
+  const parked: RunRecord[] = [];
+  for (const run of await store.runs.list({ state: "parked", limit: LOOKED_AT })) {
+    if (await holdsJob(store, run)) parked.push(run);
+  }
   const found = [
     ...left.map(({ id, space }) =>
       warning("runs", `run ${id} of space ${space} was left by a process that died`, "slowwave recover"),
@@ -22,4 +27,11 @@ export async function checkRuns({ store }: Patient): Promise<readonly Check[]> {
     ),
   ];
   return found.length > 0 ? found : [fine("runs", `${active.length} at work, none left behind`)];
+}
+
+/** A parked run matters as long as it keeps others from the job. */
+async function holdsJob(store: Pick<Store, "jobs">, { space, snapshot }: RunRecord): Promise<boolean> {
+  const job = await store.jobs.read(space);
+  const { context } = JSON.parse(snapshot) as { context?: { token?: unknown } };
+  return job?.status === "running" && job.ownership_token === context?.token;
 }

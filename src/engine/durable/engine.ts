@@ -32,6 +32,8 @@ export interface DurableOptions {
   readonly commitPatienceMs?: number;
   /** Before a run of a dead process goes on here: end what it left running, take over what it held. */
   readonly adopting?: (record: RunRecord) => Promise<void>;
+  /** After a run of a dead process was parked: end what it left running. */
+  readonly parked?: (record: RunRecord) => Promise<void>;
   /** When a run is live in this process, begun here or adopted. */
   readonly launched?: (run: DurableRun) => void;
   /** After this process's part in a run is over, for whatever reason. */
@@ -207,7 +209,8 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     const { id: run, fence } = record;
     if (record.version !== version || record.hash !== hash) {
       const reason = `made by ${record.machine} version ${record.version} (${record.hash}), this is version ${version} (${hash})`;
-      await store.runs.park({ run, fence, reason, nowMs: clock.nowMs() });
+      const parked = await store.runs.park({ run, fence, reason, nowMs: clock.nowMs() });
+      if (parked) await options.parked?.(record);
       return null;
     }
     const taken = await store.runs.takeOver({ run, fence, owner, nowMs: clock.nowMs() });

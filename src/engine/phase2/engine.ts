@@ -22,6 +22,7 @@ import { finishPublish } from "./finish-publish.ts";
 import { createHold } from "./hold.ts";
 import { createHome } from "./home.ts";
 import { createMeter } from "./meter.ts";
+import { parkedEvents, releaseParked } from "./parked.ts";
 import { createRunRegistry, type RunRegistry } from "./registry.ts";
 import { resultOf } from "./result.ts";
 import { settingsFrom } from "./settings.ts";
@@ -155,6 +156,10 @@ export function createEngine(options: EngineOptions): Engine {
       // A lease that fits no row is refused by every guard, but a repeated settlement finds its own trace.
       hold.hold((await store.jobs.takeOver(request)) ?? { space, token, fence: NO_FENCE });
     },
+    parked: async (record) => {
+      await runner.endOrphan(home.placesOf(record.space, record.id).scratch, clock).catch(() => {});
+      for (const event of parkedEvents(record, clock.nowMs())) tell(event);
+    },
     launched: (run) => follow(run),
     left: (run, why) => {
       // A run that ended by itself has closed its agent; one that was taken away or left has not.
@@ -248,7 +253,9 @@ export function createEngine(options: EngineOptions): Engine {
       const result = live.get(run)?.result;
       const outcome = await durable.cancel(run);
       await result?.catch(() => {});
-      return outcome;
+      const record = outcome === "cancelled" ? null : await store.runs.read(run);
+      if (record?.state !== "parked") return outcome;
+      return (await releaseParked({ store, clock, owner: durable.owner }, record)) ? "cancelled" : "over";
     },
     result: (run) => resultOf(store, run),
     async close() {
