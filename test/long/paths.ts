@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { everyCrash } from "../paths/crash-points.ts";
 import { told } from "../paths/edge-cover.ts";
-import { beginningOf, executablePaths } from "../paths/executable.ts";
+import { beginningOf, executablePaths, KINDS } from "../paths/executable.ts";
 import { endOf } from "../paths/outcome.ts";
 import { walk } from "../paths/walk.ts";
 import { templates } from "../paths/world/templates.ts";
@@ -14,17 +14,14 @@ export function describeCrashes(when: "after" | "lost"): void {
   });
   afterAll(() => homes.remove());
 
-  describe.each(["on a base", "first of the space"] as const)(
-    `a crash at every step (${when}), %s`,
-    (base) => {
-      const { graph, paths } = executablePaths(base);
-      test.each(paths.map((path) => [told(graph, path), path] as const))("%s", async (_, path) => {
-        const template = homes.homeOf(beginningOf(path));
-        for (const crash of everyCrash(path).filter((each) => each.when === when)) {
-          const walked = await walk({ graph, path, crashes: [crash], template });
-          expect({ crash, ...walked }).toEqual({ crash, ...endOf(graph, path, walked) });
-        }
-      });
-    },
-  );
+  describe.each(KINDS)(`a crash at every step (${when}), %s`, (kind) => {
+    const { graph, paths } = executablePaths(kind);
+    test.each(paths.map((path) => [told(graph, path), path] as const))("%s", async (_, path) => {
+      const template = homes.homeOf(beginningOf(path));
+      for (const crash of everyCrash(path).filter((each) => each.when === when)) {
+        const walked = await walk({ graph, path, crashes: [crash], template });
+        expect({ crash, ...walked }).toEqual({ crash, ...endOf(graph, path, walked) });
+      }
+    });
+  });
 }

@@ -168,7 +168,9 @@ const TO_A_DRAFT: ReadonlySet<string> = new Set([
   "syncRawMemories: changed",
   "syncRawMemories: unchanged",
   "spawnAgent: spawned",
+  "spawnAgent: stale",
   "agent.completed",
+  "agent.gone",
   "verifyArtifacts: passed",
 ]);
 

@@ -8,37 +8,49 @@ import type { Beginning } from "./world/template.ts";
  * has not begun, a base that was there stays, and an agent says only once per turn that it is running. Those edges
  * are walked with scripted actors.
  */
-export function executableGraph(base: "on a base" | "first of the space" = "on a base"): Graph {
-  const other = base === "on a base" ? "first of the space" : "on a base";
+export function executableGraph(kind: Kind = "on a base"): Graph {
+  const otherBase = kind === "first of the space" ? "on a base" : "first of the space";
+  const otherClaim = kind === "as a dry run" ? "claimed" : "claimed for a dry run";
   return phase2Graph(({ name }, snapshot) => {
     const alive = Object.keys(snapshot.children);
     const { agentStatus, restarts } = snapshot.context as Phase2Context;
     // Whether it is a dry run is decided by who starts it, not by the store.
-    if (name === "claimJob: claimed for a dry run") return false;
+    if (name === `claimJob: ${otherClaim}`) return false;
     if (name.startsWith("lease.")) return alive.includes("keepLease");
     if (name === "budget.reached") return alive.includes("keepDeadline");
     if (name === "agent.running") return agentStatus !== "running";
     // The base of a run that began again was not unchanged before.
-    if (name === "syncRawMemories: unchanged") return base === "on a base" && restarts === 0;
-    return name !== `syncSummaries: ${other}`;
+    if (name === "syncRawMemories: unchanged") return kind !== "first of the space" && restarts === 0;
+    return name !== `syncSummaries: ${otherBase}`;
   });
 }
 
+/** The claim of a run that is to be tried only. */
+export const DRY_CLAIM = "claimJob: claimed for a dry run";
+
+/** How a run goes about it; the first is walked in full. */
+export type Kind = "on a base" | "first of the space" | "as a dry run";
+
+export const KINDS: readonly Kind[] = ["on a base", "first of the space", "as a dry run"];
+
 /**
- * The edge cover of that graph. In a space without a base only the steps that have to do with it: before the base is
- * read all is the same, and of what follows each happening once.
+ * The edge cover of that graph. In a space without a base, and in a dry run, only what has to do with it: until it is
+ * known all is the same, and of what follows each happening in each state once.
  */
-export function executablePaths(base: "on a base" | "first of the space"): {
+export function executablePaths(kind: Kind): {
   readonly graph: Graph;
   readonly paths: readonly Path[];
 } {
-  const graph = executableGraph(base);
+  const graph = executableGraph(kind);
   const cover = edgeCover(graph);
-  if (base === "on a base") return { graph, paths: cover };
+  if (kind === "on a base") return { graph, paths: cover };
+  const mark = kind === "first of the space" ? "syncSummaries: first of the space" : DRY_CLAIM;
   const walked = new Set<string>();
   const paths = cover.filter((path) => {
-    if (beginningOf(path) !== "first") return false;
-    const news = path.map(({ name }) => name).filter((name) => !walked.has(name));
+    const from = path.findIndex(({ name }) => name === mark);
+    const steps = from < 0 ? [] : path.slice(from);
+    const names = steps.map((edge) => `${graph.vertices.get(edge.from)?.value} ${edge.name}`);
+    const news = names.filter((name) => !walked.has(name));
     for (const name of news) walked.add(name);
     return news.length > 0;
   });

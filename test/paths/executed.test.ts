@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { told } from "./edge-cover.ts";
-import { beginningOf, executablePaths } from "./executable.ts";
+import { beginningOf, executablePaths, KINDS } from "./executable.ts";
 import { endOf } from "./outcome.ts";
 import { walk } from "./walk.ts";
 import { templates } from "./world/templates.ts";
@@ -17,8 +17,8 @@ beforeAll(async () => {
 });
 afterAll(() => homes.remove());
 
-describe.each(["on a base", "first of the space"] as const)("every path of the edge cover, %s", (base) => {
-  const { graph, paths } = executablePaths(base);
+describe.each(KINDS)("every path of the edge cover, %s", (kind) => {
+  const { graph, paths } = executablePaths(kind);
   test.each(paths.map((path) => [told(graph, path), path] as const))("%s", async (_, path) => {
     const walked = await walk({ graph, path, template: homes.homeOf(beginningOf(path)) });
     expect(walked).toEqual(endOf(graph, path, walked));

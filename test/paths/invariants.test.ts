@@ -62,6 +62,11 @@ describe("in every reachable state with its whole context", () => {
     expect(silent.map(tellState)).toEqual([]);
   });
 
+  test("the cause of a failure is no success", () => {
+    const odd = states.filter(({ state }) => (context(state).cause ?? "").includes("succeeded"));
+    expect(odd.map(tellState)).toEqual([]);
+  });
+
   test("what it was given never changes", () => {
     const given = Object.keys(INPUT) as (keyof typeof INPUT)[];
     const changed = states.filter(({ state }) => given.some((key) => context(state)[key] !== INPUT[key]));

@@ -37,17 +37,17 @@ test("random ways with several random crashes keep every law", async () => {
     { numRuns: WALKS },
   );
   console.log(`${WALKS} random walks: ${steps} steps, ${crashes} crashes, ${deep} deeper than 8 steps`);
-  expect(deep).toBeGreaterThan(WALKS / 10);
+  expect(deep).toBeGreaterThan(WALKS / 20);
 }, 60_000);
 
 function step() {
   return fc.record({
-    pick: fc.nat(100_000),
+    pick: fc.noBias(fc.nat(100_000)),
     crash: fc.option(fc.constantFrom<Crash["when"]>("after", "lost"), { freq: 4 }),
   });
 }
 
-/** Three of four picks go forward, or most walks would end at once; every walk is brought to an end. */
+/** Seven of eight picks go forward, or most walks would end at once; every walk is brought to an end. */
 function wayOf(picks: readonly number[]): Path {
   const path: Edge[] = [];
   let at = graph.start;
@@ -56,7 +56,7 @@ function wayOf(picks: readonly number[]): Path {
     if (edges.length === 0) return path;
     const pick = picks[count];
     const forward = edges.find(({ name }) => name === "agent.completed") ?? edges[0];
-    const edge = pick === undefined || pick % 4 > 0 ? forward : edges[Math.floor(pick / 4) % edges.length];
+    const edge = pick === undefined || pick % 8 > 0 ? forward : edges[Math.floor(pick / 8) % edges.length];
     if (edge === undefined) return path;
     path.push(edge);
     at = edge.to;

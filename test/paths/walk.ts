@@ -3,6 +3,7 @@ import type { JobRow } from "../../src/domain/job.ts";
 import { transitionsOf } from "../../src/engine/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import type { Phase2Context } from "../../src/machines/words.ts";
+import { DRY_CLAIM } from "./executable.ts";
 import { type Edge, type Graph, keyOf, type Path, type Vertex } from "./graph.ts";
 import { follow } from "./route.ts";
 import {
@@ -77,6 +78,7 @@ class Walker {
   #expected: Expected;
   #claims = 1;
   #isSettled = false;
+  #isDryRun = false;
 
   constructor(world: World, graph: Graph, crashes: readonly Crash[], sabotage: Sabotage | undefined) {
     this.#world = world;
@@ -89,6 +91,7 @@ class Walker {
   }
 
   async walk(path: Path): Promise<Walked> {
+    this.#isDryRun = path.some(({ name }) => name === DRY_CLAIM);
     await this.#begin();
     let plan = [...path];
     for (let edge = plan.shift(); edge !== undefined; edge = plan.shift()) {
@@ -117,7 +120,7 @@ class Walker {
 
   async #begin(): Promise<void> {
     await this.#helm.begin();
-    const started = this.#process.engine.start({ space: SPACE });
+    const started = this.#process.engine.start({ space: SPACE, dryRun: this.#isDryRun });
     started.catch(() => {});
     const request = await this.#helm.asked(true);
     this.#expected = { ...this.#expected, row: this.#world.row() };
@@ -133,8 +136,14 @@ class Walker {
     if (this.#helm.isFresh && losing !== undefined && !this.#ownsRow())
       return follow(this.#graph, this.#at.key, ["lease.lost"]);
     if (this.#at.value !== "supervising" || this.#helm.holdsAgent || edge.name === GONE) return null;
-    const names = [edge, ...plan].map(({ name }) => name);
+    const names = [...this.#turnsSoFar(), edge, ...plan].map(({ name }) => name);
     return follow(this.#graph, this.#at.key, [GONE, ...again(this.#graph), "spawnAgent: spawned", ...names]);
+  }
+
+  /** What the agent did since it was started: the next one has to do it too. */
+  #turnsSoFar(): Path {
+    const started = this.done.findLastIndex(({ name }) => name === "spawnAgent: spawned");
+    return this.done.slice(started + 1);
   }
 
   /** Null, or the plan that a crash makes necessary. */
@@ -170,7 +179,7 @@ class Walker {
     }
     if (this.#crashesNow("lost", this.done.length)) {
       // The claim is written, so that the next process takes the row over before it claims it again.
-      if (edge.name === "claimJob: claimed") this.#claims = 2;
+      if (edge.name.startsWith("claimJob: claimed")) this.#claims = 2;
       if (SETTLES.test(edge.name)) {
         this.#expected = { ...this.#expected, row: this.#after(edge).row };
         this.#isSettled = true;

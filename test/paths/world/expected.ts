@@ -10,6 +10,8 @@ type Tree = Readonly<Record<string, string>> | null;
 /** What the world must look like when a step is committed; written down from the contract, not read from the code. */
 export interface Expected {
   row: JobRow | null;
+  /** What a dry run has to put back; null in other runs. */
+  before: JobRow | null;
   root: Tree;
   /** What the workspace held when it was last looked at; becomes the root when it is published. */
   workspace: Tree;
@@ -20,7 +22,7 @@ export interface Expected {
 
 export function expectedAtStart(world: World): Expected {
   const root = treeOf(world.root);
-  return { row: null, root, workspace: null, agentsAlive: 0, isRejected: false, told: [] };
+  return { row: null, before: null, root, workspace: null, agentsAlive: 0, isRejected: false, told: [] };
 }
 
 /** What one step changes. Pure but for the look at the workspace, which nobody else touches then. */
@@ -42,6 +44,8 @@ export function expectedAfter(
   const next = { ...expected };
   switch (name) {
     case "claimJob: claimed":
+    case "claimJob: claimed for a dry run":
+      if (name !== "claimJob: claimed") next.before = row;
       told.push("counted claimed");
       next.row = row && {
         ...row,
@@ -75,34 +79,47 @@ export function expectedAfter(
       break;
     case "recordSuccess: applied":
     case "recordSuccess: already":
-      next.row = row && {
-        ...row,
-        status: "done",
-        finished_at: now,
-        lease_until: null,
-        last_error: null,
-        last_success_watermark: context.completionWatermark,
-      };
+      next.row = row && (putBack(expected) ?? succeeded(row, context, now));
       break;
     case "recordFailure: applied":
     case "recordFailure: already":
-      next.row =
-        row &&
-        (context.status === "cancelled"
-          ? { ...row, status: "pending", worker_id: null, lease_until: null, last_error: "cancelled" }
-          : {
-              ...row,
-              status: "error",
-              finished_at: now,
-              lease_until: null,
-              retry_at: now + SETTINGS.retryDelaySeconds,
-              retry_remaining: row.retry_remaining - 1,
-              last_error: context.status,
-            });
+      next.row = row && (putBack(expected) ?? failed(row, context, now));
       break;
   }
   if (to.edges.length === 0) told.push(`counted ${context.status}`, TEXTS[context.status ?? ""] ?? "no text");
   return { ...next, told };
+}
+
+function succeeded(row: JobRow, { completionWatermark }: Phase2Context, now: number): JobRow {
+  return {
+    ...row,
+    status: "done",
+    finished_at: now,
+    lease_until: null,
+    last_error: null,
+    last_success_watermark: completionWatermark,
+  };
+}
+
+/** Cancelled, it is released; else it waits for its next try. */
+function failed(row: JobRow, { status }: Phase2Context, now: number): JobRow {
+  if (status === "cancelled") {
+    return { ...row, status: "pending", worker_id: null, lease_until: null, last_error: "cancelled" };
+  }
+  return {
+    ...row,
+    status: "error",
+    finished_at: now,
+    lease_until: null,
+    retry_at: now + SETTINGS.retryDelaySeconds,
+    retry_remaining: row.retry_remaining - 1,
+    last_error: status,
+  };
+}
+
+/** After a dry run: the row as it was, but for the fence, which never falls. Null for other runs. */
+function putBack({ row, before }: Expected): JobRow | null {
+  return before === null || row === null ? null : { ...before, fence: row.fence };
 }
 
 /** The workspace's files and the mark; of folders, those that hold something, and those that were there before. */
@@ -156,7 +173,7 @@ export function foundIn(
 }
 
 /** Where a private workspace must be, and where nothing of it may be left. */
-export const STAGED = /^(syncing\.rawMemories|spawning|supervising|verifying|publishing)/;
+export const STAGED = /^(syncing\.rawMemories|spawning|supervising|verifying|drafting|publishing)/;
 export const CLEARED = /(\.recording|^claiming|^configuring|^succeeded|^failed|^skipped)$/;
 
 /** The original's progress texts, and ours, by status (contract, section 6). */

@@ -25,6 +25,7 @@ const nothing: Deed = () => {};
  */
 export const PREPARE: Readonly<Record<string, Deed>> = {
   "claimJob: claimed": nothing,
+  "claimJob: claimed for a dry run": nothing,
   "claimJob: not dirty": ({ world }) => {
     world.change({ last_success_watermark: world.row()?.input_watermark ?? 0 });
   },
@@ -80,6 +81,9 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
   "publishMemory: published": nothing,
   "publishMemory: lost": steal,
   "publishMemory: error": fault("files.makeFolders"),
+  "keepDraft: kept": nothing,
+  "keepDraft: lost": steal,
+  "keepDraft: error": fault("generations.keepDraft"),
   "closeAgent: closed": nothing,
   "closeAgent: error": ({ world }) => {
     if (world.agents.alive().length > 0) world.agents.makeUnkillable();
@@ -89,10 +93,14 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
   "recordSuccess: already": async ({ process, context, world }) => {
     const lease = process.lease();
     const watermark = context.completionWatermark ?? 0;
-    if (lease !== null) await process.store.jobs.succeed({ lease, watermark, nowMs: world.clock.nowMs() });
+    const nowMs = world.clock.nowMs();
+    if (lease === null) return;
+    if (context.before === null) await process.store.jobs.succeed({ lease, watermark, nowMs });
+    else await putBack({ process, context, world });
   },
   "recordSuccess: lost": steal,
-  "recordSuccess: error": fault("jobs.succeed"),
+  "recordSuccess: error": ({ world, context }) =>
+    world.faults.once(context.before === null ? "jobs.succeed" : "jobs.release"),
   "recordFailure: applied": nothing,
   "recordFailure: already": async ({ process, context, world }) => {
     const lease = process.lease();
@@ -100,12 +108,15 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
     const nowMs = world.clock.nowMs();
     const reason = context.status ?? "";
     const { retryDelaySeconds } = SETTINGS;
+    if (context.before !== null) return putBack({ process, context, world });
     if (reason === "cancelled") await process.store.jobs.release({ lease, reason, nowMs });
     else await process.store.jobs.fail({ lease, reason, retryDelaySeconds, nowMs });
   },
   "recordFailure: lost": steal,
   "recordFailure: error": ({ world, context }) =>
-    world.faults.once(context.status === "cancelled" ? "jobs.release" : "jobs.fail"),
+    world.faults.once(
+      context.status === "cancelled" || context.before !== null ? "jobs.release" : "jobs.fail",
+    ),
 };
 
 /** What makes somebody say this to the run. While it happens, the actor whose answer is awaited is held. */
@@ -160,6 +171,7 @@ export const CHANGES_ROW: ReadonlySet<string> = new Set([
   "syncSummaries: failed_lost_ownership",
   "confirmOwnership: not the owner",
   "publishMemory: lost",
+  "keepDraft: lost",
   "recordSuccess: lost",
   "recordFailure: lost",
   "lease.lost",
@@ -172,6 +184,14 @@ export async function turns(): Promise<void> {
 
 function fault(call: string): Deed {
   return ({ world }) => world.faults.once(call);
+}
+
+/** The end of a dry run. */
+async function putBack({ process, context, world }: At): Promise<void> {
+  const lease = process.lease();
+  const { before } = context;
+  if (lease === null || before === null) return;
+  await process.store.jobs.release({ lease, reason: "dry run", restore: before, nowMs: world.clock.nowMs() });
 }
 
 function sandboxError(): SlowwaveError {
