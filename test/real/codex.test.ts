@@ -1,0 +1,209 @@
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { AgentEvent } from "../../src/domain/agent.ts";
+import { codexAgent } from "../../src/services/agents/codex-agent.ts";
+import { firstFinal } from "../agents/contract.ts";
+import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { realClock } from "../agents/real-clock.ts";
+import { commandLine } from "../cli/invoke.ts";
+import { start } from "../cli/real-process.ts";
+import { installed } from "./installed.ts";
+import { type ModelServer, startModelServer } from "./responses-server.ts";
+
+/** The real Codex from npm, with a scripted model on loopback. */
+const VERSION = "0.169.0";
+const SAMPLES = resolve("samples/stage1.jsonl");
+const PATH = process.env.PATH ?? "";
+const commands = installed("@openai/codex", VERSION);
+const real = test.runIf(commands !== null);
+const home = realpathSync(mkdtempSync(join(tmpdir(), "slowwave-codex-home-")));
+let model: ModelServer;
+let memory: { readonly handbook: string; readonly summary: string };
+
+expectNoneLeft();
+
+beforeAll(async () => {
+  model = await startModelServer();
+  writeFileSync(join(home, "config.toml"), configuration(model.port));
+  process.env.CODEX_HOME = home;
+  process.env.PATH = [commands, PATH].join(delimiter);
+});
+
+afterAll(async () => {
+  process.env.PATH = PATH;
+  delete process.env.CODEX_HOME;
+  await model.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+real("Codex is found on PATH, tells its version, and its sandbox holds", async () => {
+  expect(await codexAgent().probe?.()).toEqual({ sandbox: "codex", version: VERSION });
+});
+
+real("Codex consolidates the samples: its shell writes the memory, and nothing beside it", async () => {
+  const { slowwave, json, home: ours } = commandLine();
+  memory ??= await consolidatedMemory();
+  await slowwave("import", SAMPLES);
+  model.play(
+    { shell: written(memory) },
+    { shell: ESCAPES.replace("PORT", String(model.port)) },
+    { say: "consolidated" },
+  );
+  const answer = await json("run", "--agent", "codex", "--model", "scripted-model");
+  const printed = model.outputs().join("\n");
+  expect(answer).toMatchObject({
+    code: 0,
+    value: {
+      status: "succeeded",
+      agent: {
+        name: "codex",
+        status: "completed",
+        sandbox: "codex",
+        turns: 1,
+        tokens: { input: 300, output: 30 },
+        estimated: false,
+      },
+    },
+  });
+  expect(readFileSync(join(ours, "memories", "MEMORY.md"), "utf8")).toBe(memory.handbook);
+  expect(printed).toContain("beside: denied");
+  expect(printed).toContain("home: denied");
+  expect(printed).toContain("tmp: denied");
+  expect(printed).toContain("tmpdir: denied");
+  expect(printed).toContain("network: denied");
+  expect(printed).toContain("inside: allowed");
+  expect(printed).toContain("keys: 0");
+});
+
+real.each([429, 500])("a model that answers %i fails the run with that as its cause", async (status) => {
+  const { slowwave, json } = commandLine();
+  await slowwave("import", SAMPLES);
+  model.play({ status });
+  expect(await json("run", "--agent", "codex", "--model", "scripted-model")).toMatchObject({
+    code: 1,
+    value: {
+      status: "failed_agent",
+      reason: { cause: expect.stringContaining(String(status)) },
+      agent: { name: "codex", status: "errored" },
+    },
+  });
+});
+
+real(
+  "an interrupted turn ends, a repair turn is taken in the same thread, and a command may go on in neither",
+  async () => {
+    const { spec } = place();
+    model.play({ say: "first" });
+    const given = { ...spec, model: "scripted-model" };
+    const handle = await codexAgent().spawn(given, realClock);
+    expect(await firstFinal(handle.events$)).toEqual({ type: "agent.completed", message: "first" });
+    model.play("hang");
+    await handle.prompt("again");
+    await model.hanging();
+    await handle.interrupt();
+    await handle.close();
+    const finals = (await allOf(handle)).filter(({ type }) => /completed|errored|interrupted/.test(type));
+    expect(finals.map(({ type }) => type)).toEqual(["agent.completed", "agent.interrupted"]);
+    expect(bearersOf(spec.key)).toEqual([]);
+  },
+);
+
+real("a command left in the background does not write after the turn's end", async () => {
+  const { spec } = place();
+  const ticks =
+    "nohup sh -c 'while true; do date +%N > tick; sleep 0.01; done' >/dev/null 2>&1 & sleep 0.5; ls tick";
+  model.play({ shell: ticks }, { say: "done" });
+  const handle = await codexAgent().spawn({ ...spec, model: "scripted-model" }, realClock);
+  expect(await firstFinal(handle.events$)).toMatchObject({ type: "agent.completed" });
+  expect(existsSync(join(spec.workspace, "tick"))).toBe(true);
+  writeFileSync(join(spec.workspace, "tick"), "mine");
+  // A start of another Codex is time enough for many writes.
+  await codexAgent().probe?.();
+  expect(readFileSync(join(spec.workspace, "tick"), "utf8")).toBe("mine");
+  await handle.close();
+});
+
+real("kill -9 of Codex fails the turn and leaves nothing", async () => {
+  const { spec } = place();
+  model.play("hang");
+  const handle = await codexAgent().spawn({ ...spec, model: "scripted-model" }, realClock);
+  await model.hanging();
+  for (const pid of bearersOf(spec.key)) process.kill(pid, "SIGKILL");
+  const killed: AgentEvent = { type: "agent.errored", message: "Codex was ended by SIGKILL" };
+  expect(await firstFinal(handle.events$)).toEqual(killed);
+  await handle.close();
+  expect(bearersOf(spec.key)).toEqual([]);
+});
+
+real(
+  "kill -9 of the engine: the next run ends what was left, starts again from the inputs, and succeeds",
+  async () => {
+    const { slowwave, json, home: ours } = commandLine();
+    memory ??= await consolidatedMemory();
+    await slowwave("import", SAMPLES);
+    model.play("hang");
+    const words = ["run", "--agent", "codex", "--model", "scripted-model", "--home", ours];
+    const env = { CODEX_HOME: home, PATH: process.env.PATH ?? "" };
+    const engine = start(words, { env });
+    await model.hanging();
+    engine.process.kill("SIGKILL");
+    await engine.ended;
+    model.play({ shell: written(memory) }, { say: "consolidated" });
+    expect(await json("run", "--agent", "codex", "--model", "scripted-model")).toMatchObject({
+      code: 0,
+      value: { status: "succeeded", agent: { name: "codex", status: "completed" } },
+    });
+    expect(readFileSync(join(ours, "memories", "MEMORY.md"), "utf8")).toBe(memory.handbook);
+  },
+);
+
+/** What our own extractive agent makes of the samples: a memory the gate accepts. */
+async function consolidatedMemory() {
+  const { slowwave, home: ours } = commandLine();
+  await slowwave("import", SAMPLES);
+  await slowwave("run");
+  const read = (name: string) => readFileSync(join(ours, "memories", name), "utf8");
+  return { handbook: read("MEMORY.md"), summary: read("memory_summary.md") };
+}
+
+function written({ handbook, summary }: typeof memory): string {
+  const file = (name: string, text: string) =>
+    `echo ${Buffer.from(text).toString("base64")} | base64 -d > ${name}`;
+  return `${file("MEMORY.md", handbook)}; ${file("memory_summary.md", summary)}`;
+}
+
+const ESCAPES = [
+  ["beside", "echo x > ../escaped"],
+  ["home", 'echo x > "$HOME/slowwave-escaped"'],
+  ["tmp", "echo x > /tmp/slowwave-escaped"],
+  ["tmpdir", 'echo x > "${TMPDIR:-/tmp}/slowwave-escaped"'],
+  ["inside", "echo x > tried && rm tried"],
+  ["network", "bash -c 'exec 3<>/dev/tcp/127.0.0.1/PORT'"],
+]
+  .map(
+    ([name, attempt]) =>
+      `if (${attempt}) 2>/dev/null; then echo "${name}: allowed"; else echo "${name}: denied"; fi`,
+  )
+  .concat('echo "keys: $(env | grep -c OPENAI_API_KEY)"')
+  .join("; ");
+
+function configuration(port: number): string {
+  return `
+model = "scripted-model"
+model_provider = "scripted"
+[analytics]
+enabled = false
+[model_providers.scripted]
+name = "scripted"
+base_url = "http://127.0.0.1:${port}/v1"
+wire_api = "responses"
+requires_openai_auth = false
+supports_websockets = false
+request_max_retries = 0
+stream_max_retries = 0
+[otel]
+exporter = "none"
+`;
+}
