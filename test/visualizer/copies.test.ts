@@ -4,11 +4,9 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
-import { createMachine, initialTransition, transition } from "xstate";
+import { initialTransition, transition } from "xstate";
 import { dotted } from "../../src/engine/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
-import { describeMachine } from "../../visualizer/layout/describe.ts";
-import { statelySource } from "../../visualizer/layout/stately-source.ts";
 import type { Step } from "../../visualizer/src/chart/walk.ts";
 import { asTest } from "../../visualizer/src/share/copy-as-test.ts";
 import { ANSWERS } from "../paths/alphabet.ts";
@@ -63,15 +61,6 @@ test("the copied test of a run passes, and fails when the machine would go anoth
 
 test("a log without its beginning makes no test", () => {
   expect(asTest({ id: "r", status: null, value: "failed" }, failedRun().slice(1))).toBe(null);
-});
-
-test("the copied source is one machine with the same states and transitions", () => {
-  const source = statelySource(phase2Machine);
-  const config = /createMachine\((\{[\s\S]*\})\);\n$/.exec(source)?.[1] ?? "";
-  const copy = describeMachine(createMachine(JSON.parse(config)));
-  const original = describeMachine(phase2Machine);
-  expect(copy.root).toEqual(original.root);
-  expect(copy.transitions).toEqual(original.transitions);
 });
 
 const ALIASES = { slowwave: "src/index.ts", xstate: "node_modules/xstate", vitest: "node_modules/vitest" };

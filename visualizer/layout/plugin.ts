@@ -1,7 +1,7 @@
 import type { Plugin } from "vite";
 import type { AnyStateMachine } from "xstate";
+import { statelySource } from "../../src/machines/formats/stately.ts";
 import { layOut } from "./lay-out.ts";
-import { statelySource } from "./stately-source.ts";
 
 /**
  * `virtual:charts`: the machines as drawings and as source, made while the page is built. `charts.json` beside
