@@ -1,8 +1,7 @@
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { AgentEvent } from "../../src/domain/agent.ts";
 import { codexAgent } from "../../src/services/agents/codex-agent.ts";
 import { firstFinal } from "../agents/contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
@@ -28,12 +27,14 @@ beforeAll(async () => {
   model = await startModelServer();
   writeFileSync(join(home, "config.toml"), configuration(model.port));
   process.env.CODEX_HOME = home;
+  process.env.OPENAI_API_KEY = "sk-planted";
   process.env.PATH = [commands, PATH].join(delimiter);
 });
 
 afterAll(async () => {
   process.env.PATH = PATH;
   delete process.env.CODEX_HOME;
+  delete process.env.OPENAI_API_KEY;
   await model.close();
   rmSync(home, { recursive: true, force: true });
 });
@@ -75,9 +76,13 @@ real("Codex consolidates the samples: its shell writes the memory, and nothing b
   expect(printed).toContain("network: denied");
   expect(printed).toContain("inside: allowed");
   expect(printed).toContain("keys: 0");
+  expect(printed).toMatch(/mark: \S+\/agent\/0/);
 });
 
-real.each([429, 500])("a model that answers %i fails the run with that as its cause", async (status) => {
+real.each([
+  [429, "429"],
+  [500, "internalServerError"],
+])("a model that answers %i fails the run with that as its cause", async (status, cause) => {
   const { slowwave, json } = commandLine();
   await slowwave("import", SAMPLES);
   model.play({ status });
@@ -85,7 +90,7 @@ real.each([429, 500])("a model that answers %i fails the run with that as its ca
     code: 1,
     value: {
       status: "failed_agent",
-      reason: { cause: expect.stringContaining(String(status)) },
+      reason: { cause: expect.stringContaining(cause) },
       agent: { name: "codex", status: "errored" },
     },
   });
@@ -112,12 +117,13 @@ real(
 
 real("a command left in the background does not write after the turn's end", async () => {
   const { spec } = place();
-  const ticks =
-    "nohup sh -c 'while true; do date +%N > tick; sleep 0.01; done' >/dev/null 2>&1 & sleep 0.5; ls tick";
-  model.play({ shell: ticks }, { say: "done" });
+  // Still running when Codex is told that the command yields, and when the turn ends.
+  const ticks = "while true; do date +%N > tick; sleep 0.01; done";
+  const seen = "until [ -s tick ]; do sleep 0.1; done; echo seen";
+  model.play({ shell: ticks, yieldMs: 1_000 }, { shell: seen }, { say: "done" });
   const handle = await codexAgent().spawn({ ...spec, model: "scripted-model" }, realClock);
   expect(await firstFinal(handle.events$)).toMatchObject({ type: "agent.completed" });
-  expect(existsSync(join(spec.workspace, "tick"))).toBe(true);
+  expect(model.outputs().at(-1)).toContain("seen");
   writeFileSync(join(spec.workspace, "tick"), "mine");
   // A start of another Codex is time enough for many writes.
   await codexAgent().probe?.();
@@ -130,9 +136,11 @@ real("kill -9 of Codex fails the turn and leaves nothing", async () => {
   model.play("hang");
   const handle = await codexAgent().spawn({ ...spec, model: "scripted-model" }, realClock);
   await model.hanging();
-  for (const pid of bearersOf(spec.key)) process.kill(pid, "SIGKILL");
-  const killed: AgentEvent = { type: "agent.errored", message: "Codex was ended by SIGKILL" };
-  expect(await firstFinal(handle.events$)).toEqual(killed);
+  killAll(bearersOf(spec.key));
+  expect(await firstFinal(handle.events$)).toEqual({
+    type: "agent.errored",
+    message: expect.stringMatching(/^Codex was ended by SIGKILL/),
+  });
   await handle.close();
   expect(bearersOf(spec.key)).toEqual([]);
 });
@@ -159,6 +167,17 @@ real(
   },
 );
 
+/** One of them may go with another before its turn comes. */
+function killAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // Gone already.
+    }
+  }
+}
+
 /** What our own extractive agent makes of the samples: a memory the gate accepts. */
 async function consolidatedMemory() {
   const { slowwave, home: ours } = commandLine();
@@ -178,7 +197,7 @@ const ESCAPES = [
   ["beside", "echo x > ../escaped"],
   ["home", 'echo x > "$HOME/slowwave-escaped"'],
   ["tmp", "echo x > /tmp/slowwave-escaped"],
-  ["tmpdir", 'echo x > "${TMPDIR:-/tmp}/slowwave-escaped"'],
+  ["tmpdir", 'echo x > "$TMPDIR/slowwave-escaped"'],
   ["inside", "echo x > tried && rm tried"],
   ["network", "bash -c 'exec 3<>/dev/tcp/127.0.0.1/PORT'"],
 ]
@@ -186,7 +205,7 @@ const ESCAPES = [
     ([name, attempt]) =>
       `if (${attempt}) 2>/dev/null; then echo "${name}: allowed"; else echo "${name}: denied"; fi`,
   )
-  .concat('echo "keys: $(env | grep -c OPENAI_API_KEY)"')
+  .concat('echo "keys: $(env | grep -c OPENAI_API_KEY)"', 'echo "mark: $SLOWWAVE_RUN"')
   .join("; ");
 
 function configuration(port: number): string {

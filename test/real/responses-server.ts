@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 /** What the scripted model answers to its next request. */
 export type Step =
   | { readonly say: string }
-  | { readonly shell: string }
+  /** The command, and when it is left to itself if it still runs. */
+  | { readonly shell: string; readonly yieldMs?: number }
   | { readonly status: number }
   /** Never answers. */
   | "hang";
@@ -88,7 +89,7 @@ function answer(response: ServerResponse, step: Exclude<Step, "hang">, number: n
           type: "function_call",
           call_id: `call-${number}`,
           name: "exec_command",
-          arguments: JSON.stringify({ cmd: step.shell, yield_time_ms: 20_000 }),
+          arguments: JSON.stringify({ cmd: step.shell, yield_time_ms: step.yieldMs ?? 20_000 }),
         };
   const usage = {
     input_tokens: 100,

@@ -40,7 +40,12 @@ export function codexEnvironment(
     return value === undefined ? [] : [[name, value] as const];
   });
   // Codex can't set up its sandbox when its home lies below the temporary folder, as it may in containers.
-  return scrubbedEnvironment(process.env, key, { ...Object.fromEntries(also), TMPDIR: temporary });
+  return scrubbedEnvironment(process.env, key, {
+    ...Object.fromEntries(also),
+    TMPDIR: temporary,
+    // Its stderr becomes part of a cause.
+    NO_COLOR: "1",
+  });
 }
 
 /** `codex app-server`, without its own memory pipeline. */
