@@ -3,6 +3,7 @@ import type { Store } from "../domain/ports.ts";
 import { checkAgent } from "./checks/agent.ts";
 import { type Check, failure } from "./checks/check.ts";
 import { checkClock } from "./checks/clock.ts";
+import { checkGenerations } from "./checks/generations.ts";
 import { checkHome } from "./checks/home.ts";
 import { checkJobs } from "./checks/jobs.ts";
 import { checkLeftovers } from "./checks/leftovers.ts";
@@ -16,14 +17,14 @@ import type { Invocation } from "./shell.ts";
 import { openExistingStore } from "./store.ts";
 
 /** `slowwave doctor`; returns the exit code: 1 when something is broken, warnings are none. */
-export async function doctor(at: Invocation): Promise<number> {
-  const checks = await allChecks(at);
+export async function doctor(at: Invocation, full = false): Promise<number> {
+  const checks = await allChecks(at, full);
   if (at.json) at.output.printJson({ checks });
   else for (const check of checks) tell(check, at);
   return checks.some(({ verdict }) => verdict === "fail") ? EXIT.failed : EXIT.ok;
 }
 
-async function allChecks(at: Invocation): Promise<readonly Check[]> {
+async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[]> {
   const first = [checkNode(), await checkHome({ at, store: null }), checkStore(at)];
   let store: Store | null;
   try {
@@ -40,6 +41,7 @@ async function allChecks(at: Invocation): Promise<readonly Check[]> {
       ...(await checkRuns(patient)),
       await checkClock(patient),
       ...(await checkMemoryRoot(patient)),
+      ...(await checkGenerations(patient, full)),
       await checkAgent(patient),
       ...(await checkLeftovers(patient)),
     ];

@@ -12,6 +12,8 @@ export interface PromptFacts {
   readonly mode: "first" | "update";
   /** The workspace compared with the generation it was laid from. */
   readonly changes: FileChanges;
+  /** What the person changed by hand since the memory was last made; it has authority. */
+  readonly byHand?: FileChanges;
   /** Inputs whose text speaks to agents: they are evidence, and marked as such. */
   readonly suspects?: readonly string[];
   /** Why the last result was refused, one sentence each; empty when it wasn't. */
@@ -34,6 +36,7 @@ export function renderPrompt(facts: PromptFacts): string {
     WHAT_COUNTS,
     facts.mode === "first" ? FIRST_TIME : UPDATE,
     changesSection(facts.changes),
+    ...byHandSection(facts.byHand),
     ...suspectsSection(facts.suspects ?? []),
     ...refusalSection(facts.refusal ?? []),
     FORMATS,
@@ -129,6 +132,24 @@ function refusalSection(reasons: readonly string[]): readonly string[] {
 A check refused the files of the attempt before this one, and they are gone. Take care that this does not happen again:
 
 ${lines.join("\n")}`,
+  ];
+}
+
+function byHandSection(changes: FileChanges | undefined): readonly string[] {
+  if (changes === undefined) return [];
+  const lists = [
+    pathList("Written by hand", changes.added),
+    pathList("Edited by hand", changes.modified),
+    pathList("Deleted by hand", changes.deleted),
+  ].filter((list) => list !== "");
+  if (lists.length === 0) return [];
+  return [
+    `## What the user changed by hand
+
+The user edited these files since the memory was last made. As they are now, they are right: keep what they say in the
+user's words, also where an input says otherwise, and don't bring back what the user deleted.
+
+${lists.join("\n")}`,
   ];
 }
 

@@ -107,7 +107,7 @@ function tellConflicts({ hold }: Workbench, conflicts: readonly string[], { head
       code: "edited_while_running",
       severity: "warn",
       path: shownPath(path),
-      message: `${shownPath(path)} was changed by hand while the agent worked; that version is kept in generation ${head?.generation.id}.`,
+      message: `${shownPath(path)} was changed by hand while the agent worked; the agent's version is in effect, and that one is kept: \`slowwave diff ${head?.generation.id} current\` shows both.`,
       repair: null,
     });
   }

@@ -14,6 +14,15 @@ const first: PromptFacts = { ...facts, mode: "first" };
 /** Line breaks are layout. */
 const asked = (of: PromptFacts) => renderPrompt(of).replace(/\s+/g, " ");
 
+test("what the user changed by hand is named and has authority; without it there is no such section", () => {
+  const byHand = { added: [], modified: ["MEMORY.md"], deleted: ["skills/old/SKILL.md"] };
+  const prompt = asked({ ...facts, byHand });
+  expect(prompt).toContain("## What the user changed by hand");
+  expect(prompt).toContain('Edited by hand (1): - "MEMORY.md"');
+  expect(prompt).toContain('Deleted by hand (1): - "skills/old/SKILL.md"');
+  expect(asked({ ...facts, byHand: { added: [], modified: [], deleted: [] } })).toBe(asked(facts));
+});
+
 /** What the original's prompt must ask for (section 5.3, newer form), and what we ask beside it. */
 describe.each([
   ["the first time", first],

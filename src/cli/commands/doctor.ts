@@ -10,8 +10,13 @@ export function addDoctor(
     .command("doctor")
     .summary("what is wrong, and the command that mends it")
     .description("Checks Node, home, store, jobs, runs, clock, memory root, agent, and what was left behind.")
+    .option("--full", "hash every file of every generation again, however long it takes")
     .addHelpText("after", examples("slowwave doctor", "slowwave doctor --space my-project --json"))
-    .action((_: object, command: Command) =>
-      end(import("../doctor.ts").then(({ doctor }) => doctor(invocation(shell, command)))),
+    .action((options: { full?: boolean }, command: Command) =>
+      end(
+        import("../doctor.ts").then(({ doctor }) =>
+          doctor(invocation(shell, command), options.full === true),
+        ),
+      ),
     );
 }

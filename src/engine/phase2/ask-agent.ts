@@ -5,6 +5,7 @@ import type { LogRow } from "../../domain/run.ts";
 import type { Status } from "../../domain/status.ts";
 import { hostFiles } from "../../services/artifacts/host-files.ts";
 import { suspectInputs } from "../../services/gate/input-instructions.ts";
+import { changedByHand } from "../../services/generations/by-hand.ts";
 import { renderPrompt, renderRepair } from "../../services/prompt.ts";
 import type { Files } from "../../services/workspace/files.ts";
 import { scan } from "../../services/workspace/scan.ts";
@@ -30,6 +31,7 @@ export function askAgent({ store, places, files }: AskDeps) {
         return renderPrompt({
           workspace,
           mode,
+          byHand: await changedByHand(store.generations, space),
           changes: changesBetween(base, manifest),
           suspects,
           refusal,

@@ -1,0 +1,57 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isUnchanged } from "../../domain/generation.ts";
+import { systemClock } from "../../engine/system.ts";
+import { type Integrity, inspectGenerations } from "../../services/generations/integrity.ts";
+import { nodeFiles } from "../../services/workspace/node-files.ts";
+import { rootOf } from "../root-of.ts";
+import { type Check, failure, fine, type Patient, warning } from "./check.ts";
+
+/** Without `--full` a big history is looked at for so long, newest first. */
+const BUDGET_MS = 5_000;
+const NAMED = 3;
+
+/** Every blob hashed again, every manifest complete, and the folder compared with the generation in effect. */
+export async function checkGenerations({ at, store }: Patient, full: boolean): Promise<readonly Check[]> {
+  if (store === null) return [];
+  const { places } = at;
+  const { space } = places;
+  const homeId = (await readFile(join(places.home, "home-id"), "utf8").catch(() => "")).trim();
+  const found = await inspectGenerations(
+    { generations: store.generations, files: nodeFiles(), clock: systemClock },
+    { space, root: rootOf(places, space), homeId, budgetMs: full ? null : BUDGET_MS },
+  );
+  if (found.generations === 0) return [fine("generations", "none yet")];
+  return [whole(found), ...edited(found)];
+}
+
+function whole({ generations, blobs, left, damaged }: Integrity): Check {
+  const looked = `${generations} ${generations === 1 ? "generation" : "generations"}, ${blobs} files hashed again`;
+  if (damaged.length > 0) {
+    const named = damaged.slice(0, NAMED).join(", ");
+    const more = damaged.length > NAMED ? ` and ${damaged.length - NAMED} more` : "";
+    return failure(
+      "generations",
+      `${looked}; damaged or missing: ${named}${more}. What is in the folder is not touched; a backup of the database brings them back`,
+    );
+  }
+  return left === 0
+    ? fine("generations", `${looked}, all whole`)
+    : warning(
+        "generations",
+        `${looked}, all whole; there was no time for ${left} more`,
+        "slowwave doctor --full",
+      );
+}
+
+function edited({ edits }: Integrity): readonly Check[] {
+  if (edits === null || isUnchanged(edits)) return [];
+  const { added, modified, deleted } = edits;
+  const count = added.length + modified.length + deleted.length;
+  return [
+    fine(
+      "edits",
+      `the memory folder was edited by hand: ${count} ${count === 1 ? "file differs" : "files differ"} from the current generation; the next run keeps that as a generation of its own and builds on it`,
+    ),
+  ];
+}

@@ -1,0 +1,74 @@
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { systemClock } from "../../src/engine/system.ts";
+import { inspectGenerations } from "../../src/services/generations/integrity.ts";
+import { nodeFiles } from "../../src/services/workspace/node-files.ts";
+import { diligent, phase2World, session } from "../engine/phase2-world.ts";
+
+test("an agent is told which files a person edited since the last run, and only then", async () => {
+  const { open, root } = await phase2World();
+  const prompts: string[] = [];
+  const { store, engine } = open(async (work) => {
+    prompts.push(work.prompt);
+    return diligent(work);
+  });
+  await store.memories.upsert("global", [session(1)]);
+  await (await engine.start()).result;
+  await writeFile(join(root, "MEMORY.md"), `${await readFile(join(root, "MEMORY.md"), "utf8")}- mine\n`);
+  await store.memories.upsert("global", [session(2)]);
+  await (await engine.start()).result;
+  await store.memories.upsert("global", [session(3)]);
+  await (await engine.start()).result;
+  const told = prompts.map((prompt) =>
+    /changed by hand[\s\S]*Edited by hand \(1\):\n- "MEMORY\.md"/.test(prompt),
+  );
+  expect(told).toEqual([false, true, false]);
+});
+
+test("a file both changed is a named conflict: both versions are kept, and the message names the command that shows them", async () => {
+  const { open, root } = await phase2World();
+  let isSecond = false;
+  const { store, engine } = open(async (work) => {
+    if (isSecond) await appendFile(join(root, "MEMORY.md"), "- mine\n");
+    return diligent(work);
+  });
+  await store.memories.upsert("global", [session(1)]);
+  await (await engine.start()).result;
+  isSecond = true;
+  await store.memories.upsert("global", [session(2)]);
+  const result = await (await engine.start()).result;
+  const [published, edited] = await store.generations.list("global", 9);
+  expect([published?.kind, edited?.kind]).toEqual(["published", "edited"]);
+  expect(result.findings.find(({ code }) => code === "edited_while_running")?.message).toBe(
+    `MEMORY.md was changed by hand while the agent worked; the agent's version is in effect, and that one is kept: \`slowwave diff ${edited?.id} current\` shows both.`,
+  );
+  const kept = (await store.generations.manifest(edited?.id ?? ""))?.find(({ path }) => path === "MEMORY.md");
+  const text = Buffer.from((await store.generations.blob(kept?.hash ?? "")) ?? []).toString();
+  expect(text.endsWith("- mine\n")).toBe(true);
+});
+
+test("every blob is hashed again: a changed or missing one is named, and so is an edited folder", async () => {
+  const { open, root, home, shared } = await phase2World();
+  const { store, engine } = open();
+  await store.memories.upsert("global", [session(1)]);
+  const { generation } = await (await engine.start()).result;
+  const homeId = (await readFile(join(home, "home-id"), "utf8")).trim();
+  const look = (budgetMs: number | null) =>
+    inspectGenerations(
+      { generations: store.generations, files: nodeFiles(), clock: systemClock },
+      { space: "global", root, homeId, budgetMs },
+    );
+  const none = { added: [], modified: [], deleted: [] };
+  expect(await look(null)).toEqual({ generations: 1, blobs: 4, left: 0, damaged: [], edits: none });
+  expect(await look(-1)).toMatchObject({ blobs: 0, left: 4, damaged: [] });
+  const manifest = (await store.generations.manifest(generation ?? "")) ?? [];
+  const [one, two] = manifest;
+  shared.blobs.set(one?.hash ?? "", Buffer.from("other"));
+  shared.blobs.delete(two?.hash ?? "");
+  await rm(join(root, "raw_memories.md"));
+  expect(await look(null)).toMatchObject({
+    damaged: [`${generation}: ${one?.path}`, `${generation}: ${two?.path}`],
+    edits: { ...none, deleted: ["raw_memories.md"] },
+  });
+});
