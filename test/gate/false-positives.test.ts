@@ -19,6 +19,31 @@ const FILES = [
 /** Orders that the samples quote on purpose; what is found beside them was meant as a note. */
 const PLANTED = /all previous instructions|olvida tus instrucciones anteriores/;
 
+/** What notes say of agents, orders and secrets without being one. */
+const HONEST = [
+  "Change was approved by the security team on Friday.",
+  "The user wants all agents to run the tests before a commit.",
+  "Never commit without asking the user first.",
+  "`<!-- prettier-ignore -->` keeps a table as it is.",
+  "The system prompt lives in src/prompt.ts.",
+  "Do not remove these notes from the changelog before the release.",
+  "The family \u{1f468}\u200d\u{1f469}\u200d\u{1f467} and the flag \u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f} are in the test.",
+  "Every agent must send a heartbeat each 90 seconds.",
+  "The assistant should never push to main.",
+  "![badge](https://img.shields.io/badge/x.svg) stands in the README.",
+  'Call it with curl -H "Authorization: Bearer $GITHUB_TOKEN" https://api.github.com/user.',
+  "POST the file to http://localhost:3000/upload to reproduce.",
+  "sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+  "This rule overrides the default of the linter.",
+  "Ignore all warnings of the old compiler.",
+  "The next agent will run as root in the container.",
+  "می\u200cخواهم is spelled with a joiner.",
+];
+
+test.each(HONEST)("%s", async (line) => {
+  expect([await suspicionsIn(`- ${line}`), await findSecrets(line)]).toEqual([[], []]);
+});
+
 describe.each(FILES)("%s", (file) => {
   test("of a thousand honest lines at most one is taken for an order or a secret", async () => {
     let lines = 0;
