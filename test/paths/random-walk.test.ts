@@ -34,7 +34,7 @@ test("random ways with several random crashes keep every law", async () => {
       steps += walked.path.length;
       if (walked.path.length > 8) deep += 1;
     }),
-    { numRuns: WALKS },
+    { numRuns: WALKS, interruptAfterTimeLimit: 40_000, markInterruptAsFailure: true },
   );
   console.log(`${WALKS} random walks: ${steps} steps, ${crashes} crashes, ${deep} deeper than 8 steps`);
   expect(deep).toBeGreaterThan(WALKS / 20);

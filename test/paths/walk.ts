@@ -240,8 +240,9 @@ class Walker {
     const before = this.#world.row() as JobRow;
     await SAY[edge.name]?.({ world: this.#world, process: this.#process, context: this.#context });
     await turns();
-    if (isSilent(this.#at, edge)) this.#world.change(before);
-    else this.#noticeRow(edge.name);
+    // Where it is too late to hear of a loss the row is given back, or what follows could not be.
+    if (!isSilent(this.#at, edge)) this.#noticeRow(edge.name);
+    else if (CHANGES_ROW.has(edge.name)) this.#world.change(before);
   }
 
   async #launch(braked: boolean): Promise<void> {
