@@ -18,6 +18,7 @@ export type {
 } from "./domain/agent.ts";
 export type { RunEvent, RunEventMap } from "./domain/event.ts";
 export { SlowwaveError } from "./domain/failure.ts";
+export type { GateCode, GateSettings, GateSeverity } from "./domain/gate.ts";
 export type { FileChanges, Finding, Generation, Manifest } from "./domain/generation.ts";
 export type { ClaimOutcome, JobRow, Lease, Settled } from "./domain/job.ts";
 export type { Stage1Input, Stage1Output, UpsertOutcome } from "./domain/memory.ts";
