@@ -200,9 +200,19 @@ describe("import, run and look", () => {
     const { checks } = value as { checks: { name: string; verdict: string }[] };
     expect(code).toBe(0);
     expect(checks.map(({ name, verdict }) => [name, verdict])).toEqual(
-      ["node", "home", "store", "lease", "runs", "clock", "memory root", "agent", "staging", "owners"].map(
-        (name) => [name, "ok"],
-      ),
+      [
+        "node",
+        "home",
+        "store",
+        "lease",
+        "runs",
+        "clock",
+        "memory root",
+        "generations",
+        "agent",
+        "staging",
+        "owners",
+      ].map((name) => [name, "ok"]),
     );
   });
 
