@@ -95,6 +95,8 @@ async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Cl
     },
     async close() {
       isStopping = true;
+      // Not waited for: closing its stdin ends the turn as well.
+      if (stream.isOpen()) turns.interrupt().catch(() => {});
       await codex.close();
       await over;
     },

@@ -15,6 +15,7 @@ import {
   usageNotice,
 } from "./notices.ts";
 import { startTurn } from "./thread.ts";
+import { tokenCount } from "./token-count.ts";
 
 /** The turns of one thread: what Codex tells of them, told on as events. */
 export interface Turns {
@@ -46,13 +47,13 @@ interface Turn {
   isMetered: boolean;
 }
 
-/** A thread more than these is not counted: it would be no agent, but a flood. */
-const MOST_THREADS = 100;
+/** More threads at work than these are no agent, but a flood. */
+const MOST_BUSY = 100;
 const BYTES_PER_TOKEN = 4;
 
 export function followTurns({ spec, stream, connection }: TurnsOptions): Turns {
   const past = new Set<string>();
-  const tokens = new Map<string, { readonly input: number; readonly output: number }>();
+  const tokens = tokenCount();
   const busyElsewhere = new Set<string>();
   let usage: AgentUsage | null = null;
   let turn: Turn | null = null;
@@ -127,13 +128,9 @@ export function followTurns({ spec, stream, connection }: TurnsOptions): Turns {
 
   function hearUsage(params: unknown): void {
     const { data } = usageNotice.safeParse(params);
-    if (data === undefined || (!tokens.has(data.threadId) && tokens.size >= MOST_THREADS)) return;
-    const { inputTokens: input, outputTokens: output } = data.tokenUsage.total;
-    const before = tokens.get(data.threadId) ?? { input: 0, output: 0 };
-    tokens.set(data.threadId, { input: sober(input, before.input), output: sober(output, before.output) });
+    if (data === undefined || !tokens.heard(data.threadId, data.tokenUsage.total)) return;
     if (turn !== null) turn.isMetered = true;
-    const all = [...tokens.values()];
-    use({ inputTokens: sum(all.map((of) => of.input)), outputTokens: sum(all.map((of) => of.output)) });
+    use(tokens.total());
   }
 
   return {
@@ -182,16 +179,8 @@ export function followTurns({ spec, stream, connection }: TurnsOptions): Turns {
         const { data } = statusNotice.safeParse(params);
         if (data === undefined || isOurs(data.threadId)) return;
         if (data.status.type !== "active") busyElsewhere.delete(data.threadId);
-        else if (busyElsewhere.size < MOST_THREADS) busyElsewhere.add(data.threadId);
+        else if (busyElsewhere.size < MOST_BUSY) busyElsewhere.add(data.threadId);
       }
     },
   };
-}
-
-function sober(claim: number, before: number): number {
-  return Number.isSafeInteger(claim) ? Math.max(claim, before) : before;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
