@@ -40,6 +40,8 @@ export type { DurableEngine, DurableOptions, DurableRun } from "./engine/durable
 export { createDurableEngine } from "./engine/durable/engine.ts";
 export type { ActorDeps } from "./engine/phase2/actors.ts";
 export { phase2Actors } from "./engine/phase2/actors.ts";
+export type { Controls, ControlsOptions } from "./engine/phase2/controls.ts";
+export { createControls } from "./engine/phase2/controls.ts";
 export type { Engine, EngineOptions, Run, StartRequest } from "./engine/phase2/engine.ts";
 export { createEngine } from "./engine/phase2/engine.ts";
 export type { PlainOptions, PlainPhase2 } from "./engine/phase2/plain.ts";

@@ -1,12 +1,9 @@
 import type { FileChanges } from "../domain/generation.ts";
-import { createControls } from "../engine/phase2/controls.ts";
 import { moment } from "./elapsed.ts";
-import { EXIT } from "./exit-code.ts";
 import { bold, dim, green, type Line } from "./paint.ts";
 import { rootOf } from "./root-of.ts";
 import type { Invocation } from "./shell.ts";
-import { nothingHere, sayRunning, skippedRunning } from "./space-taken.ts";
-import { openExistingStore } from "./store.ts";
+import { withControls } from "./with-controls.ts";
 
 interface ApplyReport {
   readonly space: string;
@@ -25,20 +22,9 @@ interface ApplyReport {
 /** `slowwave apply`; returns the exit code. */
 export async function applyDraft(at: Invocation, hash: string): Promise<number> {
   const { places, output, json } = at;
-  const store = await openExistingStore(places);
-  if (store === null) throw nothingHere();
-  try {
-    const controls = createControls({
-      store,
-      home: places.home,
-      memoryRoot: (space) => rootOf(places, space),
-    });
+  return withControls(at, async (controls) => {
     const answer = await controls.apply({ space: places.space, hash });
-    if (answer.kind === "running") {
-      if (json) output.printJson(await skippedRunning(store, places.space));
-      else output.say(...(await sayRunning(store, places.space)));
-      return EXIT.failed;
-    }
+    if (answer.kind === "running") return { running: places.space };
     const { draft } = answer;
     const report: ApplyReport = {
       space: places.space,
@@ -53,10 +39,8 @@ export async function applyDraft(at: Invocation, hash: string): Promise<number> 
     };
     if (json) output.printJson(report);
     else output.print(...told(report, rootOf(places, places.space)));
-    return EXIT.ok;
-  } finally {
-    await store.close();
-  }
+    return null;
+  });
 }
 
 function told(report: ApplyReport, root: string): readonly Line[] {

@@ -1,12 +1,9 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
-import { createControls, type PurgedSpaces } from "../engine/phase2/controls.ts";
-import { EXIT } from "./exit-code.ts";
+import type { PurgedSpaces } from "../engine/phase2/controls.ts";
 import { bold, dim, green, type Line, yellow } from "./paint.ts";
-import { rootOf } from "./root-of.ts";
 import type { Invocation } from "./shell.ts";
-import { nothingHere, sayRunning, skippedRunning } from "./space-taken.ts";
-import { openExistingStore } from "./store.ts";
+import { withControls } from "./with-controls.ts";
 
 /** `slowwave purge`; returns the exit code. */
 export async function purgeThread(
@@ -14,30 +11,17 @@ export async function purgeThread(
   { thread, yes }: { readonly thread: string; readonly yes: boolean },
 ): Promise<number> {
   const { places, output, json } = at;
-  const store = await openExistingStore(places);
-  if (store === null) throw nothingHere();
-  try {
-    const controls = createControls({
-      store,
-      home: places.home,
-      memoryRoot: (space) => rootOf(places, space),
-    });
+  return withControls(at, async (controls, store) => {
     const known = await controls.spacesOf(thread);
     // One that was killed after it forgot the rows has left nothing but free pages, unless files were put back.
     const spaces = known.length > 0 ? known : await spacesWithMemory(store, places.space);
     if (!yes) await confirm(at, thread, known);
     const answer = await controls.purge({ threadId: thread, spaces });
-    if (answer.kind === "running") {
-      if (json) output.printJson(await skippedRunning(store, answer.space));
-      else output.say(...(await sayRunning(store, answer.space)));
-      return EXIT.failed;
-    }
+    if (answer.kind === "running") return { running: answer.space };
     if (json) output.printJson({ thread, outcome: "succeeded", spaces: answer.spaces });
     else output.print(...told(answer));
-    return EXIT.ok;
-  } finally {
-    await store.close();
-  }
+    return null;
+  });
 }
 
 async function spacesWithMemory(store: Store, space: string): Promise<readonly string[]> {

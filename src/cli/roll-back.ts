@@ -1,13 +1,10 @@
 import type { FileChanges } from "../domain/generation.ts";
 import type { Store } from "../domain/ports.ts";
-import { createControls } from "../engine/phase2/controls.ts";
 import { moment } from "./elapsed.ts";
-import { EXIT } from "./exit-code.ts";
 import { bold, dim, green, type Line } from "./paint.ts";
 import { rootOf } from "./root-of.ts";
 import type { Invocation } from "./shell.ts";
-import { nothingHere, sayRunning, skippedRunning } from "./space-taken.ts";
-import { openExistingStore } from "./store.ts";
+import { withControls } from "./with-controls.ts";
 
 interface RollbackReport {
   readonly space: string;
@@ -27,20 +24,9 @@ interface RollbackReport {
 /** `slowwave rollback`; returns the exit code. */
 export async function rollBack(at: Invocation, target: string | null): Promise<number> {
   const { places, output, json } = at;
-  const store = await openExistingStore(places);
-  if (store === null) throw nothingHere();
-  try {
-    const controls = createControls({
-      store,
-      home: places.home,
-      memoryRoot: (space) => rootOf(places, space),
-    });
+  return withControls(at, async (controls, store) => {
     const answer = await controls.rollback({ space: places.space, target });
-    if (answer.kind === "running") {
-      if (json) output.printJson(await skippedRunning(store, places.space));
-      else output.say(...(await sayRunning(store, places.space)));
-      return EXIT.failed;
-    }
+    if (answer.kind === "running") return { running: places.space };
     const report: RollbackReport = {
       space: places.space,
       outcome: "succeeded",
@@ -54,10 +40,8 @@ export async function rollBack(at: Invocation, target: string | null): Promise<n
     };
     if (json) output.printJson(report);
     else output.print(...told(report, answer.restored.createdAtMs, rootOf(places, places.space)));
-    return EXIT.ok;
-  } finally {
-    await store.close();
-  }
+    return null;
+  });
 }
 
 async function watermarkOf(store: Store, space: string): Promise<number | null> {

@@ -9,6 +9,8 @@ export interface RunSummary {
   /** Null while it has none. */
   readonly status: Status | null;
   readonly inputs: number;
+  /** It published nothing, whatever its status says. */
+  readonly dryRun: boolean;
   readonly startedAt: string;
   /** Null while it is unfinished. */
   readonly finishedAt: string | null;
@@ -16,7 +18,7 @@ export interface RunSummary {
 
 /** Read from the record alone; `isAlive` tells a run at work from one that was left. */
 export function summaryOf(record: RunRecord, isAlive: boolean): RunSummary {
-  const { status, inputs } = contextOf(record);
+  const { status, inputs, dryRun } = contextOf(record);
   const known = record.state === "parked" ? "parked_unknown_version" : (status ?? "failed_agent");
   const isOver = record.state !== "active";
   return {
@@ -25,6 +27,7 @@ export function summaryOf(record: RunRecord, isAlive: boolean): RunSummary {
     outcome: isOver ? outcomeOf(known) : isAlive ? "running" : "unfinished",
     status: isOver ? known : null,
     inputs: inputs ?? 0,
+    dryRun: dryRun ?? false,
     startedAt: new Date(record.createdAtMs).toISOString(),
     finishedAt: isOver ? new Date(record.updatedAtMs).toISOString() : null,
   };
@@ -34,6 +37,7 @@ export function summaryOf(record: RunRecord, isAlive: boolean): RunSummary {
 function contextOf({ snapshot }: RunRecord): {
   readonly status?: Status | null;
   readonly inputs?: number | null;
+  readonly dryRun?: boolean;
 } {
   try {
     return (JSON.parse(snapshot) as { context?: object }).context ?? {};

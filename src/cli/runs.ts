@@ -42,11 +42,22 @@ const PAINT = {
   cancelled: red,
 };
 
-export function runLine({ run, space, outcome, status, inputs, startedAt, finishedAt }: RunSummary): Line {
+export function runLine({
+  run,
+  space,
+  outcome,
+  status,
+  inputs,
+  dryRun,
+  startedAt,
+  finishedAt,
+}: RunSummary): Line {
   const spent = finishedAt === null ? "" : elapsed(Date.parse(finishedAt) - Date.parse(startedAt));
   return [
     `${run}  ${moment(Date.parse(startedAt))}  `,
     PAINT[outcome]((status ?? outcome).padEnd(30)),
-    dim(` ${spent.padStart(10)}  ${inputs} inputs${space === "global" ? "" : `  ${space}`}`),
+    dim(
+      ` ${spent.padStart(10)}  ${inputs} inputs${dryRun ? ", dry run" : ""}${space === "global" ? "" : `  ${space}`}`,
+    ),
   ];
 }

@@ -67,7 +67,7 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
     outputs,
     backlog: await backlogOf(store, space, job),
     unfinished,
-    lastSuccess: runs.find(({ outcome }) => outcome === "succeeded") ?? null,
+    lastSuccess: runs.find(({ outcome, dryRun }) => outcome === "succeeded" && !dryRun) ?? null,
     runs: runs.slice(0, SHOWN_RUNS),
   };
   const advice = adviceFor({ ...report, now, successCooldownSeconds: settings.successCooldownSeconds });
