@@ -248,7 +248,7 @@ class Walker {
   async #launch(braked: boolean): Promise<void> {
     const how = await this.#helm.launch(braked);
     if (how === "taken over")
-      this.#expected = expectedTakenOver(this.#expected, this.#process, this.#context);
+      this.#expected = expectedTakenOver(this.#expected, this.#process, this.#context, this.#world);
   }
 
   async #write(snapshot: string): Promise<void> {

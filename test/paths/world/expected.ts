@@ -134,12 +134,20 @@ function published(before: Tree, workspace: Tree, after: Tree): Tree {
 }
 
 /** After a takeover: the row is another process's, the run's token stays. */
-export function expectedTakenOver(expected: Expected, { engine }: Process, context: Phase2Context): Expected {
-  const { row } = expected;
+export function expectedTakenOver(
+  expected: Expected,
+  { engine }: Process,
+  context: Phase2Context,
+  found: World,
+): Expected {
+  const { row, root, workspace } = expected;
+  // A publish that broke off, as the row says, is brought to its end by whoever comes next.
+  const isBrokenOff = row?.last_error === "failed_publish";
   const isHeld = row?.status === "running" && row.ownership_token === context.token;
   return {
     ...expected,
     agentsAlive: 0,
+    root: isBrokenOff ? published(root, workspace, treeOf(found.root)) : root,
     row: isHeld ? { ...row, worker_id: engine.owner, fence: row.fence + 1 } : row,
   };
 }
