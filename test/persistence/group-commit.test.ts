@@ -2,7 +2,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { memoryOwners } from "../../src/persistence/memory/owners.ts";
 import { connect } from "../../src/persistence/sqlite/connect.ts";
-import { storeOn } from "../../src/persistence/sqlite/open.ts";
+import { storeOn } from "../../src/persistence/sqlite/store-on.ts";
 import { GROUP_LIMIT, groupWriter, type Writer } from "../../src/persistence/sqlite/writer.ts";
 import { commitOf, newRun, output } from "../contract/given.ts";
 import { freshFolder } from "./folder.ts";

@@ -1,18 +1,10 @@
 import { dirname, join, resolve } from "node:path";
-import type { Database } from "better-sqlite3";
-import type { Owners, Store } from "../../domain/ports.ts";
+import type { Store } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
 import { memoryOwners } from "../memory/owners.ts";
-import { blobTable } from "./blob-table.ts";
-import { compact } from "./compact.ts";
 import { connect, IN_MEMORY } from "./connect.ts";
-import { sqliteGenerations } from "./generations.ts";
-import { jobTable } from "./job-table.ts";
-import { sqliteJobs } from "./jobs.ts";
-import { sqliteMemories } from "./memories.ts";
 import { fileOwners } from "./owners.ts";
-import { sqliteRuns } from "./runs.ts";
-import { groupWriter } from "./writer.ts";
+import { storeOn } from "./store-on.ts";
 
 export interface SqliteStoreOptions {
   /** The database file, created with its tables where there is none; its folder must exist. Or `:memory:`. */
@@ -43,28 +35,4 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     db.close();
     throw storeError("store_corrupt", path, error);
   }
-}
-
-/** The ports on a migrated connection, which closes with the store. */
-export function storeOn(
-  db: Database,
-  options: { path: string; patienceMs: number; owners: Owners & { releaseAll(): void } },
-): Store {
-  const { owners } = options;
-  const writer = groupWriter(db, options);
-  const jobs = jobTable(db);
-  const blobs = blobTable(db);
-  return {
-    jobs: sqliteJobs(db, jobs, writer),
-    memories: sqliteMemories(db, jobs, blobs, writer),
-    runs: sqliteRuns(db, writer),
-    generations: sqliteGenerations(db, jobs, blobs, writer),
-    owners,
-    compact: () => compact(db, options),
-    close: async () => {
-      await writer.close();
-      owners.releaseAll();
-      db.close();
-    },
-  };
 }
