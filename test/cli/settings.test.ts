@@ -160,14 +160,14 @@ describe("settings", () => {
 
 describe("places", () => {
   const at = (flags: Parameters<typeof placesOf>[0], env: Record<string, string>) =>
-    placesOf(flags, { env, cwd: "/work" });
+    placesOf(flags, { env, cwd: "/here" });
 
   test.each<[string, Parameters<typeof placesOf>[0], Record<string, string>, string]>([
     ["the platform's state folder", {}, { HOME: "/u" }, "/u/.local/state/slowwave"],
     ["XDG's, when it is absolute", {}, { HOME: "/u", XDG_STATE_HOME: "/s" }, "/s/slowwave"],
     ["not XDG's, when it is not", {}, { HOME: "/u", XDG_STATE_HOME: "s" }, "/u/.local/state/slowwave"],
-    ["the environment's", {}, { HOME: "/u", SLOWWAVE_HOME: "h" }, "/work/h"],
-    ["the flag's", { home: "f" }, { HOME: "/u", SLOWWAVE_HOME: "h" }, "/work/f"],
+    ["the environment's", {}, { HOME: "/u", SLOWWAVE_HOME: "h" }, "/here/h"],
+    ["the flag's", { home: "f" }, { HOME: "/u", SLOWWAVE_HOME: "h" }, "/here/f"],
   ])("the home is %s", (_, flags, env, home) => {
     expect(at(flags, env).home).toBe(home);
   });
