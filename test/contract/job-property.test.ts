@@ -23,7 +23,8 @@ test("any list of deeds gives the same answers and rows in both stores as in a p
       }
       await sqlite.close();
     }),
-    { numRuns: 100 },
+    // The same lists every time: which answers come up must not depend on luck. The next property is random.
+    { numRuns: 200, seed: 1 },
   );
   // The property is worth something only if every answer came up.
   expect(EVERY_ANSWER.filter((answer) => !seen.has(answer))).toEqual([]);
