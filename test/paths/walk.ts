@@ -180,7 +180,8 @@ class Walker {
     if (this.#crashesNow("lost", this.done.length)) {
       // The claim is written, so that the next process takes the row over before it claims it again.
       if (edge.name.startsWith("claimJob: claimed")) this.#claims = 2;
-      if (SETTLES.test(edge.name)) {
+      // Lost a second time, it only finds its own trace.
+      if (SETTLES.test(edge.name) && !this.#isSettled) {
         this.#expected = { ...this.#expected, row: this.#after(edge).row };
         this.#isSettled = true;
       }
