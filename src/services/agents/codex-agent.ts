@@ -3,13 +3,13 @@ import { SlowwaveError } from "../../domain/failure.ts";
 import type { Clock } from "../../domain/ports.ts";
 import { endOrphanProcess } from "../process/end-orphan.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
-import { settlesWithin } from "../process/wait.ts";
 import { agentStream } from "./agent-stream.ts";
 import { type CodexProgramOptions, codexCommand } from "./codex/command.ts";
 import { type Connection, connectCodex } from "./codex/connection.ts";
 import { probeCodex } from "./codex/probe.ts";
 import { openThread } from "./codex/thread.ts";
 import { followTurns } from "./codex/turns.ts";
+import { turnHandle } from "./turn-handle.ts";
 
 export interface CodexAgentOptions extends CodexProgramOptions {
   /** For one answer of Codex; a turn may take as long as the run's limits allow. */
@@ -42,7 +42,6 @@ async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Cl
   const { patienceMs = PATIENCE_MS, graceMs = GRACE_MS, limits = LIMITS } = options;
   const stream = agentStream();
   let thread: { readonly codex: Connection; readonly threadId: string } | null = null;
-  let isStopping = false;
 
   const turns = followTurns({
     spec,
@@ -64,43 +63,18 @@ async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Cl
     },
   });
   thread = { codex, threadId: await opened(codex, spec) };
-  const { threadId } = thread;
-
-  const over = codex.gone.then(({ why }) => {
-    stream.tell(isStopping ? { type: "agent.interrupted" } : { type: "agent.errored", message: why });
-    stream.end();
-  });
   stream.tell({ type: "agent.starting" });
   turns.begin(spec.prompt);
-
-  return {
+  return turnHandle({
     id: spec.key,
-    threadId,
+    threadId: thread.threadId,
     sandbox: "codex",
-    events$: stream.events$,
-    async prompt(text) {
-      if (isStopping) throw new SlowwaveError("agent_closed", "The agent has been stopped.");
-      if (stream.isOpen()) throw new SlowwaveError("agent_busy", "The agent is still in its turn.");
-      turns.begin(text);
-    },
-    async interrupt() {
-      if (!stream.isOpen()) return;
-      isStopping = true;
-      const ended = new Promise<void>((resolve) => {
-        stream.events$.subscribe({ complete: resolve, next: () => stream.isOpen() || resolve() });
-      });
-      const stopped = Promise.all([ended, turns.interrupt()]).catch(() => ended);
-      if (!(await settlesWithin(clock, graceMs, stopped))) codex.kill();
-      await ended;
-    },
-    async close() {
-      isStopping = true;
-      // Not waited for: closing its stdin ends the turn as well.
-      if (stream.isOpen()) turns.interrupt().catch(() => {});
-      await codex.close();
-      await over;
-    },
-  };
+    stream,
+    process: codex,
+    clock,
+    graceMs,
+    turns,
+  });
 }
 
 async function opened(codex: Connection, spec: AgentSpec): Promise<string> {
