@@ -13,20 +13,24 @@ export interface ProgramNames {
 /** A program and its first arguments. */
 export type Program = readonly [file: string, ...args: string[]];
 
-/**
- * On PATH (relative entries don't count: the working folder may hold anything), then among the npm packages
- * installed beside this one. Null when it is in neither place.
- */
+/** On PATH, then among the npm packages installed beside this one. Null when it is in neither place. */
 export async function findProgram(
   { program, npmPackage }: ProgramNames,
   path: string | undefined,
 ): Promise<Program | null> {
-  for (const folder of (path ?? "").split(delimiter).filter(isAbsolute)) {
-    const file = join(folder, program);
-    if (await isExecutable(file)) return [file];
-  }
+  const file = await findOnPath(program, path);
+  if (file !== null) return [file];
   const script = await commandOfPackage(npmPackage, program);
   return script === null ? null : [process.execPath, script];
+}
+
+/** Relative entries don't count: the working folder may hold anything. */
+export async function findOnPath(program: string, path: string | undefined): Promise<string | null> {
+  for (const folder of (path ?? "").split(delimiter).filter(isAbsolute)) {
+    const file = join(folder, program);
+    if (await isExecutable(file)) return file;
+  }
+  return null;
 }
 
 async function isExecutable(file: string): Promise<boolean> {

@@ -17,6 +17,8 @@ export interface Command {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** The file is a warden that holds its tree in a pid namespace: whatever lives in it dies with the warden. */
+  readonly tree?: "pid-namespace";
 }
 
 export interface SuperviseOptions {

@@ -1,0 +1,99 @@
+import { execFile } from "node:child_process";
+import { existsSync, readlinkSync } from "node:fs";
+import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { plainText } from "../agents/plain-text.ts";
+import { scrubbedEnvironment } from "../process/environment.ts";
+import type { Command } from "../process/supervised-process.ts";
+import { wrapped } from "./bubblewrap.ts";
+import type { RoomNetwork } from "./sandbox.ts";
+
+/** A bubblewrap that was seen to hold. */
+export interface Bubblewrap {
+  readonly program: string;
+  readonly version: string | null;
+  /** Whether this version has the option. */
+  knows(option: string): boolean;
+}
+
+const PATIENCE_MS = 10_000;
+const NAMESPACES = ["pid", "user", "ipc", "mnt", "uts"];
+
+/** Does what is allowed, tries what is not, and says itself what came of it; its last word shows that it came so far. */
+const ATTEMPTS = `
+echo in > inside && echo wrote
+( echo out > "$1/outside" ) 2>/dev/null
+( read -r line < "$1/secret" ) 2>/dev/null && echo read
+( echo out > /usr/slowwave-probe ) 2>/dev/null && echo system
+for name in pid user ipc mnt uts net; do echo "$name=$(readlink /proc/self/ns/$name)"; done
+while read -r line; do case "$line" in CapEff*) echo "$line";; esac; done < /proc/self/status
+echo tried
+`;
+
+/** Runs a shell in a room and compares what it could do with what it should. */
+export async function tryBubblewrap(
+  program: string,
+  network: RoomNetwork,
+): Promise<Bubblewrap | { readonly missing: string }> {
+  const env = scrubbedEnvironment(process.env, "probe");
+  const [told, help] = await Promise.all(
+    ["--version", "--help"].map((word) => output({ file: program, args: [word], env, cwd: "/" })),
+  );
+  const version = /\b\d+\.\d+[\w.-]*/.exec(told?.text ?? "")?.[0] ?? null;
+  const options = new Set(help?.text.match(/--[a-z][a-z-]*/g));
+  const found: Bubblewrap = { program, version, knows: (option) => options.has(option) };
+  const place = await realpath(await mkdtemp(join(tmpdir(), "slowwave-room-")));
+  try {
+    const [workspace, home] = [join(place, "workspace"), join(place, "home")];
+    await Promise.all([mkdir(workspace), writeFile(join(place, "secret"), "secret\n")]);
+    const shell: Command = { file: "/bin/sh", args: ["-c", ATTEMPTS, "sh", place], env, cwd: workspace };
+    const tried = await output(await wrapped(found, shell, { workspace, home, readable: [], network }));
+    // It may well have written there, but on a ground of its own.
+    const why = existsSync(join(place, "outside")) ? "it wrote outside" : whyNot(tried, network);
+    return why === null ? found : { missing: notHolding(version, why) };
+  } finally {
+    await rm(place, { recursive: true, force: true });
+  }
+}
+
+/** Null when everything is as it should be. */
+function whyNot({ text, error }: Output, network: RoomNetwork): string | null {
+  const lines = text.split("\n");
+  if (!lines.includes("tried")) return error;
+  if (!lines.includes("wrote")) return "its workspace can't be written";
+  if (lines.includes("read")) return "it read what it should not see";
+  if (lines.includes("system")) return "it wrote in the system";
+  if (!lines.includes("CapEff:\t0000000000000000") && !lines.includes("CapEff: 0000000000000000")) {
+    return "it left capabilities";
+  }
+  const closed = [...NAMESPACES, ...(network === "none" ? ["net"] : [])];
+  const shared = closed.find((name) => !isOther(name, lines));
+  return shared === undefined ? null : `it shared the ${shared} namespace`;
+}
+
+function isOther(name: string, lines: readonly string[]): boolean {
+  const inside = lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+  return inside?.startsWith(`${name}:[`) === true && inside !== readlinkSync(`/proc/self/ns/${name}`);
+}
+
+function notHolding(version: string | null, why: string): string {
+  return `bubblewrap${version === null ? "" : ` ${version}`} does not hold here (${why}). Allow user namespaces (\`sysctl kernel.unprivileged_userns_clone=1\`, on Ubuntu \`kernel.apparmor_restrict_unprivileged_userns=0\`; in a container, its seccomp profile), or choose \`--sandbox none\`, with which the agent reaches all that you can.`;
+}
+
+interface Output {
+  readonly text: string;
+  /** One line; what was said when it failed. */
+  readonly error: string;
+}
+
+function output({ file, args, env, cwd }: Command): Promise<Output> {
+  return new Promise((resolve) => {
+    const options = { env, cwd, timeout: PATIENCE_MS, killSignal: "SIGKILL" } as const;
+    const child = execFile(file, args, options, (error, text, stderr) => {
+      const said = stderr.trim().split("\n").at(-1) || error?.message || "it said nothing";
+      resolve({ text, error: plainText(said, 200) });
+    });
+    child.stdin?.end();
+  });
+}
