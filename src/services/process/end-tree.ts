@@ -7,6 +7,8 @@ export interface EndOptions {
   readonly clock: Clock;
   /** Time to end by itself after SIGTERM; 0 = SIGKILL at once. */
   readonly graceMs: number;
+  /** Gets no SIGTERM: it goes by itself when those it holds are gone, and takes them along if it goes first. */
+  readonly warden?: number;
   /** How long SIGKILL is repeated while something still lives. */
   readonly killMs?: number;
 }
@@ -20,10 +22,10 @@ const LONGEST_LOOK_MS = 80;
  * Resolves when a look finds nothing alive; rejects with `agent_unkillable` when it stays.
  */
 export async function endTree(find: () => readonly ProcessStat[], options: EndOptions): Promise<void> {
-  const { clock, graceMs, killMs = KILL_MS } = options;
+  const { clock, graceMs, warden, killMs = KILL_MS } = options;
   let members = find();
   if (members.length > 0 && graceMs > 0) {
-    for (const member of members) signal(member, "SIGTERM");
+    for (const member of members) if (member.pid !== warden) signal(member, "SIGTERM");
     await untilGone(members, clock, graceMs);
     members = find();
   }

@@ -16,10 +16,11 @@ export interface ProcessRecord {
   /** Unix milliseconds of the intent. */
   readonly atMs: number;
   /**
-   * How the tree is found: by session, group and a mark in the environment (Linux), by its process group only
-   * (elsewhere, where orphans end by the closed pipe), or not at all (`in-process`: it died with its engine).
+   * How the tree is held and found: in a pid namespace, whose warden takes all of it along when it dies, and which
+   * dies with its engine; by session, group and a mark in the environment (Linux); by its process group only
+   * (elsewhere, where orphans end by the closed pipe); or not at all (`in-process`: it died with its engine).
    */
-  readonly reach: "session-and-mark" | "process-group" | "in-process";
+  readonly reach: "pid-namespace" | "session-and-mark" | "process-group" | "in-process";
   readonly process: ProcessIdentity | null;
   /** Another process took over and ended what was there: a start that comes late must end itself. */
   readonly revoked: boolean;
@@ -30,7 +31,7 @@ const schema: z.ZodType<ProcessRecord> = z.object({
   key: z.string(),
   agent: z.string(),
   atMs: z.number(),
-  reach: z.enum(["session-and-mark", "process-group", "in-process"]),
+  reach: z.enum(["pid-namespace", "session-and-mark", "process-group", "in-process"]),
   process: z
     .object({
       pid: z.int().positive(),

@@ -84,12 +84,12 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
   const child = launch(command, agent);
   // In the same turn: even if it is dead already, its number can't be used again before it is waited for.
   const leader = child.pid === undefined ? null : identityOf(child.pid);
-  const running = follow(child, leader, options);
+  const running = follow(child, leader, options, command);
   if (leader === null) {
     throw notStarted(agent, await running.failure);
   }
   try {
-    await confirmRecord(scratch, { ...record, process: leader });
+    await confirmRecord(scratch, { ...record, reach: command.tree ?? record.reach, process: leader });
   } catch (error) {
     await running.end(0);
     throw error;
@@ -129,7 +129,12 @@ async function confirmRecord(scratch: string, record: ProcessRecord): Promise<vo
   await writeProcessRecord(scratch, record);
 }
 
-function follow(child: ChildProcess, leader: ProcessIdentity | null, options: SuperviseOptions) {
+function follow(
+  child: ChildProcess,
+  leader: ProcessIdentity | null,
+  options: SuperviseOptions,
+  { tree }: Command,
+) {
   const { clock, graceMs = GRACE_MS, limits = OUTPUT_LIMITS, key } = options;
   const stderr = tail(STDERR_BYTES);
   let overflow: string | null = null;
@@ -150,6 +155,8 @@ function follow(child: ChildProcess, leader: ProcessIdentity | null, options: Su
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const drained = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const find = () => membersOf({ leader, mark: markOf(key), fresh: true });
+  // A warden that is asked to go leaves no grace to those it holds.
+  const spared = tree === "pid-namespace" && leader !== null ? { warden: leader.pid } : {};
 
   function stop(why: string): void {
     if (overflow !== null) return;
@@ -183,7 +190,7 @@ function follow(child: ChildProcess, leader: ProcessIdentity | null, options: Su
   async function end(grace: number = graceMs): Promise<ProcessEnd> {
     if (child.exitCode === null && child.signalCode === null) {
       asked = true;
-      if (HAS_PROC) await endTree(find, { clock, graceMs: grace });
+      if (HAS_PROC) await endTree(find, { clock, graceMs: grace, ...spared });
       else if (leader !== null) await endGroup(leader.pid, exited, clock, grace);
     }
     return ended;

@@ -6,16 +6,8 @@ import { join } from "node:path";
 import { plainText } from "../agents/plain-text.ts";
 import { scrubbedEnvironment } from "../process/environment.ts";
 import type { Command } from "../process/supervised-process.ts";
-import { wrapped } from "./bubblewrap.ts";
 import type { RoomNetwork } from "./sandbox.ts";
-
-/** A bubblewrap that was seen to hold. */
-export interface Bubblewrap {
-  readonly program: string;
-  readonly version: string | null;
-  /** Whether this version has the option. */
-  knows(option: string): boolean;
-}
+import { type Bubblewrap, wrapped } from "./wrap.ts";
 
 const PATIENCE_MS = 10_000;
 const NAMESPACES = ["pid", "user", "ipc", "mnt", "uts"];

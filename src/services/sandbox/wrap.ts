@@ -1,0 +1,55 @@
+import { mkdir, realpath } from "node:fs/promises";
+import { isAbsolute } from "node:path";
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { Command } from "../process/supervised-process.ts";
+import { type Mount, mountsOf } from "./mounts.ts";
+import { refuseHardLinks } from "./refuse-hard-links.ts";
+import type { Room } from "./sandbox.ts";
+
+/** One version of bubblewrap. */
+export interface Bubblewrap {
+  readonly program: string;
+  readonly version: string | null;
+  /** Whether it has the option. */
+  knows(option: string): boolean;
+}
+
+/** Of `/tmp`, which is memory. */
+const TEMPORARY_BYTES = 512 * 1024 * 1024;
+
+/** The command that runs this one in a room. Says nothing of whether it holds: the probe runs it to know. */
+export async function wrapped(
+  { program, knows }: Pick<Bubblewrap, "program" | "knows">,
+  command: Command,
+  room: Room,
+): Promise<Command> {
+  const { network, nested = false } = room;
+  if (!isAbsolute(command.file)) {
+    throw new SlowwaveError("failed_sandbox_policy", `The program ${command.file} has no absolute path.`);
+  }
+  await mkdir(room.home, { recursive: true, mode: 0o700 });
+  await refuseHardLinks(room.workspace);
+  const [workspace, home] = await Promise.all([realpath(room.workspace), realpath(room.home)]);
+  const mounts = await mountsOf({ ...room, workspace, home, readable: [...room.readable, command.file] });
+  const args = [
+    ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
+    ...(network === "none" ? ["--unshare-net"] : []),
+    ...(knows("--disable-userns") && !nested ? ["--disable-userns"] : []),
+    ...["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"],
+    ...["--proc", "/proc", "--dev", "/dev"],
+    ...(knows("--size") ? ["--size", String(TEMPORARY_BYTES)] : []),
+    ...["--tmpfs", "/tmp"],
+    ...mounts.flatMap(wordsOf),
+    // The ground itself, which is memory: where nothing is bound, nothing is written.
+    ...["--remount-ro", "/"],
+    ...["--chdir", command.cwd === room.workspace ? workspace : command.cwd],
+    ...["--", command.file, ...command.args],
+  ];
+  // Not by --setenv: the command line of a process is for everyone to read.
+  const env = { ...command.env, HOME: home, TMPDIR: "/tmp" };
+  return { file: program, args, env, cwd: "/", tree: "pid-namespace" };
+}
+
+function wordsOf({ kind, from, to }: Mount): readonly string[] {
+  return [`--${kind}`, from, to];
+}
