@@ -87,6 +87,15 @@ export function judgeRepeated(
   return isSameEvent && isSameState ? "ok" : "stale";
 }
 
+/**
+ * Whether every key of the intents a commit opens is its own: `run/sequence/child`, each once. As a sequence is
+ * committed once, no key is then ever given to two effects.
+ */
+export function opensItsOwn({ run, sequence, open }: CommitRequest): boolean {
+  const isOwn = (intent: Intent) => intent.run === run && intent.key.startsWith(`${run}/${sequence}/`);
+  return open.every(isOwn) && new Set(open.map(({ key }) => key)).size === open.length;
+}
+
 export interface RunFilter {
   readonly space?: string;
   readonly state?: RunRecord["state"];

@@ -32,8 +32,8 @@ CREATE TABLE drafts (
   primary key (space, hash)
 ) strict, without rowid;
 
-CREATE TABLE events (
-  id integer primary key autoincrement,
+CREATE TABLE "events" (
+  id integer primary key,
   run text not null references runs (id),
   sequence integer,
   at integer not null,
@@ -42,9 +42,7 @@ CREATE TABLE events (
   data text not null
 ) strict;
 
-CREATE INDEX events_by_run on events (run, id);
-
-CREATE UNIQUE INDEX events_by_sequence on events (run, sequence) where sequence is not null;
+CREATE INDEX events_by_run on events (run, id, sequence);
 
 CREATE TABLE generation_files (
   generation text not null references generations (id),
@@ -72,21 +70,6 @@ CREATE INDEX generations_by_space on generations (space, number);
 CREATE INDEX idx_jobs_kind_status_retry_lease on jobs (kind, status, retry_at, lease_until);
 
 CREATE INDEX idx_stage1_outputs_source_updated_at on stage1_outputs (source_updated_at desc, thread_id desc);
-
-CREATE TABLE intents (
-  key text primary key not null,
-  run text not null references runs (id),
-  child text not null,
-  kind text not null,
-  src text not null,
-  input text not null,
-  due_at integer,
-  opened integer not null,
-  position integer not null,
-  closed integer
-) strict, without rowid;
-
-CREATE INDEX intents_open on intents (run, opened, position) where closed is null;
 
 CREATE TABLE jobs (
   kind text not null,
@@ -154,7 +137,7 @@ CREATE TABLE runs (
   updated_at integer not null,
   cancel_requested_at integer,
   parked text
-) strict;
+, intents text not null default '[]') strict;
 
 CREATE INDEX runs_by_end on runs (id,
   (case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'

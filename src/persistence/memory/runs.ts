@@ -1,11 +1,11 @@
 import type { RunStore } from "../../domain/ports.ts";
 import type { CommitRequest, LogRow, RunRecord, RunTally } from "../../domain/run.ts";
-import { judgeRepeated } from "../../domain/run.ts";
+import { judgeRepeated, opensItsOwn } from "../../domain/run.ts";
 import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
 
-export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "usedIntents" | "log">): RunStore {
-  const { runs, intents, usedIntents, log } = world;
+export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "log">): RunStore {
+  const { runs, intents, log } = world;
 
   function loggedAt(run: string, sequence: number): LogRow | null {
     return log.find((row) => row.run === run && row.sequence === sequence) ?? null;
@@ -30,16 +30,11 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "usedIn
   }: CommitRequest): void {
     append({ run, sequence, atMs, type, value, data });
     for (const key of close) if (intents.get(key)?.run === run) intents.delete(key);
-    for (const intent of open) {
-      usedIntents.add(intent.key);
-      intents.set(intent.key, { ...intent, run });
-    }
+    for (const intent of open) intents.set(intent.key, intent);
   }
 
-  function demandFresh({ open }: CommitRequest): void {
-    const keys = open.map(({ key }) => key);
-    const isFresh = new Set(keys).size === keys.length && !keys.some((key) => usedIntents.has(key));
-    if (!isFresh) throw storeError("store_rejected", "in memory");
+  function demandOwn(request: CommitRequest): void {
+    if (!opensItsOwn(request)) throw storeError("store_rejected", "in memory");
   }
 
   function active(id: string, fence: number): RunRecord | null {
@@ -66,7 +61,7 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "usedIn
     create: async (run, first) => {
       const known = runs.get(run.id);
       if (known !== undefined) return judgeRepeated(known, loggedAt(run.id, first.sequence), first);
-      demandFresh(first);
+      demandOwn(first);
       const { fence, sequence, snapshot, state, atMs } = first;
       const rest = { updatedAtMs: atMs, cancelRequestedAtMs: null, parked: null };
       put({ ...run, fence, sequence, snapshot, state, ...rest });
@@ -79,7 +74,7 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "usedIn
         const known = runs.get(request.run) ?? null;
         return judgeRepeated(known, loggedAt(request.run, request.sequence), request);
       }
-      demandFresh(request);
+      demandOwn(request);
       const { sequence, snapshot, state, atMs } = request;
       put({ ...run, sequence, snapshot, state, updatedAtMs: atMs });
       record(request);

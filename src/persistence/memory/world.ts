@@ -16,10 +16,8 @@ export interface MemoryWorld {
   /** By run. */
   readonly inputs: Map<string, readonly Stage1Output[]>;
   readonly runs: Map<string, RunRecord>;
-  /** By key, in the order they were opened. */
+  /** The open ones by key, in the order they were opened. */
   readonly intents: Map<string, Intent>;
-  /** Keys that were ever opened. */
-  readonly usedIntents: Set<string>;
   /** The id of a row is its place plus one. */
   readonly log: LogRow[];
   /** In the order of their commits. */
@@ -43,7 +41,6 @@ export function createMemoryWorld(): MemoryWorld {
     inputs: new Map(),
     runs: new Map(),
     intents: new Map(),
-    usedIntents: new Set(),
     log: [],
     generations: [],
     blobs: new Map(),

@@ -35,7 +35,7 @@ export function runQueries(db: Database): RunQueries {
     `${LOG} where run = ? and id < ? order by id desc limit ?`,
   );
   const steps = db.prepare<[string, number], LogRow>(
-    `${LOG} where run = ? and sequence between 0 and ? order by sequence`,
+    `${LOG} where run = ? and sequence between 0 and ? order by id`,
   );
   const active = `select 'active' as state, null as status, count(*) as count from runs where state = 'active'`;
   // Counted in the order of the index first, which so need not look into any snapshot.
@@ -47,10 +47,7 @@ export function runQueries(db: Database): RunQueries {
   const tallyOfSpace = db.prepare<{ space: string }, RunTally>(
     `${active} and space = @space union all ${ended("and space = @space")}`,
   );
-  const openIntents = db.prepare<[string], Intent>(
-    `select key, run, child, kind, src, input, due_at as dueAtMs from intents
-     where run = ? and closed is null order by opened, position`,
-  );
+  const intents = db.prepare<[string], string>("select intents from runs where id = ?").pluck();
   const toCancel = db
     .prepare<[string], string>(
       "select id from runs where owner = ? and cancel_requested_at is not null and state = 'active' order by id",
@@ -85,7 +82,7 @@ export function runQueries(db: Database): RunQueries {
     steps: ({ run: of, to }) => steps.all(of, to),
     tally: ({ space }) =>
       (space === undefined ? tally.all() : tallyOfSpace.all({ space })).filter(({ count }) => count > 0),
-    openIntents: (id) => openIntents.all(id),
+    openIntents: (id) => JSON.parse(intents.get(id) ?? "[]") as readonly Intent[],
     toCancel: (owner) => toCancel.all(owner),
   };
 }

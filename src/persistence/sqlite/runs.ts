@@ -1,31 +1,32 @@
 import type { Database } from "better-sqlite3";
 import type { RunStore } from "../../domain/ports.ts";
-import type { CommitOutcome, CommitRequest, NewRun } from "../../domain/run.ts";
-import { judgeRepeated } from "../../domain/run.ts";
+import type { CommitOutcome, CommitRequest, Intent, NewRun } from "../../domain/run.ts";
+import { judgeRepeated, opensItsOwn } from "../../domain/run.ts";
+import { storeError } from "../errors.ts";
 import { runQueries } from "./run-queries.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
-/** A commit is the engine's hot path: one guarded update, one log row, and a row for each intent. */
+/**
+ * A commit is the engine's hot path: one guarded update, with the run's open intents in its row, and one log row.
+ * That is three pages; what a commit costs beyond the sync is their number.
+ */
 export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
   const queries = runQueries(db);
   const insertRun = db.prepare(
     `insert into runs (id, space, machine, version, hash, state, sequence, fence, owner, snapshot, created_at,
-       updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       updated_at, intents) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   // The guard: this process still acts for the run, the run lives, and nobody took this place in its log.
+  const GUARD = "where id = ? and fence = ? and sequence = ? and state = 'active'";
+  // Naming the state, even the same, would rewrite its indexes.
   const advance = db.prepare(
-    `update runs set sequence = ?, snapshot = ?, state = ?, updated_at = ?
-     where id = ? and fence = ? and sequence = ? and state = 'active'`,
+    `update runs set sequence = ?, snapshot = ?, updated_at = ?, intents = ? ${GUARD}`,
+  );
+  const finish = db.prepare(
+    `update runs set sequence = ?, snapshot = ?, updated_at = ?, intents = ?, state = ? ${GUARD}`,
   );
   const logRow = db.prepare(
     "insert into events (run, sequence, at, type, value, data) values (?, ?, ?, ?, ?, ?)",
-  );
-  const openIntent = db.prepare(
-    `insert into intents (key, run, child, kind, src, input, due_at, opened, position)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  const closeIntent = db.prepare(
-    "update intents set closed = ? where key = ? and run = ? and closed is null",
   );
   const takeOver = db.prepare(
     `update runs set fence = fence + 1, owner = @owner, updated_at = @nowMs
@@ -43,13 +44,13 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     "update runs set cancel_requested_at = coalesce(cancel_requested_at, ?) where id = ? and state = 'active'",
   );
 
-  function record(request: CommitRequest): void {
-    const { run, sequence } = request;
-    logRow.run(run, sequence, request.atMs, request.eventType, request.value, request.event);
-    for (const key of request.close) closeIntent.run(sequence, key, run);
-    for (const [position, { key, child, kind, src, input, dueAtMs }] of request.open.entries()) {
-      openIntent.run(key, run, child, kind, src, input, dueAtMs, sequence, position);
-    }
+  function record({ run, sequence, atMs, eventType, value, event }: CommitRequest): void {
+    logRow.run(run, sequence, atMs, eventType, value, event);
+  }
+
+  function intentsAfter(request: CommitRequest, known: readonly Intent[]): string {
+    if (!opensItsOwn(request)) throw storeError("store_rejected", db.name);
+    return JSON.stringify([...known.filter(({ key }) => !request.close.includes(key)), ...request.open]);
   }
 
   function create(run: NewRun, first: CommitRequest): CommitOutcome {
@@ -70,6 +71,7 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
       snapshot,
       createdAtMs,
       atMs,
+      intentsAfter(first, []),
     );
     record(first);
     return "ok";
@@ -77,8 +79,13 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
 
   function commit(request: CommitRequest): CommitOutcome {
     const { run, sequence, snapshot, state, atMs, fence } = request;
-    const isApplied = advance.run(sequence, snapshot, state, atMs, run, fence, sequence - 1).changes === 1;
-    if (!isApplied) return judgeRepeated(queries.run(run), queries.loggedAt(run, sequence), request);
+    const intents = intentsAfter(request, queries.openIntents(run));
+    const guarded = [run, fence, sequence - 1] as const;
+    const { changes } =
+      state === "active"
+        ? advance.run(sequence, snapshot, atMs, intents, ...guarded)
+        : finish.run(sequence, snapshot, atMs, intents, state, ...guarded);
+    if (changes === 0) return judgeRepeated(queries.run(run), queries.loggedAt(run, sequence), request);
     record(request);
     return "ok";
   }
