@@ -2,18 +2,25 @@ import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { codexAgent } from "../services/agents/codex-agent.ts";
 import { extractiveAgent } from "../services/agents/extractive-agent.ts";
+import type { SandboxName } from "../services/sandbox/sandbox.ts";
+
+/** How the chosen agent is started. */
+export interface AgentChoice {
+  /** Absent: each agent's own default. Codex always works in its own. */
+  readonly sandbox?: SandboxName;
+}
 
 /** Every agent the command line can start. */
-const AGENTS: Readonly<Record<string, () => AgentRunner>> = {
-  extractive: () => extractiveAgent(),
+const AGENTS: Readonly<Record<string, (choice: AgentChoice) => AgentRunner>> = {
+  extractive: (choice) => extractiveAgent(choice),
   codex: () => codexAgent(),
 };
 
 export const AGENT_NAMES: readonly string[] = Object.keys(AGENTS);
 
-export function agentNamed(name: string): AgentRunner {
+export function agentNamed(name: string, choice: AgentChoice = {}): AgentRunner {
   const make = Object.hasOwn(AGENTS, name) ? AGENTS[name] : undefined;
-  if (make !== undefined) return make();
+  if (make !== undefined) return make(choice);
   throw new SlowwaveError(
     "unknown_agent",
     `There is no agent "${name}" here; known: ${AGENT_NAMES.join(", ")}.`,

@@ -26,11 +26,11 @@ export async function cancelRun(at: Invocation, name: string): Promise<number> {
   const store = await openExistingStore(places);
   try {
     const { id } = await runNamed(name, store, places);
-    const { settings, agent } = choicesFrom({}, world.env, places.configFile);
+    const { settings, agent, ...how } = choicesFrom({}, world.env, places.configFile);
     const engine = createEngine({
       ...settings,
       store: store as Store,
-      agent: agentNamed(agent),
+      agent: agentNamed(agent, how),
       home: places.home,
       memoryRoot: (space) => rootOf(places, space),
     });

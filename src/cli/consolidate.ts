@@ -58,11 +58,11 @@ export async function followed({ output, world }: Invocation, run: Run): Promise
  */
 export async function withEngine(
   at: Invocation,
-  { settings, agent }: Choices,
+  { settings, agent, ...how }: Choices,
   work: (engine: Engine, store: Store) => Promise<number>,
 ): Promise<number> {
   const { places, world, output } = at;
-  const { runner, endAll } = endable(agentNamed(agent));
+  const { runner, endAll } = endable(agentNamed(agent, how));
   const store = await openStore(places, output);
   const engine = createEngine({
     ...settings,

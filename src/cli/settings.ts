@@ -2,20 +2,23 @@ import { readFileSync } from "node:fs";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import { DEFAULT_SETTINGS, type Settings } from "../domain/settings.ts";
 import { settingsFrom, settingsSchema } from "../engine/phase2/settings.ts";
+import { SANDBOX_NAMES, type SandboxName } from "../services/sandbox/sandbox.ts";
 import type { World } from "./world.ts";
 
-/** What the person may set: the job's settings and which agent does the work. */
+/** What the person may set: the job's settings, which agent does the work, and in which sandbox. */
 export interface Choices {
   readonly settings: Settings;
   readonly agent: string;
+  /** Absent: the agent's own default. */
+  readonly sandbox?: SandboxName;
 }
 
 /** A setting as a flag gave it: name of the flag and its text. */
 export type FlagValues = Partial<Record<Key, { readonly flag: string; readonly text: string }>>;
 
-type Key = keyof Settings | "agent";
-const KEYS = [...Object.keys(DEFAULT_SETTINGS), "agent"] as readonly Key[];
-const TEXT: ReadonlySet<Key> = new Set(["agent", "model"]);
+type Key = keyof Settings | "agent" | "sandbox";
+const KEYS = [...Object.keys(DEFAULT_SETTINGS), "agent", "sandbox"] as readonly Key[];
+const TEXT: ReadonlySet<Key> = new Set(["agent", "model", "sandbox"]);
 const DEFAULT_AGENT = "extractive";
 
 /** One value with the place it came from, for the sentence that refuses it. */
@@ -30,8 +33,12 @@ export function choicesFrom(flags: FlagValues, env: World["env"], configFile: st
   for (const source of [fromFile(configFile), fromEnvironment(env), fromFlags(flags)]) {
     for (const [key, sourced] of source) chosen[key] = checked(key, sourced);
   }
-  const { agent = DEFAULT_AGENT, ...settings } = chosen;
-  return { settings: settingsFrom(settings as Partial<Settings>), agent: agent as string };
+  const { agent = DEFAULT_AGENT, sandbox, ...settings } = chosen;
+  return {
+    settings: settingsFrom(settings as Partial<Settings>),
+    agent: agent as string,
+    ...(sandbox === undefined ? {} : { sandbox: sandbox as SandboxName }),
+  };
 }
 
 function fromFlags(flags: FlagValues): readonly (readonly [Key, Sourced])[] {
@@ -115,6 +122,10 @@ function checked(key: Key, { source, value }: Sourced): unknown {
   if (key === "agent") {
     if (typeof value === "string" && value !== "") return value;
     throw invalid(key, source, "expected the name of an agent");
+  }
+  if (key === "sandbox") {
+    if (SANDBOX_NAMES.includes(value as SandboxName)) return value;
+    throw invalid(key, source, `expected ${SANDBOX_NAMES.join(" or ")}`);
   }
   const found = settingsSchema.safeParse({ ...DEFAULT_SETTINGS, [key]: value });
   if (!found.success)

@@ -16,11 +16,13 @@ agentContract("the extractive agent", () => ({
   unstartable: extractiveAgent({ node: "/nowhere/node" }),
 }));
 
-test("the extractive agent writes both files, confined by Node's permission model", async () => {
+test("the extractive agent writes both files, confined by Node's permission model and, where there is one, a room", async () => {
   const { spec } = place();
   withInput(spec);
   const runner = extractiveAgent();
-  expect(await runner.probe?.()).toEqual({ sandbox: "node-permission" });
+  expect(await runner.probe?.()).toEqual({
+    sandbox: expect.stringMatching(/^(bubblewrap\+)?node-permission$/),
+  });
   const handle = await runner.spawn(spec, realClock);
   expect(await firstFinal(handle.events$)).toEqual({
     type: "agent.completed",

@@ -6,8 +6,8 @@ import { type Check, failure, fine, type Patient } from "./check.ts";
 /** The agent of the settings, and the sandbox it would run in. */
 export async function checkAgent({ at }: Patient): Promise<Check> {
   try {
-    const { agent } = choicesFrom({}, at.world.env, at.places.configFile);
-    const found = await agentNamed(agent).probe?.();
+    const { agent, ...how } = choicesFrom({}, at.world.env, at.places.configFile);
+    const found = await agentNamed(agent, how).probe?.();
     if (found === undefined) return fine("agent", `${agent} is here`);
     return "missing" in found
       ? failure("agent", found.missing)

@@ -1,8 +1,12 @@
-import { extname } from "node:path";
+import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { AgentRunner } from "../../domain/agent.ts";
+import type { AgentRunner, AgentSpec } from "../../domain/agent.ts";
+import { SlowwaveError } from "../../domain/failure.ts";
 import { scrubbedEnvironment } from "../process/environment.ts";
-import { confinedNode, probeNodePermission } from "./node-permission.ts";
+import type { Command } from "../process/supervised-process.ts";
+import type { SandboxName } from "../sandbox/sandbox.ts";
+import { sandboxNamed } from "../sandbox/sandbox-named.ts";
+import { confinedNode, type NodeScript, probeNodePermission, unconfinedNode } from "./node-permission.ts";
 import { statusAgent } from "./status-agent.ts";
 
 export interface ExtractiveAgentOptions {
@@ -10,6 +14,11 @@ export interface ExtractiveAgentOptions {
   readonly node?: string;
   /** Between asking it to end and ending it. */
   readonly graceMs?: number;
+  /**
+   * Default: Node's permission model, and bubblewrap around it where that holds. `bubblewrap`: not without it.
+   * `none`: neither.
+   */
+  readonly sandbox?: SandboxName;
 }
 
 /** `.ts` in the sources, `.js` in the package. */
@@ -17,20 +26,63 @@ const EXTENSION = extname(fileURLToPath(import.meta.url));
 const MAIN = fileURLToPath(new URL(`./extractive/main${EXTENSION}`, import.meta.url));
 const CODE = fileURLToPath(new URL("../../", import.meta.url));
 
+type Kept = "bubblewrap+node-permission" | "node-permission" | "none";
+
 /**
- * The built-in consolidator: no model, no cost, no use of the network. A child process under Node's permission
- * model, in one turn.
+ * The built-in consolidator: no model, no cost, no use of the network. A child process in one turn, under Node's
+ * permission model and, where it can be had, in a room of its own.
  */
 export function extractiveAgent(options: ExtractiveAgentOptions = {}): AgentRunner {
   const { node = process.execPath, graceMs } = options;
-  return statusAgent({
-    name: "extractive",
-    sandbox: "node-permission",
-    network: "none",
-    usesModel: false,
-    command: ({ workspace, key }) =>
-      confinedNode({ node, main: MAIN, code: CODE, workspace, env: scrubbedEnvironment(process.env, key) }),
-    probe: () => probeNodePermission(node),
-    ...(graceMs === undefined ? {} : { graceMs }),
-  });
+  const agent = (sandbox: Kept) =>
+    statusAgent({
+      name: "extractive",
+      sandbox,
+      network: "none",
+      usesModel: false,
+      command: (spec) => commandIn(sandbox, node, spec),
+      probe: () => kept(node, options.sandbox),
+      ...(graceMs === undefined ? {} : { graceMs }),
+    });
+  return {
+    ...agent("none"),
+    async spawn(spec, clock) {
+      const found = await kept(node, options.sandbox);
+      if ("missing" in found) {
+        const cause = new SlowwaveError("failed_sandbox_policy", found.missing);
+        throw new SlowwaveError("agent_not_started", 'The agent "extractive" could not be started.', {
+          cause,
+        });
+      }
+      return agent(found.sandbox).spawn(spec, clock);
+    },
+  };
+}
+
+async function commandIn(sandbox: Kept, node: string, spec: AgentSpec): Promise<Command> {
+  const { workspace, scratch, key } = spec;
+  const env = scrubbedEnvironment(process.env, key);
+  const script: NodeScript = { node, main: MAIN, code: CODE, workspace, env };
+  if (sandbox === "none") return unconfinedNode(script);
+  const command = await confinedNode(script);
+  if (sandbox === "node-permission") return command;
+  const room = { workspace, home: join(scratch, "home"), readable: [CODE], network: "none" } as const;
+  return sandboxNamed("bubblewrap").confine(command, room);
+}
+
+/** The permission model is tried inside the room: that shows at once that this Node lives there. */
+async function kept(
+  node: string,
+  wanted: SandboxName | undefined,
+): Promise<{ readonly sandbox: Kept } | { readonly missing: string }> {
+  if (wanted === "none") return { sandbox: "none" };
+  const bubblewrap = sandboxNamed("bubblewrap");
+  const room = await bubblewrap.probe("none");
+  if (!("missing" in room)) {
+    const inside = await probeNodePermission(node, bubblewrap);
+    if (!("missing" in inside)) return { sandbox: "bubblewrap+node-permission" };
+    if (wanted === "bubblewrap") return inside;
+  } else if (wanted === "bubblewrap") return room;
+  const model = await probeNodePermission(node);
+  return "missing" in model ? model : { sandbox: "node-permission" };
 }

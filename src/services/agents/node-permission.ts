@@ -1,14 +1,16 @@
-import { execFile } from "node:child_process";
-import { realpath } from "node:fs/promises";
-import { extname } from "node:path";
+import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { AgentProbe } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
+import { outputOf } from "../process/output-of.ts";
 import type { Command } from "../process/supervised-process.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 
-export interface ConfinedScript {
+/** A module of ours that is run with the workspace as its argument. */
+export interface NodeScript {
   readonly node: string;
-  /** The module that is run, with the workspace as its argument. */
   readonly main: string;
   /** The folder of code it may read. */
   readonly code: string;
@@ -25,7 +27,7 @@ const LEASH = fileURLToPath(new URL(`./leash${EXTENSION}`, import.meta.url));
  * workspace, and starts no process, worker or addon. Sockets are denied from Node 25 on; symlinks are followed,
  * so the workspace must hold none that lead out. Flushing a file is denied too. Probed from 22.14 to 25.
  */
-export async function confinedNode(script: ConfinedScript): Promise<Command> {
+export async function confinedNode(script: NodeScript): Promise<Command> {
   const { node, main, env } = script;
   // The model compares real paths, and reads `*` as "anything that begins like this".
   const paths = [script.workspace, script.code, LEASH].map((path) => realpath(path));
@@ -41,13 +43,20 @@ export async function confinedNode(script: ConfinedScript): Promise<Command> {
     "--permission",
     ...[workspace, ...readable].map((path) => `--allow-fs-read=${path}`),
     `--allow-fs-write=${workspace}`,
-    "--no-warnings",
-    ...(EXTENSION === ".ts" ? ["--experimental-strip-types"] : []),
-    `--import=${pathToFileURL(LEASH).href}`,
-    main,
+    ...leashed(main),
     workspace,
   ];
   return { file: node, args, env, cwd: workspace };
+}
+
+/** The same module with nothing but the leash. */
+export function unconfinedNode({ node, main, env, workspace }: NodeScript): Command {
+  return { file: node, args: [...leashed(main), workspace], env, cwd: workspace };
+}
+
+function leashed(main: string): readonly string[] {
+  const types = EXTENSION === ".ts" ? ["--experimental-strip-types"] : [];
+  return ["--no-warnings", ...types, `--import=${pathToFileURL(LEASH).href}`, main];
 }
 
 const tried = new Map<string, Promise<AgentProbe>>();
@@ -61,19 +70,29 @@ const all = denied(() => fs.openSync(process.execPath, "r+")) && denied(() => fs
 process.stdout.write(all ? "confined" : "open");
 `;
 
-/** Whether this Node's permission model holds; tried once per Node and process. */
-export function probeNodePermission(node: string): Promise<AgentProbe> {
-  const before = tried.get(node);
-  if (before !== undefined) return before;
-  const probe = new Promise<AgentProbe>((resolve) => {
-    const options = { env: {}, timeout: 10_000 };
-    execFile(node, ["--permission", "--no-warnings", "-e", ATTEMPTS], options, (error, stdout) => {
-      const confined = error === null && stdout === "confined";
-      resolve(confined ? { sandbox: "node-permission" } : { missing: MISSING });
-    });
-  });
-  tried.set(node, probe);
+const PATIENCE_MS = 10_000;
+
+/** Whether this Node's permission model holds, in a room if one is given; tried once per Node, sandbox and process. */
+export function probeNodePermission(node: string, sandbox?: Sandbox): Promise<AgentProbe> {
+  const key = `${sandbox?.name ?? ""} ${node}`;
+  const probe = tried.get(key) ?? tryNode(node, sandbox);
+  tried.set(key, probe);
   return probe;
+}
+
+async function tryNode(node: string, sandbox: Sandbox | undefined): Promise<AgentProbe> {
+  const command = { file: node, args: ["--permission", "--no-warnings", "-e", ATTEMPTS], env: {} };
+  const place = await realpath(await mkdtemp(join(tmpdir(), "slowwave-node-")));
+  try {
+    const [workspace, home] = [join(place, "workspace"), join(place, "home")];
+    await mkdir(workspace);
+    const bare = { ...command, cwd: workspace };
+    const room = { workspace, home, readable: [], network: "none" } as const;
+    const { stdout } = await outputOf((await sandbox?.confine(bare, room)) ?? bare, PATIENCE_MS);
+    return stdout === "confined" ? { sandbox: "node-permission" } : { missing: MISSING };
+  } finally {
+    await rm(place, { recursive: true, force: true });
+  }
 }
 
 const MISSING =

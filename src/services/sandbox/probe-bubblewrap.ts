@@ -1,10 +1,9 @@
-import { execFile } from "node:child_process";
 import { existsSync, readlinkSync } from "node:fs";
 import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { plainText } from "../agents/plain-text.ts";
 import { scrubbedEnvironment } from "../process/environment.ts";
+import { type Output, outputOf } from "../process/output-of.ts";
 import type { Command } from "../process/supervised-process.ts";
 import type { RoomNetwork } from "./sandbox.ts";
 import { type Bubblewrap, wrapped } from "./wrap.ts";
@@ -30,17 +29,20 @@ export async function tryBubblewrap(
 ): Promise<Bubblewrap | { readonly missing: string }> {
   const env = scrubbedEnvironment(process.env, "probe");
   const [told, help] = await Promise.all(
-    ["--version", "--help"].map((word) => output({ file: program, args: [word], env, cwd: "/" })),
+    ["--version", "--help"].map((word) =>
+      outputOf({ file: program, args: [word], env, cwd: "/" }, PATIENCE_MS),
+    ),
   );
-  const version = /\b\d+\.\d+[\w.-]*/.exec(told?.text ?? "")?.[0] ?? null;
-  const options = new Set(help?.text.match(/--[a-z][a-z-]*/g));
+  const version = /\b\d+\.\d+[\w.-]*/.exec(told?.stdout ?? "")?.[0] ?? null;
+  const options = new Set(help?.stdout.match(/--[a-z][a-z-]*/g));
   const found: Bubblewrap = { program, version, knows: (option) => options.has(option) };
   const place = await realpath(await mkdtemp(join(tmpdir(), "slowwave-room-")));
   try {
     const [workspace, home] = [join(place, "workspace"), join(place, "home")];
     await Promise.all([mkdir(workspace), writeFile(join(place, "secret"), "secret\n")]);
     const shell: Command = { file: "/bin/sh", args: ["-c", ATTEMPTS, "sh", place], env, cwd: workspace };
-    const tried = await output(await wrapped(found, shell, { workspace, home, readable: [], network }));
+    const room = { workspace, home, readable: [], network };
+    const tried = await outputOf(await wrapped(found, shell, room), PATIENCE_MS);
     // It may well have written there, but on a ground of its own.
     const why = existsSync(join(place, "outside")) ? "it wrote outside" : whyNot(tried, network);
     return why === null ? found : { missing: notHolding(version, why) };
@@ -50,9 +52,9 @@ export async function tryBubblewrap(
 }
 
 /** Null when everything is as it should be. */
-function whyNot({ text, error }: Output, network: RoomNetwork): string | null {
-  const lines = text.split("\n");
-  if (!lines.includes("tried")) return error;
+function whyNot({ stdout, why }: Output, network: RoomNetwork): string | null {
+  const lines = stdout.split("\n");
+  if (!lines.includes("tried")) return why;
   if (!lines.includes("wrote")) return "its workspace can't be written";
   if (lines.includes("read")) return "it read what it should not see";
   if (lines.includes("system")) return "it wrote in the system";
@@ -71,21 +73,4 @@ function isOther(name: string, lines: readonly string[]): boolean {
 
 function notHolding(version: string | null, why: string): string {
   return `bubblewrap${version === null ? "" : ` ${version}`} does not hold here (${why}). Allow user namespaces (\`sysctl kernel.unprivileged_userns_clone=1\`, on Ubuntu \`kernel.apparmor_restrict_unprivileged_userns=0\`; in a container, its seccomp profile), or choose \`--sandbox none\`, with which the agent reaches all that you can.`;
-}
-
-interface Output {
-  readonly text: string;
-  /** One line; what was said when it failed. */
-  readonly error: string;
-}
-
-function output({ file, args, env, cwd }: Command): Promise<Output> {
-  return new Promise((resolve) => {
-    const options = { env, cwd, timeout: PATIENCE_MS, killSignal: "SIGKILL" } as const;
-    const child = execFile(file, args, options, (error, text, stderr) => {
-      const said = stderr.trim().split("\n").at(-1) || error?.message || "it said nothing";
-      resolve({ text, error: plainText(said, 200) });
-    });
-    child.stdin?.end();
-  });
 }

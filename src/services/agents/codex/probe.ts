@@ -1,10 +1,9 @@
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentProbe } from "../../../domain/agent.ts";
-import { plainText } from "../plain-text.ts";
+import { outputOf } from "../../process/output-of.ts";
 import { CODEX_MISSING, type CodexProgramOptions, codexEnvironment, codexProgram } from "./command.ts";
 
 const PATIENCE_MS = 30_000;
@@ -24,7 +23,8 @@ export async function probeCodex(options: CodexProgramOptions): Promise<AgentPro
   const workspace = join(place, "workspace");
   const temporary = join(place, "tmp");
   const env = codexEnvironment(options, "probe", temporary);
-  const run = (args: readonly string[]) => output(file, [...first, ...args], { cwd: workspace, env });
+  const run = (args: readonly string[]) =>
+    outputOf({ file, args: [...first, ...args], cwd: workspace, env }, PATIENCE_MS);
   try {
     await mkdir(workspace);
     await mkdir(temporary);
@@ -49,29 +49,4 @@ export async function probeCodex(options: CodexProgramOptions): Promise<AgentPro
 
 function sandboxMissing(version: string, why: string): string {
   return `The sandbox of Codex ${version} does not hold here (${why}). Install bubblewrap, allow user namespaces, or use Codex 0.169.0 or later.`;
-}
-
-interface Output {
-  readonly stdout: string;
-  /** One line; what the program said when it failed. */
-  readonly why: string;
-}
-
-function output(
-  file: string,
-  args: readonly string[],
-  options: { readonly cwd: string; readonly env: Record<string, string> },
-): Promise<Output> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      file,
-      args,
-      { ...options, timeout: PATIENCE_MS, killSignal: "SIGKILL" },
-      (error, stdout, stderr) => {
-        const said = stderr.trim().split("\n").at(-1) || error?.message || "it said nothing";
-        resolve({ stdout, why: plainText(said, 200) });
-      },
-    );
-    child.stdin?.end();
-  });
 }
