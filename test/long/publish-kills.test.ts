@@ -1,89 +1,172 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { expect, test } from "vitest";
-import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import type { ReaderReport } from "../publish/polling-reader.ts";
+import Database from "better-sqlite3";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ReaderReport, ReaderTask } from "../publish/polling-reader.ts";
 import { temporaryFolder } from "../workspace/bench.ts";
+import { type Died, type Moment, type Victims, victims } from "./victim.ts";
 
-const KILLS = Number(process.env.SLOWWAVE_PUBLISH_KILLS ?? 60);
+const KILLS = Number(process.env.SLOWWAVE_PUBLISH_KILLS ?? 500);
+const LANES = 2;
+/** Lines of a file; every so often one is large enough to take a while. */
+const LINES = 40;
+const MANY_LINES = 4_000;
 
-/** A publisher in a process of its own: the generations it finished, and how often it passed a point of no return. */
-function publisher(home: string, first: number, count?: number) {
-  const script = new URL("./publisher.ts", import.meta.url).pathname;
-  const options = ["--no-warnings", "--experimental-strip-types", script, home, `${first}`];
-  const child = spawn(process.execPath, count === undefined ? options : [...options, `${count}`], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const finished: number[] = [];
-  const lines = createInterface({ input: child.stdout });
-  lines.on("line", (line) => line !== "committed" && finished.push(Number(line)));
-  const committed = () =>
-    new Promise<void>((resolve) => lines.on("line", (line) => line === "committed" && resolve()));
-  return { child, finished, committed, gone: once(child, "exit") };
-}
+let publishers: Victims;
+beforeAll(async () => {
+  publishers = await victims("test/long/publisher.ts");
+});
+afterAll(() => publishers.clear());
 
-test(`${KILLS} kills while publishing: never a torn or missing file, and every end is a whole generation`, async () => {
-  const home = await temporaryFolder();
-  const root = join(home, "memories");
-  const begun = publisher(home, 1, 1);
-  expect(await begun.gone).toEqual([0, null]);
-  const stop = new Int32Array(new SharedArrayBuffer(4));
-  const reader = new Worker(new URL("../publish/polling-reader.ts", import.meta.url), {
-    workerData: { root, stop },
-  });
-  await once(reader, "message");
-  // It stops early when it has seen enough faults.
-  const reported = once(reader, "message");
-  let next = 2;
-  let unfinished = 0;
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    const { child, finished, committed, gone } = publisher(home, next);
-    while (finished.length === 0) await wait(5);
-    // Every second kill is aimed at the renames; strides without a common measure find all their places.
-    if (kill % 2 === 0) await committed();
-    const delay = (kill * 7.3) % (kill % 2 === 0 ? 11 : 61);
-    if (delay >= 1) await wait(delay);
-    child.kill("SIGKILL");
-    await gone;
-    next = Math.max(next, ...finished) + 2;
-    const store = await openSqliteStore({ path: join(home, "slowwave.db") });
-    if ((await store.generations.openJournal("global")) !== null) unfinished += 1;
-    await store.close();
-  }
-  const last = publisher(home, next, 1);
-  expect(await last.gone).toEqual([0, null]);
-  Atomics.store(stop, 0, 1);
-  const [report] = (await reported) as [ReaderReport];
-  expect(report.faults).toEqual([]);
-  expect(report.generations).toBeGreaterThan(KILLS);
-  // Kills did come between the point of no return and the end.
-  expect(unfinished).toBeGreaterThan(KILLS / 10);
-  const store = await openSqliteStore({ path: join(home, "slowwave.db") });
-  const current = await store.generations.current("global");
-  await store.close();
-  expect(await hashes(root)).toEqual(
-    Object.fromEntries((current?.manifest ?? []).map(({ path, hash }) => [path, hash])),
+test(`${KILLS} kills while publishing: every one leaves each file whole, and the next process the whole memory`, async () => {
+  const started = performance.now();
+  const lanes = await Promise.all(
+    Array.from({ length: LANES }, (_, lane) => killAgainAndAgain(lane, Math.ceil(KILLS / LANES))),
   );
+  const kills = lanes.flatMap((lane) => lane.kills);
+  const aimed = new Set(lanes.flatMap((lane) => lane.aimed));
+  const spread = Map.groupBy(kills, ({ step }) => (aimed.has(step) ? step : "(in the private copy)"));
+  const open = kills.filter(({ isOpen }) => isOpen).length;
+  const again = kills.filter(({ isRecovering }) => isRecovering).length;
+  const seconds = Math.round((performance.now() - started) / 1_000);
+  console.log(
+    [
+      `${kills.length} kills in ${seconds} s; ${open} left a publish open, ${again} came while another one's was being finished`,
+      ...[...spread.entries()].map(([step, at]) => `${String(at.length).padStart(5)}  ${step}`).sort(),
+    ].join("\n"),
+  );
+  expect(kills.length).toBeGreaterThanOrEqual(KILLS);
+  // Each step of the journal was hit, several times.
+  expect([...aimed].filter((step) => (spread.get(step)?.length ?? 0) < Math.floor(KILLS / 250))).toEqual([]);
+  expect(aimed.size).toBeGreaterThan(40);
+  expect(open).toBeGreaterThan(KILLS / 5);
+  expect(again).toBeGreaterThan(KILLS / 20);
 });
 
-/** Everything in the folder but our mark, temporary files included. */
-async function hashes(root: string): Promise<Record<string, string>> {
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && entry.name !== ".slowwave");
-  const pairs = files.map(async (entry) => {
-    const path = join(entry.parentPath, entry.name);
-    return [
-      path.slice(root.length + 1),
-      createHash("sha256")
-        .update(await readFile(path))
-        .digest("hex"),
-    ];
-  });
-  return Object.fromEntries(await Promise.all(pairs));
+interface Kill {
+  readonly step: string;
+  readonly isOpen: boolean;
+  /** The journal of an earlier one was still open. */
+  readonly isRecovering: boolean;
+}
+
+/** One home. Each process first mends what the one before left, publishes, and dies in the middle of either. */
+async function killAgainAndAgain(lane: number, wanted: number) {
+  const home = await temporaryFolder();
+  const live = (moment: Moment, lines = LINES) => publishers.die(home, [home, "4", `${lines}`], moment);
+  const calm = async () => ended(await publishers.die(home, [home, "2", `${LINES}`], null));
+  await calm();
+  const { steps } = await calm();
+  const aimed = [...new Set(steps)].filter((step) => /^\w+ memories|^sql|^remove staging\/\*$/.test(step));
+  const half = aimed.filter((step) => /^(?:write memories|remove)/.test(step)).map((step) => `half ${step}`);
+  const aims = [...aimed, ...half];
+  const reader = await startReader(join(home, "memories"));
+  const kills: Kill[] = [];
+  for (let round = lane; kills.length < wanted && round < 3 * LANES * wanted; round += LANES) {
+    const before = left(home);
+    // Two of three are aimed; strides without a common measure meet every step, also in what others left.
+    const moment =
+      round % 3 === 2
+        ? { steps: 1 + ((round * 37) % steps.length), delayMs: (round * 7) % 5 }
+        : { step: aims[(round * 7) % aims.length] ?? "", after: Math.floor(round / aims.length) % 2 };
+    const died = await live(moment, round % 25 === 0 ? MANY_LINES : LINES);
+    // One that has nothing to do at the step it should die at lives on, and counts for nothing.
+    if (!died.killed) {
+      ended(died);
+      continue;
+    }
+    const after = left(home);
+    expect(after.number).toBeGreaterThanOrEqual(before.number);
+    assertNothingTorn(home, after);
+    const isHalf = "step" in moment && moment.step.startsWith("half ");
+    const isRecovering = before.journal !== null && before.journal === after.journal;
+    const step = `${isHalf ? "half " : ""}${died.steps.at(-1)}`;
+    kills.push({ step, isOpen: after.journal !== null, isRecovering });
+  }
+  ended(await publishers.die(home, [home, "1", `${LINES}`], null));
+  const report = await reader.stop();
+  expect(report.faults).toEqual([]);
+  expect(report.generations).toBeGreaterThan(wanted / 4);
+  expect(left(home).journal).toBeNull();
+  return { kills, aimed: aims };
+}
+
+function ended(died: Died): Died {
+  if (died.code !== 0) throw new Error(died.stderr);
+  return died;
+}
+
+interface Left {
+  readonly number: number;
+  readonly journal: string | null;
+  /** Hashes that each path may have. */
+  readonly allowed: ReadonlyMap<string, ReadonlySet<string | null>>;
+}
+
+/** What the database says after the kill, seen through a connection that mends and changes nothing. */
+function left(home: string): Left {
+  const db = new Database(join(home, "slowwave.db"), { readonly: true });
+  const [current, ...older] = db
+    .prepare<[], { number: number; id: string; parent: string | null }>(
+      "select number, id, parent from generations order by number desc limit 2",
+    )
+    .all();
+  const journal = db.prepare<[], string>("select generation from journal").pluck().all();
+  const filesOf = (generation: string | null | undefined) =>
+    new Map(
+      db
+        .prepare<[string], [string, string]>("select path, hash from generation_files where generation = ?")
+        .raw()
+        .all(generation ?? ""),
+    );
+  const after = filesOf(current?.id);
+  const before = journal.length > 0 ? filesOf(current?.parent) : after;
+  db.close();
+  const paths = new Set([...before.keys(), ...after.keys()]);
+  const allowed = [...paths].map(
+    (path) => [path, new Set([before.get(path) ?? null, after.get(path) ?? null])] as const,
+  );
+  expect(journal.length).toBeLessThanOrEqual(1);
+  if (journal.length > 0) expect(journal).toEqual([current?.id]);
+  if (older[0] !== undefined) expect(current?.parent).toBe(older[0].id);
+  return { number: current?.number ?? 0, journal: journal[0] ?? null, allowed: new Map(allowed) };
+}
+
+/** Every file is as it was or as it will be; without an open journal these are the same, and no temporary file is there. */
+function assertNothingTorn(home: string, { allowed, journal }: Left): void {
+  const root = join(home, "memories");
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true });
+  const found = new Map(
+    entries
+      .filter((entry) => entry.isFile() && entry.name !== ".slowwave")
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => [
+        path.slice(root.length + 1),
+        createHash("sha256").update(readFileSync(path)).digest("hex"),
+      ]),
+  );
+  const isTemporary = (path: string) => /(^|\/)\.slowwave-[^/]*$/.test(path);
+  const wrong = [...found].filter(([path, hash]) =>
+    isTemporary(path) ? journal === null : !allowed.get(path)?.has(hash),
+  );
+  const missing = [...allowed].filter(([path, hashes]) => !found.has(path) && !hashes.has(null));
+  expect({ wrong, missing }).toEqual({ wrong: [], missing: [] });
+}
+
+/** A harness that reads all the while; it stops early when it has seen enough faults. */
+async function startReader(root: string): Promise<{ stop(): Promise<ReaderReport> }> {
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const workerData: ReaderTask = { root, stop, pauseMs: 2 };
+  const reader = new Worker(new URL("../publish/polling-reader.ts", import.meta.url), { workerData });
+  await once(reader, "message");
+  const reported = once(reader, "message");
+  return {
+    stop: async () => {
+      Atomics.store(stop, 0, 1);
+      return ((await reported) as [ReaderReport])[0];
+    },
+  };
 }

@@ -13,14 +13,15 @@ const SECONDS = 10;
 test(`a reader at full speed for ${SECONDS} seconds, another process publishing all the while: nothing torn, nothing missing`, async () => {
   const home = await temporaryFolder();
   const script = new URL("./publisher.ts", import.meta.url).pathname;
-  const publisher = spawn(process.execPath, ["--no-warnings", "--experimental-strip-types", script, home], {
+  const flags = ["--no-warnings", "--experimental-strip-types"];
+  const publisher = spawn(process.execPath, [...flags, script, home, "1000000", "400"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const gone = once(publisher, "exit");
   const lines = createInterface({ input: publisher.stdout });
   let published = 0;
-  lines.on("line", (line) => {
-    if (line !== "committed") published += 1;
+  lines.on("line", () => {
+    published += 1;
   });
   try {
     // What the second and third refer to is there only from the third on.

@@ -12,7 +12,14 @@ export interface ReaderReport {
   readonly faults: readonly string[];
 }
 
-const { root, stop } = workerData as { root: string; stop: Int32Array };
+/** `pauseMs`: between two looks, where others need the machine too. */
+export interface ReaderTask {
+  readonly root: string;
+  readonly stop: Int32Array;
+  readonly pauseMs?: number;
+}
+
+const { root, stop, pauseMs = 0 } = workerData as ReaderTask;
 const faults: string[] = [];
 const seen = new Set<string>();
 let reads = 0;
@@ -53,6 +60,7 @@ while (Atomics.load(stop, 0) === 0 && faults.length < 10) {
   // What the summary knows, the handbook read after it knows at least.
   const [told, known] = [numberOf(summary), numberOf(handbook)];
   if (told > known) faults.push(`summary ${told} before handbook ${known}`);
+  if (pauseMs > 0) Atomics.wait(stop, 0, 0, pauseMs);
 }
 const report: ReaderReport = { reads, generations: seen.size, faults };
 parentPort?.postMessage(report);
