@@ -7,6 +7,9 @@ export type {
   AgentSpec,
   AgentUsage,
 } from "../../domain/agent.ts";
+export type { AcpPresetName } from "./acp/presets.ts";
+export type { AcpAgentOptions } from "./acp-agent.ts";
+export { acpAgent } from "./acp-agent.ts";
 export type { CodexAgentOptions } from "./codex-agent.ts";
 export { codexAgent } from "./codex-agent.ts";
 export { extractiveAgent } from "./extractive-agent.ts";

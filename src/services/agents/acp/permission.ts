@@ -1,0 +1,58 @@
+import { resolve } from "node:path";
+import { liesInside } from "./inside.ts";
+import type { PermissionRequest } from "./messages.ts";
+import type { KnownCall } from "./tool-calls.ts";
+
+export interface PermissionPolicy {
+  /** The one place where it may write. */
+  readonly workspace: string;
+  /** Something but its own word keeps the agent there. */
+  readonly isConfined: boolean;
+}
+
+/** What is answered to `session/request_permission`. */
+export type PermissionOutcome =
+  | { readonly outcome: "selected"; readonly optionId: string }
+  | { readonly outcome: "cancelled" };
+
+/**
+ * Whether an agent may do what it asks for. What it does and where is its own claim: a sandbox is the barrier,
+ * this keeps an honest agent from going astray.
+ */
+export async function isAllowed(
+  call: KnownCall,
+  { workspace, isConfined }: PermissionPolicy,
+): Promise<boolean> {
+  const inside = async (paths: readonly string[]) =>
+    (await Promise.all(paths.map((path) => liesInside(workspace, path)))).every(Boolean);
+  switch (call.kind) {
+    case "think":
+      return true;
+    case "read":
+    case "search":
+      return isConfined || inside(call.paths.filter((path) => resolve(workspace, path) !== workspace));
+    case "edit":
+    case "delete":
+    case "move":
+      // One that names no place can't be judged.
+      return call.paths.length > 0 && inside(call.paths);
+    case "execute":
+      return isConfined;
+    default:
+      return false;
+  }
+}
+
+/** Only for once, never for always: the next one is judged anew. */
+export function canGrant({ options }: PermissionRequest): boolean {
+  return options.some(({ kind }) => kind === "allow_once");
+}
+
+/** An agent that offers no refusal hears that it was cancelled. */
+export function outcomeOf(isGranted: boolean, { options }: PermissionRequest): PermissionOutcome {
+  for (const kind of isGranted ? ["allow_once"] : ["reject_once", "reject_always"]) {
+    const found = options.find((option) => option.kind === kind);
+    if (found !== undefined) return { outcome: "selected", optionId: found.optionId };
+  }
+  return { outcome: "cancelled" };
+}

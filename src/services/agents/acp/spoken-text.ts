@@ -1,0 +1,52 @@
+import type { AgentStream } from "../agent-stream.ts";
+
+/** Puts the pieces together in which an agent speaks: one event for what was said in one go. */
+export interface SpokenText {
+  hear(type: "agent.message" | "agent.thought", piece: string): void;
+  /** Something else was heard: what was said until now is told. */
+  flush(): void;
+  nextTurn(): void;
+  /** The last message of this turn; null when nothing was said. */
+  last(): string | null;
+  /** The beginning of all that was said in this turn. */
+  whole(): string | null;
+}
+
+/** As much is told at once at most: who talks without end must be heard before it ends. */
+const TOLD_LENGTH = 2_000;
+const WHOLE_LENGTH = 500;
+
+export function spokenText(stream: Pick<AgentStream, "tell">): SpokenText {
+  let type: "agent.message" | "agent.thought" = "agent.message";
+  let text = "";
+  let last: string | null = null;
+  let whole = "";
+
+  function flush(): void {
+    const said = text.trim();
+    text = "";
+    if (said === "") return;
+    if (type === "agent.message") last = said;
+    stream.tell({ type, text: said });
+  }
+
+  return {
+    hear(kind, piece) {
+      if (kind !== type) flush();
+      type = kind;
+      if (kind === "agent.message" && whole.length < WHOLE_LENGTH) whole += piece.slice(0, WHOLE_LENGTH);
+      for (let rest = piece; rest !== ""; rest = rest.slice(TOLD_LENGTH)) {
+        text += rest.slice(0, TOLD_LENGTH);
+        if (text.length >= TOLD_LENGTH) flush();
+      }
+    },
+    flush,
+    nextTurn() {
+      text = "";
+      last = null;
+      whole = "";
+    },
+    last: () => last,
+    whole: () => (whole.trim() === "" ? null : whole.trim()),
+  };
+}

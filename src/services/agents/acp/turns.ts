@@ -1,0 +1,180 @@
+import type { AgentSpec } from "../../../domain/agent.ts";
+import { causeOf } from "../../../domain/failure.ts";
+import type { Clock } from "../../../domain/ports.ts";
+import { settlesWithin } from "../../process/wait.ts";
+import type { AgentStream } from "../agent-stream.ts";
+import { plainText } from "../plain-text.ts";
+import type { AcpConnection } from "./connection.ts";
+import {
+  type PermissionRequest,
+  type PromptAnswer,
+  promptAnswer,
+  type Update,
+  updateNotice,
+} from "./messages.ts";
+import { meter } from "./meter.ts";
+import { canGrant, isAllowed, outcomeOf, type PermissionOutcome } from "./permission.ts";
+import { spokenText } from "./spoken-text.ts";
+import { toolCalls } from "./tool-calls.ts";
+
+/** The turns of one session: what the agent tells of them, told on as events. */
+export interface Turns {
+  /** Asks for the next turn; how it ends is told on the stream. */
+  begin(text: string): void;
+  /** Asks for the end of the turn under way; from now on its end is `agent.interrupted`. */
+  interrupt(): Promise<void>;
+  hear(params: unknown): void;
+  permit(request: PermissionRequest): Promise<PermissionOutcome>;
+}
+
+export interface TurnsOptions {
+  readonly spec: AgentSpec;
+  readonly clock: Clock;
+  readonly title: string;
+  readonly stream: AgentStream;
+  /** Something but its own word keeps the agent in its workspace. */
+  readonly isConfined: boolean;
+  /** Known once the session is open. */
+  connection(): { readonly agent: AcpConnection; readonly sessionId: string } | null;
+}
+
+/** The agent stopped at a limit of its own; asked once per turn to go on. */
+const GO_ON =
+  "You stopped before the task was done. Go on where you stopped, and finish with the files whole and consistent.";
+
+const PERMIT_MS = 5_000;
+
+export function followTurns({ spec, clock, title, stream, isConfined, connection }: TurnsOptions): Turns {
+  const calls = toolCalls();
+  const used = meter();
+  const spoken = spokenText(stream);
+  /** Grows with each prompt: an answer that comes late is not taken for the next one's. */
+  let prompts = 0;
+  let isRunning = false;
+  let interrupted = false;
+  let refused: string | null = null;
+  let trouble: string | null = null;
+
+  function running(): void {
+    if (isRunning) return;
+    isRunning = true;
+    stream.tell({ type: "agent.running" });
+    stream.tell({ type: "agent.usage", usage: used.usage() });
+  }
+
+  function finish(error: string | null): void {
+    spoken.flush();
+    if (!stream.isOpen()) return;
+    if (isRunning) stream.tell({ type: "agent.usage", usage: used.usage() });
+    if (interrupted) stream.tell({ type: "agent.interrupted" });
+    else if (error === null) stream.tell({ type: "agent.completed", message: spoken.last() });
+    else stream.tell({ type: "agent.errored", message: plainText(error, 500).replace(/\s+/g, " ").trim() });
+  }
+
+  async function ask(text: string, isLast: boolean): Promise<void> {
+    const open = connection();
+    if (open === null) throw new Error("the session is not open");
+    prompts += 1;
+    const number = prompts;
+    used.asked(text);
+    running();
+    const params = { sessionId: open.sessionId, prompt: [{ type: "text", text }] };
+    let answer: PromptAnswer | null = null;
+    let error: string | null = null;
+    try {
+      const found = promptAnswer.safeParse(await open.agent.ask("session/prompt", params, null));
+      answer = found.data ?? null;
+      if (answer === null) error = `${title} gave an answer to "session/prompt" that is not understood`;
+    } catch (failure) {
+      error = causeOf((failure as Error).message);
+    }
+    if (number !== prompts) return;
+    used.settle(answer);
+    if (answer === null || interrupted) return finish(error);
+    const { stopReason } = answer;
+    const isCutShort = stopReason === "max_tokens" || stopReason === "max_turn_requests";
+    if (isCutShort && !isLast) return ask(GO_ON, true);
+    finish(stopReason === "end_turn" ? trouble : whyStopped(stopReason));
+  }
+
+  function whyStopped(reason: string): string {
+    switch (reason) {
+      case "max_tokens":
+      case "max_turn_requests":
+        return `${title} stopped twice at a limit of its own (${reason}) before the task was done`;
+      case "refusal":
+        return `${title} refused the task`;
+      case "cancelled":
+        return `${title} cancelled its turn${refused === null ? " by itself" : ` when it was refused: ${refused}`}`;
+      default:
+        return `${title} ended its turn as "${plainText(reason, 40)}"`;
+    }
+  }
+
+  function hearUpdate(update: Update): void {
+    switch (update.sessionUpdate) {
+      case "agent_message_chunk":
+      case "agent_thought_chunk": {
+        const text = update.content?.text ?? "";
+        used.answered(text);
+        spoken.hear(update.sessionUpdate === "agent_message_chunk" ? "agent.message" : "agent.thought", text);
+        return;
+      }
+      case "tool_call":
+      case "tool_call_update": {
+        const event = calls.heard(update);
+        spoken.flush();
+        if (event !== null) stream.tell(event);
+        return;
+      }
+      case "usage_update":
+        used.heard(update.used, update.cost?.currency === "USD" ? update.cost.amount : null);
+        stream.tell({ type: "agent.usage", usage: used.usage() });
+        return;
+      case "session_info_update":
+        if (isSystemError(update._meta)) trouble = spoken.whole() ?? `${title} had a failure of its own`;
+    }
+  }
+
+  return {
+    begin(text) {
+      interrupted = false;
+      isRunning = false;
+      trouble = null;
+      refused = null;
+      stream.nextTurn();
+      spoken.nextTurn();
+      ask(text, false).catch((error: unknown) => finish(causeOf(error)));
+    },
+    async interrupt() {
+      interrupted = true;
+      const open = connection();
+      open?.agent.tell("session/cancel", { sessionId: open.sessionId });
+    },
+    hear(params) {
+      const { data } = updateNotice.safeParse(params);
+      if (data === undefined || !stream.isOpen() || data.sessionId !== connection()?.sessionId) return;
+      hearUpdate(data.update);
+    },
+    async permit(request) {
+      if (interrupted) return { outcome: "cancelled" };
+      const call = calls.whole(request.toolCall);
+      const judged = isAllowed(call, { workspace: spec.workspace, isConfined });
+      // A folder that does not answer must not keep the agent waiting.
+      const isGranted =
+        canGrant(request) && (await settlesWithin(clock, PERMIT_MS, judged)) && (await judged);
+      if (!isGranted) {
+        refused = `${call.kind} ${call.title}`.trim();
+        spoken.flush();
+        stream.tell({ type: "agent.tool", name: call.kind, text: `not allowed: ${call.title}` });
+      }
+      return outcomeOf(isGranted, request);
+    },
+  };
+}
+
+/** Codex ends such a turn as if all were well; what went wrong is in the text. */
+function isSystemError(meta: unknown): boolean {
+  const { codex } = (meta ?? {}) as { codex?: { threadStatus?: unknown } };
+  return JSON.stringify(codex?.threadStatus ?? null).includes("systemError");
+}
