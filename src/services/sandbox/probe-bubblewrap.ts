@@ -17,6 +17,7 @@ echo in > inside && echo wrote
 ( echo out > "$1/outside" ) 2>/dev/null
 ( read -r line < "$1/secret" ) 2>/dev/null && echo read
 ( echo out > /usr/slowwave-probe ) 2>/dev/null && echo system
+( : 3<> /proc/sys/kernel/core_pattern ) 2>/dev/null && echo kernel
 for name in pid user ipc mnt uts net; do echo "$name=$(readlink /proc/self/ns/$name)"; done
 while read -r line; do case "$line" in CapEff*) echo "$line";; esac; done < /proc/self/status
 echo tried
@@ -58,6 +59,7 @@ function whyNot({ stdout, why }: Output, network: RoomNetwork): string | null {
   if (!lines.includes("wrote")) return "its workspace can't be written";
   if (lines.includes("read")) return "it read what it should not see";
   if (lines.includes("system")) return "it wrote in the system";
+  if (lines.includes("kernel")) return "it may change settings of the kernel";
   if (!lines.includes("CapEff:\t0000000000000000") && !lines.includes("CapEff: 0000000000000000")) {
     return "it left capabilities";
   }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, realpath } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { SlowwaveError } from "../../domain/failure.ts";
@@ -13,6 +14,9 @@ export interface Bubblewrap {
   /** Whether it has the option. */
   knows(option: string): boolean;
 }
+
+/** Root is somebody else inside: tools refuse to be root, and an inner sandbox may not map it again. */
+const NOBODY = "65534";
 
 /** Of `/tmp`, which is memory. */
 const TEMPORARY_BYTES = 512 * 1024 * 1024;
@@ -36,18 +40,36 @@ export async function wrapped(
     ...(network === "none" ? ["--unshare-net"] : []),
     ...(knows("--disable-userns") && !nested ? ["--disable-userns"] : []),
     ...["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"],
-    ...["--proc", "/proc", "--dev", "/dev"],
+    ...(isRoot() ? ["--uid", NOBODY, "--gid", NOBODY] : []),
+    ...["--proc", "/proc", ...kernelSettings(), "--dev", "/dev"],
     ...(knows("--size") ? ["--size", String(TEMPORARY_BYTES)] : []),
     ...["--tmpfs", "/tmp"],
     ...mounts.flatMap(wordsOf),
     // The ground itself, which is memory: where nothing is bound, nothing is written.
     ...["--remount-ro", "/"],
+    // An inner sandbox writes its user map there.
+    ...(nested ? [] : ["--remount-ro", "/proc"]),
     ...["--chdir", command.cwd === room.workspace ? workspace : command.cwd],
     ...["--", command.file, ...command.args],
   ];
   // Not by --setenv: the command line of a process is for everyone to read.
   const env = { ...command.env, HOME: home, TMPDIR: "/tmp" };
   return { file: program, args, env, cwd: "/", tree: "pid-namespace" };
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/**
+ * To the kernel root stays root in any namespace, whatever it is called inside, and settings of the whole machine are
+ * root's to write: it would take one of them to get out. They are shown read-only.
+ */
+function kernelSettings(): readonly string[] {
+  const files = ["sys", "sysrq-trigger", "irq", "bus", "acpi", "fs", "scsi", "mtrr"].map(
+    (name) => `/proc/${name}`,
+  );
+  return files.filter(existsSync).flatMap((file) => ["--ro-bind", file, file]);
 }
 
 function wordsOf({ kind, from, to }: Mount): readonly string[] {

@@ -1,0 +1,75 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { outputOf } from "../../src/services/process/output-of.ts";
+import type { SandboxName } from "../../src/services/sandbox/sandbox.ts";
+import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
+import { here, PATIENCE_MS } from "./here.ts";
+import { type Place, place, roomIn, UNTOUCHED } from "./place.ts";
+
+/**
+ * One hostile process, once in a room of bubblewrap and once without: what it tries there fails, and what fails
+ * there would succeed outside.
+ */
+const ATTEMPTS = fileURLToPath(new URL("./attempts.child.ts", import.meta.url));
+
+/** Attempts whose success is seen from outside: in its room a process may well write, on a ground of its own. */
+const TARGETS: Readonly<Record<string, keyof Place["targets"]>> = {
+  "write beside the workspace": "beside",
+  "write in the memory": "memory",
+  "write in what it may only read": "config",
+  "write through a planted symlink": "planted",
+  "write through a planted link to a folder": "folder",
+  "write through a symlink of its own": "ownLink",
+  "write through a hard link of its own": "hardLink",
+};
+
+/** What only root could do without a room, too. */
+const BY_ROOT = [
+  "write in the system",
+  "change a setting of the kernel",
+  "give itself new rights in a namespace",
+];
+const BY_PERL = ["trace another process", "open shared memory of the machine"];
+
+test.runIf(here)("in a room every attempt to get out fails, and without it every one succeeds", async () => {
+  const [inside, outside] = [await attemptsIn("bubblewrap"), await attemptsIn("none")];
+  const names = Object.keys(outside).filter(isPossible);
+  expect(names.length).toBeGreaterThan(15);
+  expect(pick(outside, names)).toEqual(Object.fromEntries(names.map((name) => [name, "done"])));
+  expect(pick(inside, names)).toEqual(
+    Object.fromEntries(names.map((name) => [name, expect.not.stringMatching(/^done$/)])),
+  );
+});
+
+async function attemptsIn(name: SandboxName): Promise<Readonly<Record<string, string>>> {
+  const at = await place();
+  const told = JSON.stringify(at);
+  const command = {
+    file: process.execPath,
+    args: ["--experimental-strip-types", "--no-warnings", ATTEMPTS, told],
+    env: { PATH: process.env.PATH ?? "" },
+    cwd: at.workspace,
+  };
+  const { stdout, why } = await outputOf(await sandboxNamed(name).confine(command, roomIn(at)), PATIENCE_MS);
+  if (stdout === "") throw new Error(why);
+  const results: Record<string, string> = JSON.parse(stdout);
+  for (const [attempt, target] of Object.entries(TARGETS)) {
+    const isTouched = readFileSync(at.targets[target], "utf8") !== UNTOUCHED;
+    if (isTouched !== (results[attempt] === "done")) results[attempt] = isTouched ? "done" : "in vain";
+  }
+  return results;
+}
+
+function isPossible(name: string): boolean {
+  const isRoot = process.getuid?.() === 0;
+  const hasPerl = spawnSync("perl", ["-v"], { stdio: "ignore" }).status === 0;
+  const possible = (isRoot || !BY_ROOT.includes(name)) && (hasPerl || !BY_PERL.includes(name));
+  if (!possible) console.error(`\nNOT RUN: "${name}" can't be shown here.\n`);
+  return possible;
+}
+
+function pick(results: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, results[name] ?? "not tried"]));
+}
