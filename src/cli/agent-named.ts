@@ -1,20 +1,37 @@
+import { randomUUID } from "node:crypto";
 import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
 import { SlowwaveError } from "../domain/failure.ts";
+import { ACP_PRESETS, type AcpPresetName } from "../services/agents/acp/presets.ts";
+import { type AcpAgentOptions, acpAgent } from "../services/agents/acp-agent.ts";
 import { codexAgent } from "../services/agents/codex-agent.ts";
 import { extractiveAgent } from "../services/agents/extractive-agent.ts";
+import type { Program } from "../services/agents/find-program.ts";
 import type { SandboxName } from "../services/sandbox/sandbox.ts";
 
 /** How the chosen agent is started. */
 export interface AgentChoice {
   /** Absent: each agent's own default. Codex always works in its own. */
   readonly sandbox?: SandboxName;
+  /** Program and first arguments of the agent "acp". */
+  readonly agentCommand?: Program;
 }
 
 /** Every agent the command line can start. */
 const AGENTS: Readonly<Record<string, (choice: AgentChoice) => AgentRunner>> = {
   extractive: (choice) => extractiveAgent(choice),
   codex: () => codexAgent(),
+  ...Object.fromEntries((Object.keys(ACP_PRESETS) as AcpPresetName[]).map((name) => [name, preset(name)])),
+  acp: ({ agentCommand, ...choice }) =>
+    acp({ ...choice, ...(agentCommand === undefined ? {} : { command: agentCommand }) }),
 };
+
+function preset(name: AcpPresetName) {
+  return ({ sandbox }: AgentChoice) => acp({ preset: name, ...(sandbox === undefined ? {} : { sandbox }) });
+}
+
+function acp(options: AcpAgentOptions): AgentRunner {
+  return acpAgent({ ...options, newSecret: randomUUID });
+}
 
 export const AGENT_NAMES: readonly string[] = Object.keys(AGENTS);
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import { DEFAULT_SETTINGS, type Settings } from "../domain/settings.ts";
 import { settingsFrom, settingsSchema } from "../engine/phase2/settings.ts";
+import type { Program } from "../services/agents/find-program.ts";
 import { SANDBOX_NAMES, type SandboxName } from "../services/sandbox/sandbox.ts";
 import type { World } from "./world.ts";
 
@@ -11,13 +12,15 @@ export interface Choices {
   readonly agent: string;
   /** Absent: the agent's own default. */
   readonly sandbox?: SandboxName;
+  /** Program and first arguments of the agent "acp". */
+  readonly agentCommand?: Program;
 }
 
 /** A setting as a flag gave it: name of the flag and its text. */
 export type FlagValues = Partial<Record<Key, { readonly flag: string; readonly text: string }>>;
 
-type Key = keyof Settings | "agent" | "sandbox";
-const KEYS = [...Object.keys(DEFAULT_SETTINGS), "agent", "sandbox"] as readonly Key[];
+type Key = keyof Settings | "agent" | "agentCommand" | "sandbox";
+const KEYS = [...Object.keys(DEFAULT_SETTINGS), "agent", "agentCommand", "sandbox"] as readonly Key[];
 const TEXT: ReadonlySet<Key> = new Set(["agent", "model", "sandbox"]);
 const DEFAULT_AGENT = "extractive";
 
@@ -33,12 +36,21 @@ export function choicesFrom(flags: FlagValues, env: World["env"], configFile: st
   for (const source of [fromFile(configFile), fromEnvironment(env), fromFlags(flags)]) {
     for (const [key, sourced] of source) chosen[key] = checked(key, sourced);
   }
-  const { agent = DEFAULT_AGENT, sandbox, ...settings } = chosen;
+  const { agent = DEFAULT_AGENT, agentCommand, sandbox, ...settings } = chosen;
+  if (agent === "acp" && agentCommand === undefined) throw programMissing();
   return {
     settings: settingsFrom(settings as Partial<Settings>),
     agent: agent as string,
+    ...(agentCommand === undefined ? {} : { agentCommand: agentCommand as Program }),
     ...(sandbox === undefined ? {} : { sandbox: sandbox as SandboxName }),
   };
+}
+
+function programMissing(): SlowwaveError {
+  return new SlowwaveError(
+    "invalid_settings",
+    'The agent "acp" needs a program: `slowwave run --agent acp -- COMMAND…`, or `agentCommand` in the config file.',
+  );
 }
 
 function fromFlags(flags: FlagValues): readonly (readonly [Key, Sourced])[] {
@@ -104,17 +116,18 @@ function parsed(key: Key, text: string, source: string): unknown {
     if (text === "false" || text === "0") return false;
     throw invalid(key, source, 'expected "true" or "false"');
   }
-  if (key === "gate") return severities(text, source);
+  if (key === "gate") return jsonOf(key, text, source, '{"skill_form":"warn"}');
+  if (key === "agentCommand") return jsonOf(key, text, source, '["my-agent","--acp"]');
   if (text === "none") return null;
   if (!/^-?\d+(?:\.\d+)?$/.test(text)) throw invalid(key, source, `"${text}" is not a number`);
   return Number(text);
 }
 
-function severities(text: string, source: string): unknown {
+function jsonOf(key: Key, text: string, source: string, example: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw invalid("gate", source, 'expected JSON, such as {"skill_form":"warn"}');
+    throw invalid(key, source, `expected JSON, such as ${example}`);
   }
 }
 
@@ -122,6 +135,11 @@ function checked(key: Key, { source, value }: Sourced): unknown {
   if (key === "agent") {
     if (typeof value === "string" && value !== "") return value;
     throw invalid(key, source, "expected the name of an agent");
+  }
+  if (key === "agentCommand") {
+    if (Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string"))
+      return value;
+    throw invalid(key, source, "expected a list of words, the program first");
   }
   if (key === "sandbox") {
     if (SANDBOX_NAMES.includes(value as SandboxName)) return value;

@@ -46,7 +46,7 @@ export function acpMissing(options: AcpProgramOptions): string {
     return `There is no program "${command[0]}" here; name one on PATH, or its absolute path.`;
   if (preset !== null)
     return `${preset.title} is not here: there is no \`${preset.program}\` on PATH. ${preset.install}.`;
-  return "Which program? Name it after two dashes: `slowwave run --agent acp -- COMMAND…`.";
+  return "Any other agent that speaks ACP: name its program, as in `slowwave run --agent acp -- COMMAND…`.";
 }
 
 /** The agent, in its room: a private home with as much of the person's as it needs, and the workspace. */
