@@ -15,7 +15,7 @@ export function watchedRun(answer: RunAnswer, nowMs: number, columns: number): r
     dim(name.padEnd(8)),
     ...rest,
   ];
-  const used = budget.filter(({ used, limit }) => used > 0 || limit !== null).map(meter);
+  const used = budget.filter(isTelling).map(meter);
   return [
     [bold(`run ${run.id}`), dim(` of space ${run.space}, ${elapsed(Math.max(0, nowMs - run.createdAtMs))}`)],
     line("state", cyan(run.value), ` ${elapsed(Math.max(0, nowMs - since))}`, dim(` ${run.line}`)),
@@ -49,9 +49,16 @@ function leaseText({ lease, owner, run }: RunAnswer, nowMs: number) {
   return beat !== null && beat > 2 * lease.heartbeatSeconds ? yellow(text) : green(text);
 }
 
+/** Limits that hardly anybody meets are shown when something of them is used. */
+function isTelling({ name, used, limit }: BudgetMeter): boolean {
+  return used > 0 || (limit !== null && name !== "toolCalls" && name !== "outputBytes");
+}
+
 function meter({ name, used, limit, unit, estimated }: BudgetMeter): string {
   const value = Number.isInteger(used) ? String(used) : used.toFixed(used < 10 ? 1 : 0);
-  return `${name} ${estimated ? "~" : ""}${value}${limit === null ? "" : `/${limit}`}${unit === name ? "" : ` ${unit}`}`;
+  const text = `${estimated ? "~" : ""}${value}${limit === null ? "" : `/${limit}`}`;
+  if (name === "toolCalls" || name === "outputBytes") return `${text} ${unit}`;
+  return `${name} ${text}${unit === name ? "" : ` ${unit}`}`;
 }
 
 /** A row of the log as one line, for a pipe. Null for what says nothing to a reader. */
@@ -66,7 +73,7 @@ const LONGEST_TEXT = 300;
 function textOf({ type, value, data }: EventView): string | null {
   if (value !== null) return `${value} (${type})`;
   const { text, name, message } = (data ?? {}) as { text?: string; name?: string; message?: string };
-  if (type === "agent.usage") return null;
+  if (type === "agent.usage" || type === "budget.used") return null;
   const said = [name, text ?? message].filter((part) => part !== undefined).join(" ");
   return clipped(said === "" ? type : `${type}: ${said}`, LONGEST_TEXT);
 }

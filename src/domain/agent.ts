@@ -72,6 +72,11 @@ export interface AgentHandle {
   readonly events$: Observable<AgentEvent>;
   /** A further turn in the same session (a repair). Rejects with `agent_single_turn` where there is none. */
   prompt(text: string): Promise<void>;
+  /**
+   * A word in the middle of a turn: the agent is asked to finish, since little of a budget is left. Absent: it can't be
+   * told anything then. Rejects when it could not be told; nothing follows from that.
+   */
+  steer?(text: string): Promise<void>;
   interrupt(): Promise<void>;
   /** Ends the whole process tree; resolves when nothing of it lives. Does nothing when it is already gone. */
   close(): Promise<void>;

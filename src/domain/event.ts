@@ -1,4 +1,5 @@
 import type { AgentUsage } from "./agent.ts";
+import type { BudgetUse } from "./budget.ts";
 import type { Finding } from "./generation.ts";
 import type { RunResult } from "./result.ts";
 import type { PassingStatus, Status } from "./status.ts";
@@ -24,6 +25,8 @@ export interface RunEventMap {
   "agent.thought": { readonly text: string };
   "agent.tool": { readonly name: string; readonly text: string };
   "agent.usage": { readonly usage: AgentUsage };
+  /** 80 % of a budget is used; told once for each. `asked`: the agent could be asked to finish. */
+  "budget.near": { readonly budget: BudgetUse; readonly asked: boolean; readonly text: string };
   "gate.finding": { readonly finding: Finding };
   /** The last one; the stream completes after it. */
   "run.finished": { readonly result: RunResult };

@@ -41,7 +41,8 @@ export interface ClaimInput {
 /** Without the fence: that belongs to the process, not to the run. */
 export type ClaimAnswer =
   | { readonly kind: "claimed"; readonly watermark: number; readonly before?: JobRow }
-  | Extract<ClaimOutcome, { kind: "skipped" }>;
+  /** `because`: a sentence where the reason alone says too little. */
+  | (Extract<ClaimOutcome, { kind: "skipped" }> & { readonly because?: string });
 
 /** Every actor after the claim is told whose work it does. */
 export interface RunInput {

@@ -1,3 +1,4 @@
+import type { BudgetUse } from "./budget.ts";
 import type { Reason } from "./failure.ts";
 import type { FileChanges, Finding } from "./generation.ts";
 import type { Outcome, Status } from "./status.ts";
@@ -20,6 +21,8 @@ export interface RunResult {
   readonly dryRun?: DryRun | null;
   /** Null when no agent was started. */
   readonly agent: AgentReport | null;
+  /** How much of each limit was used. Tokens that nobody reported are estimated and say so. Empty when nothing was claimed. */
+  readonly budget: readonly BudgetUse[];
   readonly findings: readonly Finding[];
   readonly states: readonly StateSpan[];
   readonly startedAt: string;

@@ -22,9 +22,15 @@ export interface Settings {
   readonly maxRunMinutes: number | null;
   readonly maxSilenceMinutes: number | null;
   readonly maxTurns: number | null;
+  readonly maxToolCalls: number | null;
   readonly maxTokens: number | null;
   readonly maxCostUsd: number | null;
+  /** Of everything the agent says: messages, thoughts, what it tells of its tools. */
+  readonly maxOutputBytes: number | null;
+  /** These three: of one space within 24 hours; a start beyond them is skipped before it claims. */
   readonly maxRunsPerDay: number | null;
+  readonly maxTokensPerDay: number | null;
+  readonly maxCostUsdPerDay: number | null;
   readonly model: string | null;
   /** Severities of single checks of the gate, by their codes; the others keep theirs. */
   readonly gate: GateSettings;
@@ -41,9 +47,13 @@ export const DEFAULT_SETTINGS: Settings = {
   maxRunMinutes: 60,
   maxSilenceMinutes: 10,
   maxTurns: 40,
+  maxToolCalls: 2000,
   maxTokens: null,
   maxCostUsd: null,
+  maxOutputBytes: 16 * 1024 * 1024,
   maxRunsPerDay: null,
+  maxTokensPerDay: null,
+  maxCostUsdPerDay: null,
   model: null,
   gate: {},
 };

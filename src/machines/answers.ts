@@ -14,7 +14,7 @@ export function claimed(answer: ClaimAnswer): Partial<Phase2Context> {
     : {};
 }
 
-export function skippedStatus(answer: ClaimAnswer): SkippedStatus | null {
+function skippedStatus(answer: ClaimAnswer): SkippedStatus | null {
   if (answer.kind === "claimed") return null;
   switch (answer.why) {
     case "not-dirty":
@@ -27,6 +27,11 @@ export function skippedStatus(answer: ClaimAnswer): SkippedStatus | null {
     case "exhausted":
       return "skipped_retry_unavailable";
   }
+}
+
+export function skipped(answer: ClaimAnswer): Partial<Phase2Context> {
+  const cause = answer.kind === "skipped" ? answer.because : undefined;
+  return { status: skippedStatus(answer), ...(cause === undefined ? {} : { cause }) };
 }
 
 export function spawned(answer: SpawnAnswer): Partial<Phase2Context> {

@@ -24,7 +24,7 @@ import type {
   WatchInput,
 } from "../domain/phase2.ts";
 import type { FailedStatus } from "../domain/status.ts";
-import { claimed, drafted, fault, published, skippedStatus, spawned } from "./answers.ts";
+import { claimed, drafted, fault, published, skipped, spawned } from "./answers.ts";
 import { missing, silent } from "./holes.ts";
 import type { Phase2Context, Phase2Input } from "./words.ts";
 
@@ -210,7 +210,7 @@ export const phase2Machine = setup({
           {
             description: "Nothing to do, or not now.",
             target: "skipped",
-            actions: { type: "remember", params: ({ event }) => ({ status: skippedStatus(event.output) }) },
+            actions: { type: "remember", params: ({ event }) => skipped(event.output) },
           },
         ],
         onError: {

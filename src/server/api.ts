@@ -1,3 +1,4 @@
+import type { BudgetUse } from "../domain/budget.ts";
 import type { FileChanges, Generation } from "../domain/generation.ts";
 import type { JobRow } from "../domain/job.ts";
 import type { RunResult } from "../domain/result.ts";
@@ -62,14 +63,7 @@ export interface LeaseView {
   readonly heartbeatSeconds: number;
 }
 
-export interface BudgetMeter {
-  readonly name: "minutes" | "silence" | "turns" | "tokens" | "cost";
-  readonly used: number;
-  /** Null = no limit. */
-  readonly limit: number | null;
-  readonly unit: string;
-  readonly estimated: boolean;
-}
+export type BudgetMeter = BudgetUse;
 
 /**
  * A row of the log, and `data` of each message of `GET /api/live?after&run&token`: server-sent events whose id is the

@@ -1,36 +1,70 @@
 import { fromPromise } from "xstate";
+import type { Lease } from "../domain/job.ts";
 import type { ClaimAnswer, ClaimInput, RunHold } from "../domain/phase2.ts";
-import type { Clock, JobStore } from "../domain/ports.ts";
+import type { Clock, JobStore, RunStore } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
+import { type DayLimits, dayUse, hasDayLimits, spentSentence } from "./day-budget.ts";
 
 export interface ClaimDeps {
-  readonly jobs: Pick<JobStore, "claim">;
+  readonly jobs: Pick<JobStore, "claim" | "release">;
+  /** Tells what the space used within a day; asked only where a day has a limit. */
+  readonly runs?: Pick<RunStore, "list" | "tail">;
   readonly hold: RunHold;
   readonly worker: string;
   readonly clock: Clock;
-  readonly settings: Pick<Settings, "leaseSeconds" | "successCooldownSeconds" | "retries">;
+  readonly settings: Pick<Settings, "leaseSeconds" | "successCooldownSeconds" | "retries"> &
+    Partial<DayLimits>;
 }
+
+const EXHAUSTED =
+  "Runs of this space failed until no retry was left: it waits for a person (`slowwave run --now`) or for new stage-1 outputs, which fill the retries again; `slowwave runs` shows how they failed.";
 
 /**
  * Asks for the one job of the space (original, section 2.2). The token comes with the run, so a repeated
  * claim finds its own row; the fence stays with this process and is not part of the answer.
+ *
+ * A space whose budget for the day is used up is not claimed. It is looked at again under the claim, when no other
+ * run of the space can begin: two processes that start at once can't both have the last of it.
  */
-export function claimJob({ jobs, hold, worker, clock, settings }: ClaimDeps) {
+export function claimJob({ jobs, runs, hold, worker, clock, settings }: ClaimDeps) {
+  const isLimited = hasDayLimits(settings);
+
+  async function spent(space: string): Promise<string | null> {
+    if (runs === undefined || !isLimited) return null;
+    const request = { space, nowMs: clock.nowMs(), limits: settings, except: hold.run };
+    return spentSentence(await dayUse(runs, request));
+  }
+
   return fromPromise<ClaimAnswer, ClaimInput>(async ({ input }) => {
     const { leaseSeconds, successCooldownSeconds, retries } = settings;
     const { dryRun = false, ...claim } = input;
+    const refusal = await spent(input.space);
+    if (refusal !== null) return notToday(refusal);
     const outcome = await jobs.claim({
       ...claim,
-      ...(dryRun ? { remember: true } : {}),
+      ...(dryRun || isLimited ? { remember: true } : {}),
       worker,
       leaseSeconds,
       successCooldownSeconds,
       retries,
       nowMs: clock.nowMs(),
     });
-    if (outcome.kind === "skipped") return outcome;
-    hold.hold({ space: input.space, token: input.token, fence: outcome.fence });
-    const { watermark, before } = outcome;
-    return { kind: "claimed", watermark, ...(before === undefined ? {} : { before }) };
+    if (outcome.kind === "skipped") {
+      return outcome.why === "exhausted" ? { ...outcome, because: EXHAUSTED } : outcome;
+    }
+    const { watermark, before, fence } = outcome;
+    const lease: Lease = { space: input.space, token: input.token, fence };
+    const late = await spent(input.space);
+    if (late !== null) {
+      const restore = before === undefined ? {} : { restore: before };
+      await jobs.release({ lease, reason: "cancelled", nowMs: clock.nowMs(), ...restore });
+      return notToday(late);
+    }
+    hold.hold(lease);
+    return { kind: "claimed", watermark, ...(before !== undefined && dryRun ? { before } : {}) };
   });
+}
+
+function notToday(because: string): ClaimAnswer {
+  return { kind: "skipped", why: "backing-off", because };
 }

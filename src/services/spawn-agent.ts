@@ -1,11 +1,14 @@
 import { fromPromise } from "xstate";
 import type { AgentHandle, AgentLimits, AgentRunner } from "../domain/agent.ts";
+import type { Used } from "../domain/budget.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { RunHold, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
+import { type AgentMeter, agentMeter } from "./agents/agent-meter.ts";
 import type { AgentRegistry } from "./agents/agent-registry.ts";
 import { beganAttempt, beginAttempt } from "./agents/attempt.ts";
 import { noteAgent } from "./agents/note-agent.ts";
+import type { Room } from "./agents/transcript.ts";
 
 export interface SpawnDeps {
   readonly hold: RunHold;
@@ -16,6 +19,8 @@ export interface SpawnDeps {
   readonly limits: AgentLimits;
   /** What the agent is asked; called when the workspace is laid. */
   prompt(input: SpawnInput): Promise<string>;
+  /** What earlier agents of the run used and said; absent: there were none. */
+  earlier?(run: string): Promise<{ readonly used: Used | null; readonly room: Room }>;
 }
 
 /**
@@ -45,6 +50,9 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
 
   const { workspace, scratch } = places;
   const prompt = await deps.prompt(input);
+  const { used = null, room } = input.attempt === 0 ? {} : ((await deps.earlier?.(input.run)) ?? {});
+  const meter = agentMeter({ before: used, hasModel: runner.usesModel ?? true });
+  meter.asked(prompt);
   signal.throwIfAborted();
   const handle = await runner.spawn(
     { ...input.config, run: input.run, key, workspace, scratch, prompt, limits },
@@ -54,14 +62,18 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
     await handle.close();
     signal.throwIfAborted();
   }
-  registry.add(input.run, handle);
-  await follow(deps, handle);
+  registry.add(input.run, handle, meter);
+  await follow(deps, handle, { meter, ...(room === undefined ? {} : { room }) });
   return { kind: "spawned", id: handle.id, threadId: handle.threadId, sandbox: handle.sandbox };
 }
 
-async function follow({ hold, registry }: SpawnDeps, handle: AgentHandle): Promise<void> {
+async function follow(
+  { hold, registry, clock }: SpawnDeps,
+  handle: AgentHandle,
+  kept: { readonly meter: AgentMeter; readonly room?: Room },
+): Promise<void> {
   try {
-    noteAgent(handle.events$, hold);
+    noteAgent(handle.events$, { hold, clock, ...kept });
   } catch (error) {
     await letGo(handle, registry);
     throw new SlowwaveError("failed_subscribe_status", "The agent's status could not be followed.", {

@@ -1,20 +1,27 @@
 import { concat, defer, map, NEVER, Observable, type Subscriber } from "rxjs";
 import { fromEventObservable } from "xstate";
-import type { AgentEvent, AgentHandle, AgentLimits, AgentRunner } from "../domain/agent.ts";
+import type { AgentEvent, AgentHandle, AgentRunner } from "../domain/agent.ts";
+import type { RunLimits } from "../domain/budget.ts";
 import { causeOf } from "../domain/failure.ts";
-import type { Phase2Event, RunPlaces, WatchInput } from "../domain/phase2.ts";
+import type { Phase2Event, RunHold, RunPlaces, WatchInput } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
+import { agentMeter } from "./agents/agent-meter.ts";
 import type { AgentRegistry } from "./agents/agent-registry.ts";
+import { type Finishing, finishing } from "./agents/finishing.ts";
 import { exceeded } from "./agents/limits.ts";
 import { plainText } from "./agents/plain-text.ts";
 import { silenceWatch } from "./agents/silence.ts";
+import { withoutSecrets } from "./import/secret-ranges.ts";
 
 export interface WatchDeps {
+  readonly hold: Pick<RunHold, "note">;
   readonly places: RunPlaces;
   readonly runner: AgentRunner;
   readonly registry: AgentRegistry;
   readonly clock: Clock;
-  readonly limits: AgentLimits;
+  readonly limits: RunLimits;
+  /** Unix milliseconds at which the run's time is up; null or absent: never. */
+  readonly deadlineAtMs?: number | null;
   /** What the gate found, as a task; called for repair turns only. */
   repairPrompt(input: WatchInput): Promise<string>;
 }
@@ -25,10 +32,14 @@ export interface WatchDeps {
  * hold died with its engine: what it left running is ended, then `agent.gone` is told.
  */
 export function watchAgent(deps: WatchDeps) {
+  // Longer than one turn: an agent is asked to finish once for each budget.
+  const finishers = new Map<string, Finishing>();
   return fromEventObservable<Phase2Event, WatchInput>(({ input }) => {
     const handle = deps.registry.find(input.agent);
     if (handle === null) return gone(deps);
-    return new Observable((subscriber) => follow(deps, handle, input, subscriber));
+    const finisher = finishers.get(handle.id) ?? finishing(handle, deps);
+    finishers.set(handle.id, finisher);
+    return new Observable((subscriber) => follow(deps, finisher, handle, input, subscriber));
   });
 }
 
@@ -38,8 +49,16 @@ function gone({ runner, places, clock }: WatchDeps): Observable<Phase2Event> {
   return concat(ended.pipe(map((): Phase2Event => ({ type: "agent.gone" }))), NEVER);
 }
 
-function follow(deps: WatchDeps, handle: AgentHandle, input: WatchInput, to: Subscriber<Phase2Event>) {
-  const { clock, limits } = deps;
+function follow(
+  deps: WatchDeps,
+  finisher: Finishing,
+  handle: AgentHandle,
+  input: WatchInput,
+  to: Subscriber<Phase2Event>,
+) {
+  const { clock, limits, registry } = deps;
+  const counted = registry.meterOf(handle.id);
+  const meter = counted ?? agentMeter();
   // A repair turn is not told by the replay of the turns before it.
   let listening = input.repair === 0;
   let running = false;
@@ -47,8 +66,12 @@ function follow(deps: WatchDeps, handle: AgentHandle, input: WatchInput, to: Sub
   let ended = false;
   const minutes = limits.maxSilenceMinutes;
   const silence = silenceWatch(clock, minutes, () =>
-    tell({ type: "budget.reached", why: `the agent said nothing for ${plural(minutes ?? 0, "minute")}` }),
+    tell({
+      type: "budget.reached",
+      why: `the agent said nothing for ${plural(minutes ?? 0, "minute")}, no more is allowed (maxSilenceMinutes)`,
+    }),
   );
+  const near = finisher.watch(meter);
 
   function tell(event: Phase2Event): void {
     if (over) return;
@@ -57,21 +80,28 @@ function follow(deps: WatchDeps, handle: AgentHandle, input: WatchInput, to: Sub
       running = true;
     } else {
       over = true;
-      silence.stop();
+      stop();
     }
     to.next(event);
   }
 
-  function finish(): void {
+  function stop(): void {
     silence.stop();
+    near.stop();
+  }
+
+  function finish(): void {
+    stop();
     if (!over) to.complete();
   }
 
   const heard = handle.events$.subscribe({
     next(event) {
       silence.heard();
-      const past = event.type === "agent.usage" ? exceeded(event.usage, limits) : null;
+      if (counted === null) meter.hear(event);
+      const past = over ? null : exceeded(meter.used(), limits);
       if (past !== null) return tell({ type: "budget.reached", why: past });
+      if (!over) near.look();
       const news = listening ? newsOf(event) : null;
       if (news !== null) tell(news);
     },
@@ -86,7 +116,10 @@ function follow(deps: WatchDeps, handle: AgentHandle, input: WatchInput, to: Sub
     const task = await deps.repairPrompt(input);
     if (to.closed) return;
     listening = true;
-    await handle.prompt(task);
+    const request = finisher.unsaid();
+    const text = request === null ? task : `${task}\n\n${request}`;
+    meter.asked(text);
+    await handle.prompt(text);
     if (ended) finish();
   }
   if (!listening) {
@@ -95,7 +128,7 @@ function follow(deps: WatchDeps, handle: AgentHandle, input: WatchInput, to: Sub
     );
   }
   return () => {
-    silence.stop();
+    stop();
     heard.unsubscribe();
   };
 }
@@ -110,7 +143,7 @@ function newsOf(event: AgentEvent): Phase2Event | null {
     case "agent.completed":
       return { type: "agent.completed" };
     case "agent.errored":
-      return { type: "agent.errored", why: plainText(event.message, 500) };
+      return { type: "agent.errored", why: plainText(withoutSecrets(event.message.slice(0, 4_000)), 500) };
     case "agent.starting":
     case "agent.message":
     case "agent.thought":

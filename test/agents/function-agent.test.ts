@@ -28,12 +28,12 @@ test("a function gets its task; what it reports and returns becomes events", asy
   const { spec } = place();
   let task: Partial<AgentTask> = {};
   const runner = functionAgent(
-    async ({ report, signal, ...rest }) => {
+    async ({ report, signal, finish, ...rest }) => {
       task = rest;
       report("reading");
       report({ type: "agent.tool", name: "read", text: "raw_memories.md" });
       report({ type: "agent.usage", usage: { ...USAGE, inputTokens: 12, outputTokens: -3 } });
-      return `aborted: ${signal.aborted}`;
+      return `aborted: ${signal.aborted}, finishing: ${finish.aborted}`;
     },
     { name: "mine" },
   );
@@ -48,7 +48,7 @@ test("a function gets its task; what it reports and returns becomes events", asy
     { type: "agent.message", text: "reading" },
     { type: "agent.tool", name: "read", text: "raw_memories.md" },
     { type: "agent.usage", usage: { ...USAGE, inputTokens: 12 } },
-    { type: "agent.completed", message: "aborted: false" },
+    { type: "agent.completed", message: "aborted: false, finishing: false" },
   ]);
   expect(task).toEqual({ workspace: spec.workspace, prompt: "consolidate", model: "m-1", turn: 1 });
 });
@@ -78,6 +78,28 @@ test.each([
   const { spec } = place();
   const handle = await functionAgent(fn as (task: AgentTask) => unknown).spawn(spec, manualClock());
   expect(await firstFinal(handle.events$)).toEqual({ type: "agent.errored", message });
+  await handle.close();
+});
+
+test("a function is asked to finish by a signal of its own, with the reason, and goes on", async () => {
+  const { spec } = place();
+  const reasons: unknown[] = [];
+  const runner = functionAgent(async ({ finish, signal, turn }) => {
+    if (!finish.aborted) await new Promise((resolve) => finish.addEventListener("abort", resolve));
+    reasons.push([turn, (finish.reason as Error).message, signal.aborted]);
+  });
+  const handle = await runner.spawn(spec, manualClock());
+  const first = firstFinal(handle.events$);
+  await settled();
+  await handle.steer?.("little is left");
+  await handle.steer?.("still less is left");
+  expect(await first).toMatchObject({ type: "agent.completed" });
+  await handle.prompt("mend");
+  await settled();
+  expect(reasons).toEqual([
+    [1, "little is left", false],
+    [2, "little is left", false],
+  ]);
   await handle.close();
 });
 

@@ -3,7 +3,7 @@ import type { AgentEvent, AgentHandle, AgentRunner, AgentSpec } from "../../src/
 import { agentStream } from "../../src/services/agents/agent-stream.ts";
 
 /** A handle whose events the test tells; what is asked of it is recorded. */
-export function scriptedHandle(id = "r1/agent/0") {
+export function scriptedHandle(id = "r1/agent/0", steer?: AgentHandle["steer"]) {
   const stream = agentStream();
   const asked: string[] = [];
   const handle: AgentHandle = {
@@ -11,6 +11,7 @@ export function scriptedHandle(id = "r1/agent/0") {
     threadId: "thread",
     sandbox: "bubblewrap",
     events$: stream.events$,
+    ...(steer === undefined ? {} : { steer }),
     async prompt(text) {
       asked.push(`prompt: ${text}`);
       stream.nextTurn();

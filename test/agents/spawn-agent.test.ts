@@ -129,10 +129,24 @@ test("what the agent says is noted from its first word, without control characte
       data: { usage: { turns: 1, inputTokens: 5, outputTokens: 6, costUsd: null, estimated: false } },
     },
     { type: "agent.message", data: { text: "done" } },
+    {
+      type: "budget.used",
+      data: {
+        used: {
+          turns: 1,
+          toolCalls: 1,
+          outputBytes: 5_031,
+          inputTokens: 5,
+          outputTokens: 6,
+          costUsd: null,
+          estimated: false,
+        },
+      },
+    },
   ]);
 });
 
-test("the notes of an endless talker are bounded; its last usage and closing message are kept", async () => {
+test("of an endless talker the beginning and the end are kept, its last usage and its closing message", async () => {
   const agent = scriptedHandle();
   const { spawn, hold } = setup({ spawn: async () => agent.handle });
   await spawn(0);
@@ -142,11 +156,16 @@ test("the notes of an endless talker are bounded; its last usage and closing mes
     agent.tell({ type: "agent.usage", usage: { ...usage, outputTokens: at } });
   }
   agent.tell({ type: "agent.completed", message: "done" });
-  expect(hold.notes).toHaveLength(1_003);
-  expect(hold.notes.slice(-3)).toEqual([
-    { type: "agent.message", data: { text: "(the agent says more; the rest is not kept)" } },
+  expect(hold.notes).toHaveLength(1_000 + 1 + 1 + 100 + 2);
+  expect(hold.notes.slice(999, 1_003)).toEqual([
+    { type: "agent.usage", data: { usage: { ...usage, outputTokens: 500 } } },
     { type: "agent.usage", data: { usage: { ...usage, outputTokens: 5_000 } } },
+    { type: "agent.message", data: { text: "(4,400 lines are not kept here)" } },
+    { type: "agent.thought", data: { text: "hm" } },
+  ]);
+  expect(hold.notes.slice(-2)).toEqual([
     { type: "agent.message", data: { text: "done" } },
+    { type: "budget.used", data: { used: expect.objectContaining({ outputTokens: 5_000 }) } },
   ]);
 });
 
@@ -164,6 +183,42 @@ test("a log that can't take notes does not disturb the agent", async () => {
   );
   events$.next({ type: "agent.message", text: "hello" } as never);
   expect(await spawn(0)).toMatchObject({ kind: "spawned" });
+});
+
+test("a further agent of the run counts on from what the earlier ones used and said", async () => {
+  const agent = scriptedHandle("r1/agent/1");
+  const { spawn, deps, hold } = setup({ spawn: async () => agent.handle });
+  const used = {
+    turns: 2,
+    toolCalls: 7,
+    outputBytes: 100,
+    inputTokens: 50,
+    outputTokens: 5,
+    costUsd: 0.5,
+    estimated: true,
+  };
+  const earlier = async () => ({ used, room: { notes: 999, length: 10 } });
+  const next = { ...deps, earlier };
+  const spawning = createActor(spawnAgent(next), {
+    input: { run: "r1", space: "global", config, attempt: 1 },
+  });
+  const answer = toPromise(spawning);
+  spawning.start();
+  await answer;
+  agent.tell({ type: "agent.running" });
+  agent.tell({ type: "agent.tool", name: "ls", text: "" });
+  agent.tell({ type: "agent.thought", text: "hm" });
+  expect(hold.notes).toEqual([{ type: "agent.tool", data: { name: "ls", text: "" } }]);
+  expect(deps.registry.meterOf("r1/agent/1")?.used()).toEqual({
+    turns: 3,
+    toolCalls: 8,
+    outputBytes: 104,
+    inputTokens: 50 + Math.ceil("consolidate attempt 1".length / 4),
+    outputTokens: 6,
+    costUsd: 0.5,
+    estimated: true,
+  });
+  expect(await spawn(1)).toEqual({ kind: "stale" });
 });
 
 function setup(scripted: Partial<AgentRunner> = {}, hold: SpawnDeps["hold"] = recordedHold()) {

@@ -1,17 +1,27 @@
 import { expect, test } from "vitest";
 import { createActor, setup as setupMachine } from "xstate";
-import type { AgentLimits, AgentRunner, AgentUsage } from "../../src/domain/agent.ts";
+import type { AgentRunner, AgentUsage } from "../../src/domain/agent.ts";
+import type { RunLimits } from "../../src/domain/budget.ts";
 import { SlowwaveError } from "../../src/domain/failure.ts";
 import type { Phase2Event, WatchInput } from "../../src/domain/phase2.ts";
 import { createAgentRegistry } from "../../src/services/agents/agent-registry.ts";
 import { functionAgent } from "../../src/services/agents/function-agent.ts";
 import { watchAgent } from "../../src/services/watch-agent.ts";
+import { recordedHold } from "./hold.ts";
 import { manualClock } from "./manual-clock.ts";
 import { place } from "./place.ts";
 import { carelessHandle, scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
 
 const MINUTE = 60_000;
-const NO_LIMITS: AgentLimits = { maxSilenceMinutes: null, maxTurns: null, maxTokens: null, maxCostUsd: null };
+const NO_LIMITS: RunLimits = {
+  maxRunMinutes: null,
+  maxSilenceMinutes: null,
+  maxTurns: null,
+  maxToolCalls: null,
+  maxTokens: null,
+  maxCostUsd: null,
+  maxOutputBytes: null,
+};
 const USAGE: AgentUsage = {
   turns: 1,
   inputTokens: null,
@@ -108,7 +118,10 @@ test("silence reaches the budget after the minutes allowed since the last sign o
   await clock.advance(1);
   expect(seen.news).toEqual([
     { type: "agent.running" },
-    { type: "budget.reached", why: "the agent said nothing for 10 minutes" },
+    {
+      type: "budget.reached",
+      why: "the agent said nothing for 10 minutes, no more is allowed (maxSilenceMinutes)",
+    },
   ]);
 });
 
@@ -123,24 +136,147 @@ test("after the end of the turn, and after the watch is stopped, no timer is lef
 });
 
 test.each([
-  [{ maxTurns: 2 }, { turns: 3 }, "the agent took 3 turns, 2 are allowed"],
+  [{ maxTurns: 2 }, { turns: 3 }, "the agent took 3 turns, 2 are allowed (maxTurns)"],
   [
     { maxTokens: 1_000 },
     { inputTokens: 900, outputTokens: 334 },
-    "the agent used 1,234 tokens, 1,000 are allowed",
+    "the agent used 1,234 tokens, 1,000 are allowed (maxTokens)",
   ],
   [
     { maxTokens: 1_000 },
     { outputTokens: 12_345, estimated: true },
-    "the agent used about 12,345 tokens, 1,000 are allowed",
+    "the agent used about 12,345 tokens, 1,000 are allowed (maxTokens)",
   ],
-  [{ maxCostUsd: 1 }, { costUsd: 1.239 }, "the agent cost $1.24, $1.00 is allowed"],
+  [{ maxCostUsd: 1 }, { costUsd: 1.239 }, "the agent cost $1.24, $1.00 is allowed (maxCostUsd)"],
 ] as const)("past %j with %j: %s", (limit, use, why) => {
   const { agent, watch } = setup(limit);
   const seen = watch();
   agent.tell({ type: "agent.usage", usage: { ...USAGE, ...use } });
   agent.tell({ type: "agent.completed", message: null });
   expect(seen.news).toEqual([{ type: "budget.reached", why }]);
+});
+
+test("tool calls and everything it says are counted here, whatever it reports", () => {
+  const calls = setup({ maxToolCalls: 2 });
+  const seen = calls.watch();
+  for (const text of ["a", "b", "c", "d"]) calls.agent.tell({ type: "agent.tool", name: "shell", text });
+  const why = "the agent made 3 tool calls, 2 are allowed (maxToolCalls)";
+  expect(seen.news).toEqual([{ type: "budget.reached", why }]);
+
+  const words = setup({ maxOutputBytes: 1_000 });
+  const heardWords = words.watch();
+  words.agent.tell({ type: "agent.message", text: "ä".repeat(300) });
+  words.agent.tell({ type: "agent.thought", text: "x".repeat(400) });
+  expect(heardWords.news).toEqual([]);
+  words.agent.tell({ type: "agent.tool", name: "x", text: "" });
+  expect(heardWords.news).toEqual([
+    {
+      type: "budget.reached",
+      why: "the agent put out 1,001 bytes, 1,000 are allowed (maxOutputBytes)",
+    },
+  ]);
+});
+
+test("tokens nobody reports are estimated from the bytes that passed", () => {
+  const { agent, watch } = setup({ maxTokens: 100 });
+  const seen = watch();
+  agent.tell({ type: "agent.usage", usage: USAGE });
+  agent.tell({ type: "agent.message", text: "x".repeat(500) });
+  expect(seen.news).toEqual([
+    { type: "budget.reached", why: "the agent used about 125 tokens, 100 are allowed (maxTokens)" },
+  ]);
+});
+
+test("an agent that is near a limit is asked to finish, once for each budget", async () => {
+  const asked: string[] = [];
+  const agent = scriptedHandle("r1/agent/0", async (text) => void asked.push(text));
+  const { watch, hold } = setup({ maxTokens: 1_000, maxCostUsd: 1 }, agent.handle);
+  const seen = watch();
+  const tell = (use: Partial<AgentUsage>) =>
+    agent.tell({ type: "agent.usage", usage: { ...USAGE, inputTokens: 1, outputTokens: 1, ...use } });
+  tell({ inputTokens: 700 });
+  expect(asked).toEqual([]);
+  tell({ inputTokens: 800 });
+  tell({ inputTokens: 900 });
+  tell({ inputTokens: 900, costUsd: 0.85 });
+  await settled();
+  expect(asked).toEqual([
+    expect.stringMatching(
+      /^Little of this run's budget is left: 801 of 1,000 tokens are used \(maxTokens\)\. /,
+    ),
+    expect.stringContaining("$0.85 of $1.00 are used (maxCostUsd)"),
+  ]);
+  expect(hold.notes).toEqual([
+    {
+      type: "budget.near",
+      data: {
+        budget: {
+          name: "tokens",
+          used: 801,
+          limit: 1_000,
+          unit: "tokens",
+          estimated: false,
+          setting: "maxTokens",
+        },
+        asked: true,
+        text: "801 of 1,000 tokens are used (maxTokens); the agent is asked to finish",
+      },
+    },
+    { type: "budget.near", data: expect.objectContaining({ asked: true }) },
+  ]);
+  expect(seen.news).toEqual([]);
+});
+
+test("an agent that can't be asked in its turn is told with the next prompt; the log says so either way", async () => {
+  const refusing = scriptedHandle("r1/agent/0", () => Promise.reject(new Error("not now")));
+  for (const agent of [scriptedHandle(), refusing]) {
+    const { watch, hold } = setup({ maxToolCalls: 5 }, agent.handle);
+    const first = watch();
+    for (const text of ["a", "b", "c", "d"]) agent.tell({ type: "agent.tool", name: "shell", text });
+    await settled();
+    expect(hold.notes).toEqual([
+      {
+        type: "budget.near",
+        data: expect.objectContaining({
+          asked: false,
+          text: "4 of 5 tool calls are used (maxToolCalls); the agent can't be asked to finish in its turn",
+        }),
+      },
+    ]);
+    agent.tell({ type: "agent.completed", message: null });
+    first.stop();
+    watch(1);
+    await settled();
+    expect(agent.asked).toEqual([
+      expect.stringMatching(/^prompt: mend turn 1\n\nLittle of this run's budget is left: 4 of 5 /),
+    ]);
+    expect(hold.notes).toHaveLength(1);
+  }
+});
+
+test("time is looked at by itself, and not after the turn", async () => {
+  const asked: string[] = [];
+  const agent = scriptedHandle("r1/agent/0", async (text) => void asked.push(text));
+  const limits = { maxRunMinutes: 10 };
+  const { watch, clock, hold } = setup(limits, agent.handle, {}, 10);
+  watch();
+  await clock.advance(8 * MINUTE - 1);
+  expect(asked).toEqual([]);
+  await clock.advance(1);
+  expect(asked).toEqual([expect.stringContaining("8 of 10 minutes are used (maxRunMinutes)")]);
+  expect(hold.notes).toHaveLength(1);
+  agent.tell({ type: "agent.completed", message: null });
+  expect(clock.pending()).toBe(0);
+  const over = setup(limits, null, {}, 10);
+  over.watch();
+  expect(over.clock.pending()).toBe(0);
+});
+
+test("an error's text is told without the secrets in it", () => {
+  const { agent, watch } = setup();
+  const seen = watch();
+  agent.tell({ type: "agent.errored", message: `401: bad key sk-${"proj-"}aB3dE5fG7hJ9kL2maB3dE5fG` });
+  expect(seen.news).toEqual([{ type: "agent.errored", why: "401: bad key [REDACTED_SECRET]" }]);
 });
 
 test("exactly what is allowed is allowed", () => {
@@ -210,9 +346,10 @@ test("a function of the host is called again for a repair", async () => {
 });
 
 function setup(
-  limits: Partial<AgentLimits> = {},
+  limits: Partial<RunLimits> = {},
   held: Parameters<ReturnType<typeof createAgentRegistry>["add"]>[1] | null | undefined = undefined,
   scripted: Partial<AgentRunner> = {},
+  minutes: number | null = null,
 ) {
   const { places } = place();
   const agent = scriptedHandle();
@@ -221,19 +358,22 @@ function setup(
   const handle = held === undefined ? agent.handle : held;
   if (handle !== null) registry.add("r1", handle);
   const { runner, orphansAsked } = scriptedRunner(scripted);
+  const hold = recordedHold();
   const logic = watchAgent({
+    hold,
     places,
     runner,
     registry,
     clock,
     limits: { ...NO_LIMITS, ...limits },
+    deadlineAtMs: minutes === null ? null : clock.nowMs() + minutes * MINUTE,
     repairPrompt: async ({ repair }) => `mend turn ${repair}`,
   });
   const watch = (repair = 0) => {
     const id = handle?.id ?? "r1/agent/0";
     return heard(logic, { run: "r1", space: "global", agent: id, repair });
   };
-  return { agent, watch, clock, orphansAsked, places };
+  return { agent, watch, clock, hold, orphansAsked, places };
 }
 
 /** What a machine that invokes the watch hears of it. */

@@ -49,6 +49,14 @@ describe("a run from claim to success", () => {
         costUsd: null,
         estimated: false,
       },
+      budget: [
+        ["minutes", expect.any(Number), 60, false],
+        ["turns", 1, 40, false],
+        ["toolCalls", 0, 2_000, false],
+        ["tokens", expect.any(Number), null, true],
+        ["cost", 0, null, false],
+        ["outputBytes", 4, 16_777_216, false],
+      ].map(([name, used, limit, estimated]) => expect.objectContaining({ name, used, limit, estimated })),
       findings: [],
       states: [
         "claiming",

@@ -89,7 +89,7 @@ describe.each(STORES)("races that are safe (%s)", (_, open) => {
         const { handle, tell, end } = scriptedHandle(spec.key);
         const { signal } = new AbortController();
         const { workspace, prompt } = spec;
-        await diligent({ workspace, prompt, model: null, turn: 1, signal, report: () => {} });
+        await diligent({ workspace, prompt, model: null, turn: 1, signal, finish: signal, report: () => {} });
         tell({ type: "agent.running" });
         tell({ type: "agent.completed", message: null });
         end();

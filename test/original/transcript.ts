@@ -98,7 +98,10 @@ function resultOf(result: RunResult): string {
 async function notesOf({ store }: OriginalWorld, told: readonly RunEvent[]): Promise<readonly string[]> {
   const lines: string[] = [];
   for (const run of new Set(told.map((event) => event.run))) {
-    const notes = (await wholeLog(store.runs, run)).filter(({ sequence }) => sequence === null);
+    const notes = (await wholeLog(store.runs, run)).filter(
+      // Counted in bytes, of a prompt that names temporary folders.
+      ({ sequence, type }) => sequence === null && type !== "budget.used",
+    );
     const beats = notes.filter(({ type }) => type === "lease.renewed").length;
     if (beats > 0) lines.push(`heartbeats: ${beats}`);
     for (const { type, data } of notes) {

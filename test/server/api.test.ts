@@ -101,8 +101,10 @@ describe("one run", () => {
       ["minutes", 60],
       ["silence", 10],
       ["turns", 40],
+      ["toolCalls", 2000],
       ["tokens", null],
       ["cost", null],
+      ["outputBytes", 16_777_216],
     ]);
   });
 

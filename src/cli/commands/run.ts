@@ -6,12 +6,18 @@ import { examples, invocation, type Shell } from "../shell.ts";
 const SETTING_FLAGS = {
   agent: "agent",
   model: "model",
+  sandbox: "sandbox",
   limit: "maxInputs",
   maxMinutes: "maxRunMinutes",
   maxSilenceMinutes: "maxSilenceMinutes",
   maxTurns: "maxTurns",
+  maxToolCalls: "maxToolCalls",
   maxTokens: "maxTokens",
   maxCost: "maxCostUsd",
+  maxOutputBytes: "maxOutputBytes",
+  maxRunsPerDay: "maxRunsPerDay",
+  maxTokensPerDay: "maxTokensPerDay",
+  maxCostPerDay: "maxCostUsdPerDay",
 } as const;
 
 type RunOptions = Partial<Record<keyof typeof SETTING_FLAGS, string>> & {
@@ -27,15 +33,21 @@ export function addRun(program: Command, shell: Shell, end: (code: Promise<numbe
     .description("Folds what is new into the memory of the space, in the foreground, and says how it ended.")
     .option("--agent <name>", "which agent does the work (default: extractive, built in, no model)")
     .option("--model <model>", "the agent's model")
-    .option("--now", "ignore backoff, used-up retries and cooldown; never a living run")
+    .option("--sandbox <name>", "bubblewrap, or none (it then reaches all that you can); Codex has its own")
+    .option("--now", "ignore backoff, used-up retries and cooldown; never a living run or a day's budget")
     .option("--dry-run", "do everything but publish; print the diff, and a hash for `slowwave apply`")
     .option("--strict", "exit 3 when the run was skipped")
     .option("--limit <n>", "newest stage-1 outputs to consolidate, 1 to 4096 (default: 256)")
     .option("--max-minutes <n>", "wall clock, decimals allowed, or none (default: 60)")
     .option("--max-silence-minutes <n>", "longest silence of the agent, or none (default: 10)")
     .option("--max-turns <n>", "turns of the agent, or none (default: 40)")
+    .option("--max-tool-calls <n>", "tool calls of the agent, or none (default: 2000)")
     .option("--max-tokens <n>", "tokens of the agent (default: none)")
     .option("--max-cost <usd>", "cost of the agent (default: none)")
+    .option("--max-output-bytes <n>", "all that the agent says, or none (default: 16777216)")
+    .option("--max-runs-per-day <n>", "runs of this space within 24 hours (default: none)")
+    .option("--max-tokens-per-day <n>", "tokens of this space within 24 hours (default: none)")
+    .option("--max-cost-per-day <usd>", "cost of this space within 24 hours (default: none)")
     .addHelpText(
       "after",
       examples(

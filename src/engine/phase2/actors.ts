@@ -1,4 +1,5 @@
 import type { AgentLimits, AgentRunner } from "../../domain/agent.ts";
+import type { RunLimits } from "../../domain/budget.ts";
 import type { RunHold, RunPlaces } from "../../domain/phase2.ts";
 import type { Clock, Ids, Store } from "../../domain/ports.ts";
 import type { Settings } from "../../domain/settings.ts";
@@ -32,6 +33,8 @@ export interface ActorDeps {
   readonly homeId: string;
   readonly worker: string;
   readonly settings: Settings;
+  /** Unix milliseconds at which the run's time is up; the agent is asked to finish before. Absent: it is not asked. */
+  readonly deadlineAtMs?: number | null;
   readonly runner: AgentRunner;
   readonly registry: AgentRegistry;
   readonly clock: Clock;
@@ -55,14 +58,14 @@ export function phase2Actors(deps: ActorDeps) {
     if (lease !== null) await jobs.renew([lease], { leaseSeconds, nowMs: clock.nowMs() });
   };
   return {
-    claimJob: claimJob(job),
+    claimJob: claimJob({ ...job, runs: store.runs }),
     keepLease: keepLease(job),
     keepDeadline: keepDeadline({ clock, maxRunMinutes: settings.maxRunMinutes }),
     configureAgent: configureAgent(deps),
     loadMemories: loadMemories(store),
     syncSummaries: syncSummaries(bench),
     syncRawMemories: syncRawMemories(bench),
-    spawnAgent: spawnAgent(agent),
+    spawnAgent: spawnAgent({ ...agent, limits: toldLimits(settings) }),
     watchAgent: watchAgent(agent),
     verifyArtifacts: verifyArtifacts(bench),
     confirmOwnership: confirmOwnership(job),
@@ -74,6 +77,20 @@ export function phase2Actors(deps: ActorDeps) {
   };
 }
 
-function limitsOf({ maxSilenceMinutes, maxTurns, maxTokens, maxCostUsd }: Settings): AgentLimits {
+/** What an agent may want to know of its own limits; the supervisor holds it to all of them. */
+function toldLimits({ maxSilenceMinutes, maxTurns, maxTokens, maxCostUsd }: Settings): AgentLimits {
   return { maxSilenceMinutes, maxTurns, maxTokens, maxCostUsd };
+}
+
+/** A run that an earlier version began may lack the newer ones. */
+function limitsOf(settings: Partial<Settings>): RunLimits {
+  return {
+    maxRunMinutes: settings.maxRunMinutes ?? null,
+    maxSilenceMinutes: settings.maxSilenceMinutes ?? null,
+    maxTurns: settings.maxTurns ?? null,
+    maxToolCalls: settings.maxToolCalls ?? null,
+    maxTokens: settings.maxTokens ?? null,
+    maxCostUsd: settings.maxCostUsd ?? null,
+    maxOutputBytes: settings.maxOutputBytes ?? null,
+  };
 }

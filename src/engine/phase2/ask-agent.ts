@@ -1,14 +1,18 @@
+import type { Used } from "../../domain/budget.ts";
 import { changesBetween, type Finding } from "../../domain/generation.ts";
 import type { RunPlaces, SpawnInput, WatchInput } from "../../domain/phase2.ts";
 import type { Store } from "../../domain/ports.ts";
 import type { LogRow } from "../../domain/run.ts";
 import type { Status } from "../../domain/status.ts";
+import type { Room } from "../../services/agents/transcript.ts";
+import { usedIn } from "../../services/agents/used.ts";
 import { hostFiles } from "../../services/artifacts/host-files.ts";
 import { suspectInputs } from "../../services/gate/input-instructions.ts";
 import { changedByHand } from "../../services/generations/by-hand.ts";
 import { renderPrompt, renderRepair } from "../../services/prompt.ts";
 import type { Files } from "../../services/workspace/files.ts";
 import { scan } from "../../services/workspace/scan.ts";
+import { wholeLog } from "./result.ts";
 
 interface AskDeps {
   readonly store: Pick<Store, "runs" | "generations" | "memories">;
@@ -39,6 +43,13 @@ export function askAgent({ store, places, files }: AskDeps) {
       } finally {
         await folder.close();
       }
+    },
+    /** What earlier agents of the run used, and how much of its transcript they filled. */
+    async earlier(run: string): Promise<{ readonly used: Used | null; readonly room: Room }> {
+      const log = await wholeLog(store.runs, run);
+      const said = log.filter(({ type, sequence }) => sequence === null && type.startsWith("agent."));
+      const length = said.reduce((sum, { data }) => sum + data.length, 0);
+      return { used: usedIn(log), room: { notes: said.length, length } };
     },
     async repairPrompt({ run }: WatchInput): Promise<string> {
       const findings = (await lastFindings(store, run))

@@ -113,9 +113,13 @@ export function createEngine(options: EngineOptions): Engine {
   };
 
   /** Made before a run is live, so that its actors find what binds them to this process. */
-  const bind = (id: string, space: string, settings: Settings, root: string): Binding => {
+  const bind = (
+    id: string,
+    space: string,
+    given: Pick<Binding, "settings" | "root" | "deadlineAtMs">,
+  ): Binding => {
     const hold = createHold({ id, space }, { runs: store.runs, clock, tell });
-    const binding = { hold, settings, root, told: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
+    const binding = { ...given, hold, told: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
     bindings.set(id, binding);
     return binding;
   };
@@ -127,7 +131,7 @@ export function createEngine(options: EngineOptions): Engine {
     clock,
     ids,
     actors: ({ id, space }) => {
-      const { hold, settings, root } = bindings.get(id) as Binding;
+      const { hold, settings, root, deadlineAtMs } = bindings.get(id) as Binding;
       const places = { ...home.placesOf(space, id), root };
       const worker = durable.owner;
       return phase2Actors({
@@ -137,6 +141,7 @@ export function createEngine(options: EngineOptions): Engine {
         homeId,
         worker,
         settings,
+        deadlineAtMs,
         runner,
         registry,
         clock,
@@ -145,8 +150,9 @@ export function createEngine(options: EngineOptions): Engine {
       });
     },
     adopting: async ({ id, space, snapshot }) => {
-      const { token, settings, root } = (JSON.parse(snapshot) as { context: Phase2Context }).context;
-      const { hold } = bind(id, space, settings, root);
+      const { token, settings, root, deadlineAtMs } = (JSON.parse(snapshot) as { context: Phase2Context })
+        .context;
+      const { hold } = bind(id, space, { settings, root, deadlineAtMs });
       tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true });
       // Law 5: what the dead process left running is ended before anything else happens for the space.
       await runner.endOrphan(home.placesOf(space, id).scratch, clock);
@@ -225,14 +231,15 @@ export function createEngine(options: EngineOptions): Engine {
       if (unfinished !== undefined) return unfinished;
       const id = ids.run();
       const root = home.rootOf(space);
-      bind(id, space, settings, root);
       const { maxRunMinutes } = settings;
+      const deadlineAtMs = maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000;
+      bind(id, space, { settings, root, deadlineAtMs });
       const input: Phase2Input = {
         run: id,
         space,
         root,
         token: ids.token(),
-        deadlineAtMs: maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000,
+        deadlineAtMs,
         force: now,
         ...(dryRun ? { dryRun } : {}),
         settings,
@@ -275,6 +282,7 @@ interface Binding {
   readonly hold: RunHold;
   readonly settings: Settings;
   readonly root: string;
+  readonly deadlineAtMs: number | null;
   readonly told: ReplaySubject<RunEvent>;
 }
 

@@ -35,7 +35,14 @@ export function createHold(
   };
 }
 
-const TOLD = new Set(["lease.renewed", "agent.message", "agent.thought", "agent.tool", "agent.usage"]);
+const TOLD = new Set([
+  "lease.renewed",
+  "agent.message",
+  "agent.thought",
+  "agent.tool",
+  "agent.usage",
+  "budget.near",
+]);
 
 function eventOf(type: string, data: unknown): object | null {
   if (type === "gate.finding") return { type, finding: data as Finding };

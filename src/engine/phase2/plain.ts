@@ -58,6 +58,8 @@ export async function plainPhase2(options: PlainOptions): Promise<PlainPhase2> {
   const runs = { note: async () => 0 };
   const hold = createHold({ id: run, space }, { runs, clock, tell });
   const places = home.placesOf(space, run);
+  const { maxRunMinutes } = settings;
+  const deadlineAtMs = maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000;
   const actors = phase2Actors({
     store,
     hold,
@@ -65,13 +67,13 @@ export async function plainPhase2(options: PlainOptions): Promise<PlainPhase2> {
     homeId,
     worker,
     settings,
+    deadlineAtMs,
     runner,
     registry,
     clock,
     ids,
     files,
   });
-  const { maxRunMinutes } = settings;
   return {
     machine: phase2Machine.provide({ actors }),
     input: {
@@ -79,7 +81,7 @@ export async function plainPhase2(options: PlainOptions): Promise<PlainPhase2> {
       space,
       root: places.root,
       token: ids.token(),
-      deadlineAtMs: maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000,
+      deadlineAtMs,
       force: now,
       settings,
       maxRepairs: runner.singleTurn ? 0 : MAX_REPAIRS,

@@ -1,4 +1,5 @@
 import type { AgentUsage } from "../../domain/agent.ts";
+import { type BudgetUse, budgetsOf, NOTHING_USED } from "../../domain/budget.ts";
 import { changesBetween, type FileChanges, type Finding, type Manifest } from "../../domain/generation.ts";
 import type { Store } from "../../domain/ports.ts";
 import type { AgentReport, DryRun, RunResult, StateSpan } from "../../domain/result.ts";
@@ -6,6 +7,7 @@ import type { LogRow, RunRecord } from "../../domain/run.ts";
 import { outcomeOf, type Status } from "../../domain/status.ts";
 import { adviceOf } from "../../domain/texts.ts";
 import type { Phase2Context } from "../../machines/words.ts";
+import { usedIn } from "../../services/agents/used.ts";
 import { compare } from "../../services/generations/compare.ts";
 import { unified } from "../../services/generations/unified.ts";
 
@@ -45,6 +47,7 @@ export async function resultOf(
       ? { dryRun: await dryRunOf(store, context, base ?? [], draft?.manifest ?? null) }
       : {}),
     agent: agentOf(context, log),
+    budget: context.claimedWatermark === null ? [] : budgetOf(record, context, log),
     findings: log.filter((row) => row.type === "gate.finding").map((row) => JSON.parse(row.data) as Finding),
     states: spansOf(log),
     startedAt: time(record.createdAtMs),
@@ -72,6 +75,9 @@ function statusOf(record: RunRecord, context: Phase2Context): Status {
 }
 
 function reasonOf(record: RunRecord, context: Phase2Context, status: Status): RunResult["reason"] {
+  // Of a skip the cause is the whole of what there is to say.
+  if (outcomeOf(status) === "skipped")
+    return { code: status, message: context.cause ?? adviceOf(status), cause: null };
   return { code: status, message: adviceOf(status), cause: record.parked ?? context.cause };
 }
 
@@ -89,6 +95,17 @@ function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | 
     costUsd: usage?.costUsd ?? null,
     estimated: usage?.estimated ?? false,
   };
+}
+
+/** Silence is measured while it lasts; of a run that is over there is none. */
+function budgetOf(
+  record: RunRecord,
+  { settings }: Phase2Context,
+  log: readonly LogRow[],
+): readonly BudgetUse[] {
+  const minutes = Math.max(0, record.updatedAtMs - record.createdAtMs) / 60_000;
+  const all = budgetsOf(usedIn(log) ?? NOTHING_USED, settings, { minutes, silence: 0 });
+  return all.filter(({ name }) => name !== "silence");
 }
 
 /** One span for each stay in a state; the last one has no length. */

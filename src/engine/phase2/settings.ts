@@ -18,9 +18,13 @@ export const settingsSchema: z.ZodType<Settings> = z.strictObject({
   maxRunMinutes: limit,
   maxSilenceMinutes: limit,
   maxTurns: z.int().min(1).nullable(),
+  maxToolCalls: z.int().min(1).nullable(),
   maxTokens: z.int().min(1).nullable(),
   maxCostUsd: limit,
+  maxOutputBytes: z.int().min(1).nullable(),
   maxRunsPerDay: z.int().min(1).nullable(),
+  maxTokensPerDay: z.int().min(1).nullable(),
+  maxCostUsdPerDay: limit,
   model: z.string().min(1).nullable(),
   gate: z.partialRecord(
     z.enum(Object.keys(GATE_DEFAULTS) as [GateCode, ...GateCode[]], {

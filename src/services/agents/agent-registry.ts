@@ -1,4 +1,5 @@
 import type { AgentHandle } from "../../domain/agent.ts";
+import type { AgentMeter } from "./agent-meter.ts";
 
 /**
  * The agents this process holds. Shared by the actors that start, watch and close them; an agent that is not
@@ -7,8 +8,10 @@ import type { AgentHandle } from "../../domain/agent.ts";
 export interface AgentRegistry {
   /** Announces a start under way, so that a close meanwhile waits for it. */
   starting(run: string, start: Promise<unknown>): void;
-  add(run: string, handle: AgentHandle): void;
+  /** `meter`: what counts the use of this agent, if somebody does. */
+  add(run: string, handle: AgentHandle, meter?: AgentMeter): void;
   find(agent: string): AgentHandle | null;
+  meterOf(agent: string): AgentMeter | null;
   /** Settles when no start of this run is under way. Never rejects. */
   started(run: string): Promise<void>;
   ofRun(run: string): readonly AgentHandle[];
@@ -16,7 +19,10 @@ export interface AgentRegistry {
 }
 
 export function createAgentRegistry(): AgentRegistry {
-  const held = new Map<string, { readonly run: string; readonly handle: AgentHandle }>();
+  const held = new Map<
+    string,
+    { readonly run: string; readonly handle: AgentHandle; meter: AgentMeter | null }
+  >();
   // By run as well: one process may hold thousands.
   const runs = new Map<string, Map<string, AgentHandle>>();
   const starts = new Map<string, Promise<unknown>>();
@@ -29,11 +35,12 @@ export function createAgentRegistry(): AgentRegistry {
         if (starts.get(run) === settled) starts.delete(run);
       });
     },
-    add(run, handle) {
-      held.set(handle.id, { run, handle });
+    add(run, handle, meter) {
+      held.set(handle.id, { run, handle, meter: meter ?? null });
       runs.set(run, (runs.get(run) ?? new Map()).set(handle.id, handle));
     },
     find: (agent) => held.get(agent)?.handle ?? null,
+    meterOf: (agent) => held.get(agent)?.meter ?? null,
     started: async (run) => void (await starts.get(run)),
     ofRun: (run) => [...(runs.get(run)?.values() ?? [])],
     remove(agent) {

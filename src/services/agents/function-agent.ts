@@ -19,6 +19,8 @@ export interface AgentTask {
   readonly turn: number;
   /** Aborted when the agent must stop. A function that goes on regardless can't be ended. */
   readonly signal: AbortSignal;
+  /** Aborted when little of a budget is left: time to finish. Its reason says of which. Nothing is lost yet. */
+  readonly finish: AbortSignal;
   /** A line of text, or one of these events; ignored once the turn is over. */
   report(said: string | AgentReport): void;
 }
@@ -67,6 +69,8 @@ export function functionAgent(fn: AgentFunction, options: FunctionAgentOptions =
 function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs: number): AgentHandle {
   const stream = agentStream();
   const abort = new AbortController();
+  // Asked once, it holds for the turns after it, too.
+  const finish = new AbortController();
   let usage: AgentUsage | null = null;
   let turn = 0;
   let work: Promise<void> = Promise.resolve();
@@ -105,18 +109,19 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
         model,
         turn: now,
         signal,
+        finish: finish.signal,
         report: (said) => report(said, now),
       });
-      finish({ type: "agent.completed", message: typeof message === "string" ? message : null });
+      tellEnd({ type: "agent.completed", message: typeof message === "string" ? message : null });
     } catch (error) {
-      finish({
+      tellEnd({
         type: "agent.errored",
         message: causeOf(error) || "the agent function failed without a word",
       });
     }
   }
 
-  function finish(event: AgentEvent): void {
+  function tellEnd(event: AgentEvent): void {
     stream.tell(abort.signal.aborted ? { type: "agent.interrupted" } : event);
   }
 
@@ -124,7 +129,7 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
   async function stop(why: string): Promise<boolean> {
     abort.abort(new SlowwaveError("agent_interrupted", why));
     const settled = await settlesWithin(clock, graceMs, work);
-    if (!settled) finish({ type: "agent.interrupted" });
+    if (!settled) tellEnd({ type: "agent.interrupted" });
     return settled;
   }
 
@@ -140,6 +145,9 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
       if (abort.signal.aborted) throw new SlowwaveError("agent_closed", "The agent has been stopped.");
       if (stream.isOpen()) throw new SlowwaveError("agent_busy", "The agent is still in its turn.");
       work = take(text);
+    },
+    async steer(text) {
+      finish.abort(new SlowwaveError("budget_near", text));
     },
     async interrupt() {
       if (stream.isOpen()) await stop("The turn was interrupted.");

@@ -1,22 +1,28 @@
-import type { AgentLimits, AgentUsage } from "../../domain/agent.ts";
+import {
+  type BudgetUse,
+  budgetsOf,
+  isNear,
+  isOver,
+  nearLimit,
+  pastLimit,
+  type RunLimits,
+  type Used,
+} from "../../domain/budget.ts";
 
-/** Which limit this use is past, as a sentence with the numbers; null while all is well. */
-export function exceeded(usage: AgentUsage, limits: AgentLimits): string | null {
-  const { turns, costUsd } = usage;
-  const tokens = (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0);
-  const about = usage.estimated ? "about " : "";
-  if (limits.maxTurns !== null && turns > limits.maxTurns) {
-    return `the agent took ${grouped(turns)} turns, ${grouped(limits.maxTurns)} are allowed`;
-  }
-  if (limits.maxTokens !== null && tokens > limits.maxTokens) {
-    return `the agent used ${about}${grouped(tokens)} tokens, ${grouped(limits.maxTokens)} are allowed`;
-  }
-  if (limits.maxCostUsd !== null && costUsd !== null && costUsd > limits.maxCostUsd) {
-    return `the agent cost ${about}$${costUsd.toFixed(2)}, $${limits.maxCostUsd.toFixed(2)} is allowed`;
-  }
-  return null;
+const NO_TIME = { minutes: 0, silence: 0 };
+
+/** Which limit this use is past, as a sentence with the numbers and the setting; null while all is well. */
+export function exceeded(used: Used, limits: Partial<RunLimits>): string | null {
+  const past = budgetsOf(used, limits, NO_TIME).find(isOver);
+  return past === undefined ? null : pastLimit(past);
 }
 
-function grouped(number: number): string {
-  return number.toLocaleString("en-US");
+/** Budgets that are nearly used up. `minutes`: since the run began. */
+export function nearlyUsed(used: Used, limits: Partial<RunLimits>, minutes: number): readonly BudgetUse[] {
+  return budgetsOf(used, limits, { minutes, silence: 0 }).filter(isNear);
+}
+
+/** What the agent is asked when little of these budgets is left. */
+export function finishRequest(uses: readonly BudgetUse[]): string {
+  return `Little of this run's budget is left: ${uses.map(nearLimit).join("; ")}. Begin nothing new. Bring MEMORY.md and memory_summary.md to a good end now, check them, and finish: past the limit this work is thrown away.`;
 }

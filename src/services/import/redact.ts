@@ -2,7 +2,7 @@ import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import type { SecretLintRuleContext, SecretLintSourceCode } from "@secretlint/types";
 import { SECRET_SHAPES } from "./secret-shapes.ts";
 
-const REDACTED = "[REDACTED_SECRET]";
+export const REDACTED = "[REDACTED_SECRET]";
 
 export interface Redaction {
   readonly text: string;
@@ -37,13 +37,13 @@ function replacedShapes(text: string): Redaction {
   return { text: replaced, count };
 }
 
-type Range = readonly [from: number, to: number];
+export type Range = readonly [from: number, to: number];
 
 /**
  * secretlint's filter rule lets a comment in the text switch scanners off. This text is not to be trusted, so
  * only its scanners run, without the linter around them (which also takes quadratic time in what is found).
  */
-const scanners = rules.filter((rule) => rule.meta.type === "scanner");
+export const scanners = rules.filter((rule) => rule.meta.type === "scanner");
 
 function scanned(text: string): Promise<readonly Range[]> {
   return scannedBy(scanners, text);
@@ -52,19 +52,24 @@ function scanned(text: string): Promise<readonly Range[]> {
 /** Where these scanners find something that isn't redacted already; in order, without overlaps. */
 export async function scannedBy(by: typeof rules, text: string): Promise<readonly Range[]> {
   const found: Range[] = [];
-  const context: SecretLintRuleContext = {
-    sharedOptions: {},
-    createTranslator: () => (messageId, data) => ({ message: "", messageId: String(messageId), data }),
-    report: ({ range }) => found.push(range),
-    ignore: () => {},
-  };
+  const context = contextOf(found);
   const source = sourceOf(text);
   for (const scanner of by) await scanner.create(context, {}).file?.(source);
   return disjoint(found.filter(([from, to]) => !text.slice(from, to).includes(REDACTED)));
 }
 
+/** Collects where something was found. */
+export function contextOf(found: Range[]): SecretLintRuleContext {
+  return {
+    sharedOptions: {},
+    createTranslator: () => (messageId, data) => ({ message: "", messageId: String(messageId), data }),
+    report: ({ range }) => void found.push(range),
+    ignore: () => {},
+  };
+}
+
 /** Only the content counts: places are reported as ranges, and there is no file. */
-function sourceOf(content: string): SecretLintSourceCode {
+export function sourceOf(content: string): SecretLintSourceCode {
   const noPlaces = () => {
     throw new Error("places in the text are not known here");
   };
@@ -84,7 +89,7 @@ function sourceOf(content: string): SecretLintSourceCode {
   };
 }
 
-function disjoint(ranges: readonly Range[]): readonly Range[] {
+export function disjoint(ranges: readonly Range[]): readonly Range[] {
   const merged: Range[] = [];
   for (const range of ranges.toSorted(([a], [b]) => a - b)) {
     const last = merged.at(-1);

@@ -142,7 +142,7 @@ function Meter({ meter, view }: { meter: BudgetMeter; view: View }) {
   return (
     <div class={`meter${part === null ? " unlimited" : part >= 1 ? " full" : part > 0.8 ? " high" : ""}`}>
       <span>
-        <Line text={meter.name} limit={20} />
+        <Line text={NAMES[meter.name] ?? meter.name} limit={20} />
       </span>
       <span class="hint">{part === null ? `${text}, no limit` : text}</span>
       {part !== null && (
@@ -150,7 +150,7 @@ function Meter({ meter, view }: { meter: BudgetMeter; view: View }) {
         <div
           class="track"
           role="meter"
-          aria-label={visibleLine(meter.name)}
+          aria-label={visibleLine(NAMES[meter.name] ?? meter.name)}
           aria-valuenow={Math.round(part * 100)}
           aria-valuemin={0}
           aria-valuemax={100}
@@ -162,6 +162,11 @@ function Meter({ meter, view }: { meter: BudgetMeter; view: View }) {
     </div>
   );
 }
+
+const NAMES: Partial<Readonly<Record<BudgetMeter["name"], string>>> = {
+  toolCalls: "tool calls",
+  outputBytes: "output",
+};
 
 function amount(value: number, { name }: BudgetMeter): string {
   if (name === "cost") return value.toFixed(2);
