@@ -42,9 +42,8 @@ export interface CommitRequest {
   readonly value: string;
   readonly snapshot: string;
   readonly state: "active" | "done" | "error";
-  readonly open: readonly Intent[];
-  /** Keys of intents that are settled or withdrawn by this commit. */
-  readonly close: readonly string[];
+  /** All that are open after this commit, oldest first: the others are settled or withdrawn. */
+  readonly intents: readonly Intent[];
 }
 
 /**
@@ -87,13 +86,10 @@ export function judgeRepeated(
   return isSameEvent && isSameState ? "ok" : "stale";
 }
 
-/**
- * Whether every key of the intents a commit opens is its own: `run/sequence/child`, each once. As a sequence is
- * committed once, no key is then ever given to two effects.
- */
-export function opensItsOwn({ run, sequence, open }: CommitRequest): boolean {
-  const isOwn = (intent: Intent) => intent.run === run && intent.key.startsWith(`${run}/${sequence}/`);
-  return open.every(isOwn) && new Set(open.map(({ key }) => key)).size === open.length;
+/** Whether these may be the open intents of a run after a commit: its own, none of them twice. */
+export function areIntentsOf(run: string, intents: readonly Intent[]): boolean {
+  const isOwn = (intent: Intent) => intent.run === run && intent.key.startsWith(`${run}/`);
+  return intents.every(isOwn) && new Set(intents.map(({ key }) => key)).size === intents.length;
 }
 
 export interface RunFilter {

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { Clock, Ids } from "../domain/ports.ts";
 
@@ -14,6 +14,6 @@ export const systemClock: Clock = {
 export function systemIds(clock: Clock = systemClock): Ids {
   const sortable = () =>
     clock.nowMs().toString(32).padStart(10, "0") +
-    randomBytes(5).readUIntBE(0, 5).toString(32).padStart(8, "0");
+    randomInt(2 ** 40).toString(32).padStart(8, "0");
   return { run: sortable, generation: sortable, token: () => randomUUID() };
 }

@@ -29,10 +29,10 @@ export function commitContract(name: string, open: OpenWorld): void {
 
     describe("creation", () => {
       test("keeps run, snapshot, log row and intents together", async () => {
-        const first = commitOf(0, { open: [intent("run-1/0/claim")] });
+        const first = commitOf(0, { intents: [intent("run-1/0/claim")] });
         expect(await a.runs.create(newRun(), first)).toBe("ok");
         expect(await b.runs.read("run-1")).toEqual(created);
-        expect(await b.runs.openIntents("run-1")).toEqual(first.open);
+        expect(await b.runs.openIntents("run-1")).toEqual(first.intents);
         const { sequence, atMs, eventType: type, value, event: data } = first;
         expect(await b.runs.log({ after: 0, limit: 9 })).toEqual([
           { id: 1, run: "run-1", sequence, atMs, type, value, data },
@@ -40,10 +40,10 @@ export function commitContract(name: string, open: OpenWorld): void {
       });
 
       test("repeated with the same content is ok, also when the run has moved on, and adds nothing", async () => {
-        const first = commitOf(0, { open: [intent("run-1/0/claim")] });
+        const first = commitOf(0, { intents: [intent("run-1/0/claim")] });
         await a.runs.create(newRun(), first);
         expect(await b.runs.create(newRun(), first)).toBe("ok");
-        await a.runs.commit(commitOf(1, { close: ["run-1/0/claim"] }));
+        await a.runs.commit(commitOf(1));
         expect(await b.runs.create(newRun(), first)).toBe("ok");
         expect(await a.runs.openIntents("run-1")).toEqual([]);
         expect((await a.runs.log({ after: 0, limit: 9 })).length).toBe(2);
@@ -64,12 +64,12 @@ export function commitContract(name: string, open: OpenWorld): void {
 
     describe("a commit", () => {
       beforeEach(async () => {
-        await a.runs.create(newRun(), commitOf(0, { open: [intent("run-1/0/x"), intent("run-1/0/y")] }));
+        await a.runs.create(newRun(), commitOf(0, { intents: [intent("run-1/0/x"), intent("run-1/0/y")] }));
       });
 
-      test("moves snapshot and sequence, opens and closes intents, and keeps their order", async () => {
+      test("moves snapshot and sequence, and leaves open the intents it names, in their order", async () => {
         const timer = intent("run-1/1/t", { kind: "timer", dueAtMs: NOW_MS + 5000 });
-        const commit = commitOf(1, { close: ["run-1/0/x"], open: [timer, intent("run-1/1/a")] });
+        const commit = commitOf(1, { intents: [intent("run-1/0/y"), timer, intent("run-1/1/a")] });
         expect(await b.runs.commit(commit)).toBe("ok");
         expect(await a.runs.read("run-1")).toEqual({
           ...created,
@@ -77,21 +77,21 @@ export function commitContract(name: string, open: OpenWorld): void {
           snapshot: commit.snapshot,
           updatedAtMs: commit.atMs,
         });
-        expect(await a.runs.openIntents("run-1")).toEqual([intent("run-1/0/y"), ...commit.open]);
+        expect(await a.runs.openIntents("run-1")).toEqual(commit.intents);
       });
 
       test("keeps the order of intents past ten commits", async () => {
+        const intents = Array.from({ length: 11 }, (_, at) => intent(`run-1/${at + 1}/z`));
         for (let at = 1; at <= 11; at += 1)
-          await a.runs.commit(commitOf(at, { open: [intent(`run-1/${at}/z`)] }));
-        const keys = (await b.runs.openIntents("run-1")).map(({ key }) => key);
-        expect(keys.slice(2)).toEqual(Array.from({ length: 11 }, (_, at) => `run-1/${at + 1}/z`));
+          await a.runs.commit(commitOf(at, { intents: intents.slice(0, at) }));
+        expect(await b.runs.openIntents("run-1")).toEqual(intents);
       });
 
       test("repeated with the same content is ok and written once", async () => {
-        const commit = commitOf(1, { open: [intent("run-1/1/a")], close: ["run-1/0/x"] });
+        const commit = commitOf(1, { intents: [intent("run-1/0/y"), intent("run-1/1/a")] });
         expect([await a.runs.commit(commit), await b.runs.commit(commit)]).toEqual(["ok", "ok"]);
         expect((await a.runs.log({ run: "run-1", after: 0, limit: 9 })).length).toBe(2);
-        await a.runs.commit(commitOf(2, { close: ["run-1/1/a"] }));
+        await a.runs.commit(commitOf(2, { intents: [intent("run-1/0/y")] }));
         expect(await b.runs.commit(commit)).toBe("ok");
         expect(await a.runs.openIntents("run-1")).toEqual([intent("run-1/0/y")]);
       });
@@ -125,39 +125,42 @@ export function commitContract(name: string, open: OpenWorld): void {
 
       test("under a former fence is fenced, of an unknown run too, and writes nothing", async () => {
         await b.runs.takeOver({ run: "run-1", fence: 1, owner: "owner-b", nowMs: NOW_MS });
-        expect(await a.runs.commit(commitOf(1, { open: [intent("run-1/1/a")] }))).toBe("fenced");
+        expect(await a.runs.commit(commitOf(1, { intents: [intent("run-1/1/a")] }))).toBe("fenced");
         expect(await a.runs.commit(commitOf(1, { run: "nobody" }))).toBe("fenced");
         expect((await a.runs.log({ after: 0, limit: 9 })).length).toBe(1);
         expect((await a.runs.openIntents("run-1")).length).toBe(2);
       });
 
       test("of a run that is over is stale, but its last commit repeated is ok", async () => {
-        const last = commitOf(1, { state: "done", close: ["run-1/0/x", "run-1/0/y"] });
+        const last = commitOf(1, { state: "done" });
         expect(await a.runs.commit(last)).toBe("ok");
         expect(await b.runs.commit(last)).toBe("ok");
         expect(await b.runs.commit(commitOf(2))).toBe("stale");
         expect((await a.runs.read("run-1"))?.state).toBe("done");
       });
 
-      test("that opens a known intent again is refused as a whole", async () => {
-        const commit = commitOf(1, { open: [intent("run-1/1/a"), intent("run-1/0/x")] });
-        await expect(a.runs.commit(commit)).rejects.toMatchObject({ code: "store_rejected" });
+      test.each([
+        ["an intent twice", [intent("run-1/1/a"), intent("run-1/1/a")]],
+        ["an intent under another run's key", [intent("run-2/1/a", { run: "run-1" })]],
+        ["an intent of another run", [intent("run-1/1/a", { run: "run-2" })]],
+      ])("that names %s is refused as a whole", async (_, intents) => {
+        await expect(a.runs.commit(commitOf(1, { intents }))).rejects.toMatchObject({
+          code: "store_rejected",
+        });
         expect(await b.runs.read("run-1")).toEqual(created);
         expect((await b.runs.openIntents("run-1")).length).toBe(2);
       });
 
-      test("closes no intent of another run", async () => {
+      test("leaves the intents of other runs alone", async () => {
         await a.runs.create(newRun({ id: "run-2" }), commitOf(0, { run: "run-2" }));
-        await a.runs.commit(commitOf(1, { run: "run-2", close: ["run-1/0/x"] }));
+        await a.runs.commit(commitOf(1, { run: "run-2" }));
         expect((await a.runs.openIntents("run-1")).length).toBe(2);
       });
 
-      test("is never seen half: an intent that follows another is open exactly when that one is closed", async () => {
-        await a.runs.commit(commitOf(1, { open: [intent("run-1/1/z")] }));
+      test("is never seen half: an intent that follows another is open exactly when that one is not", async () => {
+        await a.runs.commit(commitOf(1, { intents: [intent("run-1/1/z")] }));
         const writing = Array.from({ length: 20 }, (_, at) =>
-          a.runs.commit(
-            commitOf(at + 2, { close: [`run-1/${at + 1}/z`], open: [intent(`run-1/${at + 2}/z`)] }),
-          ),
+          a.runs.commit(commitOf(at + 2, { intents: [intent(`run-1/${at + 2}/z`)] })),
         );
         for (let look = 0; look < 20; look += 1) {
           const keys = (await b.runs.openIntents("run-1")).map(({ key }) => key);

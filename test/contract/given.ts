@@ -107,8 +107,7 @@ export function commitOf(sequence: number, some: Partial<CommitRequest> = {}): C
     value: `state${sequence}`,
     snapshot: JSON.stringify({ step: sequence }),
     state: "active",
-    open: [],
-    close: [],
+    intents: [],
     ...some,
   };
 }

@@ -56,7 +56,7 @@ export function runContract(name: string, open: OpenWorld): void {
 
     describe("parking", () => {
       beforeEach(
-        async () => void (await a.runs.create(newRun(), commitOf(0, { open: [intent("run-1/0/x")] }))),
+        async () => void (await a.runs.create(newRun(), commitOf(0, { intents: [intent("run-1/0/x")] }))),
       );
       const request = { run: "run-1", fence: 1, reason: "unknown version 9", nowMs: NOW_MS + 3 };
 

@@ -54,13 +54,12 @@ async function expectWhole(store: Store, run: string, acknowledged: number): Pro
   const sequence = record?.sequence ?? -1;
   expect(sequence).toBeGreaterThanOrEqual(acknowledged);
   expect(record?.snapshot).toBe(step(run, sequence).snapshot);
-  expect(await store.runs.openIntents(run)).toEqual(step(run, sequence).open);
+  expect(await store.runs.openIntents(run)).toEqual(step(run, sequence).intents);
   const log = await store.runs.log({ run, after: 0, limit: 9999 });
   expect(log.map((row) => row.sequence)).toEqual(Array.from({ length: sequence + 1 }, (_, at) => at));
 }
 
-/** Each commit closes the intent of the one before and opens one: only whole commits leave exactly one open. */
+/** Each commit leaves an intent of its own open: only whole commits leave exactly that one. */
 function step(run: string, sequence: number) {
-  const open = [intent(`${run}/${sequence}/next`)];
-  return commitOf(sequence, { run, open, close: sequence === 0 ? [] : [`${run}/${sequence - 1}/next`] });
+  return commitOf(sequence, { run, intents: [intent(`${run}/${sequence}/next`)] });
 }

@@ -90,6 +90,41 @@ test("opening again changes nothing and finds everything", async () => {
   expect(schemaOf(path())).toBe(schema);
 });
 
+test("runs of the second schema keep their log, its ids and their open intents", async () => {
+  const db = new Database(path());
+  for (const sql of MIGRATIONS.slice(0, 2)) db.exec(sql);
+  db.pragma(`application_id = ${APPLICATION_ID}`);
+  db.pragma("user_version = 2");
+  db.exec(`
+    insert into runs (id, space, machine, version, hash, state, sequence, fence, owner, snapshot, created_at, updated_at)
+    values ('r1', 'global', 'm', '1', 'h', 'active', 1, 0, 'o', '{}', 1, 2);
+    insert into events values (3, 'r1', 0, 1, 'xstate.init', 'a', '{}'), (7, 'r1', null, 1, 'note', null, '1'),
+      (9, 'r1', 1, 2, 'go', 'b', '{}');
+    insert into intents values ('r1/0/x', 'r1', 'x', 'start', 'x', '"it''s"', null, 0, 0, 1),
+      ('r1/1/b', 'r1', 'b', 'timer', 'timer', '{}', 5, 1, 0, null),
+      ('r1/1/a', 'r1', 'a', 'start', 'a', 'null', null, 1, 1, null);`);
+  db.close();
+  const store = await openSqliteStore({ path: path() });
+  expect((await store.runs.log({ after: 0, limit: 9 })).map(({ id, type }) => [id, type])).toEqual([
+    [3, "xstate.init"],
+    [7, "note"],
+    [9, "go"],
+  ]);
+  const open = [
+    { key: "r1/1/b", run: "r1", child: "b", kind: "timer", src: "timer", input: "{}", dueAtMs: 5 },
+    { key: "r1/1/a", run: "r1", child: "a", kind: "start", src: "a", input: "null", dueAtMs: null },
+  ];
+  expect(await store.runs.openIntents("r1")).toEqual(open);
+  expect(await store.runs.note("r1", { atMs: 3, type: "note", data: null })).toBe(10);
+  await store.close();
+  const looked = new Database(path(), { readonly: true });
+  expect(looked.prepare("select key, src, input, due_at from intents").raw().all()).toEqual([
+    ["r1/1/b", "timer", "{}", 5],
+    ["r1/1/a", "a", "null", null],
+  ]);
+  looked.close();
+});
+
 test("a migration that fails leaves the database as it was", () => {
   const db = new Database(path());
   db.exec("create table journal (x)");

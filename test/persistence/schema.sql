@@ -71,6 +71,11 @@ CREATE INDEX idx_jobs_kind_status_retry_lease on jobs (kind, status, retry_at, l
 
 CREATE INDEX idx_stage1_outputs_source_updated_at on stage1_outputs (source_updated_at desc, thread_id desc);
 
+CREATE VIEW intents (key, run, child, kind, src, input, due_at) as
+  select value ->> 'key', runs.id, value ->> 'child', value ->> 'kind', value ->> 'src', value ->> 'input',
+    value ->> 'dueAtMs'
+  from runs, json_each(runs.intents) order by runs.id, json_each.key;
+
 CREATE TABLE jobs (
   kind text not null,
   job_key text not null,

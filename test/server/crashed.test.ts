@@ -57,8 +57,7 @@ describe("a run of another version of the machine", () => {
       ...{
         snapshot: '{"value":{"dreaming":{"deep":"still"}},"context":{"odd":1}}',
         state: "active",
-        open: [],
-        close: [],
+        intents: [],
       },
     });
     await store.runs.park({ run: "old", fence: 0, reason: "made by version 0", nowMs: 2 });

@@ -2,7 +2,8 @@ import type { AnyActorLogic, AnyMachineSnapshot, EventObject } from "xstate";
 import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { Clock, RunStore } from "../../domain/ports.ts";
 import type { CommitOutcome, CommitRequest, Intent, NewRun, RunRecord } from "../../domain/run.ts";
-import { runLeaf } from "./leaf.ts";
+import { type OpenIntents, openIntents } from "./open-intents.ts";
+import { type PlainEvent, plainEvent } from "./plain-event.ts";
 import { dotted, type Effect, type Step, type Transitions } from "./transition.ts";
 
 /** What a commit led to; told to observers after the commit and before any effect of it. */
@@ -51,10 +52,7 @@ export class LiveRun {
   #over = false;
   #working = false;
   readonly #queue: Delivery[] = [];
-  /** Open intents by key, with what stops their actor once it runs. */
-  readonly #open = new Map<string, { readonly intent: Intent; stop: () => void }>();
-  /** Settled by events that changed nothing; they ride along with the next commit. */
-  #settled: string[] = [];
+  readonly #open: OpenIntents;
 
   private constructor(world: LiveRunWorld, run: Pick<RunRecord, "id" | "space" | "fence">, at: LiveState) {
     this.id = run.id;
@@ -63,6 +61,8 @@ export class LiveRun {
     this.#fence = run.fence;
     this.#sequence = at.sequence;
     this.#snapshot = at.snapshot;
+    const { clock, actors } = world;
+    this.#open = openIntents({ clock, actors, tell: (event, from) => this.#deliver({ event, from }) });
   }
 
   /** Creates the run with its first commit, then starts its first effects. */
@@ -70,7 +70,8 @@ export class LiveRun {
     const step = world.transitions.initialTransition(input);
     const live = new LiveRun(world, { ...run, fence: 0 }, { sequence: -1, snapshot: step.snapshot });
     const event = { type: "xstate.init", input } as EventObject;
-    await live.#advance(null, event, step, (request) => world.runs.create(run, request));
+    const first = { event, text: JSON.stringify(event) };
+    await live.#advance(null, first, step, (request) => world.runs.create(run, request));
     return live;
   }
 
@@ -78,7 +79,7 @@ export class LiveRun {
   static async resume(world: LiveRunWorld, record: RunRecord): Promise<LiveRun> {
     const snapshot = world.transitions.restore(record.snapshot);
     const live = new LiveRun(world, record, { sequence: record.sequence, snapshot });
-    for (const intent of await world.runs.openIntents(record.id)) live.#start(intent);
+    for (const intent of await world.runs.openIntents(record.id)) live.#open.start(intent);
     return live;
   }
 
@@ -112,28 +113,25 @@ export class LiveRun {
 
   async #handle({ event: heard, from }: Delivery): Promise<void> {
     if (from !== null && !this.#open.has(from)) return;
-    const event = plain(heard);
-    const isEnd = from !== null && isEndOf(event, this.#open.get(from)?.intent);
+    const plain = plainEvent(heard);
     const before = this.#snapshot;
     let step: Step | null;
     try {
-      step = this.#world.transitions.transition(before, event);
+      step = this.#world.transitions.transition(before, plain.event);
     } catch (error) {
-      await this.#poison(event, error);
+      await this.#poison(plain, error);
       return;
     }
-    if (isEnd) {
-      this.#open.delete(from);
-      this.#settled.push(from);
-    }
+    // An end that changes nothing is recorded with the next commit.
+    if (from !== null && this.#open.isEndedBy(from, plain.event)) this.#open.settle(from);
     if (step !== null)
-      await this.#advance(before, event, step, (request) => this.#world.runs.commit(request));
+      await this.#advance(before, plain, step, (request) => this.#world.runs.commit(request));
   }
 
   /** Commits one step, then lets the world see it: observers first, then stopped actors, then new ones. */
   async #advance(
     before: AnyMachineSnapshot | null,
-    event: EventObject,
+    { event, text }: PlainEvent,
     step: Step,
     write: (request: CommitRequest) => Promise<CommitOutcome>,
   ): Promise<void> {
@@ -148,20 +146,18 @@ export class LiveRun {
       fence: this.#fence,
       sequence,
       atMs,
-      event: JSON.stringify(event),
+      event: text,
       eventType: event.type,
       value,
       snapshot: this.#world.transitions.persist(step.snapshot),
       state,
-      open: opened,
-      close: [...this.#settled, ...stopped],
+      intents: this.#open.after(stopped, opened),
     });
     if (this.#over) return;
     if (outcome !== "ok") {
       this.#end(new SlowwaveError("run_taken_over", `Run ${this.id} is continued by another process.`));
       return;
     }
-    this.#settled = [];
     this.#sequence = sequence;
     this.#snapshot = step.snapshot;
     const { id: run, space } = this;
@@ -176,24 +172,24 @@ export class LiveRun {
       snapshot: step.snapshot,
       state,
     });
-    for (const key of stopped) this.#stop(key);
+    for (const key of stopped) this.#open.stop(key);
     for (const effect of step.effects) if (effect.kind === "act") effect.run();
     if (state !== "active") {
       this.#end(null);
       return;
     }
-    for (const intent of opened) this.#start(intent);
+    for (const intent of opened) this.#open.start(intent);
   }
 
   /** Intents this step opens, and the keys of those it stops; an actor that ends with the machine is stopped too. */
   #plan(effects: readonly Effect[], sequence: number, atMs: number, state: CommitRequest["state"]) {
     const opened = new Map<string, Intent>();
-    const stopped = new Set<string>();
+    const stopped = new Set<string>(state === "active" ? [] : this.#open.keys());
     for (const effect of effects) {
       if (effect.kind === "act") continue;
       if (effect.kind === "stop") {
         opened.delete(effect.child);
-        for (const [key, { intent }] of this.#open) if (intent.child === effect.child) stopped.add(key);
+        for (const key of this.#open.of(effect.child)) stopped.add(key);
         continue;
       }
       opened.set(effect.child, {
@@ -206,10 +202,7 @@ export class LiveRun {
         dueAtMs: effect.kind === "timer" ? atMs + effect.delayMs : null,
       });
     }
-    if (state !== "active") {
-      opened.clear();
-      for (const key of this.#open.keys()) stopped.add(key);
-    }
+    if (state !== "active") opened.clear();
     return { opened: [...opened.values()], stopped: [...stopped] };
   }
 
@@ -237,49 +230,8 @@ export class LiveRun {
     }
   }
 
-  #start(intent: Intent): void {
-    const running = { intent, stop: () => {} };
-    this.#open.set(intent.key, running);
-    const tell = (event: EventObject) => this.#deliver({ event, from: intent.key });
-    if (intent.kind === "timer") {
-      running.stop = this.#arm(intent, () => tell(JSON.parse(intent.input) as EventObject));
-      return;
-    }
-    const logic = this.#world.actors[intent.src];
-    if (logic === undefined) {
-      const error = { code: "actor_missing", message: `No actor is provided for "${intent.src}".` };
-      tell({ type: `xstate.error.actor.${intent.child}`, error, actorId: intent.child } as EventObject);
-      return;
-    }
-    running.stop = runLeaf(logic, {
-      id: intent.child,
-      input: JSON.parse(intent.input),
-      clock: this.#world.clock,
-      tell,
-    });
-  }
-
-  /** Due times are wall clock, so that they survive a restart; long waits are cut into what a timer can hold. */
-  #arm(intent: Intent, ring: () => void): () => void {
-    const { clock } = this.#world;
-    const LONGEST = 2 ** 31 - 1;
-    let handle: unknown;
-    const wait = () => {
-      const left = (intent.dueAtMs ?? 0) - clock.nowMs();
-      handle = left > LONGEST ? clock.setTimeout(wait, LONGEST) : clock.setTimeout(ring, Math.max(0, left));
-    };
-    wait();
-    return () => clock.clearTimeout(handle);
-  }
-
-  #stop(key: string): void {
-    const running = this.#open.get(key);
-    this.#open.delete(key);
-    running?.stop();
-  }
-
   /** A guard or an assignment threw: a broken program. The run ends in error with what it choked on. */
-  async #poison(event: EventObject, error: unknown): Promise<void> {
+  async #poison({ event, text }: PlainEvent, error: unknown): Promise<void> {
     const failure = new SlowwaveError(
       "machine_threw",
       `Run ${this.id} choked on "${event.type}": ${causeOf(error)}`,
@@ -293,13 +245,12 @@ export class LiveRun {
       fence: this.#fence,
       sequence,
       atMs: this.#world.clock.nowMs(),
-      event: JSON.stringify(event),
+      event: text,
       eventType: event.type,
       value: dotted(this.#snapshot.value),
       snapshot: this.#world.transitions.persist(this.#snapshot),
       state: "error",
-      open: [],
-      close: [...this.#open.keys()],
+      intents: [],
     });
     if (!this.#over) this.#end(failure);
   }
@@ -307,7 +258,7 @@ export class LiveRun {
   #end(why: SlowwaveError | null): void {
     this.#over = true;
     this.#queue.length = 0;
-    for (const key of [...this.#open.keys()]) this.#stop(key);
+    for (const key of this.#open.keys()) this.#open.stop(key);
     this.#world.ended(this.id, why);
   }
 }
@@ -315,27 +266,4 @@ export class LiveRun {
 interface LiveState {
   readonly sequence: number;
   readonly snapshot: AnyMachineSnapshot;
-}
-
-function isEndOf(event: EventObject, intent: Intent | undefined): boolean {
-  if (intent === undefined) return false;
-  if (intent.kind === "timer") return true;
-  return (
-    event.type === `xstate.done.actor.${intent.child}` || event.type === `xstate.error.actor.${intent.child}`
-  );
-}
-
-/** What is stored and what is stepped on are the same: a replay sees exactly this. Errors keep message, code and cause. */
-function plain(event: EventObject): EventObject {
-  return JSON.parse(
-    JSON.stringify(event, (_, value: unknown) =>
-      value instanceof Error
-        ? {
-            message: value.message,
-            code: codeOf(value) ?? undefined,
-            cause: causeOf(value.cause) || undefined,
-          }
-        : value,
-    ),
-  ) as EventObject;
 }

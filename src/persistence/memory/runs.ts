@@ -1,6 +1,6 @@
 import type { RunStore } from "../../domain/ports.ts";
 import type { CommitRequest, LogRow, RunRecord, RunTally } from "../../domain/run.ts";
-import { judgeRepeated, opensItsOwn } from "../../domain/run.ts";
+import { areIntentsOf, judgeRepeated } from "../../domain/run.ts";
 import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
 
@@ -25,16 +25,14 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "log">)
     eventType: type,
     value,
     event: data,
-    open,
-    close,
-  }: CommitRequest): void {
+    intents: named,
+  }: CommitRequest) {
     append({ run, sequence, atMs, type, value, data });
-    for (const key of close) if (intents.get(key)?.run === run) intents.delete(key);
-    for (const intent of open) intents.set(intent.key, intent);
+    intents.set(run, named);
   }
 
-  function demandOwn(request: CommitRequest): void {
-    if (!opensItsOwn(request)) throw storeError("store_rejected", "in memory");
+  function demandOwn({ run, intents: named }: CommitRequest): void {
+    if (!areIntentsOf(run, named)) throw storeError("store_rejected", "in memory");
   }
 
   function active(id: string, fence: number): RunRecord | null {
@@ -91,7 +89,7 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "log">)
         .filter((run) => before === undefined || run.id < before)
         .sort((a, b) => (a.id < b.id ? 1 : -1))
         .slice(0, limit),
-    openIntents: async (run) => [...intents.values()].filter((intent) => intent.run === run),
+    openIntents: async (run) => intents.get(run) ?? [],
     takeOver: async ({ run: id, fence, owner, nowMs }) => {
       const run = active(id, fence);
       if (run !== null) return put({ ...run, fence: fence + 1, owner, updatedAtMs: nowMs });

@@ -16,8 +16,8 @@ export interface MemoryWorld {
   /** By run. */
   readonly inputs: Map<string, readonly Stage1Output[]>;
   readonly runs: Map<string, RunRecord>;
-  /** The open ones by key, in the order they were opened. */
-  readonly intents: Map<string, Intent>;
+  /** The open ones by run, oldest first. */
+  readonly intents: Map<string, readonly Intent[]>;
   /** The id of a row is its place plus one. */
   readonly log: LogRow[];
   /** In the order of their commits. */

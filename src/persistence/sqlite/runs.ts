@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import type { RunStore } from "../../domain/ports.ts";
-import type { CommitOutcome, CommitRequest, Intent, NewRun } from "../../domain/run.ts";
-import { judgeRepeated, opensItsOwn } from "../../domain/run.ts";
+import type { CommitOutcome, CommitRequest, NewRun } from "../../domain/run.ts";
+import { areIntentsOf, judgeRepeated } from "../../domain/run.ts";
 import { storeError } from "../errors.ts";
 import { runQueries } from "./run-queries.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
@@ -48,9 +48,9 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     logRow.run(run, sequence, atMs, eventType, value, event);
   }
 
-  function intentsAfter(request: CommitRequest, known: readonly Intent[]): string {
-    if (!opensItsOwn(request)) throw storeError("store_rejected", db.name);
-    return JSON.stringify([...known.filter(({ key }) => !request.close.includes(key)), ...request.open]);
+  function intentsOf({ run, intents }: CommitRequest): string {
+    if (!areIntentsOf(run, intents)) throw storeError("store_rejected", db.name);
+    return JSON.stringify(intents);
   }
 
   function create(run: NewRun, first: CommitRequest): CommitOutcome {
@@ -71,7 +71,7 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
       snapshot,
       createdAtMs,
       atMs,
-      intentsAfter(first, []),
+      intentsOf(first),
     );
     record(first);
     return "ok";
@@ -79,7 +79,7 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
 
   function commit(request: CommitRequest): CommitOutcome {
     const { run, sequence, snapshot, state, atMs, fence } = request;
-    const intents = intentsAfter(request, queries.openIntents(run));
+    const intents = intentsOf(request);
     const guarded = [run, fence, sequence - 1] as const;
     const { changes } =
       state === "active"

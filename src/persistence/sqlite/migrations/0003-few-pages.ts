@@ -10,6 +10,11 @@ update runs set intents = (
     'input', input, 'dueAtMs', due_at) order by opened, position)
   from intents where intents.run = runs.id and closed is null);
 drop table intents;
+-- For people who look; nothing here reads it.
+create view intents (key, run, child, kind, src, input, due_at) as
+  select value ->> 'key', runs.id, value ->> 'child', value ->> 'kind', value ->> 'src', value ->> 'input',
+    value ->> 'dueAtMs'
+  from runs, json_each(runs.intents) order by runs.id, json_each.key;
 
 -- The log. Machine events have a sequence, observations none. Ids grow over all runs; rows are never deleted, or
 -- the last id would be given again.
