@@ -1,0 +1,13 @@
+/** Stands for an engine that is going to be killed: starts the agent of the spec in a room and says when it runs. */
+import type { AgentSpec } from "../../src/domain/agent.ts";
+import { realClock } from "../agents/real-clock.ts";
+import { agentIn } from "./in-room.ts";
+
+const [, , name = "bubblewrap", spec = "{}", script = ""] = process.argv;
+const handle = await agentIn(name as "bubblewrap" | "none", script).spawn(
+  JSON.parse(spec) as AgentSpec,
+  realClock,
+);
+handle.events$.subscribe((event) => {
+  if (event.type === "agent.running") console.log("running");
+});

@@ -1,0 +1,124 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { filter, firstValueFrom } from "rxjs";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { AgentSpec } from "../../src/domain/agent.ts";
+import { endOrphanProcess } from "../../src/services/process/end-orphan.ts";
+import { readProcessRecord } from "../../src/services/process/process-record.ts";
+import type { SandboxName } from "../../src/services/sandbox/sandbox.ts";
+import { agentContract, firstFinal } from "../agents/contract.ts";
+import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { realClock } from "../agents/real-clock.ts";
+import { here } from "./here.ts";
+import { agentIn, hiddenDaemon, processesWith } from "./in-room.ts";
+
+const ENGINE = fileURLToPath(new URL("./engine.child.ts", import.meta.url));
+const RUN = `tell({ type: "running" });`;
+const DONE = `tell({ type: "completed", message: "done" });`;
+const STAY = `setInterval(() => {}, 1000);`;
+
+if (here) {
+  agentContract("an agent in a room", () => ({
+    good: agentIn("bubblewrap", `${RUN} require("node:fs").writeFileSync("made", "x"); ${DONE}`),
+    endless: agentIn("bubblewrap", `${RUN} ${STAY}`),
+    failing: agentIn("bubblewrap", `${RUN} tell({ type: "errored", message: "no quota" });`),
+    unstartable: null,
+  }));
+}
+
+describe.runIf(here)("a tree in a pid namespace", () => {
+  expectNoneLeft();
+
+  test("is recorded as such", async () => {
+    const { spec, places } = place();
+    const handle = await agentIn("bubblewrap", `${RUN} ${STAY}`).spawn(spec, realClock);
+    expect(await readProcessRecord(places.scratch)).toMatchObject({ reach: "pid-namespace", revoked: false });
+    expect(handle.sandbox).toBe("bubblewrap");
+    await handle.close();
+  });
+
+  test("gets its grace: who is asked to end may still put things in order", async () => {
+    const { spec } = place();
+    const tidy = `process.on("SIGTERM", () => { require("node:fs").writeFileSync("tidied", ""); process.exit(0); });`;
+    const handle = await agentIn("bubblewrap", `${tidy} ${RUN} ${STAY}`, { graceMs: 10_000 }).spawn(
+      spec,
+      realClock,
+    );
+    await firstValueFrom(handle.events$.pipe(filter(({ type }) => type === "agent.running")));
+    await handle.close();
+    expect(existsSync(join(spec.workspace, "tidied"))).toBe(true);
+  });
+
+  test("holds a daemon that hides from us, which lives on without it", async () => {
+    const left = async (name: SandboxName) => {
+      const { spec } = place();
+      const token = tokenOf(spec, name);
+      const handle = await agentIn(name, `${RUN} ${hiddenDaemon(token)} ${DONE}`).spawn(spec, realClock);
+      await firstFinal(handle.events$);
+      await handle.close();
+      return processesWith(token).length;
+    };
+    expect([await left("bubblewrap"), await left("none")]).toEqual([0, 1]);
+  });
+
+  test("dies with an engine that is killed, hidden daemons and all; without it a daemon stays", async () => {
+    const left = async (name: SandboxName) => {
+      const { spec, places } = place();
+      const token = tokenOf(spec, name);
+      await killedEngine(name, spec, `${hiddenDaemon(token)} ${RUN} ${STAY}`);
+      expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
+      expect(bearersOf(spec.key)).toEqual([]);
+      return processesWith(token).length;
+    };
+    expect([await left("bubblewrap"), await left("none")]).toEqual([0, 1]);
+  });
+
+  test("needs nobody to come and look: it dies by itself when its engine does", async () => {
+    const { spec } = place();
+    const token = tokenOf(spec, "bubblewrap");
+    await killedEngine("bubblewrap", spec, `${hiddenDaemon(token)} ${RUN} ${STAY}`);
+    while (bearersOf(spec.key).length > 0 || processesWith(token).length > 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(processesWith(token)).toEqual([]);
+  });
+});
+
+test.runIf(here)("no descriptor of ours gets in: not that of the store, open all the while", async () => {
+  const { spec } = place();
+  const store = join(dirname(dirname(spec.scratch)), "slowwave.db");
+  writeFileSync(store, "everything");
+  const descriptor = openSync(store, "r");
+  onTestFinished(() => closeSync(descriptor));
+  const look = `const fs = require("node:fs");
+    const files = fs.readdirSync("/proc/self/fd").filter((fd) => { try { return fs.fstatSync(+fd).isFile(); } catch { return false; } });
+    const told = JSON.stringify(files.map((fd) => fs.readFileSync("/proc/self/fd/" + fd, "utf8")));`;
+  const script = `${RUN} ${look} tell({ type: "completed", message: told });`;
+  const handle = await agentIn("bubblewrap", script).spawn(spec, realClock);
+  expect((await allOf(handle)).at(-1)).toEqual({ type: "agent.completed", message: "[]" });
+  await handle.close();
+  const careless = spawnSync(process.execPath, ["-e", `${look} console.log(told);`], {
+    stdio: ["ignore", "pipe", "inherit", descriptor],
+  });
+  expect(careless.stdout.toString()).toBe('["everything"]\n');
+});
+
+/** Whatever is left with it goes with the test. */
+function tokenOf(spec: AgentSpec, name: string): string {
+  const token = `${spec.key} ${name}`;
+  onTestFinished(() => {
+    for (const pid of processesWith(token)) process.kill(pid, "SIGKILL");
+  });
+  return token;
+}
+
+async function killedEngine(name: SandboxName, spec: AgentSpec, script: string): Promise<void> {
+  const args = ["--no-warnings", "--experimental-strip-types", ENGINE, name, JSON.stringify(spec), script];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}

@@ -1,0 +1,178 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { delimiter, dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { outputOf } from "../../src/services/process/output-of.ts";
+import type { Command } from "../../src/services/process/supervised-process.ts";
+import { bubblewrap } from "../../src/services/sandbox/bubblewrap.ts";
+import type { Room } from "../../src/services/sandbox/sandbox.ts";
+import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
+import { temporaryFolder } from "../cli/invoke.ts";
+import { here, PATIENCE_MS } from "./here.ts";
+
+/** A state folder with a run at work, and the room that run would have. */
+function runIn(folder: string): { readonly state: string; readonly room: Room; readonly command: Command } {
+  const state = join(folder, "state");
+  const run = join(state, "staging", "r1");
+  const workspace = join(run, "workspace");
+  mkdirSync(workspace, { recursive: true });
+  const room: Room = { workspace, home: join(run, "home"), readable: [], network: "none" };
+  return { state, room, command: shell("true", workspace) };
+}
+
+function shell(script: string, cwd: string): Command {
+  return { file: "/bin/sh", args: ["-c", script], env: { PATH: process.env.PATH ?? "", KEPT: "kept" }, cwd };
+}
+
+async function said(script: string, room: Room): Promise<string> {
+  const command = await sandboxNamed("bubblewrap").confine(shell(script, room.workspace), room);
+  const { stdout, why } = await outputOf(command, PATIENCE_MS);
+  return stdout === "" ? why : stdout.trim();
+}
+
+describe("where there is no sandbox, nothing starts", () => {
+  const refused = (program: string | null) => {
+    const folder = temporaryFolder();
+    if (program !== null) {
+      writeFileSync(join(folder, "bwrap"), `#!/bin/sh\n${program}\n`);
+      chmodSync(join(folder, "bwrap"), 0o755);
+    }
+    const { command, room } = runIn(folder);
+    const path = [folder, ...(program === null ? [] : ["/bin", "/usr/bin"])].join(delimiter);
+    return expect(bubblewrap(() => path).confine(command, room)).rejects;
+  };
+  const failure = (said: RegExp) => ({
+    code: "failed_sandbox_policy",
+    message: expect.stringMatching(said),
+  });
+
+  test("bubblewrap is not installed: the sentence says with what to install it", () =>
+    refused(null).toMatchObject(failure(/no `bwrap` on PATH\. Install it \(`apt install bubblewrap`/)));
+
+  test("it may not make namespaces: its own words are told, and what to allow", () =>
+    refused("echo 'bwrap: No permissions to create new namespace' >&2; exit 1").toMatchObject(
+      failure(/does not hold here \(bwrap: No permissions to create new namespace\)\. Allow user namespaces/),
+    ));
+
+  test("it only says that it confines: that is seen, since it is tried", () =>
+    refused('while [ "$1" != "--chdir" ]; do shift; done; cd "$2"; shift 3; exec "$@"').toMatchObject(
+      failure(/does not hold here \(it wrote outside\)/),
+    ));
+
+  test("it is tried once, not before each start", async () => {
+    const folder = temporaryFolder();
+    const count = join(folder, "count");
+    writeFileSync(join(folder, "bwrap"), `#!/bin/sh\necho "$1" >> ${count}; exit 1\n`);
+    chmodSync(join(folder, "bwrap"), 0o755);
+    const sandbox = bubblewrap(() => folder);
+    await Promise.all([sandbox.probe("none"), sandbox.probe("none")]);
+    await sandbox.probe("none");
+    expect(
+      readFileSync(count, "utf8")
+        .split("\n")
+        .filter((word) => word === "--unshare-user"),
+    ).toHaveLength(1);
+  });
+});
+
+describe.runIf(here)("a room", () => {
+  test("is the same place under the same name, with a home and a temporary folder of its own", async () => {
+    const { room } = runIn(temporaryFolder());
+    const { workspace, home } = room;
+    expect(
+      await said('pwd; echo "$HOME $TMPDIR $KEPT"; echo x > "$HOME/kept"; echo x > /tmp/gone; ls /tmp', room),
+    ).toBe(`${workspace}\n${home} /tmp kept\n${["gone", workspace.split("/")[2]].sort().join("\n")}`);
+    expect(readFileSync(join(home, "kept"), "utf8")).toBe("x\n");
+  });
+
+  test("has of our environment what the command was given and nothing else", async () => {
+    const { room } = runIn(temporaryFolder());
+    process.env.SLOWWAVE_TEST_SECRET = "secret";
+    onTestFinished(() => void delete process.env.SLOWWAVE_TEST_SECRET);
+    expect(
+      await said("cat /proc/1/environ /proc/self/environ | tr '\\0' '\\n' | sort -u", room),
+    ).not.toContain("secret");
+  });
+
+  test("a workspace with a hard link is refused: writing there would write elsewhere", async () => {
+    const folder = temporaryFolder();
+    const { room, state, command } = runIn(folder);
+    writeFileSync(join(state, "slowwave.db"), "everything");
+    mkdirSync(join(room.workspace, "skills"));
+    linkSync(join(state, "slowwave.db"), join(room.workspace, "skills", "linked"));
+    await expect(sandboxNamed("bubblewrap").confine(command, room)).rejects.toMatchObject({
+      code: "failed_sandbox_policy",
+      message: expect.stringContaining("skills/linked"),
+    });
+    // What would have happened.
+    writeFileSync(join(room.workspace, "skills", "linked"), "x");
+    expect(readFileSync(join(state, "slowwave.db"), "utf8")).toBe("x");
+  });
+
+  test.each<[string, (state: string) => string]>([
+    ["the state folder", (state) => state],
+    ["a folder above it", (state) => dirname(state)],
+    ["everything", () => "/"],
+  ])("to read %s is refused: the store and other runs lie there", async (_, readable) => {
+    const { room, state, command } = runIn(temporaryFolder());
+    const open = { ...room, readable: [readable(state)] };
+    await expect(sandboxNamed("bubblewrap").confine(command, open)).rejects.toMatchObject({
+      code: "failed_sandbox_policy",
+      message: expect.stringContaining("Choose another home"),
+    });
+  });
+
+  test("what is readable is shown under its name and its real one; what is not there is left out", async () => {
+    const folder = temporaryFolder();
+    const { room } = runIn(folder);
+    mkdirSync(join(folder, "real"));
+    writeFileSync(join(folder, "real", "settings"), "settings");
+    symlinkSync(join(folder, "real"), join(folder, "named"));
+    const readable = [join(folder, "named"), join(folder, "not-there")];
+    expect(
+      await said(`cat ${folder}/named/settings ${folder}/real/settings; echo; ls ${folder}`, {
+        ...room,
+        readable,
+      }),
+    ).toBe("settingssettings\nnamed\nreal\nstate");
+  });
+
+  test("with its network closed reaches one socket if it is given one, and nothing else", async () => {
+    const folder = temporaryFolder();
+    const { room } = runIn(folder);
+    const proxySocket = join(folder, "proxy.sock");
+    const server = createServer((socket) => socket.on("error", () => {}).end("through"));
+    await new Promise<void>((resolve) => server.listen(proxySocket, resolve));
+    onTestFinished(() => void server.close());
+    const ask = `${process.execPath} -e 'require("node:net").connect("${proxySocket}").on("error", (e) => console.log(e.code)).pipe(process.stdout)'`;
+    const open = { ...room, readable: [process.execPath] };
+    expect(await said(ask, open)).toBe("ENOENT");
+    expect(await said(ask, { ...open, proxySocket })).toBe("through");
+  });
+
+  test("with its network open sees the machine's interfaces; closed, its own loopback alone", async () => {
+    const { room } = runIn(temporaryFolder());
+    const interfaces = "sed -n 's/^ *\\([a-z0-9]*\\):.*/\\1/p' /proc/net/dev";
+    const outside = spawnSync("/bin/sh", ["-c", interfaces]).stdout.toString().trim();
+    expect(await said(interfaces, { ...room, network: "open" })).toBe(outside);
+    expect(await said(interfaces, room)).toBe("lo");
+  });
+
+  test("has no terminal to type into, and outside there would be one", async () => {
+    const { room } = runIn(temporaryFolder());
+    const type = `open(my $tty, "+<", "/dev/tty") or open($tty, "<&STDIN"); exit(ioctl($tty, 0x5412, my $key = "x") ? 0 : 9);`;
+    const command = { ...shell("", room.workspace), file: "/usr/bin/perl", args: ["-e", type] };
+    const inTerminal = ({ file, args, env }: Command) => {
+      const line = [file, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+      return spawnSync("script", ["-qec", line, "/dev/null"], {
+        env: { ...env, SHELL: "/bin/sh" },
+        stdio: "ignore",
+      }).status;
+    };
+    const outside = inTerminal(command);
+    if (outside !== 0) console.error("\\nNOT RUN: here a terminal can't be typed into anyway.\\n");
+    expect([0, 9]).toContain(outside);
+    expect(inTerminal(await sandboxNamed("bubblewrap").confine(command, room))).toBe(9);
+  });
+});
