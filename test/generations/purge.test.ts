@@ -1,76 +1,30 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { scrubHandbook } from "../../src/services/generations/purge/scrub-handbook.ts";
 import { tracesOf } from "../../src/services/generations/purge/traces.ts";
 import { commandLine, line, temporaryFolder } from "../cli/invoke.ts";
-
-const SECRET = {
-  thread_id: "thread-of-zebra",
-  source_updated_at: "2026-09-03T10:00:00Z",
-  rollout_slug: "zebra_migration",
-  rollout_path: "/recordings/zebra.jsonl",
-  raw_memory:
-    "### Task 1: Move the zebra ledger\n\nPreference signals:\n- The zebra ledger is kept in a cave near Lisbon.\n\nReusable knowledge:\n- Striped invoices need the password hint of Quixote.\n",
-  rollout_summary: "# The zebra migration\n\nEvery striped invoice was carried through the tunnel by hand.\n",
-};
-const SENTENCES = [
-  "thread-of-zebra",
-  "zebra_migration",
-  "/recordings/zebra.jsonl",
-  "zebra ledger is kept",
-  "need the password hint of Quixote",
-  "carried through the tunnel",
-];
-
-/** Every place of the home, the database's own bytes included, in which one of these is found. */
-function found(home: string, sentences = SENTENCES): readonly string[] {
-  const files = readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return files.flatMap((entry) => {
-    const path = join(entry.parentPath, entry.name);
-    const bytes = readFileSync(path);
-    return sentences
-      .filter((text) => bytes.includes(text) || path.includes(text))
-      .map((text) => `${path}: ${text}`);
-  });
-}
-
-/** Imported with others, consolidated twice, dry-run, edited by hand, refused, and talked about. */
-async function livedIn() {
-  const folder = temporaryFolder();
-  const at = (...lines: string[]) => commandLine({ stdin: lines.map((text) => `${text}\n`) }, folder);
-  await at(line(), line(SECRET)).slowwave("import", "-");
-  const here = at();
-  await here.slowwave("run");
-  await at(line({ ...SECRET, source_updated_at: "2026-09-04T10:00:00Z" })).slowwave("import", "-");
-  await here.slowwave("run", "--dry-run");
-  await here.slowwave("run");
-  const handbook = join(here.home, "memories/MEMORY.md");
-  writeFileSync(handbook, `${readFileSync(handbook, "utf8")}- by hand: the zebra ledger is kept safe\n`);
-  const rejected = join(here.home, "rejected/some-run/workspace/MEMORY.md");
-  mkdirSync(dirname(rejected), { recursive: true });
-  writeFileSync(rejected, "The zebra ledger is kept in a cave near Lisbon.\n");
-  const store = await openSqliteStore({ path: join(here.home, "slowwave.db") });
-  const [run] = await store.runs.list({ limit: 1 });
-  const text = "Reading thread-of-zebra.\nThe zebra ledger is kept in a cave near Lisbon.";
-  await store.runs.note(run?.id ?? "", { atMs: 1, type: "agent.message", data: { text } });
-  await store.close();
-  return { ...here, handbook };
-}
+import { found, livedIn, SECRET } from "./lived-in.ts";
 
 test("a purged thread is in no file of the home any more: no id, no name, no sentence", async () => {
-  const { home, json, handbook, slowwave } = await livedIn();
-  expect(found(home).length).toBeGreaterThan(SENTENCES.length);
+  const { home, json, handbook, slowwave } = await livedIn(temporaryFolder());
+  expect(found(home).length).toBeGreaterThan(20);
   const { code, value } = await json("purge", "thread-of-zebra", "--yes");
   expect(code).toBe(0);
   expect(value).toMatchObject({
     outcome: "succeeded",
     spaces: [
-      { space: "global", inputs: 2, drafts: 1, folders: 1, generation: expect.stringMatching(/-purged$/) },
+      { space: "global", inputs: 2, drafts: 1, folders: 5, generation: expect.stringMatching(/-purged$/) },
     ],
   });
   expect(found(home)).toEqual([]);
+  expect(readdirSync(join(home, "rejected"), { recursive: true }).toSorted()).toEqual([
+    "of-others",
+    "of-others/quarantine.jsonl",
+    "of-others/workspace",
+    "of-others/workspace/MEMORY.md",
+  ]);
   // What others said is still there, and the job is dirty: the next run writes the memory anew.
   expect(readFileSync(handbook, "utf8")).toContain("The build needs Node 22.");
   const store = await openSqliteStore({ path: join(home, "slowwave.db") });
@@ -99,7 +53,7 @@ test("without a yes nothing goes", async () => {
 });
 
 test("a purge that was killed half way is brought to its end by the next one", async () => {
-  const { home, json } = await livedIn();
+  const { home, json } = await livedIn(temporaryFolder());
   const store = await openSqliteStore({ path: join(home, "slowwave.db") });
   // Killed right after the claim, with one generation done.
   await store.jobs.enqueue("global", 0);

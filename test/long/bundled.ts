@@ -18,7 +18,11 @@ export async function bundled(entry: string, folder: string): Promise<string> {
       target: "node22",
       rolldownOptions: {
         external: ["better-sqlite3"],
-        output: { entryFileNames: "[name].mjs", paths: { "better-sqlite3": driver } },
+        output: {
+          entryFileNames: "[name].mjs",
+          chunkFileNames: "[name]-[hash].mjs",
+          paths: { "better-sqlite3": driver },
+        },
       },
     },
   });

@@ -1,12 +1,10 @@
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ReaderReport, ReaderTask } from "../publish/polling-reader.ts";
 import { temporaryFolder } from "../workspace/bench.ts";
+import { expectNothingTorn, leftBehind } from "./left-behind.ts";
 import { type Died, type Moment, type Victims, victims } from "./victim.ts";
 
 const KILLS = Number(process.env.SLOWWAVE_PUBLISH_KILLS ?? 500);
@@ -66,7 +64,7 @@ async function killAgainAndAgain(lane: number, wanted: number) {
   const reader = await startReader(join(home, "memories"));
   const kills: Kill[] = [];
   for (let round = lane; kills.length < wanted && round < 3 * LANES * wanted; round += LANES) {
-    const before = left(home);
+    const before = leftBehind(home);
     // Two of three are aimed; strides without a common measure meet every step, also in what others left.
     const moment =
       round % 3 === 2
@@ -78,9 +76,9 @@ async function killAgainAndAgain(lane: number, wanted: number) {
       ended(died);
       continue;
     }
-    const after = left(home);
+    const after = leftBehind(home);
     expect(after.number).toBeGreaterThanOrEqual(before.number);
-    assertNothingTorn(home, after);
+    expectNothingTorn(home, after);
     const isHalf = "step" in moment && moment.step.startsWith("half ");
     const isRecovering = before.journal !== null && before.journal === after.journal;
     const step = `${isHalf ? "half " : ""}${died.steps.at(-1)}`;
@@ -90,70 +88,13 @@ async function killAgainAndAgain(lane: number, wanted: number) {
   const report = await reader.stop();
   expect(report.faults).toEqual([]);
   expect(report.generations).toBeGreaterThan(wanted / 4);
-  expect(left(home).journal).toBeNull();
+  expect(leftBehind(home).journal).toBeNull();
   return { kills, aimed: aims };
 }
 
 function ended(died: Died): Died {
   if (died.code !== 0) throw new Error(died.stderr);
   return died;
-}
-
-interface Left {
-  readonly number: number;
-  readonly journal: string | null;
-  /** Hashes that each path may have. */
-  readonly allowed: ReadonlyMap<string, ReadonlySet<string | null>>;
-}
-
-/** What the database says after the kill, seen through a connection that mends and changes nothing. */
-function left(home: string): Left {
-  const db = new Database(join(home, "slowwave.db"), { readonly: true });
-  const [current, ...older] = db
-    .prepare<[], { number: number; id: string; parent: string | null }>(
-      "select number, id, parent from generations order by number desc limit 2",
-    )
-    .all();
-  const journal = db.prepare<[], string>("select generation from journal").pluck().all();
-  const filesOf = (generation: string | null | undefined) =>
-    new Map(
-      db
-        .prepare<[string], [string, string]>("select path, hash from generation_files where generation = ?")
-        .raw()
-        .all(generation ?? ""),
-    );
-  const after = filesOf(current?.id);
-  const before = journal.length > 0 ? filesOf(current?.parent) : after;
-  db.close();
-  const paths = new Set([...before.keys(), ...after.keys()]);
-  const allowed = [...paths].map(
-    (path) => [path, new Set([before.get(path) ?? null, after.get(path) ?? null])] as const,
-  );
-  expect(journal.length).toBeLessThanOrEqual(1);
-  if (journal.length > 0) expect(journal).toEqual([current?.id]);
-  if (older[0] !== undefined) expect(current?.parent).toBe(older[0].id);
-  return { number: current?.number ?? 0, journal: journal[0] ?? null, allowed: new Map(allowed) };
-}
-
-/** Every file is as it was or as it will be; without an open journal these are the same, and no temporary file is there. */
-function assertNothingTorn(home: string, { allowed, journal }: Left): void {
-  const root = join(home, "memories");
-  const entries = readdirSync(root, { recursive: true, withFileTypes: true });
-  const found = new Map(
-    entries
-      .filter((entry) => entry.isFile() && entry.name !== ".slowwave")
-      .map((entry) => join(entry.parentPath, entry.name))
-      .map((path) => [
-        path.slice(root.length + 1),
-        createHash("sha256").update(readFileSync(path)).digest("hex"),
-      ]),
-  );
-  const isTemporary = (path: string) => /(^|\/)\.slowwave-[^/]*$/.test(path);
-  const wrong = [...found].filter(([path, hash]) =>
-    isTemporary(path) ? journal === null : !allowed.get(path)?.has(hash),
-  );
-  const missing = [...allowed].filter(([path, hashes]) => !found.has(path) && !hashes.has(null));
-  expect({ wrong, missing }).toEqual({ wrong: [], missing: [] });
 }
 
 /** A harness that reads all the while; it stops early when it has seen enough faults. */

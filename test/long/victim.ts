@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -31,9 +31,12 @@ export interface Victims {
 /** Processes of one program that are there to be killed with -9. */
 export async function victims(entry: string): Promise<Victims> {
   const folder = mkdtempSync(join(tmpdir(), "slowwave-victims-"));
+  // As deep as in the project: the command reads its version from the package above it.
+  const built = join(folder, "test/long");
+  cpSync("package.json", join(folder, "package.json"));
   const [program, preload] = await Promise.all([
-    bundled(entry, folder),
-    bundled("test/long/kill-points.child.ts", folder),
+    bundled(entry, built),
+    bundled("test/long/kill-points.child.ts", built),
   ]);
   return {
     clear: () => rmSync(folder, { recursive: true, force: true }),

@@ -24,11 +24,17 @@ export async function keepQuarantined(
   try {
     const read = await scratch.read(QUARANTINE, MOST_BYTES);
     const before = read.kind === "file" ? [read.content] : [];
-    const content = Buffer.concat([...before, Buffer.from(lines.join(""))]).subarray(0, MOST_BYTES);
+    const content = wholeLines(Buffer.concat([...before, Buffer.from(lines.join(""))]));
     await scratch.remove(`${QUARANTINE}.new`);
     await scratch.create(`${QUARANTINE}.new`, content);
     await scratch.rename(`${QUARANTINE}.new`, QUARANTINE);
   } finally {
     await scratch.close();
   }
+}
+
+/** Half an object can't be read, nor searched when a thread is to be forgotten. */
+function wholeLines(content: Buffer): Uint8Array {
+  if (content.length <= MOST_BYTES) return content;
+  return content.subarray(0, content.lastIndexOf("\n", MOST_BYTES - 1) + 1);
 }

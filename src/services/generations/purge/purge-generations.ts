@@ -34,7 +34,7 @@ export function scrubber(store: Pick<GenerationStore, "blob">, threadId: string,
     let untold = false;
     for (const entry of manifest) {
       // A file's name is made of the thread's words too.
-      const found = traces.cites(entry.path) ? "gone" : await judged(entry.path, entry.hash);
+      const found = traces.hits(entry.path) ? "gone" : await judged(entry.path, entry.hash);
       if (found === "unchanged" || found === "missing") kept.push(entry);
       else if (found === "untold") untold = true;
       else if (found !== "gone") {

@@ -1,0 +1,3 @@
+import { enter } from "../../src/cli/main.ts";
+
+await enter();
