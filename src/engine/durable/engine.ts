@@ -4,7 +4,9 @@ import { SlowwaveError } from "../../domain/failure.ts";
 import type { Clock, Ids, Store } from "../../domain/ports.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import { systemClock, systemIds } from "../system.ts";
+import type { DurableRun } from "./durable-run.ts";
 import { type Committed, LiveRun, type LiveRunWorld } from "./live-run.ts";
+import { recovery } from "./recovery.ts";
 import { structureHash } from "./structure-hash.ts";
 import { transitionsOf } from "./transition.ts";
 
@@ -40,16 +42,6 @@ export interface DurableOptions {
   readonly left?: (run: string, why: SlowwaveError | null) => void;
 }
 
-export interface DurableRun {
-  readonly id: string;
-  readonly space: string;
-  readonly adopted: boolean;
-  /** The machine's final snapshot. Rejects when this process has to leave the run unfinished. */
-  readonly done: Promise<AnyMachineSnapshot>;
-  snapshot(): AnyMachineSnapshot;
-  send(event: EventObject): void;
-}
-
 /**
  * Makes any XState machine durable. State, log and intended effects change in one commit; effects run only
  * from committed intents; a killed process's runs go on in the next one.
@@ -76,7 +68,6 @@ export interface DurableEngine {
 }
 
 const POLL_MS = 1_000;
-const PATROL_MS = 15_000;
 
 export function createDurableEngine(options: DurableOptions): DurableEngine {
   const { store, machine } = options;
@@ -92,7 +83,6 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
   let registration: Promise<{ unregister(): Promise<void> }> | null = null;
   let closed = false;
   let poll: unknown = null;
-  let patrolTimer: unknown = null;
 
   /** The owner lock is taken with the first run, so that looking at a store costs nothing. */
   const register = async () => {
@@ -188,80 +178,27 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       watch();
     }, POLL_MS);
   };
-  /** Recovery is a loop, not one pass at the start: owners die at any time, and a busy store may hide a run. */
-  const patrol = () => {
-    if (closed) return;
-    patrolTimer = clock.setTimeout(async () => {
-      await recover({}).catch(() => {});
-      patrol();
-    }, PATROL_MS);
-    (patrolTimer as { unref?: () => void }).unref?.();
-  };
   const unwatch = () => {
     if (poll !== null) clock.clearTimeout(poll);
     poll = null;
   };
 
-  const adopt = async (record: RunRecord): Promise<DurableRun | null> => {
-    if (record.machine !== machine.id) return null;
-    const mine = record.owner === owner;
-    if (!mine && (await store.owners.probe(record.owner)) !== "dead") return null;
-    const { id: run, fence } = record;
-    if (record.version !== version || record.hash !== hash) {
-      const reason = `made by ${record.machine} version ${record.version} (${record.hash}), this is version ${version} (${hash})`;
-      const parked = await store.runs.park({ run, fence, reason, nowMs: clock.nowMs() });
-      if (parked) await options.parked?.(record);
-      return null;
-    }
-    const taken = await store.runs.takeOver({ run, fence, owner, nowMs: clock.nowMs() });
-    if (taken === null || lives.has(run)) return null;
-    await options.adopting?.(taken);
-    const adopted = await launch({ id: run, space: taken.space, adopted: true }, (world) =>
-      LiveRun.resume(world, taken),
-    );
-    if (taken.cancelRequestedAtMs !== null) adopted.send(cancelEvent);
-    return adopted;
-  };
-
-  const recoverNow = async ({
-    space,
-    run,
-  }: {
-    space?: string;
-    run?: string;
-  }): Promise<readonly DurableRun[]> => {
-    await register();
-    const found =
-      run === undefined
-        ? await store.runs.list({ state: "active", limit: 1_000, ...(space === undefined ? {} : { space }) })
-        : [await store.runs.read(run)].filter((record) => record !== null && record.state === "active");
-    const adopted: DurableRun[] = [];
-    const failures: unknown[] = [];
-    const closedSpaces = new Set<string>();
-    // Oldest first: they hold what younger ones wait for.
-    for (const record of [...found].reverse()) {
-      if (record === null || lives.has(record.id) || closedSpaces.has(record.space)) continue;
-      try {
-        const live = await adopt(record);
-        if (live !== null) adopted.push(live);
-      } catch (error) {
-        // One that can't be taken over yet, for its agent can't be ended, keeps nobody waiting but its own space.
-        failures.push(error);
-        if (record.space !== "") closedSpaces.add(record.space);
-      }
-    }
-    const isAskedFor = run !== undefined || space !== undefined;
-    if (failures.length > 0 && (isAskedFor || adopted.length === 0)) throw failures[0];
-    return adopted;
-  };
-
-  /** One at a time: while a run is being taken over it is not live yet, and must not be taken over twice. */
-  let recovering: Promise<unknown> = Promise.resolve();
-  const recover = (filter: { space?: string; run?: string }): Promise<readonly DurableRun[]> => {
-    const result = recovering.then(() => recoverNow(filter));
-    recovering = result.catch(() => {});
-    return result;
-  };
+  const { recover, patrol, rest } = recovery({
+    store,
+    clock,
+    owner,
+    is: { machine: machine.id, version, hash },
+    register,
+    isLive: (run) => lives.has(run),
+    async resume(record) {
+      await options.adopting?.(record);
+      const run = { id: record.id, space: record.space, adopted: true };
+      const adopted = await launch(run, (world) => LiveRun.resume(world, record));
+      if (record.cancelRequestedAtMs !== null) adopted.send(cancelEvent);
+      return adopted;
+    },
+    parked: async (record) => options.parked?.(record),
+  });
 
   return {
     owner,
@@ -274,7 +211,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     get: (run) => lives.get(run)?.durable ?? null,
     live: () => [...lives.values()].map((live) => live.durable),
     async recover(filter) {
-      if (filter === undefined && patrolTimer === null) patrol();
+      if (filter === undefined && !closed) patrol();
       return recover(filter ?? {});
     },
     async cancel(run) {
@@ -297,7 +234,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       if (closed) return;
       closed = true;
       unwatch();
-      clock.clearTimeout(patrolTimer);
+      rest();
       const leaving = [...lives.values()];
       if (runs === "cancel") {
         for (const live of leaving) live.durable.send(cancelEvent);
