@@ -118,8 +118,12 @@ describe("how a turn ends is told by its stop reason", () => {
     ["stops at max_tokens", { type: "agent.completed", message: "turn 2 done" }],
     [
       "always stops at max_turn_requests",
-      errored("The agent stopped twice at a limit of its own (max_turn_requests) before the task was done"),
+      errored(
+        "The agent stopped again and again at a limit of its own (max_turn_requests) before the task was done",
+      ),
     ],
+    ["gives up when it is refused", { type: "agent.completed", message: "turn 2 done" }],
+    ["speaks in two messages", { type: "agent.completed", message: "second" }],
     ["refuses the task", errored("The agent refused the task")],
     ["cancels itself", errored("The agent cancelled its turn by itself")],
     [
@@ -145,13 +149,19 @@ describe("how a turn ends is told by its stop reason", () => {
     await handle.close();
   });
 
-  test("one that stopped at a limit of its own is asked once to go on, which is a turn", async () => {
+  test.each([
+    ["stops at max_tokens", "You stopped before the task was done."],
+    ["gives up when it is refused", "That is not allowed here, and nobody can be asked."],
+  ])("one that %s is asked to go on, which is a turn", async (behaviour, said) => {
     const { spec } = place();
-    const handle = await scriptedAcp("stops at max_tokens").spawn(spec, realClock);
+    const handle = await scriptedAcp(behaviour).spawn(spec, realClock);
     await firstFinal(handle.events$);
     await handle.close();
     const prompts = heardByAcp(spec).filter(({ method }) => method === "session/prompt");
-    expect(prompts).toHaveLength(2);
+    expect(prompts.map(({ params }) => params)).toMatchObject([
+      { prompt: [{ text: "consolidate" }] },
+      { prompt: [{ text: expect.stringContaining(said) }] },
+    ]);
     expect((await allOf(handle)).filter(({ type }) => type === "agent.usage").at(-1)).toMatchObject({
       usage: { turns: 2 },
     });

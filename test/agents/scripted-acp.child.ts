@@ -153,6 +153,12 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   "refuses the task": () => end("refusal"),
   "cancels itself": () => end("cancelled"),
   "ends in a way of its own": () => end("bored"),
+  "speaks in two messages"() {
+    notice("agent_message_chunk", { messageId: "a", content: text("first") });
+    notice("agent_message_chunk", { messageId: "b", content: text("sec") });
+    notice("agent_message_chunk", { messageId: "b", content: text("ond") });
+    end("end_turn");
+  },
   "reports no use"() {
     notice("agent_message_chunk", { content: text("x".repeat(400)) });
     end("end_turn");
@@ -244,6 +250,11 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     end("end_turn");
   },
   async "asks once and gives up"() {
+    await permission({ toolCallId: "1", kind: "fetch", title: "https://example.com" });
+    end("cancelled");
+  },
+  async "gives up when it is refused"() {
+    if (turns > 1) return BEHAVIOURS.good?.();
     await permission({ toolCallId: "1", kind: "fetch", title: "https://example.com" });
     end("cancelled");
   },

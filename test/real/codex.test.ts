@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { codexAgent } from "../../src/services/agents/codex-agent.ts";
 import { firstFinal } from "../agents/contract.ts";
@@ -9,22 +9,24 @@ import { realClock } from "../agents/real-clock.ts";
 import { commandLine } from "../cli/invoke.ts";
 import { start } from "../cli/real-process.ts";
 import { installed } from "./installed.ts";
-import { type ModelServer, startModelServer } from "./responses-server.ts";
+import { killAll } from "./kill-all.ts";
+import { consolidatedMemory, type Memory, SAMPLES, writtenByShell } from "./memory.ts";
+import { type ModelServer, startModelServer } from "./model-server.ts";
+import { responsesDialect } from "./responses-dialect.ts";
 
 /** The real Codex from npm, with a scripted model on loopback. */
 const VERSION = "0.169.0";
-const SAMPLES = resolve("samples/stage1.jsonl");
 const PATH = process.env.PATH ?? "";
 const commands = installed("@openai/codex", VERSION);
 const real = test.runIf(commands !== null);
 const home = realpathSync(mkdtempSync(join(tmpdir(), "slowwave-codex-home-")));
 let model: ModelServer;
-let memory: { readonly handbook: string; readonly summary: string };
+let memory: Memory;
 
 expectNoneLeft();
 
 beforeAll(async () => {
-  model = await startModelServer();
+  model = await startModelServer(responsesDialect);
   writeFileSync(join(home, "config.toml"), configuration(model.port));
   process.env.CODEX_HOME = home;
   process.env.OPENAI_API_KEY = "sk-planted";
@@ -48,7 +50,7 @@ real("Codex consolidates the samples: its shell writes the memory, and nothing b
   memory ??= await consolidatedMemory();
   await slowwave("import", SAMPLES);
   model.play(
-    { shell: written(memory) },
+    { shell: writtenByShell(memory) },
     { shell: ESCAPES.replace("PORT", String(model.port)) },
     { say: "consolidated" },
   );
@@ -158,7 +160,7 @@ real(
     await model.hanging();
     engine.process.kill("SIGKILL");
     await engine.ended;
-    model.play({ shell: written(memory) }, { say: "consolidated" });
+    model.play({ shell: writtenByShell(memory) }, { say: "consolidated" });
     expect(await json("run", "--agent", "codex", "--model", "scripted-model")).toMatchObject({
       code: 0,
       value: { status: "succeeded", agent: { name: "codex", status: "completed" } },
@@ -166,32 +168,6 @@ real(
     expect(readFileSync(join(ours, "memories", "MEMORY.md"), "utf8")).toBe(memory.handbook);
   },
 );
-
-/** One of them may go with another before its turn comes. */
-function killAll(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // Gone already.
-    }
-  }
-}
-
-/** What our own extractive agent makes of the samples: a memory the gate accepts. */
-async function consolidatedMemory() {
-  const { slowwave, home: ours } = commandLine();
-  await slowwave("import", SAMPLES);
-  await slowwave("run");
-  const read = (name: string) => readFileSync(join(ours, "memories", name), "utf8");
-  return { handbook: read("MEMORY.md"), summary: read("memory_summary.md") };
-}
-
-function written({ handbook, summary }: typeof memory): string {
-  const file = (name: string, text: string) =>
-    `echo ${Buffer.from(text).toString("base64")} | base64 -d > ${name}`;
-  return `${file("MEMORY.md", handbook)}; ${file("memory_summary.md", summary)}`;
-}
 
 const ESCAPES = [
   ["beside", "echo x > ../escaped"],

@@ -57,6 +57,7 @@ async function startAcp(
   const { patienceMs = PATIENCE_MS, graceMs = GRACE_MS, closeMs = CLOSE_MS, limits = LIMITS } = options;
   const sandbox = sandboxNamed(options.sandbox ?? "bubblewrap");
   const title = titleOf(options);
+  const preset = presetOf(options);
   const stream = agentStream();
   let session: { readonly agent: AcpConnection; readonly sessionId: string } | null = null;
 
@@ -65,7 +66,7 @@ async function startAcp(
     clock,
     title,
     stream,
-    isConfined: sandbox.name !== "none",
+    policy: { isConfined: sandbox.name !== "none", asksToLeave: preset?.nested ?? false },
     connection: () => session,
   });
   const agent = await connectAcp({
@@ -81,7 +82,7 @@ async function startAcp(
     onPermission: turns.permit,
   });
   try {
-    const mode = presetOf(options)?.mode ?? null;
+    const mode = preset?.mode ?? null;
     session = { agent, sessionId: await openSession({ agent, spec, title, patienceMs, mode }) };
   } catch (cause) {
     agent.kill();

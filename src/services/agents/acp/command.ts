@@ -64,20 +64,26 @@ export async function acpCommand(
   }
   const home = join(spec.scratch, "home");
   await layHome(home, preset?.files ?? [], process.env);
+  const temporary = join(home, "tmp");
+  await mkdir(temporary);
   const [file, ...args] = found.program;
-  const command: Command = {
-    file,
-    args: [...args, ...(preset?.args ?? [])],
-    env: { ...environmentOf(options, spec.key), HOME: home, TMPDIR: await temporaryFolder(spec) },
-    cwd: spec.workspace,
-  };
-  return sandbox.confine(command, {
-    workspace: spec.workspace,
-    home,
-    readable: [...found.readable, ...certificates()],
-    network: "open",
-    nested: preset?.nested ?? false,
-  });
+  const confined = await sandbox.confine(
+    {
+      file,
+      args: [...args, ...(preset?.args ?? [])],
+      env: { ...environmentOf(options, spec.key), HOME: home, TMPDIR: temporary },
+      cwd: spec.workspace,
+    },
+    {
+      workspace: spec.workspace,
+      home,
+      readable: [...found.readable, ...certificates()],
+      network: "open",
+      nested: preset?.nested ?? false,
+    },
+  );
+  // The room's own is shorter, as names of sockets must be; but Codex needs one that is not above its home.
+  return preset?.nested === true ? { ...confined, env: { ...confined.env, TMPDIR: temporary } } : confined;
 }
 
 function environmentOf(options: AcpProgramOptions, key: string): Record<string, string> {
@@ -109,11 +115,4 @@ function secretOf({ newSecret }: AcpProgramOptions, preset: AcpPreset | null): R
 /** Of a company's own authority. */
 function certificates(): readonly string[] {
   return ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"].flatMap((name) => process.env[name] ?? []);
-}
-
-/** Where there is no sandbox that has one. Not above the home: Codex can't set up its own sandbox then. */
-async function temporaryFolder({ scratch }: AgentSpec): Promise<string> {
-  const folder = join(scratch, "tmp");
-  await mkdir(folder, { recursive: true });
-  return folder;
 }

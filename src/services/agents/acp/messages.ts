@@ -2,7 +2,10 @@ import { z } from "zod";
 
 /** What is read of the messages of an ACP agent (protocol 1); everything else in them may be missing or new. */
 const text = z.object({ type: z.literal("text"), text: z.string() });
-const chunk = z.object({ content: z.union([text, z.unknown().transform(() => null)]) });
+const chunk = z.object({
+  content: z.union([text, z.unknown().transform(() => null)]),
+  messageId: z.string().nullish().catch(null),
+});
 const lenient = <T extends z.ZodType>(schema: T) => schema.nullish().catch(null);
 
 const toolCall = z.object({

@@ -8,6 +8,8 @@ export interface PermissionPolicy {
   readonly workspace: string;
   /** Something but its own word keeps the agent there. */
   readonly isConfined: boolean;
+  /** It has a sandbox for its commands and asks only for those that are to run outside of it. */
+  readonly asksToLeave: boolean;
 }
 
 /** What is answered to `session/request_permission`. */
@@ -21,7 +23,7 @@ export type PermissionOutcome =
  */
 export async function isAllowed(
   call: KnownCall,
-  { workspace, isConfined }: PermissionPolicy,
+  { workspace, isConfined, asksToLeave }: PermissionPolicy,
 ): Promise<boolean> {
   const inside = async (paths: readonly string[]) =>
     (await Promise.all(paths.map((path) => liesInside(workspace, path)))).every(Boolean);
@@ -37,7 +39,7 @@ export async function isAllowed(
       // One that names no place can't be judged.
       return call.paths.length > 0 && inside(call.paths);
     case "execute":
-      return isConfined;
+      return isConfined && !asksToLeave;
     default:
       return false;
   }

@@ -157,7 +157,7 @@ const codexAcp: AcpPreset = {
       ],
       ours: {
         sandbox_mode: "workspace-write",
-        approval_policy: "on-request",
+        approval_policy: "never",
         web_search: "disabled",
         project_doc_max_bytes: 0,
         "features.memories": false,

@@ -2,7 +2,8 @@ import type { AgentStream } from "../agent-stream.ts";
 
 /** Puts the pieces together in which an agent speaks: one event for what was said in one go. */
 export interface SpokenText {
-  hear(type: "agent.message" | "agent.thought", piece: string): void;
+  /** Pieces of another message begin another event; not every agent names its messages. */
+  hear(type: "agent.message" | "agent.thought", piece: string, messageId: string | null): void;
   /** Something else was heard: what was said until now is told. */
   flush(): void;
   nextTurn(): void;
@@ -19,6 +20,7 @@ const WHOLE_LENGTH = 500;
 export function spokenText(stream: Pick<AgentStream, "tell">): SpokenText {
   let type: "agent.message" | "agent.thought" = "agent.message";
   let text = "";
+  let message: string | null = null;
   let last: string | null = null;
   let whole = "";
 
@@ -31,9 +33,10 @@ export function spokenText(stream: Pick<AgentStream, "tell">): SpokenText {
   }
 
   return {
-    hear(kind, piece) {
-      if (kind !== type) flush();
+    hear(kind, piece, messageId) {
+      if (kind !== type || messageId !== message) flush();
       type = kind;
+      message = messageId;
       if (kind === "agent.message" && whole.length < WHOLE_LENGTH) whole += piece.slice(0, WHOLE_LENGTH);
       for (let rest = piece; rest !== ""; rest = rest.slice(TOLD_LENGTH)) {
         text += rest.slice(0, TOLD_LENGTH);

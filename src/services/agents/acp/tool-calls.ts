@@ -54,11 +54,16 @@ export function toolCalls(): ToolCalls {
       const acts = call.status != null && call.status !== "pending";
       remember(call, { ...now, told: now.told || acts });
       if (call.status === "failed")
-        return { type: "agent.tool", name: now.kind, text: `failed: ${now.title}` };
-      return acts && !now.told ? { type: "agent.tool", name: now.kind, text: now.title } : null;
+        return { type: "agent.tool", name: now.kind, text: `failed: ${textOf(now)}` };
+      return acts && !now.told ? { type: "agent.tool", name: now.kind, text: textOf(now) } : null;
     },
     whole: merged,
   };
+}
+
+/** Its title, with the places that the title does not name. */
+export function textOf({ title, paths }: KnownCall): string {
+  return [title, ...paths.filter((path) => !title.includes(path))].join(" ").trim().slice(0, TEXT_LENGTH);
 }
 
 function pathsOf({ locations, content, rawInput }: ToolCall): readonly string[] {

@@ -13,9 +13,15 @@ import {
   updateNotice,
 } from "./messages.ts";
 import { meter } from "./meter.ts";
-import { canGrant, isAllowed, outcomeOf, type PermissionOutcome } from "./permission.ts";
+import {
+  canGrant,
+  isAllowed,
+  outcomeOf,
+  type PermissionOutcome,
+  type PermissionPolicy,
+} from "./permission.ts";
 import { spokenText } from "./spoken-text.ts";
-import { toolCalls } from "./tool-calls.ts";
+import { textOf, toolCalls } from "./tool-calls.ts";
 
 /** The turns of one session: what the agent tells of them, told on as events. */
 export interface Turns {
@@ -32,19 +38,22 @@ export interface TurnsOptions {
   readonly clock: Clock;
   readonly title: string;
   readonly stream: AgentStream;
-  /** Something but its own word keeps the agent in its workspace. */
-  readonly isConfined: boolean;
+  readonly policy: Omit<PermissionPolicy, "workspace">;
   /** Known once the session is open. */
   connection(): { readonly agent: AcpConnection; readonly sessionId: string } | null;
 }
 
-/** The agent stopped at a limit of its own; asked once per turn to go on. */
-const GO_ON =
-  "You stopped before the task was done. Go on where you stopped, and finish with the files whole and consistent.";
-
+/** What it is told when it stopped before the end, as often as `MOST_GO_ONS` in one turn. */
+const GO_ON = {
+  limit:
+    "You stopped before the task was done. Go on where you stopped, and leave the files whole and consistent.",
+  refusal:
+    "That is not allowed here, and nobody can be asked. Finish the task without it, with files inside the working folder only.",
+} as const;
+const MOST_GO_ONS = 2;
 const PERMIT_MS = 5_000;
 
-export function followTurns({ spec, clock, title, stream, isConfined, connection }: TurnsOptions): Turns {
+export function followTurns({ spec, clock, title, stream, policy, connection }: TurnsOptions): Turns {
   const calls = toolCalls();
   const used = meter();
   const spoken = spokenText(stream);
@@ -71,9 +80,10 @@ export function followTurns({ spec, clock, title, stream, isConfined, connection
     else stream.tell({ type: "agent.errored", message: plainText(error, 500).replace(/\s+/g, " ").trim() });
   }
 
-  async function ask(text: string, isLast: boolean): Promise<void> {
+  async function ask(text: string, goOns: number): Promise<void> {
     const open = connection();
     if (open === null) throw new Error("the session is not open");
+    refused = null;
     prompts += 1;
     const number = prompts;
     used.asked(text);
@@ -92,16 +102,21 @@ export function followTurns({ spec, clock, title, stream, isConfined, connection
     used.settle(answer);
     if (answer === null || interrupted) return finish(error);
     const { stopReason } = answer;
-    const isCutShort = stopReason === "max_tokens" || stopReason === "max_turn_requests";
-    if (isCutShort && !isLast) return ask(GO_ON, true);
+    const reminder = reminderAfter(stopReason);
+    if (reminder !== null && goOns < MOST_GO_ONS) return ask(reminder, goOns + 1);
     finish(stopReason === "end_turn" ? trouble : whyStopped(stopReason));
+  }
+
+  function reminderAfter(reason: string): string | null {
+    if (reason === "max_tokens" || reason === "max_turn_requests") return GO_ON.limit;
+    return reason === "cancelled" && refused !== null ? GO_ON.refusal : null;
   }
 
   function whyStopped(reason: string): string {
     switch (reason) {
       case "max_tokens":
       case "max_turn_requests":
-        return `${title} stopped twice at a limit of its own (${reason}) before the task was done`;
+        return `${title} stopped again and again at a limit of its own (${reason}) before the task was done`;
       case "refusal":
         return `${title} refused the task`;
       case "cancelled":
@@ -117,7 +132,8 @@ export function followTurns({ spec, clock, title, stream, isConfined, connection
       case "agent_thought_chunk": {
         const text = update.content?.text ?? "";
         used.answered(text);
-        spoken.hear(update.sessionUpdate === "agent_message_chunk" ? "agent.message" : "agent.thought", text);
+        const kind = update.sessionUpdate === "agent_message_chunk" ? "agent.message" : "agent.thought";
+        spoken.hear(kind, text, update.messageId ?? null);
         return;
       }
       case "tool_call":
@@ -141,10 +157,9 @@ export function followTurns({ spec, clock, title, stream, isConfined, connection
       interrupted = false;
       isRunning = false;
       trouble = null;
-      refused = null;
       stream.nextTurn();
       spoken.nextTurn();
-      ask(text, false).catch((error: unknown) => finish(causeOf(error)));
+      ask(text, 0).catch((error: unknown) => finish(causeOf(error)));
     },
     async interrupt() {
       interrupted = true;
@@ -159,14 +174,14 @@ export function followTurns({ spec, clock, title, stream, isConfined, connection
     async permit(request) {
       if (interrupted) return { outcome: "cancelled" };
       const call = calls.whole(request.toolCall);
-      const judged = isAllowed(call, { workspace: spec.workspace, isConfined });
+      const judged = isAllowed(call, { workspace: spec.workspace, ...policy });
       // A folder that does not answer must not keep the agent waiting.
       const isGranted =
         canGrant(request) && (await settlesWithin(clock, PERMIT_MS, judged)) && (await judged);
       if (!isGranted) {
-        refused = `${call.kind} ${call.title}`.trim();
+        refused = `${call.kind} ${textOf(call)}`.trim();
         spoken.flush();
-        stream.tell({ type: "agent.tool", name: call.kind, text: `not allowed: ${call.title}` });
+        stream.tell({ type: "agent.tool", name: call.kind, text: `not allowed: ${textOf(call)}` });
       }
       return outcomeOf(isGranted, request);
     },
