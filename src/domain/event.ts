@@ -9,8 +9,8 @@ import type { PassingStatus, Status } from "./status.ts";
  * `run.events$`, `engine.events$`, the progress in the terminal and the metrics hang off this one map.
  */
 export interface RunEventMap {
-  /** The run exists; `adopted` when an earlier process began it. */
-  "run.started": { readonly adopted: boolean };
+  /** The run exists; `adopted` when an earlier process began it. `state`: where it stands, dotted. */
+  "run.started": { readonly adopted: boolean; readonly state: string };
   /** The machine entered a state (dotted). */
   "state.entered": { readonly state: string; readonly sequence: number; readonly event: string };
   /** The original's progress texts, without its prefix. */

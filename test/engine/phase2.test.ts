@@ -44,6 +44,7 @@ describe("a run from claim to success", () => {
         threadId: null,
         status: "completed",
         sandbox: "none",
+        network: "open",
         turns: 1,
         tokens: { input: null, output: null },
         costUsd: null,
@@ -444,6 +445,10 @@ test("a run that is taken over is published where it was meant to be, and its fi
   shared.held.clear();
   const second = open();
   const [adopted] = await second.engine.recover();
+  expect(second.engine.runs.getSnapshot().context.runs[run.id]).toMatchObject({
+    adopted: true,
+    state: "supervising",
+  });
   const result = await adopted?.result;
   expect([adopted?.id, result?.status]).toEqual([run.id, "succeeded"]);
   const published = await treeOf(elsewhere);

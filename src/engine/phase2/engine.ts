@@ -16,6 +16,7 @@ import type { Files } from "../../services/workspace/files.ts";
 import { nodeFiles } from "../../services/workspace/node-files.ts";
 import type { DurableRun } from "../durable/durable-run.ts";
 import { createDurableEngine } from "../durable/engine.ts";
+import { dotted } from "../durable/transition.ts";
 import { systemClock, systemIds } from "../system.ts";
 import { phase2Actors } from "./actors.ts";
 import { announcements } from "./announce.ts";
@@ -151,10 +152,11 @@ export function createEngine(options: EngineOptions): Engine {
       });
     },
     adopting: async ({ id, space, snapshot }) => {
-      const { token, settings, root, deadlineAtMs } = (JSON.parse(snapshot) as { context: Phase2Context })
-        .context;
+      const { value, context } = JSON.parse(snapshot) as { value: unknown; context: Phase2Context };
+      const { token, settings, root, deadlineAtMs } = context;
       const { hold } = bind(id, space, { settings, root, deadlineAtMs });
-      tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true });
+      const state = dotted(value);
+      tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true, state });
       // Law 5: what the dead process left running is ended before anything else happens for the space.
       await runner.endOrphan(home.placesOf(space, id).scratch, clock);
       const { leaseSeconds } = settings;
@@ -247,11 +249,13 @@ export function createEngine(options: EngineOptions): Engine {
         maxRepairs: runner.singleTurn ? 0 : MAX_REPAIRS,
         maxRestarts: MAX_RESTARTS,
       };
-      tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: false });
+      const state = "claiming";
+      tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: false, state });
       try {
         return followed.get(await durable.start({ id, space, input })) as Run;
       } catch (error) {
         bindings.delete(id);
+        runs.trigger.forgotten({ run: id });
         throw error;
       }
     },

@@ -23,6 +23,8 @@ export function createRunRegistry() {
     context: { runs: {} as Readonly<Record<string, LiveRun>> },
     on: {
       heard: (context, { event }: { event: RunEvent }) => ({ runs: bounded(folded(context.runs, event)) }),
+      /** It could not be begun after all. */
+      forgotten: (context, { run }: { run: string }) => ({ runs: without(context.runs, run) }),
     },
   });
 }
@@ -34,7 +36,7 @@ function folded(runs: Readonly<Record<string, LiveRun>>, event: RunEvent): Reado
     id: event.run,
     space: event.space,
     adopted: false,
-    state: "claiming",
+    state: "",
     enteredAtMs: event.atMs,
     lastBeatAtMs: null,
     text: null,
@@ -46,7 +48,7 @@ function folded(runs: Readonly<Record<string, LiveRun>>, event: RunEvent): Reado
 function change(event: RunEvent): Partial<LiveRun> {
   switch (event.type) {
     case "run.started":
-      return { adopted: event.adopted };
+      return { adopted: event.adopted, state: event.state };
     case "state.entered":
       return { state: event.state, enteredAtMs: event.atMs };
     case "progress":
@@ -65,6 +67,10 @@ function change(event: RunEvent): Partial<LiveRun> {
 function bounded(runs: Readonly<Record<string, LiveRun>>): Readonly<Record<string, LiveRun>> {
   const finished = Object.values(runs).filter((run) => run.result !== null);
   if (finished.length <= KEPT_FINISHED) return runs;
-  const { [finished[0]?.id ?? ""]: _oldest, ...rest } = runs;
+  return without(runs, finished[0]?.id ?? "");
+}
+
+function without(runs: Readonly<Record<string, LiveRun>>, run: string): Readonly<Record<string, LiveRun>> {
+  const { [run]: _gone, ...rest } = runs;
   return rest;
 }
