@@ -45,7 +45,7 @@ async function listed(name: string): Promise<Listed> {
     here: !isMissing,
     version: isMissing ? null : (found.version ?? null),
     sandbox: isMissing ? null : found.sandbox,
-    network: runner.network,
+    network: isMissing ? runner.network : (found.network ?? runner.network),
     usesModel: runner.usesModel ?? true,
     repairs: runner.singleTurn !== true,
     missing: isMissing ? found.missing : null,

@@ -11,7 +11,7 @@ export interface AgentConfig {
   readonly effort: "low" | "medium" | "high" | null;
   readonly approvals: "never";
   readonly sandbox: "workspace-write";
-  /** `none`: no socket at all; `open`: the harness itself must reach its model. */
+  /** What is in force. `none`: nobody is reached; `open`: everything is, as where the harness must reach its model. */
   readonly network: "none" | "open";
 }
 
@@ -103,7 +103,10 @@ export interface AgentRunner {
   endOrphan(scratch: string, clock: Clock): Promise<boolean>;
 }
 
-/** `version`: of the program behind it. `missing`: a sentence that says what is not there and what to do. */
+/**
+ * `version`: of the program behind it. `network`: what the sandbox found here leaves open, where that differs from the
+ * runner's own. `missing`: a sentence that says what is not there and what to do.
+ */
 export type AgentProbe =
-  | { readonly sandbox: string; readonly version?: string }
+  | { readonly sandbox: string; readonly version?: string; readonly network?: "none" | "open" }
   | { readonly missing: string };

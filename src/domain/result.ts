@@ -39,7 +39,10 @@ export interface AgentReport {
   readonly name: string;
   readonly threadId: string | null;
   readonly status: string;
+  /** What was in force, by name; `none` when nothing was. */
   readonly sandbox: string;
+  /** `open`: the agent's process could reach the network, if only for its model. */
+  readonly network: "none" | "open";
   readonly turns: number;
   readonly tokens: { readonly input: number | null; readonly output: number | null };
   readonly costUsd: number | null;

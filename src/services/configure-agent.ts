@@ -10,8 +10,8 @@ export interface ConfigureDeps {
 
 /**
  * The locked-down configuration (original, section 5.1): never asks for approval, writes in its workspace only,
- * has the network only where its harness must reach its model. Rejects with `failed_sandbox_policy` when the
- * agent can't be kept there.
+ * has the network only where its harness must reach its model, or where nothing keeps it from it. Rejects with
+ * `failed_sandbox_policy` when the agent can't be kept there.
  */
 export function configureAgent({ runner, settings }: ConfigureDeps) {
   return fromPromise<AgentConfig, RunInput>(async () => {
@@ -26,7 +26,7 @@ export function configureAgent({ runner, settings }: ConfigureDeps) {
       effort: usesModel ? (settings.effort ?? "medium") : null,
       approvals: "never",
       sandbox: "workspace-write",
-      network: runner.network,
+      network: found?.network ?? runner.network,
     };
   });
 }

@@ -36,6 +36,11 @@ test("an agent that can't be kept in its workspace is refused with what is missi
   expect(await configured({ probe: async () => ({ sandbox: "bubblewrap" }) })).toMatchObject(LOCKED);
 });
 
+test("the network is what the sandbox found here leaves open, where that is more or less than the agent needs", async () => {
+  const found = { sandbox: "node-permission", network: "open" } as const;
+  expect(await configured({ network: "none", probe: async () => found })).toMatchObject({ network: "open" });
+});
+
 function configured(scripted: Partial<AgentRunner>, model: string | null = null) {
   const { runner } = scriptedRunner(scripted);
   const actor = createActor(configureAgent({ runner, settings: { model } }), {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { extractiveAgent } from "../../src/services/agents/extractive-agent.ts";
+import { here } from "../sandbox/here.ts";
 import { agentContract, firstFinal } from "./contract.ts";
 import { expectNoneLeft, place, withInput } from "./place.ts";
 import { realClock } from "./real-clock.ts";
@@ -21,7 +22,9 @@ test("the extractive agent writes both files, confined by Node's permission mode
   withInput(spec);
   const runner = extractiveAgent();
   expect(await runner.probe?.()).toEqual({
-    sandbox: expect.stringMatching(/^(bubblewrap\+)?node-permission$/),
+    ...(here
+      ? { sandbox: "bubblewrap+node-permission", network: "none" }
+      : { sandbox: "node-permission", network: expect.any(String) }),
   });
   const handle = await runner.spawn(spec, realClock);
   expect(await firstFinal(handle.events$)).toEqual({

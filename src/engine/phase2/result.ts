@@ -90,6 +90,7 @@ function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | 
     threadId: context.agent.threadId,
     status: context.agentStatus ?? "notFound",
     sandbox: context.agent.sandbox,
+    network: context.config.network,
     turns: usage?.turns ?? 1 + context.repairs,
     tokens: { input: usage?.inputTokens ?? null, output: usage?.outputTokens ?? null },
     costUsd: usage?.costUsd ?? null,

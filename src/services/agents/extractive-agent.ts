@@ -27,6 +27,7 @@ const MAIN = fileURLToPath(new URL(`./extractive/main${EXTENSION}`, import.meta.
 const CODE = fileURLToPath(new URL("../../", import.meta.url));
 
 type Kept = "bubblewrap+node-permission" | "node-permission" | "none";
+type Network = "none" | "open";
 
 /**
  * The built-in consolidator: no model, no cost, no use of the network. A child process in one turn, under Node's
@@ -74,15 +75,15 @@ async function commandIn(sandbox: Kept, node: string, spec: AgentSpec): Promise<
 async function kept(
   node: string,
   wanted: SandboxName | undefined,
-): Promise<{ readonly sandbox: Kept } | { readonly missing: string }> {
-  if (wanted === "none") return { sandbox: "none" };
+): Promise<{ readonly sandbox: Kept; readonly network: Network } | { readonly missing: string }> {
+  if (wanted === "none") return { sandbox: "none", network: "open" };
   const bubblewrap = sandboxNamed("bubblewrap");
   const room = await bubblewrap.probe("none");
   if (!("missing" in room)) {
     const inside = await probeNodePermission(node, bubblewrap);
-    if (!("missing" in inside)) return { sandbox: "bubblewrap+node-permission" };
+    if (!("missing" in inside)) return { sandbox: "bubblewrap+node-permission", network: "none" };
     if (wanted === "bubblewrap") return inside;
   } else if (wanted === "bubblewrap") return room;
   const model = await probeNodePermission(node);
-  return "missing" in model ? model : { sandbox: "node-permission" };
+  return "missing" in model ? model : { sandbox: "node-permission", network: model.network };
 }

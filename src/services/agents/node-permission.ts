@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { AgentProbe } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { outputOf } from "../process/output-of.ts";
 import type { Command } from "../process/supervised-process.ts";
@@ -59,28 +58,37 @@ function leashed(main: string): readonly string[] {
   return ["--no-warnings", ...types, `--import=${pathToFileURL(LEASH).href}`, main];
 }
 
-const tried = new Map<string, Promise<AgentProbe>>();
+/** `network`: whether sockets are denied, too. */
+export type ModelProbe =
+  | { readonly sandbox: "node-permission"; readonly network: "none" | "open" }
+  | { readonly missing: string };
 
-/** Tries to write, list and start a process; true confinement refuses all three. */
+const tried = new Map<string, Promise<ModelProbe>>();
+
+/** Tries to write, list and start a process; true confinement refuses all three. A socket it may refuse. */
 const ATTEMPTS = `
 const denied = (attempt) => { try { attempt(); return false; } catch (error) { return error.code === "ERR_ACCESS_DENIED"; } };
 const fs = process.getBuiltinModule("node:fs");
 const all = denied(() => fs.openSync(process.execPath, "r+")) && denied(() => fs.readdirSync("/")) &&
   denied(() => process.getBuiltinModule("node:child_process").spawnSync(process.execPath, ["-v"]));
-process.stdout.write(all ? "confined" : "open");
+const say = (error) => console.log(all ? "confined" : "free", error?.code === "ERR_ACCESS_DENIED" ? "none" : "open");
+try {
+  const socket = process.getBuiltinModule("node:net").connect(9, "127.0.0.1", () => say(socket.destroy() && null));
+  socket.on("error", say);
+} catch (error) { say(error); }
 `;
 
 const PATIENCE_MS = 10_000;
 
 /** Whether this Node's permission model holds, in a room if one is given; tried once per Node, sandbox and process. */
-export function probeNodePermission(node: string, sandbox?: Sandbox): Promise<AgentProbe> {
+export function probeNodePermission(node: string, sandbox?: Sandbox): Promise<ModelProbe> {
   const key = `${sandbox?.name ?? ""} ${node}`;
   const probe = tried.get(key) ?? tryNode(node, sandbox);
   tried.set(key, probe);
   return probe;
 }
 
-async function tryNode(node: string, sandbox: Sandbox | undefined): Promise<AgentProbe> {
+async function tryNode(node: string, sandbox: Sandbox | undefined): Promise<ModelProbe> {
   const command = { file: node, args: ["--permission", "--no-warnings", "-e", ATTEMPTS], env: {} };
   const place = await realpath(await mkdtemp(join(tmpdir(), "slowwave-node-")));
   try {
@@ -89,7 +97,10 @@ async function tryNode(node: string, sandbox: Sandbox | undefined): Promise<Agen
     const bare = { ...command, cwd: workspace };
     const room = { workspace, home, readable: [], network: "none" } as const;
     const { stdout } = await outputOf((await sandbox?.confine(bare, room)) ?? bare, PATIENCE_MS);
-    return stdout === "confined" ? { sandbox: "node-permission" } : { missing: MISSING };
+    const [verdict, network] = stdout.trim().split(" ");
+    return verdict === "confined"
+      ? { sandbox: "node-permission", network: network === "none" ? "none" : "open" }
+      : { missing: MISSING };
   } finally {
     await rm(place, { recursive: true, force: true });
   }
