@@ -12,6 +12,10 @@ export interface Situation {
   /** Whether the process named in the job row lives. */
   readonly owner: Liveness | null;
   readonly successCooldownSeconds: number;
+  /** How many runs in a row failed; 0 when another program's did. */
+  readonly failures: number;
+  /** The sentence of a day's budget that is used up; null: something is left, or there is none. */
+  readonly spent: string | null;
   readonly now: number;
 }
 export type Liveness = "alive" | "dead" | "unknown";
@@ -67,9 +71,10 @@ const RULES: readonly Rule[] = [
   },
   {
     when: ({ job }) => job !== null && job.retry_remaining <= 0,
-    say: ({ job }) =>
-      `The retries are used up${because(job)}; new stage-1 outputs refill them, \`slowwave run --now\` tries at once.`,
+    say: ({ job, failures }) =>
+      `${failures > 1 ? `${failures} runs in a row failed` : "No retry is left"}${because(job)}: the space waits for a person, \`slowwave run --now\`, or for new stage-1 outputs, which fill the retries again.`,
   },
+  { when: ({ spent }) => spent !== null, say: ({ spent }) => spent ?? "" },
   {
     when: ({ job, now }) => (job?.retry_at ?? 0) > now,
     say: ({ job, now }) =>

@@ -1,11 +1,13 @@
 import type { RunEvent } from "../domain/event.ts";
 import { causeOf, codeOf } from "../domain/failure.ts";
+import type { Store } from "../domain/ports.ts";
 import type { Engine } from "../engine/phase2/engine.ts";
 import { systemClock } from "../engine/system.ts";
 import { createApp } from "../server/app.ts";
 import { type Listening, listen } from "../server/listen.ts";
 import { pageFolder } from "../server/page.ts";
 import { keepDue } from "../server/schedule.ts";
+import { type DayLimits, dayUse, hasDayLimits } from "../services/day-budget.ts";
 import { withEngine } from "./consolidate.ts";
 import { EXIT } from "./exit-code.ts";
 import { dim, type Line, yellow } from "./paint.ts";
@@ -37,7 +39,15 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
     const schedule =
       everyMs === null
         ? null
-        : keepDue({ jobs: store.jobs, engine, clock: systemClock, everyMs, successCooldownSeconds, failed });
+        : keepDue({
+            jobs: store.jobs,
+            engine,
+            clock: systemClock,
+            everyMs,
+            successCooldownSeconds,
+            failed,
+            isSpent: (space) => isSpent(store, space, choices.settings),
+          });
     if (schedule === null) await engine.recover().catch((error: unknown) => failed(null, error));
     const heard = engine.events$.subscribe((event) => output.say(...lineOf(event)));
     const address = `http://127.0.0.1:${listening.port}/`;
@@ -56,6 +66,12 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
     // The signal's own code takes its place.
     return EXIT.failed;
   });
+}
+
+async function isSpent({ runs }: Store, space: string, limits: DayLimits): Promise<boolean> {
+  if (!hasDayLimits(limits)) return false;
+  const { freeAtMs } = await dayUse(runs, { space, limits, nowMs: systemClock.nowMs() });
+  return freeAtMs !== null;
 }
 
 /** Resolves when the engine is closed, which is what a signal does first. */

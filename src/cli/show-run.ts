@@ -1,3 +1,4 @@
+import { type BudgetUse, usedOf } from "../domain/budget.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunResult, StateSpan } from "../domain/result.ts";
 import type { LogRow } from "../domain/run.ts";
@@ -62,12 +63,14 @@ function timeOf(row: LogRow | undefined): string | null {
   return row === undefined ? null : new Date(row.atMs).toISOString();
 }
 
-/** What the agent said, thought and used, as the log has it. */
+/** What the agent said, thought and used, as the log has it, and when little of a budget was left. */
 function saidIn({ type, atMs, data, sequence }: LogRow): readonly Said[] {
-  if (sequence !== null || !/^agent\.(?:message|thought|tool)$/.test(type)) return [];
+  if (sequence !== null || !TOLD.test(type)) return [];
   const { text = "", name } = JSON.parse(data) as { text?: string; name?: string };
   return [{ at: new Date(atMs).toISOString(), type, text: name === undefined ? text : `${name} ${text}` }];
 }
+
+const TOLD = /^(?:agent\.(?:message|thought|tool)|budget\.near)$/;
 
 function picture(view: RunView, columns: number): readonly Line[] {
   const { result, heartbeats, states } = view;
@@ -83,6 +86,7 @@ function picture(view: RunView, columns: number): readonly Line[] {
       `${heartbeats.count}${heartbeats.lastAt === null ? "" : `, last ${moment(Date.parse(heartbeats.lastAt))}`}`,
     ),
     ...(result?.agent == null ? [] : [field("agent", agentText(result.agent))]),
+    ...(result?.agent == null ? [] : [field("used", result.budget.filter(isTelling).map(usedOf).join(", "))]),
     ...(result?.generation == null ? [] : [field("generation", result.generation)]),
     "",
     dim("states"),
@@ -102,13 +106,14 @@ function picture(view: RunView, columns: number): readonly Line[] {
 }
 
 function saidLine({ at, type, text }: Said): Line {
-  return [dim(`  ${at.slice(11, 19)} ${type.slice("agent.".length).padEnd(8)}`), text];
+  return [dim(`  ${at.slice(11, 19)} ${type.replace(/^agent\.|\.near$/, "").padEnd(8)}`), text];
 }
 
 function agentText({
   name,
   status,
   sandbox,
+  network,
   turns,
   tokens,
   costUsd,
@@ -117,12 +122,19 @@ function agentText({
   return [
     `${name} ${status}`,
     `sandbox ${sandbox}`,
+    `network ${network}`,
     `${turns} ${turns === 1 ? "turn" : "turns"}`,
     ...(tokens.input === null ? [] : [`${tokens.input} tokens in`]),
     ...(tokens.output === null ? [] : [`${tokens.output} out`]),
     ...(costUsd === null ? [] : [`$${costUsd.toFixed(4)}`]),
     ...(threadId === null ? [] : [`thread ${threadId}`]),
   ].join(", ");
+}
+
+/** Time is in the states, turns and tokens that were reported are the agent's. */
+function isTelling({ name, used, limit, estimated }: BudgetUse): boolean {
+  if (name === "minutes" || name === "silence") return false;
+  return (limit !== null && name !== "toolCalls" && name !== "outputBytes") || estimated || used > 0;
 }
 
 /** Files shown of each kind; `--json` has all. */

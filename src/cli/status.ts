@@ -1,5 +1,6 @@
 import { isDirty, type JobRow } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
+import { type DayUse, dayUse, spentSentence } from "../services/day-budget.ts";
 import { adviceFor, type Liveness } from "./advice.ts";
 import { about, moment } from "./elapsed.ts";
 import { EXIT } from "./exit-code.ts";
@@ -21,6 +22,8 @@ interface StatusReport {
   /** Stage-1 outputs in the store, and those that the last success has not seen. */
   readonly outputs: number;
   readonly backlog: number;
+  /** What the runs of the last 24 hours used, and what is left of the day's budgets. */
+  readonly today: Today;
   readonly unfinished: { readonly id: string; readonly owner: Liveness } | null;
   readonly lastSuccess: RunSummary | null;
   /** Newest first. */
@@ -28,10 +31,14 @@ interface StatusReport {
   readonly advice: string;
 }
 
+interface Today extends Omit<DayUse, "freeAtMs"> {
+  /** RFC 3339: when a run may start again; null = now. */
+  readonly freeAt: string | null;
+}
+
 const SHOWN_RUNS = 5;
 /** The newest success is looked for among this many runs. */
 const SEARCHED_RUNS = 100;
-const MAX_INPUTS = 4096;
 
 /** `slowwave status`; returns the exit code. */
 export async function status(at: Invocation): Promise<number> {
@@ -57,6 +64,11 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
     active === undefined ? null : { id: active.id, owner: await livenessOf(active.owner, store) };
   const runs = records.map((record) => summaryOf(record, unfinished?.owner === "alive"));
   const outputs = (await store?.memories.count(space)) ?? 0;
+  const { freeAtMs, ...today } = await dayUse(store?.runs ?? NO_RUNS, {
+    space,
+    nowMs: world.nowMs(),
+    limits: settings,
+  });
   const isHeld = job?.status === "running" && job.worker_id !== null;
   const report = {
     space,
@@ -66,11 +78,15 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
     leaseSecondsLeft: job?.status === "running" ? Math.max(0, (job.lease_until ?? 0) - now) : null,
     outputs,
     backlog: await backlogOf(store, space, job),
+    today: { ...today, freeAt: freeAtMs === null ? null : new Date(freeAtMs).toISOString() },
     unfinished,
     lastSuccess: runs.find(({ outcome, dryRun }) => outcome === "succeeded" && !dryRun) ?? null,
     runs: runs.slice(0, SHOWN_RUNS),
   };
-  const advice = adviceFor({ ...report, now, successCooldownSeconds: settings.successCooldownSeconds });
+  const { successCooldownSeconds } = settings;
+  const spent = spentSentence({ ...today, freeAtMs });
+  const failures = failuresInARow(runs);
+  const advice = adviceFor({ ...report, now, successCooldownSeconds, spent, failures });
   return { ...report, advice };
 }
 
@@ -78,12 +94,20 @@ async function livenessOf(owner: string, store: Store | null): Promise<Liveness>
   return (await store?.owners.probe(owner)) ?? "unknown";
 }
 
-/** What a run would find new. A clean job has no backlog, and its texts need not be read. */
+/** What a run would find new; a clean job has no backlog. */
 async function backlogOf(store: Store | null, space: string, job: JobRow | null): Promise<number> {
   if (store === null || job === null || !isDirty(job)) return 0;
-  const seen = job.last_success_watermark ?? 0;
-  const outputs = await store.memories.select(space, MAX_INPUTS);
-  return outputs.filter(({ sourceUpdatedAt }) => sourceUpdatedAt > seen).length;
+  return store.memories.count(space, job.last_success_watermark ?? 0);
+}
+
+/** No database: nothing was used. */
+const NO_RUNS: Parameters<typeof dayUse>[0] = { list: async () => [], tail: async () => [] };
+
+/** Since the last run that came to anything else; skipped runs and dry runs say nothing of it. */
+function failuresInARow(runs: readonly RunSummary[]): number {
+  const telling = runs.filter(({ outcome, dryRun }) => !dryRun && outcome !== "skipped");
+  const other = telling.findIndex(({ outcome }) => outcome !== "failed");
+  return other === -1 ? telling.length : other;
 }
 
 function picture(report: StatusReport, now: number): readonly Line[] {
@@ -106,6 +130,7 @@ function picture(report: StatusReport, now: number): readonly Line[] {
     ...(job?.last_error == null ? [] : [field("last error", job.last_error)]),
     ...((job?.retry_at ?? 0) > now ? [field("next try", moment((job?.retry_at ?? 0) * 1000))] : []),
     field("backlog", `${backlog} of ${outputs} stage-1 outputs`),
+    ...todayLine(report.today),
     field(
       "last success",
       lastSuccess?.finishedAt == null ? "none" : moment(Date.parse(lastSuccess.finishedAt)),
@@ -114,6 +139,32 @@ function picture(report: StatusReport, now: number): readonly Line[] {
     "",
     [cyan("→"), ` ${report.advice}`],
   ];
+}
+
+/** Shown when there was a run, or a limit there could be one of. */
+function todayLine({ runs, tokens, costUsd }: Today): readonly Line[] {
+  const parts = [
+    part(runs, grouped, runs.used === 1 && runs.limit === null ? "run" : "runs"),
+    ...(tokens.used > 0 || tokens.limit !== null
+      ? [`${tokens.estimated ? "about " : ""}${part(tokens, grouped, "tokens")}`]
+      : []),
+    ...(costUsd.used > 0 || costUsd.limit !== null ? [part(costUsd, dollars, "")] : []),
+  ];
+  const isTelling = [runs, tokens, costUsd].some(({ used, limit }) => used > 0 || limit !== null);
+  return isTelling ? [field("last 24 hours", parts.join(", "))] : [];
+}
+
+function part({ used, limit }: DayUse["runs"], told: (amount: number) => string, unit: string): string {
+  const amount = limit === null ? told(used) : `${told(used)} of ${told(limit)}`;
+  return unit === "" ? amount : `${amount} ${unit}`;
+}
+
+function grouped(number: number): string {
+  return number.toLocaleString("en-US");
+}
+
+function dollars(amount: number): string {
+  return `$${amount.toFixed(2)}`;
 }
 
 function field(name: string, value: Extract<Line, string | { text: string }>): Line {

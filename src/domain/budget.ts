@@ -105,9 +105,16 @@ export function pastLimit(use: BudgetUse): string {
   return `${DONE[use.name]} ${amountOf(use, use.used)}, ${amountOf(use, use.limit ?? 0, true)} ${use.limit === 1 || use.name === "cost" ? "is" : "are"} allowed (${use.setting})`;
 }
 
+/** How much was used, of what is allowed where there is a limit: `12,000 of 100,000 tokens`, `about 90 tokens`. */
+export function usedOf(use: BudgetUse): string {
+  if (use.limit === null) return amountOf(use, use.used);
+  const about = use.estimated ? "about " : "";
+  return `${about}${amountOf(use, use.used, true)} of ${amountOf({ ...use, estimated: false }, use.limit)}`;
+}
+
 /** How far a budget is used, for the agent and for the log. */
 export function nearLimit(use: BudgetUse): string {
-  return `${amountOf(use, use.used, true)} of ${amountOf(use, use.limit ?? 0)} are used (${use.setting})`;
+  return `${usedOf(use)} ${use.name === "cost" ? "is" : "are"} used (${use.setting})`;
 }
 
 const DONE: Readonly<Record<BudgetName, string>> = {
@@ -131,7 +138,8 @@ const NOUNS: Readonly<Record<Exclude<BudgetName, "cost">, string>> = {
 
 function amountOf({ name, estimated }: BudgetUse, amount: number, isBare = false): string {
   const about = estimated && !isBare ? "about " : "";
-  if (name === "cost") return `${about}$${amount.toFixed(2)}`;
+  // Cents hide what small limits are about.
+  if (name === "cost") return `${about}$${amount.toFixed(amount > 0 && amount < 0.1 ? 4 : 2)}`;
   const number = amount.toLocaleString("en-US", { maximumFractionDigits: name === "minutes" ? 1 : 3 });
   return isBare ? number : `${about}${number} ${NOUNS[name]}${amount === 1 ? "" : "s"}`;
 }

@@ -96,8 +96,8 @@ export interface MemoryStore {
   upsert(space: string, outputs: readonly Stage1Input[]): Promise<UpsertOutcome>;
   /** The newest `limit` outputs that are not blank, in `latestFirst` order, in one statement. */
   select(space: string, limit: number): Promise<readonly Stage1Output[]>;
-  /** How many `select` could give: outputs that are not blank. */
-  count(space: string): Promise<number>;
+  /** How many `select` could give: outputs that are not blank. With `newerThan` (Unix seconds): those after it. */
+  count(space: string, newerThan?: number): Promise<number>;
   /** Keeps what a run consolidates, in this order, so that a replay sees the same input. Repeating it changes nothing. */
   recordInputs(run: string, outputs: readonly Stage1Output[]): Promise<void>;
   inputsOf(run: string): Promise<readonly Stage1Output[]>;

@@ -8,6 +8,8 @@ export interface ScheduleOptions {
   readonly clock: Clock;
   readonly everyMs: number;
   readonly successCooldownSeconds: number;
+  /** Whether the day's budget of a space is used up; absent: no space has one. */
+  readonly isSpent?: (space: string) => Promise<boolean>;
   /** What could not be started or finished here; the next round tries again. */
   readonly failed: (space: string | null, error: unknown) => void;
 }
@@ -20,7 +22,8 @@ const AT_ONCE = 2;
  * the claim itself. Rounds don't overlap, a space is worked on once a round, and runs left by dead processes are
  * taken over first. After `stop` no further run is begun.
  */
-export function keepDue({ jobs, engine, clock, everyMs, successCooldownSeconds, failed }: ScheduleOptions) {
+export function keepDue(options: ScheduleOptions) {
+  const { jobs, engine, clock, everyMs, successCooldownSeconds, failed, isSpent } = options;
   let isStopped = false;
   let timer: unknown = null;
 
@@ -32,6 +35,8 @@ export function keepDue({ jobs, engine, clock, everyMs, successCooldownSeconds, 
   async function work(spaces: string[]): Promise<void> {
     for (let space = spaces.shift(); space !== undefined && !isStopped; space = spaces.shift()) {
       try {
+        // Here and not only in the claim, or each round would leave a skipped run behind.
+        if (await isSpent?.(space)) continue;
         await (await engine.start({ space })).result;
       } catch (error) {
         if (!isStopped) failed(space, error);

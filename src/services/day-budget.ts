@@ -86,14 +86,14 @@ export async function dayUse(runs: Pick<RunStore, "list" | "tail">, request: Day
 export function spentSentence({ runs, tokens, costUsd, freeAtMs, spent }: DayUse): string | null {
   if (freeAtMs === null) return null;
   const told = {
-    maxRunsPerDay: `${runs.used} ${runs.used === 1 ? "run" : "runs"} of ${runs.limit}`,
-    maxTokensPerDay: `${tokens.estimated ? "about " : ""}${grouped(tokens.used)} tokens of ${grouped(tokens.limit ?? 0)}`,
+    maxRunsPerDay: `${runs.used} of ${runs.limit} runs`,
+    maxTokensPerDay: `${tokens.estimated ? "about " : ""}${grouped(tokens.used)} of ${grouped(tokens.limit ?? 0)} tokens`,
     maxCostUsdPerDay: `$${costUsd.used.toFixed(2)} of $${(costUsd.limit ?? 0).toFixed(2)}`,
   };
   const what = spent.map((setting) => `${told[setting]} (${setting})`).join(" and ");
   const flags = spent.map((setting) => FLAGS[setting]).join(" ");
   const at = `${new Date(freeAtMs).toISOString().slice(0, 19).replace("T", " ")}Z`;
-  return `The budget of this space for 24 hours is used up: ${what}. It frees up at ${at}; \`slowwave run ${flags}\` does not wait.`;
+  return `The budget of this space for 24 hours is used up, ${what}; it frees up at ${at}, and \`slowwave run ${flags}\` does not wait.`;
 }
 
 /** A day's budget is lifted by its name alone: who asks for a run now has not said that it may cost more. */

@@ -204,7 +204,7 @@ test("an agent that is near a limit is asked to finish, once for each budget", a
     expect.stringMatching(
       /^Little of this run's budget is left: 801 of 1,000 tokens are used \(maxTokens\)\. /,
     ),
-    expect.stringContaining("$0.85 of $1.00 are used (maxCostUsd)"),
+    expect.stringContaining("$0.85 of $1.00 is used (maxCostUsd)"),
   ]);
   expect(hold.notes).toEqual([
     {

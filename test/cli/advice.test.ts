@@ -38,6 +38,8 @@ const usual: Situation = {
   unfinished: null,
   owner: null,
   successCooldownSeconds: 0,
+  failures: 0,
+  spent: null,
   now: NOW,
 };
 
@@ -119,7 +121,18 @@ describe("advice", () => {
     [
       "retries used up",
       { job: { ...failed, retry_remaining: 0 } },
-      "The retries are used up (failed_agent); new stage-1 outputs refill them, `slowwave run --now` tries at once.",
+      "No retry is left (failed_agent): the space waits for a person, `slowwave run --now`, or for new stage-1 outputs, which fill the retries again.",
+    ],
+    [
+      "three failures in a row",
+      { job: { ...failed, retry_remaining: 0 }, failures: 3, spent: "The day is over." },
+      "3 runs in a row failed (failed_agent): the space waits for a person, `slowwave run --now`, or for new stage-1 outputs, which fill the retries again.",
+    ],
+    ["the day's budget is used up", { job: failed, spent: "The day is over." }, "The day is over."],
+    [
+      "the day's budget is used up, and there is nothing to do",
+      { job: clean, spent: "The day is over." },
+      "Up to date; new stage-1 outputs will make it due.",
     ],
     [
       "cooling down",

@@ -111,6 +111,18 @@ export function memoryContract(name: string, open: OpenWorld): void {
       expect(await b.memories.count("nowhere")).toBe(0);
     });
 
+    test("counts what is newer than a time, blank outputs aside", async () => {
+      await a.memories.upsert("global", [
+        output("one", { sourceUpdatedAt: 10 }),
+        output("two", { sourceUpdatedAt: 20 }),
+        output("three", { sourceUpdatedAt: 30 }),
+        output("blank", { sourceUpdatedAt: 40, rawMemory: " ", rolloutSummary: "\n" }),
+      ]);
+      await a.memories.upsert("other", [output("four", { sourceUpdatedAt: 50 })]);
+      const newer = await Promise.all([0, 10, 29, 30].map((time) => b.memories.count("global", time)));
+      expect(newer).toEqual([3, 2, 1, 0]);
+    });
+
     test("texts come back as they went in: NUL, quotes, all planes; unpaired surrogates as U+FFFD", async () => {
       const text = "'; drop table jobs; --\u0000\r\n\ttext \u{1f600} \u{10ffff} \ufffe";
       await a.memories.upsert("global", [output("one", { rawMemory: text, rolloutSummary: "\ud800x" })]);

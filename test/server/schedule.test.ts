@@ -42,6 +42,7 @@ function world(rows: readonly JobRow[]) {
     clock,
     everyMs: 60_000,
     successCooldownSeconds: 0,
+    isSpent: async (space) => space.startsWith("spent"),
     failed: (space, error) => told.push(`failed ${space}: ${(error as Error).message}`),
   });
   onTestFinished(() => schedule.stop());
@@ -54,6 +55,7 @@ describe("the schedule", () => {
   test("starts at once what a claim would be given for, and nothing else", async () => {
     const { told, recovered } = world([
       dirty("due"),
+      dirty("spent today"),
       jobRow({ job_key: "clean", last_success_watermark: 100 }),
       jobRow({ job_key: "waits", retry_at: NOW_MS / 1000 + 60 }),
       jobRow({ job_key: "exhausted", retry_remaining: 0 }),

@@ -41,7 +41,10 @@ export function memoryMemories(
       return { imported, updated, unchanged };
     },
     select: async (space, limit) => [...selectable(space)].sort(latestFirst).slice(0, Math.max(0, limit)),
-    count: async (space) => selectable(space).length,
+    count: async (space, newerThan) =>
+      selectable(space).filter(
+        ({ sourceUpdatedAt }) => newerThan === undefined || sourceUpdatedAt > newerThan,
+      ).length,
     recordInputs: async (run, outputs) => {
       if (outputs.length > 0 && !world.inputs.has(run)) world.inputs.set(run, structuredClone(outputs));
     },

@@ -37,6 +37,11 @@ export function sqliteMemories(db: Database, jobs: JobTable, blobs: BlobTable, w
   const count = db
     .prepare<[string], number>("select count(*) from stage1_outputs where space = ? and blank = 0")
     .pluck();
+  const countNewer = db
+    .prepare<[string, number], number>(
+      "select count(*) from stage1_outputs where space = ? and blank = 0 and source_updated_at > ?",
+    )
+    .pluck();
   const { recordInputs, inputsOf } = recordedInputs(db, blobs, writer);
   const forgetting = forgottenThreads(db, jobs, blobs, writer);
 
@@ -62,7 +67,8 @@ export function sqliteMemories(db: Database, jobs: JobTable, blobs: BlobTable, w
     upsert: (space, inputs) =>
       writer.write(() => upsert(space, inputs), Math.min(inputs.length, GROUP_LIMIT)),
     select: (space, limit) => writer.read(() => (limit > 0 ? latest.all(space, limit) : [])),
-    count: (space) => writer.read(() => count.get(space) ?? 0),
+    count: (space, newerThan) =>
+      writer.read(() => (newerThan === undefined ? count.get(space) : countNewer.get(space, newerThan)) ?? 0),
     recordInputs,
     inputsOf,
     ...forgetting,
