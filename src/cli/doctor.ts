@@ -10,6 +10,7 @@ import { checkLeftovers } from "./checks/leftovers.ts";
 import { checkMemoryRoot } from "./checks/memory-root.ts";
 import { checkNode } from "./checks/node.ts";
 import { checkRuns } from "./checks/runs.ts";
+import { checkSandbox } from "./checks/sandbox.ts";
 import { checkStore } from "./checks/store.ts";
 import { EXIT } from "./exit-code.ts";
 import { bold, cyan, dim, green, red, yellow } from "./paint.ts";
@@ -31,7 +32,13 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
     store = await openExistingStore(at.places);
   } catch (error) {
     // Without the store, what it would say cannot be checked.
-    return [...first, failure("store", causeOf(error)), await checkAgent({ at, store: null })];
+    const patient = { at, store: null };
+    return [
+      ...first,
+      failure("store", causeOf(error)),
+      await checkSandbox(patient),
+      await checkAgent(patient),
+    ];
   }
   try {
     const patient = { at, store };
@@ -42,6 +49,7 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
       await checkClock(patient),
       ...(await checkMemoryRoot(patient)),
       ...(await checkGenerations(patient, full)),
+      await checkSandbox(patient),
       await checkAgent(patient),
       ...(await checkLeftovers(patient)),
     ];
