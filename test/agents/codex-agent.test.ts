@@ -101,6 +101,30 @@ test("a repair is a further turn of the same thread, and use goes on counting", 
   expect(told.at(-1)).toEqual({ type: "agent.completed", message: "turn 2 done" });
 });
 
+test("a turn under way is told to finish; one that is over, or refused, is not told", async () => {
+  const { spec } = place();
+  const handle = await scriptedCodex("finishes when asked to").spawn(spec, realClock);
+  await running(handle);
+  await handle.steer?.("little is left");
+  expect(await firstFinal(handle.events$)).toEqual({ type: "agent.completed", message: "turn 1 done" });
+  await expect(handle.steer?.("again")).rejects.toThrow("no turn is under way");
+  await handle.close();
+  expect(heardBy(spec).filter(({ method }) => method === "turn/steer")).toMatchObject([
+    {
+      params: {
+        threadId: "thread-1",
+        expectedTurnId: "turn-1",
+        input: [{ type: "text", text: "little is left", text_elements: [] }],
+      },
+    },
+  ]);
+
+  const { spec: other } = place();
+  const deaf = await scriptedCodex("refuses turn/steer").spawn(other, realClock);
+  await expect(deaf.steer?.("little is left")).rejects.toThrow();
+  await deaf.close();
+});
+
 test("a failing turn names what Codex names: its message and the kind of the error", async () => {
   const { spec } = place();
   const handle = await scriptedCodex("failing").spawn(spec, realClock);

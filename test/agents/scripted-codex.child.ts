@@ -38,6 +38,7 @@ function hear(line: string): void {
   else if (method === "thread/start") startThread(id);
   else if (method === "turn/start") startTurn(id);
   else if (method === "turn/interrupt") interrupt(id);
+  else if (method === "turn/steer") steered(id);
   else tell({ id, result: {} });
 }
 
@@ -52,6 +53,11 @@ function startTurn(id: number): void {
   tell({ id, result: { turn } });
   notice("turn/started", { turn });
   (BEHAVIOURS[behaviour] ?? BEHAVIOURS.good)?.();
+}
+
+function steered(id: number): void {
+  tell({ id, result: { turnId: `turn-${turns}` } });
+  if (behaviour === "finishes when asked to") BEHAVIOURS.good?.();
 }
 
 function interrupt(id: number): void {
@@ -77,6 +83,7 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     complete("completed");
   },
   endless() {},
+  "finishes when asked to"() {},
   "hangs after interrupt"() {},
   "stays when its stdin closes"() {},
   "ignores SIGTERM"() {

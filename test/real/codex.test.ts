@@ -133,6 +133,39 @@ real("a command left in the background does not write after the turn's end", asy
   await handle.close();
 });
 
+real("Codex near a limit is asked in its turn to finish, and past it is ended with exit 5", async () => {
+  const { slowwave, json } = commandLine();
+  memory ??= await consolidatedMemory();
+  await slowwave("import", SAMPLES);
+  // The last command takes a moment, in which Codex is told.
+  const write = `${writtenByShell(memory)}\nsleep 2`;
+  model.play({ shell: "true" }, { shell: "true" }, { shell: write }, { say: "consolidated" });
+  const words = ["run", "--agent", "codex", "--model", "scripted-model", "--max-tool-calls"];
+  expect(await json(...words, "3")).toMatchObject({
+    code: 0,
+    value: {
+      status: "succeeded",
+      budget: expect.arrayContaining([expect.objectContaining({ name: "toolCalls", used: 3, limit: 3 })]),
+    },
+  });
+  expect(model.lastRequest()).toContain(
+    "Little of this run's budget is left: 3 of 3 tool calls are used (maxToolCalls).",
+  );
+  const { stdout } = await slowwave("runs", "show", "last", "--transcript");
+  expect(stdout).toContain("3 of 3 tool calls are used (maxToolCalls); the agent is asked to finish");
+
+  model.play({ shell: "true" });
+  const other = commandLine();
+  await other.slowwave("import", SAMPLES);
+  expect(await other.json(...words, "2")).toMatchObject({
+    code: 5,
+    value: {
+      status: "failed_budget",
+      reason: { cause: "the agent made 3 tool calls, 2 are allowed (maxToolCalls)" },
+    },
+  });
+});
+
 real("kill -9 of Codex fails the turn and leaves nothing", async () => {
   const { spec } = place();
   model.play("hang");

@@ -18,6 +18,8 @@ export interface ModelServer {
   play(...steps: readonly Step[]): void;
   /** What the tools answered, as the model was told, in order. */
   outputs(): readonly string[];
+  /** Its last request for the task, as it was sent. */
+  lastRequest(): string;
   /** Settles when a request is open that is never answered. */
   readonly hanging: () => Promise<void>;
   close(): Promise<void>;
@@ -38,6 +40,7 @@ export interface Dialect {
 export async function startModelServer(...dialects: readonly Dialect[]): Promise<ModelServer> {
   let steps: readonly Step[] = [{ say: "done" }];
   let taken = 0;
+  let asked = "";
   const printed = new Map<string, string>();
   let tellHanging = () => {};
   let hanging = new Promise<void>((resolve) => {
@@ -54,6 +57,7 @@ export async function startModelServer(...dialects: readonly Dialect[]): Promise
     if (aside === null) for (const [call, output] of dialect.outputs(body)) printed.set(call, output);
     const step = aside ?? steps[Math.min(taken, steps.length - 1)] ?? "hang";
     if (aside === null) taken += 1;
+    if (aside === null) asked = text;
     if (step === "hang") tellHanging();
     else if ("status" in step) refuse(response, step.status);
     else dialect.answer(response, step, taken);
@@ -71,6 +75,7 @@ export async function startModelServer(...dialects: readonly Dialect[]): Promise
       });
     },
     outputs: () => [...printed.values()],
+    lastRequest: () => asked,
     hanging: () => hanging,
     close() {
       server.closeAllConnections();

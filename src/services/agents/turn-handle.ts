@@ -19,6 +19,8 @@ export interface TurnHandleOptions {
     begin(text: string): void;
     /** Asks for the end of the turn under way; settles when it was asked. */
     interrupt(): Promise<void>;
+    /** Absent: a turn under way can't be told anything. */
+    steer?(text: string): Promise<void>;
   };
 }
 
@@ -41,6 +43,7 @@ export function turnHandle(options: TurnHandleOptions): AgentHandle {
       if (stream.isOpen()) throw new SlowwaveError("agent_busy", "The agent is still in its turn.");
       turns.begin(text);
     },
+    ...(turns.steer === undefined ? {} : { steer: turns.steer }),
     async interrupt() {
       if (!stream.isOpen()) return;
       isStopping = true;

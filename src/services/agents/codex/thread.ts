@@ -90,6 +90,19 @@ export async function startTurn(
   return understood(turnAnswer, answer).turn.id;
 }
 
+/** Adds a word to the turn under way. Rejects when that turn is over. */
+export async function steerTurn(
+  codex: Connection,
+  { threadId, turnId }: { readonly threadId: string; readonly turnId: string },
+  text: string,
+): Promise<void> {
+  await codex.ask("turn/steer", {
+    threadId,
+    expectedTurnId: turnId,
+    input: [{ type: "text", text, text_elements: [] }],
+  });
+}
+
 /** The validator's own words are for programmers. */
 function understood<T>(schema: z.ZodType<T>, answer: unknown): T {
   const found = schema.safeParse(answer);

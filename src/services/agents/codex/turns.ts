@@ -14,7 +14,7 @@ import {
   turnNotice,
   usageNotice,
 } from "./notices.ts";
-import { startTurn } from "./thread.ts";
+import { startTurn, steerTurn } from "./thread.ts";
 import { tokenCount } from "./token-count.ts";
 
 /** The turns of one thread: what Codex tells of them, told on as events. */
@@ -23,6 +23,8 @@ export interface Turns {
   begin(text: string): void;
   /** Asks Codex to stop the turn under way; from now on its end is `agent.interrupted`. */
   interrupt(): Promise<void>;
+  /** A word to the turn under way. Rejects when there is none. */
+  steer(text: string): Promise<void>;
   hear(method: string, params: unknown): void;
 }
 
@@ -160,6 +162,13 @@ export function followTurns({ spec, stream, connection }: TurnsOptions): Turns {
       const { codex, threadId } = connection();
       await starting;
       if (turn?.id != null) await codex.ask("turn/interrupt", { threadId, turnId: turn.id });
+    },
+    async steer(text) {
+      await starting;
+      if (turn?.id == null || turn.isOver) throw new Error("no turn is under way");
+      const { codex, threadId } = connection();
+      turn.asked += Buffer.byteLength(text);
+      await steerTurn(codex, { threadId, turnId: turn.id }, text);
     },
     hear(method, params) {
       if (method === "item/started") return hearItem(params, startedEvent);
