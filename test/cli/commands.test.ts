@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { createOutput } from "../../src/cli/output.ts";
+import { here } from "../sandbox/here.ts";
 import { commandLine, line, signals } from "./invoke.ts";
 
 const two = [
@@ -209,10 +210,11 @@ describe("import, run and look", () => {
         "clock",
         "memory root",
         "generations",
+        "sandbox",
         "agent",
         "staging",
         "owners",
-      ].map((name) => [name, "ok"]),
+      ].map((name) => [name, name === "sandbox" && !here ? "warn" : "ok"]),
     );
   });
 
