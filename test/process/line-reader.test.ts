@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { lineReader } from "../../src/services/process/line-reader.ts";
-import { tail } from "../../src/services/process/tail.ts";
 
 interface Heard {
   readonly lines: string[];
@@ -54,13 +53,4 @@ test("output past the limit of everything together is told once", () => {
     lines: ["ab"],
     overflows: ["it wrote more than 5 bytes of output"],
   });
-});
-
-test("a tail keeps the last bytes and no more", () => {
-  const end = tail(5);
-  end.feed(Buffer.from("abc"));
-  end.feed(Buffer.from("defg"));
-  expect(end.text()).toBe("cdefg");
-  end.feed(Buffer.from("0123456789"));
-  expect(end.text()).toBe("56789");
 });

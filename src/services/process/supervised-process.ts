@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { SlowwaveError } from "../../domain/failure.ts";
 import type { Clock } from "../../domain/ports.ts";
+import { withoutSecrets } from "../import/secret-ranges.ts";
 import { endGroup, killGroup } from "./end-group.ts";
 import { endTree } from "./end-tree.ts";
 import { markOf } from "./environment.ts";
@@ -53,6 +54,7 @@ export interface ProcessEnd {
   readonly asked: boolean;
   /** Which limit of its output was passed. */
   readonly overflow: string | null;
+  /** The last of it, without secrets. */
   readonly stderr: string;
   /** Why something of it may still live. */
   readonly left: SlowwaveError | null;
@@ -181,7 +183,7 @@ function follow(
       signal: child.signalCode,
       asked,
       overflow,
-      stderr: stderr.text(),
+      stderr: withoutSecrets(stderr.text()),
       left,
     };
   }
