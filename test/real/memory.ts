@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
 import { commandLine } from "../cli/invoke.ts";
 
 export interface Memory {
@@ -18,9 +19,9 @@ export async function consolidatedMemory(): Promise<Memory> {
   return { handbook: read("MEMORY.md"), summary: read("memory_summary.md") };
 }
 
-/** The command that writes it into the working folder. */
+/** The command that writes it into the working folder; packed, since no word of a command may pass 128 KiB. */
 export function writtenByShell({ handbook, summary }: Memory): string {
   const file = (name: string, text: string) =>
-    `echo ${Buffer.from(text).toString("base64")} | base64 -d > ${name}`;
+    `echo ${gzipSync(text).toString("base64")} | base64 -d | gzip -d > ${name}`;
   return `${file("MEMORY.md", handbook)}; ${file("memory_summary.md", summary)}`;
 }

@@ -9,20 +9,16 @@ export interface SpokenText {
   nextTurn(): void;
   /** The last message of this turn; null when nothing was said. */
   last(): string | null;
-  /** The beginning of all that was said in this turn. */
-  whole(): string | null;
 }
 
 /** As much is told at once at most: who talks without end must be heard before it ends. */
 const TOLD_LENGTH = 2_000;
-const WHOLE_LENGTH = 500;
 
 export function spokenText(stream: Pick<AgentStream, "tell">): SpokenText {
   let type: "agent.message" | "agent.thought" = "agent.message";
   let text = "";
   let message: string | null = null;
   let last: string | null = null;
-  let whole = "";
 
   function flush(): void {
     const said = text.trim();
@@ -37,7 +33,6 @@ export function spokenText(stream: Pick<AgentStream, "tell">): SpokenText {
       if (kind !== type || messageId !== message) flush();
       type = kind;
       message = messageId;
-      if (kind === "agent.message" && whole.length < WHOLE_LENGTH) whole += piece.slice(0, WHOLE_LENGTH);
       for (let rest = piece; rest !== ""; rest = rest.slice(TOLD_LENGTH)) {
         text += rest.slice(0, TOLD_LENGTH);
         if (text.length >= TOLD_LENGTH) flush();
@@ -47,9 +42,7 @@ export function spokenText(stream: Pick<AgentStream, "tell">): SpokenText {
     nextTurn() {
       text = "";
       last = null;
-      whole = "";
     },
     last: () => last,
-    whole: () => (whole.trim() === "" ? null : whole.trim()),
   };
 }

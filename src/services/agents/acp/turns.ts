@@ -62,7 +62,7 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
   let isRunning = false;
   let interrupted = false;
   let refused: string | null = null;
-  let trouble: string | null = null;
+  let isBroken = false;
 
   function running(): void {
     if (isRunning) return;
@@ -104,7 +104,9 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
     const { stopReason } = answer;
     const reminder = reminderAfter(stopReason);
     if (reminder !== null && goOns < MOST_GO_ONS) return ask(reminder, goOns + 1);
-    finish(stopReason === "end_turn" ? trouble : whyStopped(stopReason));
+    spoken.flush();
+    if (stopReason !== "end_turn") finish(whyStopped(stopReason));
+    else finish(isBroken ? (spoken.last() ?? `${title} had a failure of its own`) : null);
   }
 
   function reminderAfter(reason: string): string | null {
@@ -148,7 +150,7 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
         stream.tell({ type: "agent.usage", usage: used.usage() });
         return;
       case "session_info_update":
-        if (isSystemError(update._meta)) trouble = spoken.whole() ?? `${title} had a failure of its own`;
+        isBroken ||= isSystemError(update._meta);
     }
   }
 
@@ -156,7 +158,7 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
     begin(text) {
       interrupted = false;
       isRunning = false;
-      trouble = null;
+      isBroken = false;
       stream.nextTurn();
       spoken.nextTurn();
       ask(text, 0).catch((error: unknown) => finish(causeOf(error)));
