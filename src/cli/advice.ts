@@ -58,7 +58,7 @@ const RULES: readonly Rule[] = [
   {
     when: ({ job, now, owner }) => held(job, now) && owner === "dead",
     say: ({ job, now }) =>
-      `Another program held the job and died; its lease ends in ${leaseLeft(job, now)}, then \`slowwave run\` takes over.`,
+      `What held the job died (another program, or an apply or purge that goes on when it is repeated); its lease ends in ${leaseLeft(job, now)}, then \`slowwave run\` takes over.`,
   },
   {
     when: ({ job, now }) => held(job, now),

@@ -1,4 +1,5 @@
 import type { FileChanges } from "../domain/generation.ts";
+import { changedFiles } from "./counted.ts";
 import { moment } from "./elapsed.ts";
 import { bold, dim, green, type Line } from "./paint.ts";
 import { rootOf } from "./root-of.ts";
@@ -44,12 +45,13 @@ export async function applyDraft(at: Invocation, hash: string): Promise<number> 
 }
 
 function told(report: ApplyReport, root: string): readonly Line[] {
-  const { added, modified, deleted } = report.files;
-  const counts = `${added.length} added, ${modified.length} modified, ${deleted.length} deleted files`;
   return [
     [dim("  applied     "), `dry run ${report.hash} of run ${report.run}`],
     [dim("  memory      "), bold(root)],
-    [dim("  changed     "), report.status === "succeeded" ? counts : "nothing; the memory is this already"],
+    [
+      dim("  changed     "),
+      report.status === "succeeded" ? changedFiles(report.files) : "nothing; the memory is this already",
+    ],
     [dim("  watermark   "), `inputs up to ${moment(report.completionWatermark * 1_000)} are consolidated`],
     [green("succeeded"), ` · generation ${report.generation ?? "none"}; \`slowwave rollback\` takes it back`],
   ];

@@ -1,11 +1,18 @@
-import { changesBetween, type FileChanges, type Generation } from "../domain/generation.ts";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { SlowwaveError } from "../domain/failure.ts";
+import { changesBetween, type FileChanges, type Generation, isUnchanged } from "../domain/generation.ts";
 import type { GenerationStore, Store } from "../domain/ports.ts";
-import { compare } from "../services/generations/compare.ts";
+import { compare, type FileDiff } from "../services/generations/compare.ts";
+import { type Edits, editsSince } from "../services/generations/edits.ts";
 import { generationNamed } from "../services/generations/named.ts";
+import { nodeFiles } from "../services/workspace/node-files.ts";
+import { changedFiles, counted } from "./counted.ts";
 import { diffLines, statLines } from "./diff-lines.ts";
 import { moment } from "./elapsed.ts";
 import { EXIT } from "./exit-code.ts";
 import { bold, dim, type Line } from "./paint.ts";
+import { rootOf } from "./root-of.ts";
 import type { Invocation } from "./shell.ts";
 import { openExistingStore } from "./store.ts";
 
@@ -14,6 +21,8 @@ export interface DiffFlags {
   readonly to: string | null;
   readonly stat: boolean;
   readonly list: boolean;
+  /** What was changed by hand in the folder since the generation in effect. */
+  readonly edits: boolean;
 }
 
 const NONE = "This space has no generation yet; `slowwave run` makes the first.";
@@ -23,6 +32,7 @@ export async function diffGenerations(at: Invocation, flags: DiffFlags): Promise
   const store = await openExistingStore(at.places);
   try {
     if (flags.list) await listGenerations(at, store);
+    else if (flags.edits) await showEdits(at, flags, store);
     else await showDiff(at, flags, store);
     return EXIT.ok;
   } finally {
@@ -30,11 +40,8 @@ export async function diffGenerations(at: Invocation, flags: DiffFlags): Promise
   }
 }
 
-async function showDiff(
-  { places, output, json }: Invocation,
-  { from, to, stat }: DiffFlags,
-  store: Store | null,
-): Promise<void> {
+async function showDiff(at: Invocation, { from, to, stat }: DiffFlags, store: Store | null): Promise<void> {
+  const { places, output, json } = at;
   const pair = store === null ? null : await chosen(store.generations, places.space, from, to);
   if (store === null || pair === null) {
     if (json) output.printJson({ from: null, to: null, files: [] });
@@ -44,11 +51,65 @@ async function showDiff(
   const manifest = async (generation: Generation | null) =>
     generation === null ? [] : ((await store.generations.manifest(generation.id)) ?? []);
   const files = await compare(store.generations, await manifest(pair.from), await manifest(pair.to));
+  tell(at, { ...pair, files, stat });
+  const edits = json ? null : await editsOf(at, store);
+  if (edits !== null && !isUnchanged(edits.changes)) {
+    output.say(
+      `The memory folder was edited by hand since then (${changedFiles(edits.changes)}); \`slowwave diff --edits\` shows it.`,
+    );
+  }
+}
+
+async function showEdits(at: Invocation, { from, stat }: DiffFlags, store: Store | null): Promise<void> {
+  if (from !== null) {
+    throw new SlowwaveError(
+      "invalid_usage",
+      "`--edits` compares the folder with the current generation; it takes no other.",
+    );
+  }
+  const edits = store === null ? null : await editsOf(at, store);
+  if (edits === null) {
+    if (at.json) at.output.printJson({ from: null, to: null, files: [] });
+    else
+      at.output.say(
+        "There is nothing to compare: no generation yet, or the folder can't be read (`slowwave doctor`).",
+      );
+    return;
+  }
+  const files = await compare(edits, edits.before, edits.after);
+  tell(at, { from: edits.since, to: null, files, stat });
+}
+
+async function editsOf({ places }: Invocation, { generations }: Store): Promise<Edits | null> {
+  const { home, space } = places;
+  const homeId = (await readFile(join(home, "home-id"), "utf8").catch(() => "")).trim();
+  return editsSince({ generations, files: nodeFiles() }, { space, root: rootOf(places, space), homeId });
+}
+
+/** `to`: null is the folder as it is. */
+function tell(
+  { output, json }: Invocation,
+  {
+    from,
+    to,
+    files,
+    stat,
+  }: {
+    readonly from: Generation | null;
+    readonly to: Generation | null;
+    readonly files: readonly FileDiff[];
+    readonly stat: boolean;
+  },
+): void {
   if (json) {
     const shown = stat ? files.map(({ hunks: _, ...file }) => file) : files;
-    return output.printJson({ from: pair.from, to: pair.to, files: shown });
+    output.printJson({ from, to, files: shown });
+    return;
   }
-  output.say([dim("from  "), titleOf(pair.from)], [dim("to    "), titleOf(pair.to)]);
+  output.say(
+    [dim("from  "), titleOf(from)],
+    [dim("to    "), to === null ? "the memory folder as it is now" : titleOf(to)],
+  );
   if (files.length === 0) output.say("No difference.");
   else output.print(...(stat ? statLines(files) : diffLines(files)));
 }
@@ -82,7 +143,7 @@ function titleOf(generation: Generation | null): string {
   return [
     `${id}  ${moment(createdAtMs)}  ${KINDS[kind]}`,
     ...(agent === undefined ? [] : [`by ${agent}`]),
-    ...(findings === undefined || findings === 0 ? [] : [`${findings} findings`]),
+    ...(findings === undefined || findings === 0 ? [] : [counted(findings, "finding")]),
     ...(withdrawnAtMs === undefined ? [] : ["withdrawn by a purge"]),
   ].join(", ");
 }

@@ -1,37 +1,79 @@
 import type { FileDiff } from "../services/generations/compare.ts";
 import { headerOf } from "../services/generations/unified.ts";
+import { counted } from "./counted.ts";
 import { bold, cyan, dim, green, type Line, red } from "./paint.ts";
 
 /** A unified diff for a terminal. */
 export function diffLines(files: readonly FileDiff[]): readonly Line[] {
   return files.flatMap((file) => [
     ...headerOf(file).map((line) => bold(line)),
-    ...(file.hunks ?? []).flatMap(({ range, lines }) => [cyan(range), ...lines.map(diffLine)]),
+    ...(file.hunks ?? []).flatMap(({ range, lines }) => [cyan(range), ...lines.map(hunkLine)]),
   ]);
 }
 
-/** One line of a unified diff. */
-export function diffLine(line: string): Line {
-  if (line.startsWith("--- ") || line.startsWith("+++ ")) return bold(line);
-  if (line.startsWith("@@ ")) return cyan(line);
-  if (line.startsWith("+")) return green(line);
-  return line.startsWith("-") ? red(line) : line;
+/**
+ * The same from a diff that is one text. What a hunk holds is counted by its range: a line of memory that looks like
+ * the head of a file is none.
+ */
+export function diffTextLines(text: string): readonly Line[] {
+  let [before, after] = [0, 0];
+  return text.split("\n").map((line) => {
+    const isBody = before > 0 || after > 0 || line.startsWith("\\");
+    if (isBody) {
+      if (!/^[+\\]/.test(line)) before -= 1;
+      if (!/^[-\\]/.test(line)) after -= 1;
+      return hunkLine(line);
+    }
+    const range = /^@@ -\d+,(\d+) \+\d+,(\d+) @@/.exec(line);
+    if (range === null) return bold(line);
+    [before, after] = [Number(range[1]), Number(range[2])];
+    return cyan(line);
+  });
 }
+
+function hunkLine(line: string): Line {
+  const text = told(line);
+  if (line.startsWith("+")) return green(text);
+  if (line.startsWith("-")) return red(text);
+  return line.startsWith("\\") ? dim(text) : text;
+}
+
+/**
+ * Everything that makes two lines differ is seen, also what a terminal hides; but not the joiners and selectors that
+ * belong to scripts and emoji.
+ */
+function told(line: string): string {
+  return line
+    .replaceAll("\t", "    ")
+    .replace(/\r$/, "␍")
+    .replace(
+      HIDDEN,
+      (character) => `<U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}>`,
+    );
+}
+
+const HIDDEN =
+  /(?<!\p{L}|\p{M}|\p{Extended_Pictographic}|\ufe0f)(?:\u200c|\u200d)|(?!\u200c|\u200d|\ufe0e|\ufe0f)[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Longer paths stand out; they don't push all counts off the screen. */
+const WIDEST = 96;
 
 /** One line for each file, and one for all. */
 export function statLines(files: readonly FileDiff[]): readonly Line[] {
-  const longest = Math.max(0, ...files.map(({ path }) => path.length));
+  const named = files.map((file) => ({ ...file, name: told(file.path) }));
+  const widths = named.map(({ name }) => name.length).filter((width) => width <= WIDEST);
+  const longest = Math.max(0, ...widths);
   const total = (of: (file: FileDiff) => number | null) =>
     files.reduce((sum, file) => sum + (of(file) ?? 0), 0);
   return [
-    ...files.map(
-      ({ path, change, added, removed }): Line => [
-        `${SIGN[change]} ${path.padEnd(longest)}  `,
+    ...named.map(
+      ({ name, change, added, removed }): Line => [
+        `${SIGN[change]} ${name.padEnd(longest)}  `,
         ...(added === null ? [dim("not compared")] : [green(`+${added}`), " ", red(`-${removed}`)]),
       ],
     ),
     dim(
-      `${files.length} ${files.length === 1 ? "file" : "files"}, +${total((file) => file.added)} -${total((file) => file.removed)} lines`,
+      `${counted(files.length, "file")}, +${total((file) => file.added)} -${total((file) => file.removed)} lines`,
     ),
   ];
 }

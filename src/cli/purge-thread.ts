@@ -1,6 +1,7 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { PurgedSpaces } from "../engine/phase2/controls.ts";
+import { counted } from "./counted.ts";
 import { bold, dim, green, type Line, yellow } from "./paint.ts";
 import type { Invocation } from "./shell.ts";
 import { withControls } from "./with-controls.ts";
@@ -19,7 +20,7 @@ export async function purgeThread(
     const answer = await controls.purge({ threadId: thread, spaces });
     if (answer.kind === "running") return { running: answer.space };
     if (json) output.printJson({ thread, outcome: "succeeded", spaces: answer.spaces });
-    else output.print(...told(answer));
+    else output.print(...told(thread, answer));
     return null;
   });
 }
@@ -54,8 +55,21 @@ async function confirm(
 }
 
 function where(spaces: readonly string[]): string {
-  if (spaces.length === 0) return "what was made of it (no input of it is kept any more)";
+  if (spaces.length === 0)
+    return "whatever was made of it (no input of that id is kept here: is the id right?)";
   return spaces.length === 1 ? `the space ${spaces[0]}` : `${spaces.length} spaces`;
+}
+
+function foundNothing(one: PurgedSpaces["spaces"][number]): boolean {
+  const counts = [
+    one.inputs,
+    one.rewritten.length,
+    one.withdrawn.length,
+    one.drafts,
+    one.folders,
+    one.logged,
+  ];
+  return one.generation === null && counts.every((count) => count === 0);
 }
 
 async function firstLine(stdin: AsyncIterable<Uint8Array>): Promise<string> {
@@ -67,7 +81,15 @@ async function firstLine(stdin: AsyncIterable<Uint8Array>): Promise<string> {
   return text.split("\n")[0] ?? "";
 }
 
-function told({ spaces }: PurgedSpaces): readonly Line[] {
+function told(thread: string, { spaces }: PurgedSpaces): readonly Line[] {
+  if (spaces.every(foundNothing)) {
+    return [
+      [
+        yellow("nothing found"),
+        ` · no trace of ${thread} is in this home; if that is not the id, \`slowwave purge ID\` takes another`,
+      ],
+    ];
+  }
   return [
     ...spaces.flatMap((one): readonly Line[] => [
       [dim("  space       "), bold(one.space)],
@@ -77,7 +99,10 @@ function told({ spaces }: PurgedSpaces): readonly Line[] {
         one.generation === null ? "held nothing of it" : `now generation ${one.generation}`,
       ],
       [dim("  generations "), `${one.rewritten.length} rewritten, ${one.withdrawn.length} withdrawn`],
-      [dim("  besides     "), `${one.drafts} drafts, ${one.folders} folders, ${one.logged} lines of logs`],
+      [
+        dim("  besides     "),
+        `${counted(one.drafts, "dry run")}, ${counted(one.folders, "folder")} of refused work, ${counted(one.logged, "log entry", "log entries")}`,
+      ],
     ]),
     [green("succeeded"), " · purged, and the store compacted; `slowwave run` writes the memory anew"],
   ];

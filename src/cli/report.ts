@@ -1,6 +1,7 @@
 import type { RunResult } from "../domain/result.ts";
 import { progressOf } from "../domain/texts.ts";
-import { diffLine } from "./diff-lines.ts";
+import { changedFiles, counted } from "./counted.ts";
+import { diffTextLines } from "./diff-lines.ts";
 import { elapsed } from "./elapsed.ts";
 import type { Output } from "./output.ts";
 import { bold, dim, green, type Line, red, yellow } from "./paint.ts";
@@ -17,12 +18,12 @@ function details(result: RunResult, root: string): readonly Line[] {
   const lines: Line[] = [];
   if (outcome === "succeeded") {
     const spent = elapsed(states.reduce((sum, { ms }) => sum + ms, 0));
-    const sessions = `${inputs} stage-1 ${inputs === 1 ? "output" : "outputs"}`;
+    const sessions = counted(inputs, "stage-1 output");
     lines.push(
       ...dryRunLines(result),
-      ["  consolidated ", bold(sessions), dim(` in ${spent}`)],
+      [result.dryRun ? "  looked at    " : "  consolidated ", bold(sessions), dim(` in ${spent}`)],
       ["  memory       ", bold(root)],
-      [result.dryRun ? "  would change " : "  changed      ", changesOf(result)],
+      [result.dryRun ? "  would change " : "  changed      ", changedFiles(result.files)],
     );
   }
   for (const { severity, message, path } of findings) {
@@ -35,7 +36,7 @@ function details(result: RunResult, root: string): readonly Line[] {
 function dryRunLines({ dryRun }: RunResult): readonly Line[] {
   if (!dryRun) return [];
   if (dryRun.diff === "") return ["  Nothing would change."];
-  return dryRun.diff.trimEnd().split("\n").map(diffLine);
+  return diffTextLines(dryRun.diff.replace(/\n$/, ""));
 }
 
 /** The last line names outcome and status, and on failure what to do and why. */
@@ -53,18 +54,4 @@ function lastLine({ outcome, status, reason, run, dryRun }: RunResult): Line {
   if (reason === null) return line;
   const cause = reason.cause === null ? "" : ` (cause: ${reason.cause})`;
   return [...line, ` · ${reason.message}${cause}`, ...(outcome === "failed" ? [dim(` · run ${run}`)] : [])];
-}
-
-function changesOf({ files }: Pick<RunResult, "files">): string {
-  const counts = [
-    [files.added.length, "added"],
-    [files.modified.length, "modified"],
-    [files.deleted.length, "deleted"],
-  ] as const;
-  const told = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  return told.length === 0 ? "nothing" : `${told.join(", ")} ${total(counts) === 1 ? "file" : "files"}`;
-}
-
-function total(counts: readonly (readonly [number, string])[]): number {
-  return counts.reduce((sum, [count]) => sum + count, 0);
 }

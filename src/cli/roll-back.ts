@@ -1,5 +1,6 @@
 import type { FileChanges } from "../domain/generation.ts";
 import type { Store } from "../domain/ports.ts";
+import { changedFiles } from "./counted.ts";
 import { moment } from "./elapsed.ts";
 import { bold, dim, green, type Line } from "./paint.ts";
 import { rootOf } from "./root-of.ts";
@@ -50,8 +51,6 @@ async function watermarkOf(store: Store, space: string): Promise<number | null> 
 
 function told(report: RollbackReport, restoredAtMs: number, root: string): readonly Line[] {
   const { status, restored, generation, kept, files, watermark } = report;
-  const { added, modified, deleted } = files;
-  const counts = `${added.length} added, ${modified.length} modified, ${deleted.length} deleted files`;
   const keptLine: readonly Line[] =
     kept === null
       ? []
@@ -62,13 +61,19 @@ function told(report: RollbackReport, restoredAtMs: number, root: string): reado
           ],
         ];
   if (status === "succeeded_no_workspace_changes") {
-    return [...keptLine, [green("nothing to do"), ` · the memory is generation ${restored} already`]];
+    return [
+      ...keptLine,
+      [
+        green("nothing to do"),
+        ` · the memory is generation ${restored} already; \`slowwave diff --list\` lists others, \`slowwave rollback N\` restores one`,
+      ],
+    ];
   }
   const until = watermark === null || watermark === 0 ? null : moment(watermark * 1_000);
   return [
     [dim("  restored    "), `generation ${restored} of ${moment(restoredAtMs)}`],
     [dim("  memory      "), bold(root)],
-    [dim("  changed     "), counts],
+    [dim("  changed     "), changedFiles(files)],
     ...keptLine,
     [
       dim("  watermarks  "),

@@ -12,7 +12,7 @@ const TEXTS: Record<Status, { readonly progress: string; readonly advice: string
   skipped_running: {
     progress: "phase 2 already running",
     advice:
-      "Another run works on this space; watch it with `slowwave status`, or stop it with `slowwave cancel`.",
+      "Something else has this space; `slowwave status` says what and for how long, `slowwave cancel` stops a run.",
   },
   skipped_retry_unavailable: {
     progress: "phase 2 waiting to retry",

@@ -45,8 +45,8 @@ async function tellEdits(
     path: null,
     message:
       kept.kind === "adopted"
-        ? `The memory folder already held ${actual.length} files; they were taken over as generation ${kept.id}.`
-        : `${count} files of the memory folder were changed by hand; they were kept as generation ${kept.id}.`,
+        ? `The memory folder already held ${actual.length === 1 ? "one file; it was" : `${actual.length} files; they were`} taken over as generation ${kept.id}.`
+        : `${count === 1 ? "One file of the memory folder was" : `${count} files of the memory folder were`} changed by hand; ${count === 1 ? "it was" : "they were"} kept as generation ${kept.id}.`,
     repair: null,
   });
 }

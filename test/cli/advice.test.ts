@@ -101,7 +101,7 @@ describe("advice", () => {
     [
       "another program held the job and died",
       { job: held, owner: "dead" },
-      "Another program held the job and died; its lease ends in 30 minutes, then `slowwave run` takes over.",
+      "What held the job died (another program, or an apply or purge that goes on when it is repeated); its lease ends in 30 minutes, then `slowwave run` takes over.",
     ],
     [
       "its lease ran out",

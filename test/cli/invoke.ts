@@ -24,7 +24,7 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: readonly (string | Uint8Array)[];
   readonly nowMs?: () => number;
-  /** Makes stderr a terminal of this width. */
+  /** Makes stdout and stderr a terminal of this width. */
   readonly columns?: number;
   /** Hears what is written to stderr, at once. */
   readonly onStderr?: (text: string) => void;
@@ -42,7 +42,7 @@ export function temporaryFolder(): string {
 export function commandLine(around: Surroundings = {}, folder = temporaryFolder()): Invoked {
   const home = join(folder, "home");
   const slowwave = async (...argv: readonly string[]): Promise<Answer> => {
-    const stdout = collector();
+    const stdout = collector(around.columns);
     const stderr = collector(around.columns, around.onStderr);
     const code = await main({
       argv,

@@ -118,3 +118,18 @@ test("a handbook loses the tasks that cite the thread; one in which it can't be 
   expect(scrubHandbook(`${group(two)}\n- Only this one says that. [Task 1]`, traces)).toBe(group(two));
   expect(scrubHandbook(`${group(two)}\n- learned in t-9`, traces)).toBeNull();
 });
+
+test("an id that nobody knows is told apart from one that was removed", async () => {
+  const folder = temporaryFolder();
+  const { slowwave, json } = commandLine({ stdin: [`${line()}\n`] }, folder);
+  await slowwave("import", "-");
+  await slowwave("run");
+  for (const id of ["nosuch", "../x", `a'b"; drop table jobs; --`, "\u001b[2J", "%", "x".repeat(5_000)]) {
+    const { code, stdout } = await slowwave("purge", id, "--yes");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^nothing found · no trace of /);
+    expect(stdout).not.toContain("\u001b");
+  }
+  expect(await json("status")).toMatchObject({ value: { job: { status: "done" }, outputs: 1 } });
+  expect((await slowwave("purge", "thread-1", "--yes")).stdout).toContain("succeeded · purged");
+});

@@ -4,6 +4,7 @@ import { isUnchanged } from "../../domain/generation.ts";
 import { systemClock } from "../../engine/system.ts";
 import { type Integrity, inspectGenerations } from "../../services/generations/integrity.ts";
 import { nodeFiles } from "../../services/workspace/node-files.ts";
+import { counted } from "../counted.ts";
 import { rootOf } from "../root-of.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";
 
@@ -26,7 +27,7 @@ export async function checkGenerations({ at, store }: Patient, full: boolean): P
 }
 
 function whole({ generations, blobs, left, damaged }: Integrity): Check {
-  const looked = `${generations} ${generations === 1 ? "generation" : "generations"}, ${blobs} files hashed again`;
+  const looked = `${counted(generations, "generation")}, ${counted(blobs, "file")} hashed again`;
   if (damaged.length > 0) {
     const named = damaged.slice(0, NAMED).join(", ");
     const more = damaged.length > NAMED ? ` and ${damaged.length - NAMED} more` : "";
@@ -51,7 +52,7 @@ function edited({ edits }: Integrity): readonly Check[] {
   return [
     fine(
       "edits",
-      `the memory folder was edited by hand: ${count} ${count === 1 ? "file differs" : "files differ"} from the current generation; the next run keeps that as a generation of its own and builds on it`,
+      `the memory folder was edited by hand: ${count} ${count === 1 ? "file differs" : "files differ"} from the current generation; \`slowwave diff --edits\` shows it, and the next run keeps it as a generation of its own`,
     ),
   ];
 }

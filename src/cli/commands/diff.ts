@@ -15,6 +15,7 @@ export function addDiff(program: Command, shell: Shell, end: (code: Promise<numb
     )
     .option("--stat", "files and counts of lines only")
     .option("--list", "the generations that are kept, newest first")
+    .option("--edits", "what was changed by hand in the folder since the current one")
     .addHelpText(
       "after",
       examples(
@@ -28,7 +29,7 @@ export function addDiff(program: Command, shell: Shell, end: (code: Promise<numb
       (
         from: string | undefined,
         to: string | undefined,
-        options: { stat?: boolean; list?: boolean },
+        options: { stat?: boolean; list?: boolean; edits?: boolean },
         command: Command,
       ) =>
         end(
@@ -38,6 +39,7 @@ export function addDiff(program: Command, shell: Shell, end: (code: Promise<numb
               to: to ?? null,
               stat: options.stat === true,
               list: options.list === true,
+              edits: options.edits === true,
             }),
           ),
         ),

@@ -125,6 +125,6 @@ async function draftNamed(
   const known = drafts.map(({ hash }) => hash).join(", ");
   throw new SlowwaveError(
     "unknown_draft",
-    `No dry run "${shownPath(name)}" is kept here; ${known === "" ? "`slowwave run --dry-run` makes one" : `there are ${known}`}.`,
+    `No dry run "${shownPath(name)}" is kept here; ${known === "" ? "`slowwave run --dry-run` makes one" : `${known.includes(",") ? "there are" : "there is"} ${known}`}.`,
   );
 }

@@ -1,8 +1,8 @@
-import { changesBetween, type FileChanges } from "../../domain/generation.ts";
+import type { FileChanges } from "../../domain/generation.ts";
 import type { Clock, GenerationStore } from "../../domain/ports.ts";
-import { inspectRoot } from "../workspace/check-root.ts";
 import { contentHash } from "../workspace/content-hash.ts";
 import type { Files } from "../workspace/files.ts";
+import { editsSince } from "./edits.ts";
 
 export interface Integrity {
   readonly generations: number;
@@ -48,17 +48,7 @@ export async function inspectGenerations(
       if (sound.get(hash) === false) damaged.push(`${id}: ${path}`);
     }
   }
-  const current = (await generations.current(at.space))?.manifest ?? null;
-  const edits =
-    current === null
-      ? null
-      : await inspectRoot(
-          files,
-          at.root,
-          { home: at.homeId, space: at.space },
-          { tolerant: true },
-          async (found) => changesBetween(current, found?.scan.manifest ?? []),
-        ).catch(() => null);
+  const edits = (await editsSince({ generations, files }, at))?.changes ?? null;
   return { generations: all.length, blobs: sound.size, left: left.size, damaged, edits };
 }
 
