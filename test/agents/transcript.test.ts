@@ -62,6 +62,16 @@ test("the order in which things were said is kept", () => {
   expect(kept.map(({ type }) => type)).toEqual(["agent.message", "agent.tool", "agent.thought"]);
 });
 
+test("what is said and what is thought are read apart", () => {
+  const { talk, kept } = setup();
+  talk.say({ type: "agent.message", text: "see a_b-3" });
+  talk.say({ type: "agent.thought", text: "password: " });
+  talk.say({ type: "agent.message", text: " and more." });
+  talk.say({ type: "agent.thought", text: "hunter2hunter2." });
+  talk.close(null);
+  expect(kept.map(({ text }) => text)).toEqual(["see a_b-3", "password: ", " and more.", MARK]);
+});
+
 test("a secret is found before a text is cut to what is kept", () => {
   const { talk, kept } = setup();
   talk.say({ type: "agent.message", text: `${"x ".repeat(990)}${KEY} end.` });
