@@ -1,6 +1,9 @@
+import { resolve } from "node:path";
 import type { Command } from "commander";
+import { SlowwaveError } from "../../domain/failure.ts";
 import type { FlagValues } from "../settings.ts";
 import { examples, invocation, type Shell } from "../shell.ts";
+import type { World } from "../world.ts";
 
 /** Flags that set a setting, each with the setting's name. */
 const SETTING_FLAGS = {
@@ -31,6 +34,8 @@ export function addRun(program: Command, shell: Shell, end: (code: Promise<numbe
     .command("run")
     .summary("one consolidation now, with live progress")
     .description("Folds what is new into the memory of the space, in the foreground, and says how it ended.")
+    .argument("[command...]", "after two dashes: the program of the agent acp, with its arguments")
+    .usage("[options] [-- <command...>]")
     .option("--agent <name>", "which agent does the work (default: extractive, built in, no model)")
     .option("--model <model>", "the agent's model")
     .option("--sandbox <name>", "bubblewrap, or none (it then reaches all that you can); Codex has its own")
@@ -55,13 +60,15 @@ export function addRun(program: Command, shell: Shell, end: (code: Promise<numbe
         "slowwave run --dry-run",
         "slowwave run --now --max-minutes 2.5",
         "slowwave run --json --strict",
+        "slowwave run --agent opencode --model anthropic/claude-sonnet-4-5",
+        "slowwave run --agent acp -- goose acp",
       ),
     )
-    .action((options: RunOptions, command: Command) =>
+    .action((words: readonly string[], options: RunOptions, command: Command) =>
       end(
         import("../consolidate.ts").then(({ consolidate }) =>
           consolidate(invocation(shell, command), {
-            values: valuesOf(options),
+            values: { ...valuesOf(options), ...programOf(words, options, shell.world) },
             now: options.now === true,
             strict: options.strict === true,
             dryRun: options.dryRun === true,
@@ -69,6 +76,21 @@ export function addRun(program: Command, shell: Shell, end: (code: Promise<numbe
         ),
       ),
     );
+}
+
+/** Words count only after the two dashes: a stray one is a mistake, not a program. */
+function programOf(words: readonly string[], { agent }: RunOptions, { argv, cwd }: World): FlagValues {
+  if (words.length === 0) return {};
+  const at = argv.indexOf("--");
+  if (at === -1 || argv.length - at - 1 !== words.length) {
+    throw new SlowwaveError("invalid_usage", "Too many arguments for 'run'; see `slowwave run --help`.");
+  }
+  if (agent !== "acp") {
+    throw new SlowwaveError("invalid_usage", "Words after two dashes name the program of `--agent acp`.");
+  }
+  // It is started in the workspace, where relative paths lead elsewhere.
+  const absolute = words.map((word) => (/^\.\.?\//.test(word) ? resolve(cwd, word) : word));
+  return { agentCommand: { flag: "--", text: JSON.stringify(absolute) } };
 }
 
 function valuesOf(options: RunOptions): FlagValues {
