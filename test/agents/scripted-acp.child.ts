@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { appendFileSync, linkSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, linkSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -159,6 +159,9 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     notice("agent_message_chunk", { messageId: "b", content: text("ond") });
     end("end_turn");
   },
+  "leaves half a file and hangs": () => writeFileSync("half.md", "half"),
+  "tells what it finds": () =>
+    tell({ id: prompt, error: { code: -32603, message: `found ${readdirSync(".").sort().join(" ")}` } }),
   "reports no use"() {
     notice("agent_message_chunk", { content: text("x".repeat(400)) });
     end("end_turn");

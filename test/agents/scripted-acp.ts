@@ -6,10 +6,15 @@ import { type AcpAgentOptions, acpAgent } from "../../src/services/agents/acp-ag
 
 const CHILD = fileURLToPath(new URL("./scripted-acp.child.ts", import.meta.url));
 
+/** The program of an agent of ours with this behaviour. */
+export function acpProgram(behaviour: string): readonly [string, ...string[]] {
+  return [process.execPath, "--experimental-strip-types", "--no-warnings", CHILD, behaviour];
+}
+
 /** The ACP agent with an agent of ours behind it. */
 export function scriptedAcp(behaviour: string, options: AcpAgentOptions = {}): AgentRunner {
   return acpAgent({
-    command: [process.execPath, "--experimental-strip-types", "--no-warnings", CHILD, behaviour],
+    command: acpProgram(behaviour),
     sandbox: "none",
     closeMs: 5_000,
     ...options,

@@ -61,7 +61,9 @@ export function commandLine(around: Surroundings = {}, folder = temporaryFolder(
     home,
     slowwave,
     json: async (...argv) => {
-      const { code, stdout } = await slowwave(...argv, "--json");
+      // What follows two dashes is another program's.
+      const words = argv.includes("--") ? argv.indexOf("--") : argv.length;
+      const { code, stdout } = await slowwave(...argv.slice(0, words), "--json", ...argv.slice(words));
       return { code, value: JSON.parse(stdout) };
     },
   };
