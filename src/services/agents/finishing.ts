@@ -2,7 +2,6 @@ import type { AgentHandle } from "../../domain/agent.ts";
 import { type BudgetName, nearLimit, type RunLimits, SOFT_PART } from "../../domain/budget.ts";
 import type { RunHold } from "../../domain/phase2.ts";
 import type { Clock } from "../../domain/ports.ts";
-import { settlesWithin } from "../process/wait.ts";
 import type { AgentMeter } from "./agent-meter.ts";
 import { finishRequest, nearlyUsed } from "./limits.ts";
 
@@ -12,9 +11,6 @@ export interface FinishingDeps {
   readonly limits: RunLimits;
   readonly deadlineAtMs?: number | null;
 }
-
-/** For it to take what it is told. */
-const STEER_MS = 10_000;
 
 /** The soft limits of one agent: it is asked to finish, once for each budget, before it is ended. */
 export interface Finishing {
@@ -51,7 +47,10 @@ export function finishing(handle: AgentHandle, deps: FinishingDeps): Finishing {
     if (handle.steer === undefined) note(false);
     else {
       meter.asked(text);
-      settlesWithin(clock, STEER_MS, handle.steer(text)).then(note, () => note(false));
+      handle.steer(text).then(
+        () => note(true),
+        () => note(false),
+      );
     }
   }
 
