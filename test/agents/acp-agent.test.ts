@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { AgentEvent, AgentHandle } from "../../src/domain/agent.ts";
@@ -15,7 +15,9 @@ const room = await sandboxNamed("bubblewrap").probe("open");
 const hasSandbox = !("missing" in room);
 if (!hasSandbox) console.error(`\nNOT RUN in bubblewrap: ${room.missing}\n`);
 
-for (const sandbox of hasSandbox ? (["none", "bubblewrap"] as const) : (["none"] as const)) {
+const sandboxes = hasSandbox ? (["none", "bubblewrap"] as const) : (["none"] as const);
+
+for (const sandbox of sandboxes) {
   agentContract(`the acp agent (sandbox ${sandbox})`, () => ({
     good: scriptedAcp("good", { sandbox }),
     endless: scriptedAcp("endless", { sandbox }),
@@ -228,6 +230,25 @@ describe("use", () => {
     const told = (await allOf(handle)).filter(({ type }) => type === "agent.usage");
     expect(told.at(-1)).toEqual(usage({ turns: 1, ...counts }));
   });
+});
+
+test.each(sandboxes)("what it left running stands still between its turns (sandbox %s)", async (sandbox) => {
+  const { spec } = place();
+  const tick = join(spec.workspace, "tick");
+  const handle = await scriptedAcp("writes on after its turn", { sandbox }).spawn(spec, realClock);
+  await firstFinal(handle.events$);
+  writeFileSync(tick, "mine");
+  // The whole life of another agent is time enough for many writes.
+  const other = await scriptedAcp("good").spawn(place().spec, realClock);
+  await firstFinal(other.events$);
+  await other.close();
+  expect(readFileSync(tick, "utf8")).toBe("mine");
+  rmSync(tick);
+  await handle.prompt("again");
+  await completed(handle, 2);
+  expect(existsSync(tick)).toBe(true);
+  await handle.close();
+  expect(bearersOf(spec.key)).toEqual([]);
 });
 
 test("close shuts its stdin, on which it exits without being killed", async () => {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { appendFileSync, linkSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, linkSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -153,6 +153,15 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   "refuses the task": () => end("refusal"),
   "cancels itself": () => end("cancelled"),
   "ends in a way of its own": () => end("bored"),
+  "writes on after its turn"() {
+    const source = `setInterval(() => require("node:fs").writeFileSync("tick", String(Date.now())), 2);`;
+    if (turns === 1) spawn(process.execPath, ["-e", source], { detached: true, stdio: "ignore" }).unref();
+    const seen = setInterval(() => {
+      if (!existsSync("tick")) return;
+      clearInterval(seen);
+      end("end_turn");
+    }, 5);
+  },
   "speaks in two messages"() {
     notice("agent_message_chunk", { messageId: "a", content: text("first") });
     notice("agent_message_chunk", { messageId: "b", content: text("sec") });

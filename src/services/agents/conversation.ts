@@ -42,6 +42,9 @@ export interface Conversation<L extends Listener = Listener> extends Line {
   readonly listener: L;
   /** Settles with why, as a sentence, when nothing of it lives. Never rejects. */
   readonly gone: Promise<{ readonly why: string; readonly end: ProcessEnd }>;
+  /** Between two turns: nothing of it writes until `thaw` or `close`. Rejects with `agent_unstoppable`. */
+  freeze(): Promise<void>;
+  thaw(): void;
   /** Closes its stdin, on which it exits by itself; ends it if it does not. Rejects with `agent_unkillable`. */
   close(): Promise<void>;
   /** At once, without asking. */
@@ -81,7 +84,10 @@ export async function converse<L extends Listener>(options: ConverseOptions<L>):
     ...line,
     listener,
     gone,
+    freeze: child.freeze,
+    thaw: child.thaw,
     async close() {
+      child.thaw();
       child.stdin.end();
       if (!(await settlesWithin(clock, closeMs, child.ended))) await child.end();
       const { end } = await gone;

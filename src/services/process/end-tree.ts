@@ -25,13 +25,13 @@ export async function endTree(find: () => readonly ProcessStat[], options: EndOp
   const { clock, graceMs, warden, killMs = KILL_MS } = options;
   let members = find();
   if (members.length > 0 && graceMs > 0) {
-    for (const member of members) if (member.pid !== warden) signal(member, "SIGTERM");
+    for (const member of members) if (member.pid !== warden) signalSame(member, "SIGTERM");
     await untilGone(members, clock, graceMs);
     members = find();
   }
   const started = clock.monotonicMs();
   while (members.length > 0) {
-    for (const member of members) signal(member, "SIGKILL");
+    for (const member of members) signalSame(member, "SIGKILL");
     await untilGone(members, clock, Math.min(killMs, 1_000));
     members = find();
     if (members.length === 0) return;
@@ -63,7 +63,7 @@ function isSame(member: ProcessStat): boolean {
 }
 
 /** The identity is read again right before the signal: a reused number is never hit. */
-function signal(member: ProcessStat, name: NodeJS.Signals): void {
+export function signalSame(member: ProcessStat, name: NodeJS.Signals): void {
   if (!isSame(member)) return;
   try {
     process.kill(member.pid, name);

@@ -5,6 +5,7 @@ import { withoutSecrets } from "../import/secret-ranges.ts";
 import { endGroup, killGroup } from "./end-group.ts";
 import { endTree } from "./end-tree.ts";
 import { markOf } from "./environment.ts";
+import { freezeTree, thawTree } from "./freeze-tree.ts";
 import { lineReader, OUTPUT_LIMITS, type OutputLimits } from "./line-reader.ts";
 import { HAS_PROC, identityOf, type ProcessIdentity } from "./process-identity.ts";
 import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "./process-record.ts";
@@ -43,6 +44,12 @@ export interface SupervisedProcess {
   readonly stdin: NodeJS.WritableStream;
   /** Settles once, when nothing of the tree lives and its pipes are closed. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
+  /**
+   * All of it stands still, and writes nothing, until `thaw`, `end`, or the death of this process. Where there is no
+   * /proc it goes on. Rejects with `agent_unstoppable`.
+   */
+  freeze(): Promise<void>;
+  thaw(): void;
   /** SIGTERM, grace, SIGKILL, to the whole tree; resolves with `ended`, rejects with `agent_unkillable`. */
   end(graceMs?: number): Promise<ProcessEnd>;
 }
@@ -100,6 +107,8 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
     pid: leader.pid,
     stdin: child.stdin as NodeJS.WritableStream,
     ended: running.ended,
+    freeze: running.freeze,
+    thaw: running.thaw,
     end: running.end,
   };
 }
@@ -141,6 +150,7 @@ function follow(
   const stderr = tail(STDERR_BYTES);
   let overflow: string | null = null;
   let asked = false;
+  let isFrozen = false;
   let errors = 0;
 
   const reader = lineReader(limits, { line: options.onLine, overflow: stop });
@@ -192,10 +202,20 @@ function follow(
   async function end(grace: number = graceMs): Promise<ProcessEnd> {
     if (child.exitCode === null && child.signalCode === null) {
       asked = true;
+      thaw();
       if (HAS_PROC) await endTree(find, { clock, graceMs: grace, ...spared });
       else if (leader !== null) await endGroup(leader.pid, exited, clock, grace);
     }
     return ended;
   }
-  return { ended, end, failure };
+  async function freeze(): Promise<void> {
+    isFrozen = true;
+    await freezeTree(find, clock);
+  }
+
+  function thaw(): void {
+    if (isFrozen) thawTree(find);
+    isFrozen = false;
+  }
+  return { ended, end, freeze, thaw, failure };
 }

@@ -17,7 +17,7 @@ export interface AcpConnectOptions extends Omit<ConverseOptions<AcpListener>, "l
 }
 
 /** A running ACP agent. */
-export interface AcpConnection extends Pick<Conversation, "gone" | "close" | "kill"> {
+export interface AcpConnection extends Pick<Conversation, "gone" | "close" | "kill" | "freeze" | "thaw"> {
   /** Rejects with a sentence: a refusal, no answer in time (null = it may take as long as it likes), its end. */
   ask(method: string, params: unknown, patienceMs: number | null): Promise<unknown>;
   tell(method: string, params: unknown): void;
@@ -53,6 +53,8 @@ export async function connectAcp(options: AcpConnectOptions): Promise<AcpConnect
     gone: agent.gone,
     close: agent.close,
     kill: agent.kill,
+    freeze: agent.freeze,
+    thaw: agent.thaw,
   };
 }
 

@@ -104,9 +104,10 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
     const { stopReason } = answer;
     const reminder = reminderAfter(stopReason);
     if (reminder !== null && goOns < MOST_GO_ONS) return ask(reminder, goOns + 1);
-    spoken.flush();
-    if (stopReason !== "end_turn") finish(whyStopped(stopReason));
-    else finish(isBroken ? (spoken.last() ?? `${title} had a failure of its own`) : null);
+    const why = whyNotDone(stopReason);
+    // The result is read next: what it left running must not write meanwhile.
+    if (why === null) await open.agent.freeze();
+    finish(why);
   }
 
   function reminderAfter(reason: string): string | null {
@@ -114,8 +115,11 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
     return reason === "cancelled" && refused !== null ? GO_ON.refusal : null;
   }
 
-  function whyStopped(reason: string): string {
+  function whyNotDone(reason: string): string | null {
+    spoken.flush();
     switch (reason) {
+      case "end_turn":
+        return isBroken ? (spoken.last() ?? `${title} had a failure of its own`) : null;
       case "max_tokens":
       case "max_turn_requests":
         return `${title} stopped again and again at a limit of its own (${reason}) before the task was done`;
@@ -161,6 +165,7 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
       isBroken = false;
       stream.nextTurn();
       spoken.nextTurn();
+      connection()?.agent.thaw();
       ask(text, 0).catch((error: unknown) => finish(causeOf(error)));
     },
     async interrupt() {
