@@ -12,6 +12,8 @@ import type { Place } from "./place.ts";
 const at: Place = JSON.parse(process.argv[2] ?? "{}");
 const { workspace, secret, database, targets, victim, port, socket, abstract, sharedMemory } = at;
 
+const isArm = process.arch === "arm64";
+
 const attempts: Record<string, () => unknown> = {
   "write beside the workspace": () => fs.writeFileSync(targets.beside, "x"),
   "write in the memory": () => fs.writeFileSync(targets.memory, "x"),
@@ -41,6 +43,11 @@ const attempts: Record<string, () => unknown> = {
   "go through the working folder of another process": () => throughProcesses("cwd"),
   "open shared memory of the machine": () =>
     ran("perl", ["-e", "exit(defined shmget($ARGV[0], 1, 0) ? 0 : 1)", String(sharedMemory)]),
+  "read a key of the person's session": () => ran("perl", ["-e", KEY, at.key]),
+  "open a socket to the host of a virtual machine": () =>
+    ran("perl", ["-e", "exit(socket(my $socket, 40, 1, 0) ? 0 : 1)"]),
+  "submit calls by a ring": () =>
+    ran("perl", ["-e", 'my $setup = "\\0" x 120; exit(syscall(425, 8, $setup) > 0 ? 0 : 1)']),
   "change a setting of the kernel": () => fs.closeSync(fs.openSync("/proc/sys/kernel/core_pattern", "r+")),
   "give itself new rights in a namespace": () => ran("unshare", ["-Ur", "true"]),
   "become another user by a set-user-id program": () => {
@@ -50,7 +57,11 @@ const attempts: Record<string, () => unknown> = {
 };
 
 /** PTRACE_ATTACH; its number is the processor's. */
-const TRACE = `exit(syscall(${process.arch === "arm64" ? 117 : 101}, 16, $ARGV[0] + 0, 0, 0) == 0 ? 0 : 1)`;
+const TRACE = `exit(syscall(${isArm ? 117 : 101}, 16, $ARGV[0] + 0, 0, 0) == 0 ? 0 : 1)`;
+
+/** KEYCTL_SEARCH in the session's keyring, KEYCTL_READ. */
+const KEY = `my ($type, $name, $secret) = ("user", shift, "\\0" x 32); my $key = syscall(${isArm ? 219 : 250}, 10, -3, $type, $name, 0);
+  exit(syscall(${isArm ? 219 : 250}, 11, $key, $secret, 32) > 0 ? 0 : 1)`;
 
 /** The secret, by way of what the kernel shows of processes that may stand elsewhere. */
 function throughProcesses(link: "root" | "cwd"): void {

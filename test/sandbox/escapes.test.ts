@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -6,7 +5,7 @@ import { outputOf } from "../../src/services/process/output-of.ts";
 import type { SandboxName } from "../../src/services/sandbox/sandbox.ts";
 import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
 import { here, PATIENCE_MS } from "./here.ts";
-import { type Place, place, roomIn, UNTOUCHED } from "./place.ts";
+import { hasPerl, type Place, place, roomIn, UNTOUCHED, withKey } from "./place.ts";
 
 /**
  * One hostile process, once in a room of bubblewrap and once without: what it tries there fails, and what fails
@@ -32,10 +31,16 @@ const BY_ROOT = [
   "give itself new rights in a namespace",
 ];
 const BY_PERL = ["trace another process", "open shared memory of the machine"];
+/** What a container around the tests may have closed already. */
+const CLOSED_PERHAPS = [
+  "read a key of the person's session",
+  "open a socket to the host of a virtual machine",
+  "submit calls by a ring",
+];
 
 test.runIf(here)("in a room every attempt to get out fails, and without it every one succeeds", async () => {
   const [inside, outside] = [await attemptsIn("bubblewrap"), await attemptsIn("none")];
-  const names = Object.keys(outside).filter(isPossible);
+  const names = Object.keys(outside).filter((name) => isPossible(name, outside));
   expect(names.length).toBeGreaterThan(15);
   expect(pick(outside, names)).toEqual(Object.fromEntries(names.map((name) => [name, "done"])));
   expect(pick(inside, names)).toEqual(
@@ -52,7 +57,8 @@ async function attemptsIn(name: SandboxName): Promise<Readonly<Record<string, st
     env: { PATH: process.env.PATH ?? "" },
     cwd: at.workspace,
   };
-  const { stdout, why } = await outputOf(await sandboxNamed(name).confine(command, roomIn(at)), PATIENCE_MS);
+  const confined = await sandboxNamed(name).confine(command, roomIn(at));
+  const { stdout, why } = await outputOf(withKey(confined, at), PATIENCE_MS);
   if (stdout === "") throw new Error(why);
   const results: Record<string, string> = JSON.parse(stdout);
   for (const [attempt, target] of Object.entries(TARGETS)) {
@@ -62,10 +68,12 @@ async function attemptsIn(name: SandboxName): Promise<Readonly<Record<string, st
   return results;
 }
 
-function isPossible(name: string): boolean {
+function isPossible(name: string, outside: Readonly<Record<string, string>>): boolean {
   const isRoot = process.getuid?.() === 0;
-  const hasPerl = spawnSync("perl", ["-v"], { stdio: "ignore" }).status === 0;
-  const possible = (isRoot || !BY_ROOT.includes(name)) && (hasPerl || !BY_PERL.includes(name));
+  const possible =
+    (isRoot || !BY_ROOT.includes(name)) &&
+    (hasPerl || !BY_PERL.includes(name)) &&
+    (outside[name] === "done" || !CLOSED_PERHAPS.includes(name));
   if (!possible) console.error(`\nNOT RUN: "${name}" can't be shown here.\n`);
   return possible;
 }

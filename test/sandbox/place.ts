@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { Command } from "../../src/services/process/supervised-process.ts";
 import type { Room } from "../../src/services/sandbox/sandbox.ts";
 
 /** A machine in small: a person's home, a state folder with a run at work, and somebody to harm. */
@@ -27,7 +28,12 @@ export interface Place {
   readonly abstract: string;
   /** Key of a segment. */
   readonly sharedMemory: number;
+  /** Name of a key in the keyring of the session. */
+  readonly key: string;
 }
+
+const isArm = process.arch === "arm64";
+export const hasPerl = spawnSync("perl", ["-v"], { stdio: "ignore" }).status === 0;
 
 export const UNTOUCHED = "untouched";
 
@@ -74,6 +80,7 @@ export async function place(): Promise<Place> {
     socket,
     abstract,
     sharedMemory: segment(),
+    key: abstract,
   };
 }
 
@@ -111,4 +118,12 @@ function segment(): number {
   spawnSync("perl", ["-e", "shmget($ARGV[0], 64, 01600)", String(key)]);
   onTestFinished(() => void spawnSync("ipcrm", ["-M", String(key)]));
   return key;
+}
+
+/** The command in a session that has a key, as a login makes one. */
+export function withKey(command: Command, { key }: Place): Command {
+  const add = `my ($type, $name, $secret) = ("user", shift, "secret"); syscall(${isArm ? 217 : 248}, $type, $name, $secret, 6, -3); exec @ARGV;`;
+  return hasPerl
+    ? { ...command, file: "perl", args: ["-e", add, key, command.file, ...command.args] }
+    : command;
 }

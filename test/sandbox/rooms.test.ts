@@ -160,12 +160,14 @@ describe.runIf(here)("a room", () => {
   });
 
   test("has no terminal to type into, and outside there would be one", async () => {
-    const { room } = runIn(temporaryFolder());
+    const folder = temporaryFolder();
+    const { room } = runIn(folder);
     const type = `open(my $tty, "+<", "/dev/tty") or open($tty, "<&STDIN"); exit(ioctl($tty, 0x5412, my $key = "x") ? 0 : 9);`;
     const command = { ...shell("", room.workspace), file: "/usr/bin/perl", args: ["-e", type] };
-    const inTerminal = ({ file, args, env }: Command) => {
-      const line = [file, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-      return spawnSync("script", ["-qec", line, "/dev/null"], {
+    const inTerminal = ({ file, args, env, feeds = [] }: Command) => {
+      const words = [file, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+      writeFileSync(join(folder, "feed"), feeds[0] ?? "");
+      return spawnSync("script", ["-qec", `${words.join(" ")} 3< ${folder}/feed`, "/dev/null"], {
         env: { ...env, SHELL: "/bin/sh" },
         stdio: "ignore",
       }).status;

@@ -1,6 +1,8 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { plainText } from "../agents/plain-text.ts";
+import { feed } from "./feed.ts";
 import type { Command } from "./supervised-process.ts";
+import { tail } from "./tail.ts";
 
 export interface Output {
   readonly stdout: string;
@@ -8,15 +10,25 @@ export interface Output {
   readonly why: string;
 }
 
+/** Of each stream the end. */
+const MOST_BYTES = 64 * 1024;
+
 /** What a short command of ours says; for probes. It is ended when it takes longer. Never rejects. */
-export function outputOf({ file, args, env, cwd }: Command, patienceMs: number): Promise<Output> {
+export function outputOf(command: Command, patienceMs: number): Promise<Output> {
+  const { file, args, env, cwd, feeds = [] } = command;
   return new Promise((resolve) => {
-    const options = { env, cwd, timeout: patienceMs, killSignal: "SIGKILL" } as const;
-    const child = execFile(file, args, options, (error, stdout, stderr) => {
-      const said = stderr.trim().split("\n").at(-1) || error?.message || "it said nothing";
-      resolve({ stdout, why: plainText(said, 200) });
-    });
-    // A program that is not there has closed it already.
-    child.stdin?.on("error", () => {}).end();
+    const [stdout, stderr] = [tail(MOST_BYTES), tail(MOST_BYTES)];
+    const end = (how: string) => {
+      const said = stderr.text().trim().split("\n").at(-1) || how;
+      resolve({ stdout: stdout.text(), why: plainText(said, 200) });
+    };
+    const pipes = feeds.map(() => "pipe" as const);
+    const limits = { timeout: patienceMs, killSignal: "SIGKILL" } as const;
+    const child = spawn(file, args, { env, cwd, stdio: ["ignore", "pipe", "pipe", ...pipes], ...limits });
+    child.stdout?.on("data", stdout.feed);
+    child.stderr?.on("data", stderr.feed);
+    child.on("error", (error) => end(error.message));
+    child.on("close", (code, signal) => end(`it ended with ${signal ?? `code ${code}`}`));
+    feed(child, feeds);
   });
 }

@@ -5,6 +5,7 @@ import { withoutSecrets } from "../import/secret-ranges.ts";
 import { endGroup, killGroup } from "./end-group.ts";
 import { endTree } from "./end-tree.ts";
 import { markOf } from "./environment.ts";
+import { feed } from "./feed.ts";
 import { freezeTree, thawTree } from "./freeze-tree.ts";
 import { lineReader, OUTPUT_LIMITS, type OutputLimits } from "./line-reader.ts";
 import { HAS_PROC, identityOf, type ProcessIdentity } from "./process-identity.ts";
@@ -19,6 +20,8 @@ export interface Command {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** Written to its descriptors 3, 4, …, which are closed then. */
+  readonly feeds?: readonly Uint8Array[];
   /** The file is a warden that holds its tree in a pid namespace: whatever lives in it dies with the warden. */
   readonly tree?: "pid-namespace";
 }
@@ -113,15 +116,12 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
   };
 }
 
-function launch({ file, args, cwd, env }: Command, agent: string): ChildProcess {
+function launch({ file, args, cwd, env, feeds = [] }: Command, agent: string): ChildProcess {
   try {
-    return spawn(file, args, {
-      cwd,
-      env,
-      detached: true,
-      stdio: ["pipe", "pipe", "pipe"],
-      windowsHide: true,
-    });
+    const stdio = ["pipe", "pipe", "pipe", ...feeds.map(() => "pipe" as const)] as const;
+    const child = spawn(file, args, { cwd, env, detached: true, stdio: [...stdio], windowsHide: true });
+    feed(child, feeds);
+    return child;
   } catch (error) {
     throw notStarted(agent, error);
   }

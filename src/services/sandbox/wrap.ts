@@ -6,6 +6,7 @@ import type { Command } from "../process/supervised-process.ts";
 import { type Mount, mountsOf } from "./mounts.ts";
 import { refuseHardLinks } from "./refuse-hard-links.ts";
 import type { Room } from "./sandbox.ts";
+import { systemCallFilter } from "./system-calls.ts";
 
 /** One version of bubblewrap. */
 export interface Bubblewrap {
@@ -35,11 +36,13 @@ export async function wrapped(
   await refuseHardLinks(room.workspace);
   const [workspace, home] = await Promise.all([realpath(room.workspace), realpath(room.home)]);
   const mounts = await mountsOf({ ...room, workspace, home, readable: [...room.readable, command.file] });
+  const filter = systemCallFilter(process.arch);
   const args = [
     ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
     ...(network === "none" ? ["--unshare-net"] : []),
     ...(knows("--disable-userns") && !nested ? ["--disable-userns"] : []),
     ...["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"],
+    ...(filter === null ? [] : ["--seccomp", "3"]),
     ...(isRoot() ? ["--uid", NOBODY, "--gid", NOBODY] : []),
     ...["--proc", "/proc", ...kernelSettings(), "--dev", "/dev"],
     ...(knows("--size") ? ["--size", String(TEMPORARY_BYTES)] : []),
@@ -54,7 +57,8 @@ export async function wrapped(
   ];
   // Not by --setenv: the command line of a process is for everyone to read.
   const env = { ...command.env, HOME: home, TMPDIR: "/tmp" };
-  return { file: program, args, env, cwd: "/", tree: "pid-namespace" };
+  const feeds = filter === null ? [] : [filter];
+  return { file: program, args, env, cwd: "/", feeds, tree: "pid-namespace" };
 }
 
 function isRoot(): boolean {
