@@ -1,7 +1,7 @@
 import type { RunEvent } from "../domain/event.ts";
 import { elapsed } from "./elapsed.ts";
 import type { Output } from "./output.ts";
-import { cyan, dim, green, type Line, red } from "./paint.ts";
+import { cyan, dim, green, type Line, red, yellow } from "./paint.ts";
 import { clipped } from "./printable.ts";
 
 /** What a run is doing, shown while it does it. */
@@ -43,6 +43,7 @@ function plainProgress(output: Output): Progress {
         if (title !== null && title !== said) output.say(`  ${title}`);
         said = title;
       }
+      if (event.type === "budget.near") output.say(["    ", yellow(event.text)]);
       const message = saidBy(event);
       if (message !== null) output.say(["    ", dim(`agent: ${clipped(message, 200)}`)]);
     },
@@ -88,7 +89,7 @@ function liveProgress(output: Output, nowMs: () => number): Progress {
         if (title === TITLES.failing) hasFailed = true;
         if (title !== null && last?.title !== title)
           steps.push({ title, enteredAtMs: event.atMs, leftAtMs: null });
-      } else message = saidBy(event) ?? message;
+      } else message = event.type === "budget.near" ? event.text : (saidBy(event) ?? message);
       draw();
     },
     end: () => {

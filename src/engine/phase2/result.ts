@@ -88,7 +88,7 @@ function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | 
   return {
     name: context.config.agent,
     threadId: context.agent.threadId,
-    status: context.agentStatus ?? "notFound",
+    status: isEndedByUs(context) ? "interrupted" : (context.agentStatus ?? "notFound"),
     sandbox: context.agent.sandbox,
     network: context.config.network,
     turns: usage?.turns ?? 1 + context.repairs,
@@ -96,6 +96,18 @@ function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | 
     costUsd: usage?.costUsd ?? null,
     estimated: usage?.estimated ?? false,
   };
+}
+
+/** A budget, a cancel or a lost lease ends the agent in the middle of its work; nobody hears its last status then. */
+const ENDING: readonly (Status | null)[] = [
+  "failed_budget",
+  "cancelled",
+  "failed_lost_ownership",
+  "failed_confirm_ownership",
+];
+
+function isEndedByUs({ status, agentStatus }: Phase2Context): boolean {
+  return ENDING.includes(status) && (agentStatus === "running" || agentStatus === "pendingInit");
 }
 
 /** Silence is measured while it lasts; of a run that is over there is none. */
