@@ -45,15 +45,15 @@ interface Found {
   readonly real: string;
 }
 
-/** Those that are there, a folder before what is in it. */
+/** Those that are there, a folder before what lies in it. */
 async function foundOf(paths: readonly string[]): Promise<readonly Found[]> {
   const found = await Promise.all(
-    [...new Set(paths)].sort().map(async (path) => {
+    [...new Set(paths)].map(async (path) => {
       const real = await realpath(path).catch(() => null);
       return real === null ? [] : [{ path, real }];
     }),
   );
-  return found.flat();
+  return found.flat().sort((one, other) => (one.real < other.real ? -1 : 1));
 }
 
 /** What is readable must not lay open what lies around the workspace: other runs, the store. */
