@@ -6,9 +6,9 @@ import { scrubbedEnvironment } from "../../process/environment.ts";
 import type { Command } from "../../process/supervised-process.ts";
 import type { Sandbox } from "../../sandbox/sandbox.ts";
 import type { Program } from "../find-program.ts";
+import { layHome } from "./lay-home.ts";
 import { ACP_PRESETS, type AcpPreset, type AcpPresetName, COMMON_ENVIRONMENT } from "./presets.ts";
 import { type FoundProgram, namedProgram, presetProgram } from "./program.ts";
-import { layHome } from "./seen-files.ts";
 
 export interface AcpProgramOptions {
   /** An agent that is known: how it is started, which keys it needs, what of its configuration it sees. */
