@@ -16,6 +16,7 @@ export type {
   AgentSpec,
   AgentUsage,
 } from "./domain/agent.ts";
+export type { BudgetUse, Used } from "./domain/budget.ts";
 export type { RunEvent, RunEventMap } from "./domain/event.ts";
 export { SlowwaveError } from "./domain/failure.ts";
 export type { GateCode, GateSettings, GateSeverity } from "./domain/gate.ts";

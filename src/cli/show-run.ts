@@ -1,4 +1,4 @@
-import { type BudgetUse, usedOf } from "../domain/budget.ts";
+import { type BudgetUse, isNear, usedOf } from "../domain/budget.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunResult, StateSpan } from "../domain/result.ts";
 import type { LogRow } from "../domain/run.ts";
@@ -86,7 +86,9 @@ function picture(view: RunView, columns: number): readonly Line[] {
       `${heartbeats.count}${heartbeats.lastAt === null ? "" : `, last ${moment(Date.parse(heartbeats.lastAt))}`}`,
     ),
     ...(result?.agent == null ? [] : [field("agent", agentText(result.agent))]),
-    ...(result?.agent == null ? [] : [field("used", result.budget.filter(isTelling).map(usedOf).join(", "))]),
+    ...(result?.agent == null
+      ? []
+      : [field("used", result.budget.filter(isTelling).map(usedText).join(", "))]),
     ...(result?.generation == null ? [] : [field("generation", result.generation)]),
     "",
     dim("states"),
@@ -129,6 +131,12 @@ function agentText({
     ...(costUsd === null ? [] : [`$${costUsd.toFixed(4)}`]),
     ...(threadId === null ? [] : [`thread ${threadId}`]),
   ].join(", ");
+}
+
+/** Limits that hardly anybody meets are named when they are near. */
+function usedText(use: BudgetUse): string {
+  const isUsual = use.name === "toolCalls" || use.name === "outputBytes";
+  return usedOf(isUsual && !isNear(use) ? { ...use, limit: null } : use);
 }
 
 /** Time is in the states, turns and tokens that were reported are the agent's. */

@@ -42,7 +42,8 @@ export type AgentEvent =
   | { readonly type: "agent.running" }
   | { readonly type: "agent.message"; readonly text: string }
   | { readonly type: "agent.thought"; readonly text: string }
-  | { readonly type: "agent.tool"; readonly name: string; readonly text: string }
+  /** `again`: of a call that was told before, how it failed. */
+  | { readonly type: "agent.tool"; readonly name: string; readonly text: string; readonly again?: true }
   | { readonly type: "agent.usage"; readonly usage: AgentUsage }
   | { readonly type: "agent.completed"; readonly message: string | null }
   | { readonly type: "agent.errored"; readonly message: string }

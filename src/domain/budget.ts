@@ -124,7 +124,7 @@ const DONE: Readonly<Record<BudgetName, string>> = {
   toolCalls: "the agent made",
   tokens: "the agent used",
   cost: "the agent cost",
-  outputBytes: "the agent put out",
+  outputBytes: "the agent wrote",
 };
 
 const NOUNS: Readonly<Record<Exclude<BudgetName, "cost">, string>> = {
@@ -141,5 +141,6 @@ function amountOf({ name, estimated }: BudgetUse, amount: number, isBare = false
   // Cents hide what small limits are about.
   if (name === "cost") return `${about}$${amount.toFixed(amount > 0 && amount < 0.1 ? 4 : 2)}`;
   const number = amount.toLocaleString("en-US", { maximumFractionDigits: name === "minutes" ? 1 : 3 });
-  return isBare ? number : `${about}${number} ${NOUNS[name]}${amount === 1 ? "" : "s"}`;
+  const noun = `${NOUNS[name]}${amount === 1 ? "" : "s"}${name === "outputBytes" ? " of output" : ""}`;
+  return isBare ? number : `${about}${number} ${noun}`;
 }

@@ -159,7 +159,11 @@ test.each([
 test("tool calls and everything it says are counted here, whatever it reports", () => {
   const calls = setup({ maxToolCalls: 2 });
   const seen = calls.watch();
-  for (const text of ["a", "b", "c", "d"]) calls.agent.tell({ type: "agent.tool", name: "shell", text });
+  for (const text of ["a", "b"]) calls.agent.tell({ type: "agent.tool", name: "shell", text });
+  // How a call ended is no further call.
+  calls.agent.tell({ type: "agent.tool", name: "shell", text: "exit code 1: b", again: true });
+  expect(seen.news).toEqual([]);
+  calls.agent.tell({ type: "agent.tool", name: "shell", text: "c" });
   const why = "the agent made 3 tool calls, 2 are allowed (maxToolCalls)";
   expect(seen.news).toEqual([{ type: "budget.reached", why }]);
 
@@ -172,7 +176,7 @@ test("tool calls and everything it says are counted here, whatever it reports", 
   expect(heardWords.news).toEqual([
     {
       type: "budget.reached",
-      why: "the agent put out 1,001 bytes, 1,000 are allowed (maxOutputBytes)",
+      why: "the agent wrote 1,001 bytes of output, 1,000 are allowed (maxOutputBytes)",
     },
   ]);
 });

@@ -68,7 +68,7 @@ test.each<[string, Pick<AgentRunner, "spawn">, string]>([
         };
       },
     },
-    "the agent put out 5,010,000 bytes, 5,000,000 are allowed (maxOutputBytes)",
+    "the agent wrote 5,010,000 bytes of output, 5,000,000 are allowed (maxOutputBytes)",
   ],
 ])("a run whose agent %s ends in bounded time, by its name", async (_, script, cause) => {
   const { home, shared, open } = await phase2World();

@@ -48,7 +48,7 @@ export function agentMeter({ before, hasModel = true }: MeterOptions = {}): Agen
       if (event.type === "agent.running") turns += 1;
       else if (event.type === "agent.usage") usage = event.usage;
       else if (event.type === "agent.tool") {
-        toolCalls += 1;
+        if (event.again !== true) toolCalls += 1;
         said += Buffer.byteLength(event.name) + Buffer.byteLength(event.text);
       } else if (event.type === "agent.message" || event.type === "agent.thought") {
         said += Buffer.byteLength(event.text);

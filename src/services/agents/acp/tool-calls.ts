@@ -53,8 +53,10 @@ export function toolCalls(): ToolCalls {
       const now = merged(call);
       const acts = call.status != null && call.status !== "pending";
       remember(call, { ...now, told: now.told || acts });
-      if (call.status === "failed")
-        return { type: "agent.tool", name: now.kind, text: `failed: ${textOf(now)}` };
+      if (call.status === "failed") {
+        const again = now.told ? { again: true as const } : {};
+        return { type: "agent.tool", name: now.kind, text: `failed: ${textOf(now)}`, ...again };
+      }
       return acts && !now.told ? { type: "agent.tool", name: now.kind, text: textOf(now) } : null;
     },
     whole: merged,

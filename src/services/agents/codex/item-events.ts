@@ -1,6 +1,8 @@
 import type { AgentEvent } from "../../../domain/agent.ts";
 import type { CodexItem } from "./notices.ts";
 
+type ToolEvent = Extract<AgentEvent, { type: "agent.tool" }>;
+
 /** Of one text; what is kept of all of them is bounded elsewhere. */
 const TEXT_LENGTH = 4_000;
 
@@ -33,16 +35,20 @@ export function completedEvent(item: CodexItem): AgentEvent | null {
     case "commandExecution": {
       if (item.status === "completed" && (item.exitCode ?? 0) === 0) return null;
       const how = typeof item.exitCode === "number" ? `exit code ${item.exitCode}` : item.status;
-      return tool("shell", `${how}: ${item.command}`);
+      return again(tool("shell", `${how}: ${item.command}`));
     }
     case "fileChange":
-      return item.status === "completed" ? null : tool("patch", item.status);
+      return item.status === "completed" ? null : again(tool("patch", item.status));
     case "mcpToolCall":
     case "webSearch":
       return null;
   }
 }
 
-function tool(name: string, text: string): AgentEvent {
+function again(told: ToolEvent): AgentEvent {
+  return { ...told, again: true };
+}
+
+function tool(name: string, text: string): ToolEvent {
   return { type: "agent.tool", name: name.slice(0, 100), text: text.slice(0, TEXT_LENGTH) };
 }
