@@ -58,6 +58,7 @@ function meter({ name, used, limit, unit, estimated }: BudgetMeter): string {
   const value = Number.isInteger(used) ? String(used) : used.toFixed(used < 10 ? 1 : 0);
   const text = `${estimated ? "~" : ""}${value}${limit === null ? "" : `/${limit}`}`;
   if (name === "toolCalls" || name === "outputBytes") return `${text} ${unit}`;
+  if (name.endsWith("PerDay")) return `${text} ${unit} in 24 h`;
   return `${name} ${text}${unit === name ? "" : ` ${unit}`}`;
 }
 

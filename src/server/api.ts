@@ -3,6 +3,7 @@ import type { FileChanges, Generation } from "../domain/generation.ts";
 import type { JobRow } from "../domain/job.ts";
 import type { RunResult } from "../domain/result.ts";
 import type { Outcome, Status } from "../domain/status.ts";
+import type { DayLimits } from "../services/day-budget.ts";
 
 /**
  * What the HTTP API answers (contract, section 9), as the page reads it. All JSON; times are Unix milliseconds
@@ -63,7 +64,13 @@ export interface LeaseView {
   readonly heartbeatSeconds: number;
 }
 
-export type BudgetMeter = BudgetUse;
+/** Of the run; and of the last 24 hours of its space, where a day has a limit. */
+export type BudgetMeter =
+  | BudgetUse
+  | (Omit<BudgetUse, "name" | "setting"> & {
+      readonly name: "runsPerDay" | "tokensPerDay" | "costPerDay";
+      readonly setting: keyof DayLimits;
+    });
 
 /**
  * A row of the log, and `data` of each message of `GET /api/live?after&run&token`: server-sent events whose id is the

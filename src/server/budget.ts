@@ -1,7 +1,9 @@
 import { budgetsOf, NOTHING_USED } from "../domain/budget.ts";
+import type { RunStore } from "../domain/ports.ts";
 import type { LogRow, RunRecord } from "../domain/run.ts";
 import type { Phase2Context } from "../machines/words.ts";
 import { usedIn } from "../services/agents/used.ts";
+import { type Allowance, type DayLimits, dayUse, hasDayLimits } from "../services/day-budget.ts";
 import type { BudgetMeter } from "./api.ts";
 
 /** How much of each limit a run has used: by now while it lives, by its end afterwards. `log` is its newest part. */
@@ -21,6 +23,29 @@ export function budgetOf(
     silence: !isOver && value === "supervising" ? minutes(nowMs - lastWordAtMs(record, log)) : 0,
   };
   return budgetsOf(used, settings, spent);
+}
+
+/** How much of the day's limits of its space is used by now, as the run's settings have them; none, no meters. */
+export async function dayBudgetOf(
+  runs: Pick<RunStore, "list" | "tail">,
+  { space }: Pick<RunRecord, "space">,
+  limits: Partial<DayLimits>,
+  nowMs: number,
+): Promise<readonly BudgetMeter[]> {
+  if (!hasDayLimits(limits)) return [];
+  const use = await dayUse(runs, { space, nowMs, limits });
+  const of = ({ used, limit }: Allowance, estimated = false) => ({ used, limit, estimated });
+  const meters: readonly BudgetMeter[] = [
+    { name: "runsPerDay", ...of(use.runs), unit: "runs", setting: "maxRunsPerDay" },
+    {
+      name: "tokensPerDay",
+      ...of(use.tokens, use.tokens.estimated),
+      unit: "tokens",
+      setting: "maxTokensPerDay",
+    },
+    { name: "costPerDay", ...of(use.costUsd), unit: "USD", setting: "maxCostUsdPerDay" },
+  ];
+  return meters.filter(({ limit }) => limit !== null);
 }
 
 /** Notes of another version may read otherwise. */

@@ -5,7 +5,7 @@ import type { LogRow, RunRecord } from "../domain/run.ts";
 import { resultOf } from "../engine/phase2/result.ts";
 import type { Phase2Context } from "../machines/words.ts";
 import type { EventsAnswer, LeaseView, RunAnswer } from "./api.ts";
-import { budgetOf } from "./budget.ts";
+import { budgetOf, dayBudgetOf } from "./budget.ts";
 import { eventView, parsed } from "./event-view.ts";
 import { refuse } from "./refusal.ts";
 import { snapshotOf, summaryOf } from "./runs-list.ts";
@@ -33,11 +33,12 @@ export async function runDetail(id: string, deps: DetailDeps): Promise<RunAnswer
   const { store, nowMs, events = EVENTS_SHOWN } = deps;
   const record = await readRun(store.runs, id);
   const at = snapshotOf(record);
-  const [log, job, life, rival] = await Promise.all([
+  const [log, job, life, rival, day] = await Promise.all([
     store.runs.tail({ run: id, limit: events + 1 }),
     store.jobs.read(record.space),
     store.owners.probe(record.owner),
     store.runs.list({ space: record.space, state: "active", limit: 1 }),
+    dayBudgetOf(store.runs, record, at.context.settings ?? {}, nowMs),
   ]);
   const shown = log.slice(-events);
   return {
@@ -47,7 +48,7 @@ export async function runDetail(id: string, deps: DetailDeps): Promise<RunAnswer
     job,
     result: await readableResult(store, id),
     snapshot: parsed(record.snapshot),
-    budget: budgetOf(record, at, log, nowMs),
+    budget: [...budgetOf(record, at, log, nowMs), ...day],
     can: {
       cancel: mayCancel(record, at.value),
       retry: mayRetry(record, job, rival[0] ?? null, deps.canStart),

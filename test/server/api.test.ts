@@ -108,6 +108,34 @@ describe("one run", () => {
     ]);
   });
 
+  test("has the day's budgets of its space beside its own, where there are any", async () => {
+    const { open } = await phase2World();
+    const { store, engine } = open(undefined, { maxRunsPerDay: 3, maxCostUsdPerDay: 2 });
+    await store.memories.upsert("global", [session(1)]);
+    const run = await engine.start();
+    await run.result;
+    const ask = asking(appOver(store, { engine }));
+    const { budget } = await json<RunAnswer>(await ask(`/api/runs/${run.id}`));
+    expect(budget.slice(7)).toEqual([
+      {
+        name: "runsPerDay",
+        used: 1,
+        limit: 3,
+        estimated: false,
+        unit: "runs",
+        setting: "maxRunsPerDay",
+      },
+      {
+        name: "costPerDay",
+        used: 0,
+        limit: 2,
+        estimated: false,
+        unit: "USD",
+        setting: "maxCostUsdPerDay",
+      },
+    ]);
+  });
+
   test("is folded again to what it was after each of its events, and to its end", async () => {
     const { ask, first, store } = await twoRuns();
     const steps = await store.runs.steps({ run: first, to: 1_000 });

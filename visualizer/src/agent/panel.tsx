@@ -166,10 +166,13 @@ function Meter({ meter, view }: { meter: BudgetMeter; view: View }) {
 const NAMES: Partial<Readonly<Record<BudgetMeter["name"], string>>> = {
   toolCalls: "tool calls",
   outputBytes: "output",
+  runsPerDay: "runs in 24 h",
+  tokensPerDay: "tokens in 24 h",
+  costPerDay: "cost in 24 h",
 };
 
 function amount(value: number, { name }: BudgetMeter): string {
-  if (name === "cost") return value.toFixed(2);
+  if (name === "cost" || name === "costPerDay") return value.toFixed(2);
   if (name === "minutes" || name === "silence")
     return value >= 10 ? String(Math.round(value)) : value.toFixed(1);
   return value.toLocaleString("en");
