@@ -31,11 +31,12 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
   try {
     store = await openExistingStore(at.places);
   } catch (error) {
-    // Without the store, what it would say cannot be checked.
+    // Without the store, what it would say cannot be checked; the file may have said why already.
     const patient = { at, store: null };
+    const isTold = first.some(({ name, verdict }) => name === "store" && verdict === "fail");
     return [
       ...first,
-      failure("store", causeOf(error)),
+      ...(isTold ? [] : [failure("store", causeOf(error))]),
       await checkSandbox(patient),
       await checkAgent(patient),
     ];

@@ -61,7 +61,7 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
     ...(input.agent ? { agent: input.agent, findings: input.findings ?? 0 } : {}),
   };
   const blobs = await inWorkspace(bench.files, places.workspace, (workspace) =>
-    missingBlobs(store, manifest, workspace),
+    missingBlobs(store, manifest, workspace, actual),
   );
   const outcome = await publishManifest(bench, {
     lease,

@@ -101,7 +101,7 @@ describe("the workspace of a run", () => {
     const store = { ...d.store, generations: { ...d.store.generations, blob: async () => null } };
     await expect(
       answerOf(syncSummaries({ ...run.bench, store }), { run: "r2", space: "global" }),
-    ).rejects.toMatchObject({ code: "blob_missing" });
+    ).rejects.toMatchObject({ code: "blob_damaged" });
   });
 });
 

@@ -3,7 +3,7 @@ import type { Database } from "better-sqlite3";
 /** The table `blobs`: bytes by their SHA-256 in hex, kept once however often they are named. */
 export interface BlobTable {
   read(hash: string): Uint8Array | null;
-  /** Does nothing when it is there already, but that it counts as used from now on. */
+  /** Where it is there already it counts as used from now on, and is whole again if it was damaged. */
   put(hash: string, bytes: Uint8Array): void;
   /** In the order given, each once. What is about to be collected counts as missing. */
   missing(hashes: readonly string[]): readonly string[];
@@ -27,7 +27,8 @@ export function blobTable(db: Database): BlobTable {
     .prepare<[string], number>("select 1 from blobs where hash = ? and unused_since is null")
     .pluck();
   const insert = db.prepare(
-    "insert into blobs (hash, bytes) values (?, ?) on conflict do update set unused_since = null where unused_since is not null",
+    `insert into blobs (hash, bytes) values (?, ?) on conflict do update set bytes = excluded.bytes, unused_since = null
+       where unused_since is not null or bytes <> excluded.bytes`,
   );
   const remove = db.prepare<[string]>(`delete from blobs where hash = ? and ${UNNAMED}`);
   const mark = db.prepare<[number, number]>(

@@ -1,3 +1,5 @@
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { type StoreCode, storeError } from "../errors.ts";
 
@@ -17,8 +19,27 @@ const MEANINGS: readonly (readonly [string, StoreCode])[] = [
 ];
 
 /** Our error for one of the driver's; anything else passes unchanged. */
-export function translated(error: unknown, path: string): unknown {
-  return error instanceof Database.SqliteError ? storeError(meaningOf(error), path, error) : error;
+export function translated(error: unknown, path: string, free = freeBytes): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  const code = meaningOf(error);
+  // On a full disk not even the index of the log can be made, and SQLite calls that an I/O error.
+  return storeError(
+    code === "store_unavailable" && free(path) < LEAST_BYTES ? "store_full" : code,
+    path,
+    error,
+  );
+}
+
+/** The index of the log is never smaller. */
+const LEAST_BYTES = 32 * 1024;
+
+function freeBytes(path: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /** Nothing happened and it may work later: wait and repeat. */

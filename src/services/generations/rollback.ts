@@ -8,7 +8,9 @@ import {
 } from "../../domain/generation.ts";
 import { publishManifest } from "../publish/publish-manifest.ts";
 import { settleRoot } from "../publish/settle-root.ts";
+import { shownPath } from "../workspace/memory-path.ts";
 import { withRootLock } from "../workspace/root-lock.ts";
+import { soundBlob } from "../workspace/stored-blob.ts";
 import type { RootBench } from "../workspace/workbench.ts";
 import { generationNamed } from "./named.ts";
 
@@ -103,8 +105,8 @@ async function filesOf({ store }: RootBench, generation: Generation): Promise<Ma
   const missing = await missingOf(store.generations, manifest);
   if (missing === null) return manifest;
   throw new SlowwaveError(
-    "blob_missing",
-    `Generation ${generation.id} is not whole: ${missing} is missing; \`slowwave doctor\` tells which others are.`,
+    "blob_damaged",
+    `Generation ${generation.id} is not whole: its ${shownPath(missing)} is damaged or missing, and the memory stays as it is; \`slowwave doctor\` names all that are damaged, \`slowwave diff --list\` lists what else can be restored.`,
   );
 }
 
@@ -112,6 +114,6 @@ async function missingOf(
   generations: RootBench["store"]["generations"],
   manifest: Manifest,
 ): Promise<string | null> {
-  for (const { hash, path } of manifest) if ((await generations.blob(hash)) === null) return path;
+  for (const { hash, path } of manifest) if ((await soundBlob(generations, hash)) === null) return path;
   return null;
 }

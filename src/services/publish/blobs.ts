@@ -5,18 +5,28 @@ import { contentHash } from "../workspace/content-hash.ts";
 import { type Folder, splitPath, within } from "../workspace/files.ts";
 import { shownPath } from "../workspace/memory-path.ts";
 import { SCAN_LIMITS } from "../workspace/scan.ts";
+import { unsoundBlobs } from "../workspace/stored-blob.ts";
 import type { RootBench } from "../workspace/workbench.ts";
 
 /**
- * The contents of `manifest` that the store doesn't hold yet, read from `source`. Only bytes with the expected
- * hash are taken: what was verified is what is stored. Rejects with `content_changed` when a file is no longer what it was.
+ * The contents of `manifest` that the store doesn't hold yet, read from `source`; of what is not `there` already, also
+ * those whose stored bytes are damaged. Only bytes with the expected hash are taken: what was verified is what is
+ * stored. Rejects with `content_changed` when a file is no longer what it was.
  */
 export async function missingBlobs(
   store: Pick<RootBench["store"], "generations">,
   manifest: Manifest,
   source: Folder,
+  there: Manifest = manifest,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const missing = new Set(await store.generations.missing(manifest.map(({ hash }) => hash)));
+  const known = new Set(there.map(({ hash }) => hash));
+  const stored = manifest.filter(({ hash }) => !missing.has(hash) && !known.has(hash));
+  const unsound = await unsoundBlobs(
+    store.generations,
+    stored.map(({ hash }) => hash),
+  );
+  for (const hash of unsound) missing.add(hash);
   const blobs = new Map<string, Uint8Array>();
   const wanted = manifest.filter(({ hash }) => missing.has(hash));
   for (const [folder, entries] of Map.groupBy(wanted, ({ path }) => splitPath(path)[0])) {

@@ -4,10 +4,10 @@ import { abreast } from "../workspace/abreast.ts";
 import { openRoot } from "../workspace/check-root.ts";
 import { contentHash } from "../workspace/content-hash.ts";
 import { type FileRead, type Folder, splitPath, within, withinMade } from "../workspace/files.ts";
-import { storedBlob } from "../workspace/lay-staging.ts";
 import { assertOurs, markText, readMark } from "../workspace/mark.ts";
 import { MARK, shownPath, TEMPORARY } from "../workspace/memory-path.ts";
 import { SCAN_LIMITS } from "../workspace/scan.ts";
+import { storedBlob } from "../workspace/stored-blob.ts";
 import type { RootBench } from "../workspace/workbench.ts";
 import { foldersOf, wavesOf } from "./steps.ts";
 
@@ -72,7 +72,7 @@ async function stepAll(
     const isOld = current !== null && current === old.get(step.path);
     if (step.do === "delete" && isOld) await at.remove(name);
     if (step.do === "write" && (isOld || current === null)) {
-      await replace(bench, at, name, await storedBlob(bench.store, step.hash), found);
+      await replace(bench, at, name, await storedBlob(bench.store, step), found);
     }
   });
   await at.sync();

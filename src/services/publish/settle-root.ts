@@ -1,7 +1,9 @@
 import { codeOf } from "../../domain/failure.ts";
 import { changesBetween, type Generation, isUnchanged, type Manifest } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
+import { isHostPath } from "../artifacts/host-files.ts";
 import { inspectRoot, type RootFound } from "../workspace/check-root.ts";
+import type { Folder } from "../workspace/files.ts";
 import type { RootBench } from "../workspace/workbench.ts";
 import { missingBlobs } from "./blobs.ts";
 import { finishJournals } from "./finish-journals.ts";
@@ -59,7 +61,10 @@ async function compare(
   // An empty folder without our mark is a new place for the memory, not a memory someone emptied.
   const isBlank = found === null || (!found.marked && actual.length === 0);
   if (isBlank) return { head, actual: [], kept: null };
-  if (isUnchanged(changesBetween(head?.manifest ?? [], actual))) return { head, actual, kept: null };
+  if (isUnchanged(changesBetween(head?.manifest ?? [], actual))) {
+    const mended = head === null || lease === null || (await mendBlobs(bench, lease, head, found.folder));
+    return mended ? { head, actual, kept: null } : "lost";
+  }
   const kind = found.marked && head !== null ? "edited" : "adopted";
   const parent = head?.generation.id ?? null;
   const nowMs = clock.nowMs();
@@ -82,4 +87,18 @@ async function compare(
   });
   if (settled === "lost") return "lost";
   return { head: { generation, manifest: actual }, actual, kept: generation };
+}
+
+/** What a disk let rot in the store is still whole in the folder: the agent is laid the true files. False: the lease is lost. */
+async function mendBlobs(
+  { store, clock }: RootBench,
+  lease: Lease,
+  { generation, manifest }: NonNullable<SettledRoot["head"]>,
+  folder: Folder,
+): Promise<boolean> {
+  const laid = manifest.filter(({ path }) => !isHostPath(path));
+  const blobs = await missingBlobs(store, laid, folder, []);
+  if (blobs.size === 0) return true;
+  const request = { lease, generation: generation.id, manifest, blobs, nowMs: clock.nowMs() };
+  return (await store.generations.rewrite(request)) === "applied";
 }

@@ -1,10 +1,10 @@
 import { basename, dirname } from "node:path";
-import { SlowwaveError } from "../../domain/failure.ts";
 import type { Manifest } from "../../domain/generation.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "../artifacts/host-files.ts";
 import { forgetVerified } from "../gate/verified.ts";
 import { withinMade } from "./files.ts";
 import { removeTree } from "./remove-tree.ts";
+import { storedBlob } from "./stored-blob.ts";
 import type { Workbench } from "./workbench.ts";
 import { type NewFile, writeTree } from "./write-tree.ts";
 
@@ -41,18 +41,5 @@ export async function layStaging(
 }
 
 function stored(store: Workbench["store"], { path, hash }: Manifest[number]): NewFile {
-  return { path, content: () => storedBlob(store, hash) };
-}
-
-/** A generation without its bytes can't be laid or published; `doctor` re-hashes them all. */
-export async function storedBlob(
-  store: Pick<Workbench["store"], "generations">,
-  hash: string,
-): Promise<Uint8Array> {
-  const content = await store.generations.blob(hash);
-  if (content !== null) return content;
-  throw new SlowwaveError(
-    "blob_missing",
-    `The store misses a part of the last memory (${hash.slice(0, 12)}…); run slowwave doctor.`,
-  );
+  return { path, content: () => storedBlob(store, { path, hash }) };
 }

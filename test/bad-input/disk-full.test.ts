@@ -1,0 +1,40 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect, test } from "vitest";
+import { checkStore } from "../../src/cli/checks/store.ts";
+import { translated } from "../../src/persistence/sqlite/failures.ts";
+import { temporaryFolder } from "../cli/invoke.ts";
+
+const places = (database: string) => ({ places: { database } }) as Parameters<typeof checkStore>[0];
+
+test("an I/O error on a full disk is told as what it is; elsewhere, and anything else, is not", () => {
+  const error = new Database.SqliteError("disk I/O error", "SQLITE_IOERR_SHMSIZE");
+  expect(translated(error, "/home/slowwave.db", () => 0)).toMatchObject({ code: "store_full", cause: error });
+  expect(translated(error, "/home/slowwave.db", () => 2 ** 40)).toMatchObject({ code: "store_unavailable" });
+  const corrupt = new Database.SqliteError("malformed", "SQLITE_CORRUPT");
+  expect(translated(corrupt, "/home/slowwave.db", () => 0)).toMatchObject({ code: "store_corrupt" });
+});
+
+test("doctor moves only a damaged database away, with what belongs to it; never one that can't be read now", () => {
+  const folder = temporaryFolder();
+  const database = join(folder, "slowwave.db");
+  writeFileSync(database, "x".repeat(8_192));
+  writeFileSync(`${database}-wal`, "");
+  expect(checkStore(places(database), () => 2 ** 40)).toMatchObject({
+    verdict: "fail",
+    mend: `mkdir ${database}.damaged && mv ${database} ${database}-wal ${database}.damaged/`,
+  });
+  expect(checkStore(places(database), () => 0)).toMatchObject({
+    verdict: "fail",
+    message: expect.stringContaining("the disk is full: free some space"),
+    mend: null,
+  });
+  const unreadable = join(folder, "folder.db");
+  mkdirSync(unreadable);
+  expect(checkStore(places(unreadable), () => 2 ** 40)).toMatchObject({
+    verdict: "fail",
+    message: expect.stringContaining("leave the file where it is"),
+    mend: null,
+  });
+});
