@@ -18,6 +18,7 @@ import { realClock } from "../agents/real-clock.ts";
 import { commandLine } from "../cli/invoke.ts";
 import { start } from "../cli/real-process.ts";
 import { chatDialect } from "./chat-dialect.ts";
+import { geminiDialect } from "./gemini-dialect.ts";
 import { installed } from "./installed.ts";
 import { killAll } from "./kill-all.ts";
 import { consolidatedMemory, type Memory, SAMPLES, writtenByShell } from "./memory.ts";
@@ -30,6 +31,13 @@ const HOME = process.env.HOME ?? "";
 const room = await sandboxNamed("bubblewrap").probe("open");
 if ("missing" in room) console.error(`\nNOT RUN: ${room.missing}\n`);
 
+/** OpenCode asks for no list of models and no plugins: the tests need no network. */
+const ENVIRONMENT: Record<string, string> = {
+  OPENCODE_DISABLE_MODELS_FETCH: "1",
+  OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+  GEMINI_API_KEY: "scripted",
+};
+
 const home = realpathSync(mkdtempSync(join(tmpdir(), "slowwave-acp-home-")));
 let model: ModelServer;
 let memory: Memory;
@@ -37,7 +45,7 @@ let memory: Memory;
 expectNoneLeft();
 
 interface RealAgent {
-  readonly preset: "opencode" | "codex-acp";
+  readonly preset: "opencode" | "codex-acp" | "gemini";
   readonly npmPackage: string;
   readonly version: string;
   /** Its model's name, where it can be told one. */
@@ -79,15 +87,30 @@ const AGENTS: readonly RealAgent[] = [
     network: "denied",
     limited: "429",
   },
+  {
+    preset: "gemini",
+    npmPackage: "@google/gemini-cli",
+    version: "0.61.0",
+    // Named: for "auto" it asks another model which to take.
+    model: "gemini-2.5-pro",
+    write: ({ handbook, summary }) => [
+      { tool: "write_file", input: { file_path: "MEMORY.md", content: handbook } },
+      { tool: "write_file", input: { file_path: "memory_summary.md", content: summary } },
+    ],
+    outside: { tool: "web_fetch", input: { prompt: "Read https://example.com" } },
+    network: "allowed",
+    limited: "429",
+  },
 ];
 
 beforeAll(async () => {
-  model = await startModelServer(chatDialect, responsesDialect);
+  model = await startModelServer(chatDialect, responsesDialect, geminiDialect);
   mkdirSync(join(home, ".config", "opencode"), { recursive: true });
   mkdirSync(join(home, ".codex"));
   writeFileSync(join(home, ".config", "opencode", "opencode.json"), openCodeSettings(model.port));
   writeFileSync(join(home, ".codex", "config.toml"), codexSettings(model.port));
   writeFileSync(join(home, "secret"), "planted secret");
+  ENVIRONMENT.GOOGLE_GEMINI_BASE_URL = `http://127.0.0.1:${model.port}`;
   Object.assign(process.env, ENVIRONMENT, { HOME: home });
 });
 
@@ -233,9 +256,6 @@ for (const agent of AGENTS) {
     });
   });
 }
-
-/** It asks for no list of models and no plugins: the tests need no network. */
-const ENVIRONMENT = { OPENCODE_DISABLE_MODELS_FETCH: "1", OPENCODE_DISABLE_DEFAULT_PLUGINS: "1" };
 
 /** Looks now and then, without holding a core. */
 async function until(holds: () => boolean): Promise<void> {
