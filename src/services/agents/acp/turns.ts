@@ -63,18 +63,27 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
   let interrupted = false;
   let refused: string | null = null;
   let isBroken = false;
+  let told = "";
 
   function running(): void {
     if (isRunning) return;
     isRunning = true;
     stream.tell({ type: "agent.running" });
-    stream.tell({ type: "agent.usage", usage: used.usage() });
+    tellUse();
+  }
+
+  /** Some agents report the same again and again. */
+  function tellUse(): void {
+    const usage = used.usage();
+    const text = JSON.stringify(usage);
+    if (text !== told) stream.tell({ type: "agent.usage", usage });
+    told = text;
   }
 
   function finish(error: string | null): void {
     spoken.flush();
     if (!stream.isOpen()) return;
-    if (isRunning) stream.tell({ type: "agent.usage", usage: used.usage() });
+    if (isRunning) tellUse();
     if (interrupted) stream.tell({ type: "agent.interrupted" });
     else if (error === null) stream.tell({ type: "agent.completed", message: spoken.last() });
     else stream.tell({ type: "agent.errored", message: plainText(error, 500).replace(/\s+/g, " ").trim() });
@@ -151,7 +160,7 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
       }
       case "usage_update":
         used.heard(update.used, update.cost?.currency === "USD" ? update.cost.amount : null);
-        stream.tell({ type: "agent.usage", usage: used.usage() });
+        tellUse();
         return;
       case "session_info_update":
         isBroken ||= isSystemError(update._meta);
