@@ -8,6 +8,7 @@ import type { Clock } from "../domain/ports.ts";
 import { agentMeter } from "./agents/agent-meter.ts";
 import type { AgentRegistry } from "./agents/agent-registry.ts";
 import { type Finishing, finishing } from "./agents/finishing.ts";
+import { growthWatch } from "./agents/growth-watch.ts";
 import { exceeded } from "./agents/limits.ts";
 import { plainText } from "./agents/plain-text.ts";
 import { silenceWatch } from "./agents/silence.ts";
@@ -72,6 +73,12 @@ function follow(
     }),
   );
   const near = finisher.watch(meter);
+  const growth = growthWatch({
+    clock,
+    folder: deps.places.workspace,
+    maxBytes: limits.maxOutputBytes,
+    onGrown: (bytes) => tell({ type: "budget.reached", why: grownPast(bytes, limits.maxOutputBytes ?? 0) }),
+  });
 
   function tell(event: Phase2Event): void {
     if (over) return;
@@ -88,6 +95,7 @@ function follow(
   function stop(): void {
     silence.stop();
     near.stop();
+    growth.stop();
   }
 
   function finish(): void {
@@ -151,6 +159,11 @@ function newsOf(event: AgentEvent): Phase2Event | null {
     case "agent.usage":
       return null;
   }
+}
+
+function grownPast(bytes: number, limit: number): string {
+  const [grown, allowed] = [bytes, limit].map((number) => number.toLocaleString("en-US"));
+  return `the agent added ${grown} bytes to its workspace, ${allowed} are allowed (maxOutputBytes)`;
 }
 
 function plural(count: number, noun: string): string {

@@ -1,3 +1,5 @@
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createActor, setup as setupMachine } from "xstate";
 import type { AgentRunner, AgentUsage } from "../../src/domain/agent.ts";
@@ -179,6 +181,29 @@ test("tool calls and everything it says are counted here, whatever it reports", 
       why: "the agent wrote 1,001 bytes of output, 1,000 are allowed (maxOutputBytes)",
     },
   ]);
+});
+
+test("an agent that fills its workspace is ended; what lay there before, and holes, don't count", async () => {
+  const { agent, watch, clock, places } = setup({ maxOutputBytes: 100_000 });
+  writeFileSync(join(places.workspace, "before"), "x".repeat(300_000));
+  const seen = watch();
+  agent.tell({ type: "agent.running" });
+  await timersSet(clock, 1);
+  mkdirSync(join(places.workspace, "deep", "er"), { recursive: true });
+  writeFileSync(join(places.workspace, "deep", "er", "fits"), "x".repeat(99_000));
+  writeFileSync(join(places.workspace, "hole"), "");
+  truncateSync(join(places.workspace, "hole"), 10_000_000);
+  await clock.advance(5_000);
+  await timersSet(clock, 1);
+  expect(seen.news).toEqual([{ type: "agent.running" }]);
+  writeFileSync(join(places.workspace, "much"), "x".repeat(2_000));
+  await clock.advance(5_000);
+  await until(() => seen.news.length === 2);
+  expect(seen.news.at(-1)).toEqual({
+    type: "budget.reached",
+    why: "the agent added 101,000 bytes to its workspace, 100,000 are allowed (maxOutputBytes)",
+  });
+  expect(clock.pending()).toBe(0);
 });
 
 test("tokens nobody reports are estimated from the bytes that passed", () => {
@@ -396,6 +421,15 @@ function heard(logic: ReturnType<typeof watchAgent>, input: WatchInput) {
   });
   const actor = createActor(machine).start();
   return { news, status: () => ends.at(-1) ?? "active", stop: () => void actor.stop() };
+}
+
+/** The file system takes its own time. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function timersSet(clock: { pending(): number }, count: number): Promise<void> {
+  return until(() => clock.pending() === count);
 }
 
 async function settled(): Promise<void> {

@@ -93,7 +93,7 @@ describe("runs a day", () => {
     await (await engine.start()).result;
     await learn();
     await (await engine.start()).result;
-    await (await engine.start({ dryRun: true })).result;
+    const { run } = await (await engine.start({ dryRun: true })).result;
     await store.memories.upsert("other", [session(9)]);
     await (await engine.start({ space: "other" })).result;
     const limits = { maxRunsPerDay: 5, maxTokensPerDay: 30, maxCostUsdPerDay: 0.4 };
@@ -105,8 +105,7 @@ describe("runs a day", () => {
       spent: ["maxCostUsdPerDay"],
       freeAtMs: START_MS + DAY_MS,
     });
-    const [newest] = await store.runs.list({ space: "global", limit: 1 });
-    const others = await dayUse(store.runs, { ...request, except: newest?.id ?? "" });
+    const others = await dayUse(store.runs, { ...request, except: run });
     expect([others.runs.used, others.spent, others.freeAtMs]).toEqual([1, [], null]);
   });
 });
