@@ -1,3 +1,4 @@
+import type { BudgetName } from "../domain/budget.ts";
 import type { RunResult } from "../domain/result.ts";
 import { progressOf } from "../domain/texts.ts";
 import { changedFiles, counted } from "./counted.ts";
@@ -26,10 +27,23 @@ function details(result: RunResult, root: string): readonly Line[] {
       [result.dryRun ? "  would change " : "  changed      ", changedFiles(result.files)],
     );
   }
+  if (isCostUnknown(result)) {
+    lines.push([
+      "  ",
+      yellow("warn"),
+      " The agent reports no cost, so its limit could not hold it; limit its tokens, with --max-tokens.",
+    ]);
+  }
   for (const { severity, message, path } of findings) {
     lines.push(["  ", yellow(severity), ` ${message}`, path === null ? "" : dim(` (${path})`)]);
   }
   return lines;
+}
+
+/** A limit of cost, and an agent that has a model and does not say what it costs. */
+function isCostUnknown({ agent, budget }: RunResult): boolean {
+  const of = (name: BudgetName) => budget.find((use) => use.name === name);
+  return agent?.costUsd === null && of("cost")?.limit != null && (of("tokens")?.used ?? 0) > 0;
 }
 
 /** What a dry run would change stands first: it can be long, and what to do about it is wanted in sight. */

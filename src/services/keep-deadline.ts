@@ -13,7 +13,7 @@ export function keepDeadline({ clock, maxRunMinutes }: { clock: Clock; maxRunMin
           map(
             (): Phase2Event => ({
               type: "budget.reached",
-              why: `the run took longer than ${maxRunMinutes ?? 0} minutes (maxRunMinutes)`,
+              why: `the run took longer than ${maxRunMinutes} minute${maxRunMinutes === 1 ? "" : "s"} (maxRunMinutes)`,
             }),
           ),
         ),

@@ -1,0 +1,64 @@
+import { Writable } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { createOutput } from "../../src/cli/output.ts";
+import { reportRun } from "../../src/cli/report.ts";
+import { type BudgetUse, budgetsOf, NOTHING_USED } from "../../src/domain/budget.ts";
+import type { RunResult } from "../../src/domain/result.ts";
+
+const WARNING =
+  "The agent reports no cost, so its limit could not hold it; limit its tokens, with --max-tokens.";
+
+const usedOf = (maxCostUsd: number | null, inputTokens: number | null): readonly BudgetUse[] =>
+  budgetsOf({ ...NOTHING_USED, inputTokens }, { maxCostUsd }, { minutes: 1, silence: 0 });
+
+describe("a limit of cost is warned of where it could not hold", () => {
+  test.each([
+    ["a model that tells no cost", null, usedOf(1, 500), true],
+    ["a model that tells its cost", 0.25, usedOf(1, 500), false],
+    ["no limit", null, usedOf(null, 500), false],
+    ["no model", null, usedOf(1, null), false],
+  ] as const)("%s", (_, costUsd, budget, isWarned) => {
+    expect(report({ budget, costUsd }).includes(WARNING)).toBe(isWarned);
+  });
+});
+
+function report({ budget, costUsd }: { budget: RunResult["budget"]; costUsd: number | null }): string {
+  const parts: string[] = [];
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      parts.push(chunk.toString());
+      done();
+    },
+  });
+  const agent = {
+    name: "codex",
+    threadId: null,
+    status: "completed",
+    sandbox: "codex",
+    network: "open" as const,
+    turns: 1,
+    tokens: { input: null, output: null },
+    costUsd,
+    estimated: false,
+  };
+  const result: RunResult = {
+    run: "r1",
+    space: "global",
+    outcome: "succeeded",
+    status: "succeeded",
+    reason: null,
+    inputs: 1,
+    claimedWatermark: 1,
+    completionWatermark: 1,
+    generation: "g",
+    files: { added: [], modified: [], deleted: [] },
+    agent,
+    budget,
+    findings: [],
+    states: [],
+    startedAt: "2026-03-22T20:00:00.000Z",
+    finishedAt: "2026-03-22T20:00:01.000Z",
+  };
+  reportRun(result, "/root", createOutput({ stdout: stream, stderr: stream, env: {} }));
+  return parts.join("");
+}
