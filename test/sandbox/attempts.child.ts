@@ -49,7 +49,7 @@ const attempts: Record<string, () => unknown> = {
   "submit calls by a ring": () =>
     ran("perl", ["-e", 'my $setup = "\\0" x 120; exit(syscall(425, 8, $setup) > 0 ? 0 : 1)']),
   "change a setting of the kernel": () => fs.closeSync(fs.openSync("/proc/sys/kernel/core_pattern", "r+")),
-  "give itself new rights in a namespace": () => ran("unshare", ["-Ur", "true"]),
+  "give itself new rights in a namespace": () => ran("unshare", ["-U", "true"]),
   "become another user by a set-user-id program": () => {
     const flags = fs.readFileSync("/proc/self/status", "utf8");
     if (/^NoNewPrivs:\s*1$/m.test(flags)) throw Object.assign(new Error(), { code: "EPERM" });

@@ -42,7 +42,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
 
   test("gets its grace: who is asked to end may still put things in order", async () => {
     const { spec } = place();
-    const tidy = `process.on("SIGTERM", () => { require("node:fs").writeFileSync("tidied", ""); process.exit(0); });`;
+    const tidy = `process.on("SIGTERM", () => setTimeout(() => { require("node:fs").writeFileSync("tidied", ""); process.exit(0); }, 100));`;
     const handle = await agentIn("bubblewrap", `${tidy} ${RUN} ${STAY}`, { graceMs: 10_000 }).spawn(
       spec,
       realClock,

@@ -76,6 +76,12 @@ describe("where there is no sandbox, nothing starts", () => {
   });
 });
 
+test("a room can be had wherever bubblewrap works at all: that none is tested elsewhere is no fault of ours", () => {
+  const namespaces = ["--unshare-user", "--unshare-pid", "--unshare-net"];
+  const plain = spawnSync("bwrap", [...namespaces, "--ro-bind", "/", "/", "--proc", "/proc", "true"]);
+  expect(here).toBe(plain.status === 0);
+});
+
 describe.runIf(here)("a room", () => {
   test("is the same place under the same name, with a home and a temporary folder of its own", async () => {
     const { room } = runIn(temporaryFolder());
@@ -136,6 +142,14 @@ describe.runIf(here)("a room", () => {
         readable,
       }),
     ).toBe("settingssettings\nnamed\nreal\nstate");
+  });
+
+  test("of an agent that brings bubblewrap of its own holds, too: the inner one works, the outer stays shut", async () => {
+    const { room } = runIn(temporaryFolder());
+    const inner = "bwrap --unshare-user --unshare-net --ro-bind / / --dev /dev echo inner";
+    const outer = "(: 3<> /proc/sys/kernel/core_pattern) 2> /dev/null || echo shut";
+    expect(await said(`${inner} 2>&1; ${outer}`, { ...room, nested: true })).toBe("inner\nshut");
+    expect(await said(`${inner} 2>&1; ${outer}`, room)).toMatch(/^bwrap: .*\nshut$/s);
   });
 
   test("with its network closed reaches one socket if it is given one, and nothing else", async () => {
