@@ -25,6 +25,7 @@ export const GATE_DEFAULTS = {
   file_too_large: "repair",
   memory_too_large: "repair",
   too_many_files: "repair",
+  size_kept: "warn",
   summary_too_long: "ask",
   not_text: "repair",
   control_characters: "repair",

@@ -14,6 +14,8 @@ export const systemClock: Clock = {
 export function systemIds(clock: Clock = systemClock): Ids {
   const sortable = () =>
     clock.nowMs().toString(32).padStart(10, "0") +
-    randomInt(2 ** 40).toString(32).padStart(8, "0");
+    randomInt(2 ** 40)
+      .toString(32)
+      .padStart(8, "0");
   return { run: sortable, generation: sortable, token: () => randomUUID() };
 }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
@@ -106,6 +106,17 @@ describe("rollback", () => {
     // A second one takes it back.
     expect((await slowwave("rollback")).stdout).toContain("still count as consolidated");
     expect(read("MEMORY.md")).not.toBe(before);
+  });
+
+  test("lays the current one out again where the folder was lost, and doctor says how", async () => {
+    const { slowwave, file, read } = await twice();
+    const before = read("MEMORY.md");
+    rmSync(file("."), { recursive: true });
+    expect((await slowwave("doctor")).stdout).toMatch(/is empty or gone.*\n.*slowwave rollback current/);
+    const { stdout } = await slowwave("rollback", "current");
+    expect(stdout).toContain("changed     5 added files");
+    expect(read("MEMORY.md")).toBe(before);
+    expect((await slowwave("doctor")).stdout).toMatch(/memory root \S+ is ours/);
   });
 
   test("what a person changed by hand is kept as a generation first, and can be brought back", async () => {

@@ -92,7 +92,7 @@ describe("a memory root that is refused, with a sentence, and untouched", () => 
       "a folder with a name that steers terminals",
       (root: string) => change(root, { "\u001b[31mx": "" }),
       "root_foreign_content",
-      "\ufffd[31mx",
+      "\ufffd[31mx (a name a memory cannot keep)",
     ],
   ])("%s", async (_, make, code, sentence) => {
     const folder = await temporaryFolder();

@@ -25,8 +25,19 @@ export async function checkMemoryRoot({ at, store }: Patient): Promise<readonly 
       : [warning("memory root", `${root} was left in the middle of a publish`, "slowwave recover")];
   try {
     const state = await checkRoot({ root, homeId: homeId.trim(), space, files: nodeFiles() });
-    return [...open, fine("memory root", `${root} ${MEANING[state]}`)];
+    const published =
+      state === "empty" ? ((await store?.generations.current(space))?.manifest.length ?? 0) : 0;
+    return [...open, published > 0 ? gone(root) : fine("memory root", `${root} ${MEANING[state]}`)];
   } catch (error) {
     return [...open, failure("memory root", causeOf(error))];
   }
+}
+
+/** The next run lays the memory out again, but only when there is something new. */
+function gone(root: string): Check {
+  return warning(
+    "memory root",
+    `${root} is empty or gone, though a memory was published`,
+    "slowwave rollback current",
+  );
 }

@@ -78,7 +78,14 @@ async function restore(bench: RootBench, request: RollbackRequest): Promise<Roll
     actual,
   });
   if (outcome === "lost") return { kind: "running" };
-  return { kind: "restored", restored, generation: generation.id, files, kept };
+  // What changes in the folder: it may have been emptied.
+  return {
+    kind: "restored",
+    restored,
+    generation: generation.id,
+    files: changesBetween(actual, manifest),
+    kept,
+  };
 }
 
 const SEARCHED = 1_000;

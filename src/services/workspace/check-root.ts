@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { Files, Folder } from "./files.ts";
 import { assertOurs, type Mark, readMark } from "./mark.ts";
-import { isMemoryPlace, shownPath } from "./memory-path.ts";
+import { hasSoundNames, isMemoryPlace, shownPath } from "./memory-path.ts";
 import { type Problem, type Scan, type ScanOptions, scan } from "./scan.ts";
 
 /**
@@ -98,13 +98,17 @@ const SHOWN = 3;
 
 function assertMemoryOnly(root: string, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
-  const named = problems.slice(0, SHOWN).map(({ path, kind }) => `${shownPath(path)} (${WHAT[kind]})`);
+  const named = problems.slice(0, SHOWN).map((problem) => `${shownPath(problem.path)} (${whatIs(problem)})`);
   const more = problems.length > SHOWN ? ` and ${problems.length - SHOWN} more` : "";
   throw new SlowwaveError(
     "root_foreign_content",
     `The memory folder ${shownPath(root)} holds things a memory cannot hold: ${named.join(", ")}${more}. ` +
       "Move them away, or use another folder with --memory-root. Nothing was touched.",
   );
+}
+
+function whatIs({ path, kind }: Problem): string {
+  return kind === "foreign" && !hasSoundNames(path) ? "a name a memory cannot keep" : WHAT[kind];
 }
 
 const WHAT: Record<Problem["kind"], string> = {

@@ -23,7 +23,7 @@ export function roleOf(path: string, kind: "file" | "folder"): PathRole {
   const name = segments.at(-1) ?? "";
   if (path === MARK || name.startsWith(TEMPORARY)) return "ours";
   if (LITTER.has(name) || EDITOR_FILE.test(name)) return "litter";
-  if (!segments.every(isSoundName)) return "foreign";
+  if (!hasSoundNames(path)) return "foreign";
   return kind === "file" ? fileRole(segments) : folderRole(segments);
 }
 
@@ -65,6 +65,11 @@ function fileRole(segments: readonly string[]): PathRole {
 function folderRole(segments: readonly string[]): PathRole {
   if (segments[0] === "skills") return "folder";
   return segments.length === 1 && segments[0] === "rollout_summaries" ? "folder" : "foreign";
+}
+
+/** Without control and invisible characters, of a bounded length, and usable on every system. */
+export function hasSoundNames(path: string): boolean {
+  return path.split("/").every(isSoundName);
 }
 
 const NAME_BYTES = 200;

@@ -70,7 +70,8 @@ function readGroup(block: string): Group {
     const kind = kinds.find((candidate) => kindTitles[candidate] === title);
     if (section.startsWith("## ") && task !== null)
       tasks.push(readTask(Number(task[1]), task[2] ?? "", section));
-    else if (section.startsWith("## ") && kind !== undefined) items[kind].push(...readItems(section));
+    else if (section.startsWith("## ") && kind !== undefined)
+      items[kind] = items[kind].concat(readItems(section));
     else foreign.push(section.trim());
   }
   const line = /^applies_to: cwd=(.*)$/m.exec(head)?.[1];
