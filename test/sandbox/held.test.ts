@@ -81,7 +81,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
     const token = tokenOf(spec, "bubblewrap");
     await killedEngine("bubblewrap", spec, `${hiddenDaemon(token)} ${RUN} ${STAY}`);
     while (bearersOf(spec.key).length > 0 || processesWith(token).length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
     expect(processesWith(token)).toEqual([]);
   });
