@@ -45,9 +45,9 @@ test("a turn as the agent tells it, from the first status to the last", async ()
   expect(handle).toMatchObject({ threadId: "session-1", sandbox: "none" });
 });
 
-test("what the agent is asked: no files and no terminals of ours, one session, the workspace, the model", async () => {
+test("what the agent is asked: no files and no terminals of ours, one session, the workspace, model and effort", async () => {
   const { spec } = place();
-  const handle = await scriptedAcp("good").spawn({ ...spec, model: "Large" }, realClock);
+  const handle = await scriptedAcp("good").spawn({ ...spec, model: "Large", effort: "high" }, realClock);
   await firstFinal(handle.events$);
   await handle.close();
   expect(heardByAcp(spec).map(({ method, params }) => ({ method, params }))).toEqual([
@@ -63,6 +63,10 @@ test("what the agent is asked: no files and no terminals of ours, one session, t
     {
       method: "session/set_config_option",
       params: { sessionId: "session-1", configId: "model", value: "large" },
+    },
+    {
+      method: "session/set_config_option",
+      params: { sessionId: "session-1", configId: "thinking", value: "high" },
     },
     {
       method: "session/prompt",

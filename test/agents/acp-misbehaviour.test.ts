@@ -54,6 +54,7 @@ describe("in its turn", () => {
     ["dies in its turn", errored("The agent exited with code 9: killed by the weather"), {}],
     ["exits 0 in its turn", errored("The agent exited with code 0"), {}],
     ["dies by a signal", errored("The agent was ended by SIGSEGV"), {}],
+    ["closes its stdout", errored("The agent was ended: it closed its standard output"), {}],
     ["greets on its stdout", DONE, {}],
     [
       "writes what is no JSON",

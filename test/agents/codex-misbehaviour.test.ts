@@ -58,6 +58,7 @@ describe("in its turn", () => {
     ["dies in its turn", errored("Codex exited with code 9: killed by the weather"), {}],
     ["exits 0 in its turn", errored("Codex exited with code 0"), {}],
     ["dies by a signal", errored("Codex was ended by SIGSEGV"), {}],
+    ["closes its stdout", errored("Codex was ended: it closed its standard output"), {}],
     ["fails without a word", errored('Codex ended its turn as "failed" without saying why'), {}],
     ["interrupts itself", { type: "agent.interrupted" }, {}],
     [

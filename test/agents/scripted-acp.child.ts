@@ -1,5 +1,13 @@
 import { spawn } from "node:child_process";
-import { appendFileSync, existsSync, linkSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -63,6 +71,7 @@ function newSession(id: number): void {
   ];
   const configOptions = [
     { id: "model", category: "model", type: "select", name: "Model", currentValue: "small", options: models },
+    { id: "thinking", category: "thought_level", currentValue: "low", options: [{ options: EFFORTS }] },
   ];
   const availableModels = [{ modelId: "small", name: "Small" }];
   if (behaviour === "names its models the old way") {
@@ -70,6 +79,8 @@ function newSession(id: number): void {
   } else if (behaviour === "knows no models") tell({ id, result: { sessionId: SESSION } });
   else tell({ id, result: { sessionId: SESSION, configOptions } });
 }
+
+const EFFORTS = ["low", "high"].map((value) => ({ value, name: value }));
 
 function takeTurn(id: number): void {
   turns += 1;
@@ -122,7 +133,8 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   },
   "exits 0 in its turn": () => process.exit(0),
   "dies by a signal": () => process.kill(process.pid, "SIGSEGV"),
-  "closes its stdout": () => process.stdout.destroy(),
+  // To destroy `process.stdout` leaves it open.
+  "closes its stdout": () => closeSync(1),
   "greets on its stdout"() {
     say("Welcome! {");
     say("[1,2,3]");

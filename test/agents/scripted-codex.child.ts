@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 /**
@@ -104,7 +104,8 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   },
   "exits 0 in its turn": () => process.exit(0),
   "dies by a signal": () => process.kill(process.pid, "SIGSEGV"),
-  "closes its stdout": () => process.stdout.destroy(),
+  // To destroy `process.stdout` leaves it open.
+  "closes its stdout": () => closeSync(1),
   "writes what is no JSON": () => say("Welcome to Codex {"),
   "writes a list": () => say("[1,2,3]"),
   "answers what was not asked": () => tell({ id: 999, result: {} }),

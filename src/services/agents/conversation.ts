@@ -73,6 +73,7 @@ export async function converse<L extends Listener>(options: ConverseOptions<L>):
     limits,
     graceMs,
     onLine: listener.hear,
+    onMute: () => line.breach("it closed its standard output"),
   });
   const child = await started;
   const gone = child.ended.then((end) => {

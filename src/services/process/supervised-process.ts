@@ -39,6 +39,8 @@ export interface SuperviseOptions {
   readonly graceMs?: number;
   /** One line of stdout. Must not throw. */
   onLine(line: string): void;
+  /** It closed its stdout and lives on. Not seen through a warden, which keeps it open. Must not throw. */
+  onMute?(): void;
 }
 
 export interface SupervisedProcess {
@@ -166,6 +168,10 @@ function follow(
   const failure = new Promise<Error>((resolve) => child.on("error", resolve));
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const drained = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  child.stdout?.once("end", async () => {
+    // One that is ending closes it, too, a moment before.
+    if (!(await settlesWithin(clock, DRAIN_MS, exited))) options.onMute?.();
+  });
   const find = () => membersOf({ leader, mark: markOf(key), fresh: true });
   // A warden that is asked to go leaves no grace to those it holds.
   const spared = tree === "pid-namespace" && leader !== null ? { warden: leader.pid } : {};

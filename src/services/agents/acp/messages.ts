@@ -77,5 +77,6 @@ export const promptAnswer = z.object({
 export type ToolCall = z.infer<typeof toolCall>;
 export type Update = z.infer<typeof update>;
 export type PermissionRequest = z.infer<typeof permissionRequest>;
+export type ConfigOption = z.infer<typeof configOption>;
 export type SessionAnswer = z.infer<typeof sessionAnswer>;
 export type PromptAnswer = z.infer<typeof promptAnswer>;

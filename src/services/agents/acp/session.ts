@@ -1,6 +1,6 @@
 import type { AgentSpec } from "../../../domain/agent.ts";
 import type { AcpConnection } from "./connection.ts";
-import { initializeAnswer, type SessionAnswer, sessionAnswer } from "./messages.ts";
+import { type ConfigOption, initializeAnswer, type SessionAnswer, sessionAnswer } from "./messages.ts";
 
 export interface OpenSessionOptions {
   readonly agent: AcpConnection;
@@ -43,7 +43,24 @@ export async function openSession(options: OpenSessionOptions): Promise<string> 
     await agent.ask("session/set_mode", { sessionId, modeId: mode }, patienceMs);
   }
   if (spec.model !== null) await chooseModel(options, session.data, spec.model);
+  if (spec.effort !== null) await chooseEffort(options, session.data, spec.effort);
   return sessionId;
+}
+
+/** Few agents offer it, each in its own words: one that does not know this word goes on as it is set. */
+async function chooseEffort(
+  { agent, patienceMs }: OpenSessionOptions,
+  { sessionId, configOptions }: SessionAnswer,
+  effort: string,
+): Promise<void> {
+  const option = configOptions?.find(({ category }) => category === "thought_level");
+  const isOffered = option !== undefined && choicesOf(option).some(({ value }) => value === effort);
+  if (!isOffered || option.currentValue === effort) return;
+  await agent.ask("session/set_config_option", { sessionId, configId: option.id, value: effort }, patienceMs);
+}
+
+function choicesOf({ options }: ConfigOption) {
+  return (options ?? []).flatMap((one) => ("options" in one ? one.options : [one]));
 }
 
 /** By the option that the agent offers for it, or by the older request. */
@@ -53,8 +70,8 @@ async function chooseModel(
   model: string,
 ): Promise<void> {
   const option = configOptions?.find(({ category }) => category === "model");
-  const offered = option?.options?.flatMap((one) => ("options" in one ? one.options : [one]));
-  if (option !== undefined && offered !== undefined) {
+  if (option !== undefined) {
+    const offered = choicesOf(option);
     const found = offered.find(({ value, name }) => value === model || name === model);
     if (found === undefined)
       throw unknown(
