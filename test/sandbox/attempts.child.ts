@@ -5,7 +5,6 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
-import os from "node:os";
 import path from "node:path";
 import type { Place } from "./place.ts";
 
@@ -20,7 +19,7 @@ const attempts: Record<string, () => unknown> = {
   "write in what it may only read": () => fs.writeFileSync(targets.config, "x"),
   "write in the system": () => fs.closeSync(fs.openSync("/usr/bin/getent", "r+")),
   "read a secret in a home": () => fs.readFileSync(secret),
-  "look into the person's home": () => fs.readdirSync(os.homedir() === at.home ? at.person : os.homedir()),
+  "look into the person's home": () => fs.readdirSync(at.person),
   "read the store": () => fs.readFileSync(database),
   "write through a planted symlink": () => fs.writeFileSync(`${workspace}/link`, "x"),
   "write through a planted link to a folder": () => fs.writeFileSync(`${workspace}/out/folder`, "x"),

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Command } from "../../src/services/process/supervised-process.ts";
@@ -10,6 +10,7 @@ import type { Room } from "../../src/services/sandbox/sandbox.ts";
 /** A machine in small: a person's home, a state folder with a run at work, and somebody to harm. */
 export interface Place {
   readonly folder: string;
+  /** The home of who runs the tests. */
   readonly person: string;
   readonly secret: string;
   readonly database: string;
@@ -71,7 +72,7 @@ export async function place(): Promise<Place> {
     ...files,
     targets,
     folder,
-    person: under("person"),
+    person: homedir(),
     workspace,
     home: join(run, "home"),
     victim: sleeper(under("person")),
