@@ -19,7 +19,7 @@ const attempts: Record<string, () => unknown> = {
   "write in what it may only read": () => fs.writeFileSync(targets.config, "x"),
   "write in the system": () => fs.closeSync(fs.openSync("/usr/bin/getent", "r+")),
   "read a secret in a home": () => fs.readFileSync(secret),
-  "look into the person's home": () => fs.readdirSync(at.person),
+  "look into the person's home": lookIntoHome,
   "read the store": () => fs.readFileSync(database),
   "write through a planted symlink": () => fs.writeFileSync(`${workspace}/link`, "x"),
   "write through a planted link to a folder": () => fs.writeFileSync(`${workspace}/out/folder`, "x"),
@@ -54,6 +54,12 @@ const attempts: Record<string, () => unknown> = {
     if (/^NoNewPrivs:\s*1$/m.test(flags)) throw Object.assign(new Error(), { code: "EPERM" });
   },
 };
+
+/** The folders on the way to the workspace may be seen, if they are all there is. */
+function lookIntoHome(): void {
+  const isOnTheWay = (name: string) => `${workspace}/`.startsWith(`${path.join(at.person, name)}/`);
+  if (fs.readdirSync(at.person).every(isOnTheWay)) throw Object.assign(new Error(), { code: "ENOENT" });
+}
 
 /** PTRACE_ATTACH; its number is the processor's. */
 const TRACE = `exit(syscall(${isArm ? 117 : 101}, 16, $ARGV[0] + 0, 0, 0) == 0 ? 0 : 1)`;
