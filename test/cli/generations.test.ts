@@ -145,6 +145,24 @@ describe("rollback", () => {
     expect((await slowwave("rollback", "0")).stdout).toContain("nothing to do");
   });
 
+  test("what an interrupted apply or purge left claimed is named as that, here and by doctor", async () => {
+    const { home, slowwave } = await twice();
+    const store = await openSqliteStore({ path: join(home, "slowwave.db") });
+    await store.jobs.enqueue("global", 0);
+    const times = { leaseSeconds: 120, nowMs: Date.now(), successCooldownSeconds: 0 };
+    const claim = { space: "global", worker: "dead", token: "left", retries: 3, force: true, remember: true };
+    await store.jobs.claim({ ...claim, ...times });
+    await store.close();
+    expect(await slowwave("rollback")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("What had this space was killed; repeat the apply or purge"),
+    });
+    expect((await slowwave("doctor")).stdout).toMatch(
+      /is held by dead \(dead\).*\n.*repeat the apply or purge/,
+    );
+    expect((await slowwave("status")).stdout).toContain("What held the job died");
+  });
+
   test("while a run has the space it is skipped, and nothing changes", async () => {
     const { home, json, slowwave, read } = await twice();
     const before = read("MEMORY.md");

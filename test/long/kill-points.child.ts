@@ -43,7 +43,7 @@ function placeOf(path: unknown): string | null {
     .slice(below.length + 1)
     .replaceAll(/\.slowwave-[^/]+/g, "(temporary)")
     .replaceAll(/(rollout_summaries|staging|rejected|owners)\/[^/(]+/g, "$1/*")
-    .replaceAll(/\d+/g, "*");
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|\d+/g, "*");
 }
 
 function linked(descriptor: unknown): string {

@@ -1,0 +1,100 @@
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { commandLine, line } from "../cli/invoke.ts";
+import { tree } from "../workspace/bench.ts";
+import { expectNothingTorn, leftBehind } from "./left-behind.ts";
+import { type Moment, type Victims, victims } from "./victim.ts";
+
+const LANES = 2;
+const folder = mkdtempSync(join(tmpdir(), "slowwave-controls-"));
+const first = join(folder, "first");
+let commands: Victims;
+let hash: string;
+
+/** Two generations, and a dry run of a third. */
+beforeAll(async () => {
+  commands = await victims("test/long/command.child.ts");
+  const take = async (...lines: string[]) => {
+    const here = commandLine({ stdin: lines.map((text) => `${text}\n`) }, first);
+    await here.slowwave("import", "-");
+    return here;
+  };
+  await (await take(line())).slowwave("run");
+  const second = { thread_id: "thread-2", source_updated_at: "2026-09-03T10:00:00Z" };
+  await (await take(line(second))).slowwave("run");
+  const third = { thread_id: "thread-3", source_updated_at: "2026-09-04T10:00:00Z", cwd: "/home/dev/other" };
+  const { value } = await (await take(line(third))).json("run", "--dry-run");
+  hash = (value as { dryRun: { hash: string } }).dryRun.hash;
+});
+afterAll(() => {
+  commands.clear();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let homes = 0;
+function freshHome(): string {
+  homes += 1;
+  const copy = join(folder, `copy-${homes}`);
+  cpSync(first, copy, { recursive: true });
+  return copy;
+}
+
+/** Kills the command before each of its changes, and with half a file written; then it is given again. */
+async function killEverywhere(argv: readonly string[]) {
+  const calm = freshHome();
+  const die = (copy: string, moment: Moment) =>
+    commands.die(join(copy, "home"), [...argv, "--home", join(copy, "home")], moment);
+  const { code, steps } = await die(calm, null);
+  expect(code).toBe(0);
+  const wanted = await tree(join(calm, "home/memories"));
+  const seen = new Map<string, number>();
+  const moments = steps.flatMap((step) => {
+    const after = seen.get(step) ?? 0;
+    seen.set(step, after + 1);
+    return step.startsWith("write ")
+      ? [
+          { step, after },
+          { step: `half ${step}`, after },
+        ]
+      : [{ step, after }];
+  });
+  let kills = 0;
+  const lanes = Array.from({ length: LANES }, async (_, lane) => {
+    for (let at = lane; at < moments.length; at += LANES) {
+      const copy = freshHome();
+      const home = join(copy, "home");
+      const { killed } = await die(copy, moments[at] ?? null);
+      if (killed) kills += 1;
+      expectNothingTorn(home, leftBehind(home));
+      const { json } = commandLine({}, copy);
+      expect(await json(...argv), JSON.stringify(moments[at])).toMatchObject({
+        code: 0,
+        value: { outcome: "succeeded" },
+      });
+      expect(await tree(join(home, "memories")), JSON.stringify(moments[at])).toEqual(wanted);
+      expect(leftBehind(home).journal).toBeNull();
+      const { value } = await json("status");
+      const { status } = (value as { job: { status: string } }).job;
+      expect({ status, unfinished: (value as { unfinished: unknown }).unfinished }).toEqual({
+        status: argv[0] === "apply" ? "done" : "pending",
+        unfinished: null,
+      });
+      rmSync(copy, { recursive: true, force: true });
+    }
+  });
+  await Promise.all(lanes);
+  expect(kills).toBe(moments.length);
+  console.log(`${kills} kills of ${argv[0]}`);
+}
+
+test("apply, killed before any change it makes, and given again: exactly the dry run's files, and the job settled", async () => {
+  await killEverywhere(["apply", hash]);
+});
+
+test("rollback, killed before any change it makes, and given again: exactly the generation that was asked for", async () => {
+  const { value } = await commandLine({}, first).json("diff", "--list");
+  const { generations } = value as { generations: readonly { id: string }[] };
+  await killEverywhere(["rollback", generations.at(-1)?.id ?? ""]);
+});
