@@ -93,10 +93,14 @@ export function isOver({ used, limit }: BudgetUse): boolean {
   return limit !== null && used > limit;
 }
 
-/** What is counted one by one must have begun: an agent with a single turn is not asked to finish at its first word. */
+/**
+ * What is counted one by one must have begun: an agent with a single turn is not asked to finish at its first word.
+ * To be asked may cost a turn, so the last one is left alone.
+ */
 export function isNear({ name, used, limit }: BudgetUse): boolean {
   if (limit === null || name === "silence") return false;
   const near = limit * SOFT_PART;
+  if (name === "turns" && used >= limit) return false;
   return used >= (name === "turns" || name === "toolCalls" ? Math.max(near, 2) : near);
 }
 

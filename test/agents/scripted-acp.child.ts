@@ -112,6 +112,7 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     end("end_turn", { usage: { inputTokens: 1_000, outputTokens: 50, totalTokens: 1_250 } });
   },
   endless() {},
+  "finishes when asked to": () => (turns === 1 ? undefined : BEHAVIOURS.good?.()),
   "hangs after cancel"() {},
   "stays when its stdin closes"() {},
   "ignores SIGTERM"() {

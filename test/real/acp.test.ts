@@ -185,6 +185,22 @@ for (const agent of AGENTS) {
       },
     );
 
+    real("near a limit it is stopped in its turn and asked to finish, and does", async () => {
+      const { slowwave, json } = commandLine();
+      memory ??= await consolidatedMemory();
+      await slowwave("import", SAMPLES);
+      const steps = agent.write(memory);
+      model.play(...steps, { shell: "sleep 5" }, { say: "consolidated" });
+      const limit = ["--max-tool-calls", String(steps.length + 1)];
+      expect(await json("run", ...args, ...limit)).toMatchObject({
+        code: 0,
+        value: { status: "succeeded", agent: { name: preset, status: "completed" } },
+      });
+      expect(model.lastRequest()).toContain("Little of this run's budget is left");
+      const { stdout } = await slowwave("runs", "show", "last", "--transcript");
+      expect(stdout).toMatch(/ are used \(maxToolCalls\); the agent is asked to finish/);
+    });
+
     real("a model that answers 429 fails the turn with that as its cause", async () => {
       const spec = given();
       model.play({ status: 429 });

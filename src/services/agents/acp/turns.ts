@@ -29,6 +29,8 @@ export interface Turns {
   begin(text: string): void;
   /** Asks for the end of the turn under way; from now on its end is `agent.interrupted`. */
   interrupt(): Promise<void>;
+  /** Stops what it does and asks for this instead, in the same turn. Rejects when no turn is under way. */
+  steer(text: string): Promise<void>;
   hear(params: unknown): void;
   permit(request: PermissionRequest): Promise<PermissionOutcome>;
 }
@@ -61,6 +63,9 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
   let prompts = 0;
   let isRunning = false;
   let interrupted = false;
+  let isAsking = false;
+  /** What it is to do instead, once it has stopped. */
+  let instead: string | null = null;
   let refused: string | null = null;
   let isBroken = false;
   let told = "";
@@ -93,6 +98,8 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
     const open = connection();
     if (open === null) throw new Error("the session is not open");
     refused = null;
+    instead = null;
+    isAsking = true;
     prompts += 1;
     const number = prompts;
     used.asked(text);
@@ -108,9 +115,12 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
       error = causeOf((failure as Error).message);
     }
     if (number !== prompts) return;
+    isAsking = false;
     used.settle(answer);
     if (answer === null || interrupted) return finish(error);
     const { stopReason } = answer;
+    // It may have come to its end before it heard of it.
+    if (stopReason === "cancelled" && instead !== null) return ask(instead, goOns);
     const reminder = reminderAfter(stopReason);
     if (reminder !== null && goOns < MOST_GO_ONS) return ask(reminder, goOns + 1);
     const why = whyNotDone(stopReason);
@@ -182,13 +192,19 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
       const open = connection();
       open?.agent.tell("session/cancel", { sessionId: open.sessionId });
     },
+    async steer(text) {
+      const open = connection();
+      if (open === null || !isAsking || interrupted) throw new Error("no turn is under way");
+      instead = text;
+      open.agent.tell("session/cancel", { sessionId: open.sessionId });
+    },
     hear(params) {
       const { data } = updateNotice.safeParse(params);
       if (data === undefined || !stream.isOpen() || data.sessionId !== connection()?.sessionId) return;
       hearUpdate(data.update);
     },
     async permit(request) {
-      if (interrupted) return { outcome: "cancelled" };
+      if (interrupted || instead !== null) return { outcome: "cancelled" };
       const call = calls.whole(request.toolCall);
       const judged = isAllowed(call, { workspace: spec.workspace, ...policy });
       // A folder that does not answer must not keep the agent waiting.
