@@ -7,11 +7,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { liesInside } from "../../src/services/agents/acp/inside.ts";
 import { layHome } from "../../src/services/agents/acp/lay-home.ts";
 import { ACP_PRESETS } from "../../src/services/agents/acp/presets.ts";
+import { namedProgram } from "../../src/services/agents/acp/program.ts";
 import { acpAgent } from "../../src/services/agents/acp-agent.ts";
 import { temporaryFolder } from "../cli/invoke.ts";
 import { place } from "./place.ts";
@@ -150,6 +151,43 @@ describe("a path lies inside the workspace when a write to it lands there", () =
     expect(await judged(inside)).toEqual(Object.fromEntries(inside.map((path) => [path, true])));
     expect(await judged(outside)).toEqual(Object.fromEntries(outside.map((path) => [path, false])));
   });
+});
+
+test("a program may read itself and what stands beside it, never a whole home", async () => {
+  const base = temporaryFolder();
+  const file = (...words: readonly string[]) => {
+    const path = join(base, ...words);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, "#!/usr/bin/env node\n", { mode: 0o755 });
+    return path;
+  };
+  const packaged = file("lib", "node_modules", "@a", "b", "main.js");
+  const lonely = file("home", "agent");
+  const tool = file("home", "tools", "agent");
+  const before = process.env.HOME;
+  process.env.HOME = join(base, "home");
+  const found = await Promise.all(
+    [
+      [packaged, "--acp"],
+      [lonely],
+      [tool, base, join(base, "home"), join(base, "data", "x")],
+      ["no such program"],
+    ].map((words) => namedProgram(words as [string, ...string[]])),
+  );
+  process.env.HOME = before;
+  const node = await namedProgram([process.execPath]);
+  expect(found).toEqual([
+    {
+      program: [process.execPath, packaged, "--acp"],
+      readable: [...(node?.readable ?? []), join(base, "lib", "node_modules")],
+    },
+    { program: [lonely], readable: [lonely] },
+    {
+      program: [tool, base, join(base, "home"), join(base, "data", "x")],
+      readable: [join(base, "home", "tools"), join(base, "data")],
+    },
+    null,
+  ]);
 });
 
 describe("an agent's environment", () => {

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import {
   appendFileSync,
   closeSync,
+  copyFileSync,
   existsSync,
   linkSync,
   readdirSync,
@@ -13,10 +14,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /**
- * Plays an ACP agent with the behaviour named by the first argument. Every message it is sent is kept in
- * `heard.ndjson` in its home.
+ * Plays an ACP agent with the behaviour named by the first argument; the second is a folder for those that read one.
+ * Every message it is sent is kept in `heard.ndjson` in its home.
  */
-const [behaviour = "good"] = process.argv.slice(2);
+const [behaviour = "good", folder = "."] = process.argv.slice(2);
 const SESSION = "session-1";
 const HOME = process.env.HOME ?? homedir();
 let turns = 0;
@@ -174,6 +175,18 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
       clearInterval(seen);
       end("end_turn");
     }, 5);
+  },
+  /** Forgets the summary, and brings it when it is asked to mend. */
+  "consolidates in two turns"() {
+    const name = turns === 1 ? "MEMORY.md" : "memory_summary.md";
+    copyFileSync(join(folder, name), name);
+    notice("tool_call", {
+      toolCallId: String(turns),
+      title: `Write ${name}`,
+      kind: "edit",
+      status: "completed",
+    });
+    end("end_turn", { usage: { inputTokens: 100, outputTokens: 10, totalTokens: 110 } });
   },
   "speaks in two messages"() {
     notice("agent_message_chunk", { messageId: "a", content: text("first") });

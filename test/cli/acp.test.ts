@@ -1,11 +1,24 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, expect, onTestFinished, test } from "vitest";
+import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
 import { acpProgram } from "../agents/scripted-acp.ts";
+import { consolidatedMemory, SAMPLES } from "../real/memory.ts";
 import { commandLine, line, temporaryFolder } from "./invoke.ts";
 import { processesOf, start } from "./real-process.ts";
 
 const PATH = process.env.PATH ?? "";
+const room = await sandboxNamed("bubblewrap").probe("open");
+if ("missing" in room) console.error(`\nNOT RUN in bubblewrap: ${room.missing}\n`);
+const sandboxes = "missing" in room ? (["none"] as const) : (["none", "bubblewrap"] as const);
 
 afterEach(() => {
   process.env.PATH = PATH;
@@ -33,6 +46,31 @@ test("any program that speaks ACP is an agent: named after two dashes, in the sa
     },
   });
 });
+
+test.each(sandboxes)(
+  "a memory that the gate accepts after a repair turn is published (sandbox %s)",
+  async (sandbox) => {
+    const { json, slowwave, home } = commandLine();
+    const memory = await consolidatedMemory();
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "MEMORY.md"), memory.handbook);
+    writeFileSync(join(folder, "memory_summary.md"), memory.summary);
+    await slowwave("import", SAMPLES);
+    const program = [...acpProgram("consolidates in two turns"), folder];
+    const answer = await json("run", "--agent", "acp", "--sandbox", sandbox, "--", ...program);
+    expect(answer).toMatchObject({
+      code: 0,
+      value: {
+        status: "succeeded",
+        agent: { name: "acp", status: "completed", sandbox, turns: 2, tokens: { input: 200, output: 20 } },
+        findings: expect.arrayContaining([expect.objectContaining({ code: "missing_file" })]),
+      },
+    });
+    expect(readFileSync(join(home, "memories", "MEMORY.md"), "utf8")).toBe(memory.handbook);
+    const { stdout } = await slowwave("runs", "show", "last", "--transcript");
+    expect(stdout).toContain("edit Write memory_summary.md");
+  },
+);
 
 test("its program may be named by the settings, too", async () => {
   const { json } = await withMemory({

@@ -1,4 +1,5 @@
-import { readFile, realpath } from "node:fs/promises";
+import { readFile, realpath, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join, sep } from "node:path";
 import { findOnPath, findProgram, type Program } from "../find-program.ts";
 import type { AcpPreset } from "./presets.ts";
@@ -29,8 +30,8 @@ async function withFolders([file, ...args]: Program): Promise<FoundProgram> {
   const real = await realpath(file).catch(() => file);
   const program: Program = (await isNodeScript(real)) ? [process.execPath, real, ...args] : [real, ...args];
   const paths = program.filter((word, at) => at === 0 || isAbsolute(word));
-  const reals = await Promise.all(paths.map((path) => realpath(path).catch(() => null)));
-  return { program, readable: reals.flatMap((path) => (path === null ? [] : folderOf(path))) };
+  const reals = await Promise.all(paths.map((path) => realpath(path).catch(() => path)));
+  return { program, readable: (await Promise.all(reals.map(readableFor))).flat() };
 }
 
 async function isNodeScript(file: string): Promise<boolean> {
@@ -39,11 +40,17 @@ async function isNodeScript(file: string): Promise<boolean> {
   return /^#!.*\bnode\b/.test(text);
 }
 
-/** All packages that stand beside a package, since it may need them; else its folder, unless that is a home. */
-function folderOf(file: string): readonly string[] {
-  const words = file.split(sep);
+/**
+ * What a named path makes readable. A file of a package: all packages that stand beside it, since it may need them.
+ * Another file: its folder, unless that holds what is none of the agent's, a home or everybody's temporary files.
+ */
+async function readableFor(path: string): Promise<readonly string[]> {
+  const words = path.split(sep);
   const at = words.indexOf("node_modules");
   if (at !== -1) return [join(sep, ...words.slice(0, at + 1))];
-  const folder = dirname(file);
-  return `${process.env.HOME ?? ""}${sep}`.startsWith(join(folder, sep)) ? [file] : [folder];
+  const isFolder = (await stat(path).catch(() => null))?.isDirectory() ?? false;
+  const folder = isFolder ? path : dirname(path);
+  const shared = [process.env.HOME ?? "", tmpdir()].map((place) => join(place, sep));
+  if (!shared.some((place) => place.startsWith(join(folder, sep)))) return [folder];
+  return isFolder ? [] : [path];
 }
