@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import type { RunPlaces } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
 import { QUARANTINE } from "./gate/quarantined.ts";
+import { roomHome } from "./sandbox/room-home.ts";
 
 /** How many refused workspaces are kept for inspection, and for how long. */
 export interface RejectedLimits {
@@ -43,6 +44,7 @@ async function keepQuarantine(
 async function moveToRejected({ scratch, rejected }: RunPlaces, clock: Clock): Promise<boolean> {
   if (!(await exists(scratch))) return true;
   await mkdir(dirname(rejected), { recursive: true, mode: 0o700 });
+  await removeTree(roomHome(scratch));
   await removeTree(rejected);
   await rename(scratch, rejected);
   // Ages are counted by the clock that prunes, not by what the agent left as times.

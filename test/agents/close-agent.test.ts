@@ -100,10 +100,13 @@ test("an agent whose close fails is told, after the others are closed", async ()
 test("staging that the gate refused is moved aside, once", async () => {
   const { close, places } = setup();
   writeFileSync(join(places.workspace, "MEMORY.md"), "bad");
+  mkdirSync(join(places.scratch, "home"));
+  writeFileSync(join(places.scratch, "home", "auth.json"), "a copy of the person's key");
   await close("failed_invalid_artifacts");
   await close("failed_invalid_artifacts");
   expect(existsSync(places.scratch)).toBe(false);
   expect(existsSync(join(places.rejected, "workspace", "MEMORY.md"))).toBe(true);
+  expect(existsSync(join(places.rejected, "home"))).toBe(false);
 });
 
 test("of refused stagings the newest 20 of the last 30 days are kept", async () => {

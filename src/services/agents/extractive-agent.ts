@@ -1,9 +1,10 @@
-import { extname, join } from "node:path";
+import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AgentRunner, AgentSpec } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { scrubbedEnvironment } from "../process/environment.ts";
 import type { Command } from "../process/supervised-process.ts";
+import { roomHome } from "../sandbox/room-home.ts";
 import type { SandboxName } from "../sandbox/sandbox.ts";
 import { sandboxNamed } from "../sandbox/sandbox-named.ts";
 import { confinedNode, type NodeScript, probeNodePermission, unconfinedNode } from "./node-permission.ts";
@@ -67,7 +68,7 @@ async function commandIn(sandbox: Kept, node: string, spec: AgentSpec): Promise<
   if (sandbox === "none") return unconfinedNode(script);
   const command = await confinedNode(script);
   if (sandbox === "node-permission") return command;
-  const room = { workspace, home: join(scratch, "home"), readable: [CODE], network: "none" } as const;
+  const room = { workspace, home: roomHome(scratch), readable: [CODE], network: "none" } as const;
   return sandboxNamed("bubblewrap").confine(command, room);
 }
 

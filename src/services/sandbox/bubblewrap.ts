@@ -21,7 +21,10 @@ export function bubblewrap(path: () => string | undefined = () => process.env.PA
     const key = `${network} ${program}`;
     const attempt = tried.get(key) ?? tryBubblewrap(program, network);
     tried.set(key, attempt);
-    return attempt;
+    const answer = await attempt;
+    // Somebody may mend it while this process lives.
+    if ("missing" in answer) tried.delete(key);
+    return answer;
   }
 
   return {

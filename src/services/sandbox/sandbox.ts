@@ -9,7 +9,7 @@ import type { Command } from "../process/supervised-process.ts";
 export interface Sandbox {
   /** As the run's record names it. */
   readonly name: SandboxName;
-  /** Whether it holds here: tried by really running it, once per process and kind of network. Never rejects. */
+  /** Whether it holds here: tried by really running it, once per process and kind of network where it does. Never rejects. */
   probe(network: RoomNetwork): Promise<SandboxProbe>;
   /**
    * The command that runs this command in the room. Rejects with `failed_sandbox_policy` when the sandbox does not

@@ -4,6 +4,7 @@ import type { AgentSpec } from "../../../domain/agent.ts";
 import { SlowwaveError } from "../../../domain/failure.ts";
 import { scrubbedEnvironment } from "../../process/environment.ts";
 import type { Command } from "../../process/supervised-process.ts";
+import { roomHome } from "../../sandbox/room-home.ts";
 import type { Sandbox } from "../../sandbox/sandbox.ts";
 import type { Program } from "../find-program.ts";
 import { layHome } from "./lay-home.ts";
@@ -62,7 +63,7 @@ export async function acpCommand(
       cause: new Error("it was not found"),
     });
   }
-  const home = join(spec.scratch, "home");
+  const home = roomHome(spec.scratch);
   await layHome(home, preset?.files ?? [], process.env);
   const temporary = join(home, "tmp");
   await mkdir(temporary);
