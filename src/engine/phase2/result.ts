@@ -47,7 +47,7 @@ export async function resultOf(
       ? { dryRun: await dryRunOf(store, context, base ?? [], draft?.manifest ?? null) }
       : {}),
     agent: agentOf(context, log),
-    budget: context.claimedWatermark === null ? [] : budgetOf(record, context, log),
+    budget: (context.claimedWatermark ?? null) === null ? [] : budgetOf(record, context, log),
     findings: log.filter((row) => row.type === "gate.finding").map((row) => JSON.parse(row.data) as Finding),
     states: spansOf(log),
     startedAt: time(record.createdAtMs),
@@ -82,7 +82,7 @@ function reasonOf(record: RunRecord, context: Phase2Context, status: Status): Ru
 }
 
 function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | null {
-  if (context.agent === null || context.config === null) return null;
+  if (!context.agent || !context.config) return null;
   const said = log.findLast((row) => row.type === "agent.usage");
   const usage = said === undefined ? null : (JSON.parse(said.data) as { usage: AgentUsage }).usage;
   return {
@@ -110,14 +110,14 @@ function isEndedByUs({ status, agentStatus }: Phase2Context): boolean {
   return ENDING.includes(status) && (agentStatus === "running" || agentStatus === "pendingInit");
 }
 
-/** Silence is measured while it lasts; of a run that is over there is none. */
+/** Silence is measured while it lasts; of a run that is over there is none. Another version may have had no settings. */
 function budgetOf(
   record: RunRecord,
   { settings }: Phase2Context,
   log: readonly LogRow[],
 ): readonly BudgetUse[] {
   const minutes = Math.max(0, record.updatedAtMs - record.createdAtMs) / 60_000;
-  const all = budgetsOf(usedIn(log) ?? NOTHING_USED, settings, { minutes, silence: 0 });
+  const all = budgetsOf(usedIn(log) ?? NOTHING_USED, settings ?? {}, { minutes, silence: 0 });
   return all.filter(({ name }) => name !== "silence");
 }
 
