@@ -18,7 +18,7 @@ echo in > inside && echo wrote
 ( read -r line < "$1/secret" ) 2>/dev/null && echo read
 ( echo out > /usr/slowwave-probe ) 2>/dev/null && echo system
 ( : 3<> /proc/sys/kernel/core_pattern ) 2>/dev/null && echo kernel
-for name in pid user ipc mnt uts net; do echo "$name=$(readlink /proc/self/ns/$name)"; done
+ls -l /proc/self/ns
 while read -r line; do case "$line" in CapEff*) echo "$line";; esac; done < /proc/self/status
 echo tried
 `;
@@ -64,13 +64,13 @@ function whyNot({ stdout, why }: Output, network: RoomNetwork): string | null {
     return "it left capabilities";
   }
   const closed = [...NAMESPACES, ...(network === "none" ? ["net"] : [])];
-  const shared = closed.find((name) => !isOther(name, lines));
+  const shared = closed.find((name) => !isOther(name, stdout));
   return shared === undefined ? null : `it shared the ${shared} namespace`;
 }
 
-function isOther(name: string, lines: readonly string[]): boolean {
-  const inside = lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
-  return inside?.startsWith(`${name}:[`) === true && inside !== readlinkSync(`/proc/self/ns/${name}`);
+function isOther(name: string, listed: string): boolean {
+  const [inside] = new RegExp(` ${name}:\\[\\d+\\]$`, "m").exec(listed) ?? [];
+  return inside !== undefined && inside.trim() !== readlinkSync(`/proc/self/ns/${name}`);
 }
 
 function notHolding(version: string | null, why: string): string {
