@@ -23,7 +23,7 @@ export async function manyRuns(store: Store, like: RunRecord, count: number): Pr
               event: '{"type":"xstate.init"}',
               eventType: "xstate.init",
             },
-            ...{ value: "skipped", snapshot, state: "done", open: [], close: [] },
+            ...{ value: "skipped", snapshot, state: "done", intents: [] },
           },
         );
       }),

@@ -19,7 +19,8 @@ export function AgentPanel({ view }: { view: View }) {
   const statuses = statusesOf(seen.value);
   return (
     <div class="agent">
-      <div class="facts">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
+      <section class="facts" tabIndex={0} aria-label="The agent and its budget">
         <h3>
           <Line text={config?.agent ?? "No agent yet"} limit={60} />
         </h3>
@@ -44,7 +45,7 @@ export function AgentPanel({ view }: { view: View }) {
           <Meter key={meter.name} meter={meter} view={view} />
         ))}
         {detail !== null && detail.budget.length === 0 && <p class="empty">No limits are known.</p>}
-      </div>
+      </section>
       <div class="tail">
         <h3>
           What it says <span class="hint">{words.length.toLocaleString("en")}</span>
