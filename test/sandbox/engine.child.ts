@@ -1,4 +1,4 @@
-/** Stands for an engine that is going to be killed: starts the agent of the spec in a room and says when it runs. */
+/** Stands for an engine that is going to be killed: starts the agent of the spec in a room and says when it runs and when it is done. */
 import type { AgentSpec } from "../../src/domain/agent.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { agentIn } from "./in-room.ts";
@@ -10,4 +10,5 @@ const handle = await agentIn(name as "bubblewrap" | "none", script).spawn(
 );
 handle.events$.subscribe((event) => {
   if (event.type === "agent.running") console.log("running");
+  if (event.type === "agent.completed") console.log(event.message);
 });

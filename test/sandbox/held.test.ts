@@ -106,6 +106,25 @@ test.runIf(here)("no descriptor of ours gets in: not that of the store, open all
   expect(careless.stdout.toString()).toBe('["everything"]\n');
 });
 
+test.runIf(here)("nor does one that we were left ourselves by whoever started us", async () => {
+  const { spec } = place();
+  const secret = join(dirname(dirname(spec.scratch)), "secret");
+  writeFileSync(secret, "everything");
+  const look = `const fs = require("node:fs");
+    const files = fs.readdirSync("/proc/self/fd").filter((fd) => { try { return fs.fstatSync(+fd).isFile(); } catch { return false; } });
+    const told = JSON.stringify(files.map((fd) => fs.readFileSync("/proc/self/fd/" + fd, "utf8")));`;
+  const script = `${RUN} ${look} tell({ type: "completed", message: told });`;
+  const descriptor = openSync(secret, "r");
+  onTestFinished(() => closeSync(descriptor));
+  // Node closes the first of what it inherits by itself; this one lies further up.
+  const gap = Array.from({ length: 60 }, () => "ignore" as const);
+  const { stdout } = spawnSync(process.execPath, engineWith("bubblewrap", spec, script), {
+    stdio: ["ignore", "pipe", "inherit", ...gap, descriptor],
+    encoding: "utf8",
+  });
+  expect(stdout).toBe("running\n[]\n");
+});
+
 /** Whatever is left with it goes with the test. */
 function tokenOf(spec: AgentSpec, name: string): string {
   const token = `${spec.key} ${name}`;
@@ -116,9 +135,14 @@ function tokenOf(spec: AgentSpec, name: string): string {
 }
 
 async function killedEngine(name: SandboxName, spec: AgentSpec, script: string): Promise<void> {
-  const args = ["--no-warnings", "--experimental-strip-types", ENGINE, name, JSON.stringify(spec), script];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, engineWith(name, spec, script), {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(child.stdout, "data");
   child.kill("SIGKILL");
   await once(child, "exit");
+}
+
+function engineWith(name: SandboxName, spec: AgentSpec, script: string): readonly string[] {
+  return ["--no-warnings", "--experimental-strip-types", ENGINE, name, JSON.stringify(spec), script];
 }

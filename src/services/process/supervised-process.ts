@@ -7,6 +7,7 @@ import { endTree } from "./end-tree.ts";
 import { markOf } from "./environment.ts";
 import { feed } from "./feed.ts";
 import { freezeTree, thawTree } from "./freeze-tree.ts";
+import { withoutInherited } from "./inherited.ts";
 import { lineReader, OUTPUT_LIMITS, type OutputLimits } from "./line-reader.ts";
 import { HAS_PROC, identityOf, type ProcessIdentity } from "./process-identity.ts";
 import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "./process-record.ts";
@@ -120,8 +121,10 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
 
 function launch({ file, args, cwd, env, feeds = [] }: Command, agent: string): ChildProcess {
   try {
-    const stdio = ["pipe", "pipe", "pipe", ...feeds.map(() => "pipe" as const)] as const;
-    const child = spawn(file, args, { cwd, env, detached: true, stdio: [...stdio], windowsHide: true });
+    const slots = ["pipe", "pipe", "pipe", ...feeds.map(() => "pipe" as const)] as const;
+    const child = withoutInherited(slots, (stdio) =>
+      spawn(file, args, { cwd, env, detached: true, stdio, windowsHide: true }),
+    );
     feed(child, feeds);
     return child;
   } catch (error) {
