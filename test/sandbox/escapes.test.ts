@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { outputOf } from "../../src/services/process/output-of.ts";
-import type { SandboxName } from "../../src/services/sandbox/sandbox.ts";
+import type { RoomNetwork, SandboxName } from "../../src/services/sandbox/sandbox.ts";
 import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
 import { here, PATIENCE_MS } from "./here.ts";
 import { hasPerl, type Place, place, roomIn, UNTOUCHED, withKey } from "./place.ts";
@@ -43,12 +43,20 @@ test.runIf(here)("in a room every attempt to get out fails, and without it every
   const names = Object.keys(outside).filter((name) => isPossible(name, outside));
   expect(names.length).toBeGreaterThan(15);
   expect(pick(outside, names)).toEqual(Object.fromEntries(names.map((name) => [name, "done"])));
-  expect(pick(inside, names)).toEqual(
-    Object.fromEntries(names.map((name) => [name, expect.not.stringMatching(/^done$/)])),
-  );
+  const failed = expect.not.stringMatching(/^done$/);
+  expect(pick(inside, names)).toEqual(Object.fromEntries(names.map((name) => [name, failed])));
 });
 
-async function attemptsIn(name: SandboxName): Promise<Readonly<Record<string, string>>> {
+test.runIf(here)("an open network opens the network, and nothing else", async () => {
+  const [open, closed] = [await attemptsIn("bubblewrap", "open"), await attemptsIn("bubblewrap")];
+  const opened = Object.keys(open).filter((name) => open[name] === "done" && closed[name] !== "done");
+  expect(opened).toEqual(["open a TCP connection to this machine", "open an abstract socket of the machine"]);
+});
+
+async function attemptsIn(
+  name: SandboxName,
+  network: RoomNetwork = "none",
+): Promise<Readonly<Record<string, string>>> {
   const at = await place();
   const told = JSON.stringify(at);
   const command = {
@@ -57,7 +65,7 @@ async function attemptsIn(name: SandboxName): Promise<Readonly<Record<string, st
     env: { PATH: process.env.PATH ?? "" },
     cwd: at.workspace,
   };
-  const confined = await sandboxNamed(name).confine(command, roomIn(at));
+  const confined = await sandboxNamed(name).confine(command, { ...roomIn(at), network });
   const { stdout, why } = await outputOf(withKey(confined, at), PATIENCE_MS);
   if (stdout === "") throw new Error(why);
   const results: Record<string, string> = JSON.parse(stdout);

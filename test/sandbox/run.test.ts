@@ -76,6 +76,16 @@ test.runIf(here)("the built-in agent does its work in a room with its network cl
   expect(readFileSync(join(home, "memories", "memory_summary.md"), "utf8")).toMatch(/^v1\n/);
 });
 
+test("the built-in agent works without any sandbox only where that was chosen, and the result says so", async () => {
+  const { json, slowwave } = commandLine({ stdin: [`${line()}\n`], env: { SLOWWAVE_SANDBOX: "none" } });
+  await slowwave("import", "-");
+  expect(await json("run")).toMatchObject({
+    code: 0,
+    value: { status: "succeeded", agent: { name: "extractive", sandbox: "none", network: "open" } },
+  });
+  expect((await slowwave("doctor")).stdout).toMatch(/^warn sandbox +none, by choice/m);
+});
+
 test("where there is no bubblewrap a run that needs it fails before anything starts, and says what to install", async () => {
   const { slowwave, json } = await withHostile();
   process.env.PATH = temporaryFolder();
