@@ -22,6 +22,7 @@ import { geminiDialect } from "./gemini-dialect.ts";
 import { installed } from "./installed.ts";
 import { killAll } from "./kill-all.ts";
 import { consolidatedMemory, type Memory, SAMPLES, writtenByShell } from "./memory.ts";
+import { messagesDialect } from "./messages-dialect.ts";
 import { type ModelServer, type Step, startModelServer } from "./model-server.ts";
 import { responsesDialect } from "./responses-dialect.ts";
 
@@ -36,6 +37,7 @@ const ENVIRONMENT: Record<string, string> = {
   OPENCODE_DISABLE_MODELS_FETCH: "1",
   OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
   GEMINI_API_KEY: "scripted",
+  ANTHROPIC_API_KEY: "scripted",
 };
 
 const home = realpathSync(mkdtempSync(join(tmpdir(), "slowwave-acp-home-")));
@@ -45,7 +47,7 @@ let memory: Memory;
 expectNoneLeft();
 
 interface RealAgent {
-  readonly preset: "opencode" | "codex-acp" | "gemini";
+  readonly preset: "opencode" | "codex-acp" | "gemini" | "claude";
   readonly npmPackage: string;
   readonly version: string;
   /** Its model's name, where it can be told one. */
@@ -58,6 +60,8 @@ interface RealAgent {
   readonly network: "allowed" | "denied";
   /** What it says of a model that answers 429. */
   readonly limited: string;
+  /** A variable without which it is not installed, and why. */
+  readonly unless?: { readonly variable: string; readonly why: string };
 }
 
 const AGENTS: readonly RealAgent[] = [
@@ -101,16 +105,34 @@ const AGENTS: readonly RealAgent[] = [
     network: "allowed",
     limited: "429",
   },
+  {
+    preset: "claude",
+    npmPackage: "@agentclientprotocol/claude-agent-acp",
+    version: "0.101.0",
+    model: null,
+    write: ({ handbook, summary }) => [
+      { tool: "Write", input: { file_path: "MEMORY.md", content: handbook } },
+      { tool: "Write", input: { file_path: "memory_summary.md", content: summary } },
+    ],
+    outside: { tool: "WebFetch", input: { url: "https://example.com", prompt: "Read it" } },
+    network: "allowed",
+    limited: "429",
+    unless: {
+      variable: "SLOWWAVE_REAL_CLAUDE",
+      why: "it brings a program of 0.6 GB under terms of its own",
+    },
+  },
 ];
 
 beforeAll(async () => {
-  model = await startModelServer(chatDialect, responsesDialect, geminiDialect);
+  model = await startModelServer(chatDialect, responsesDialect, geminiDialect, messagesDialect);
   mkdirSync(join(home, ".config", "opencode"), { recursive: true });
   mkdirSync(join(home, ".codex"));
   writeFileSync(join(home, ".config", "opencode", "opencode.json"), openCodeSettings(model.port));
   writeFileSync(join(home, ".codex", "config.toml"), codexSettings(model.port));
   writeFileSync(join(home, "secret"), "planted secret");
   ENVIRONMENT.GOOGLE_GEMINI_BASE_URL = `http://127.0.0.1:${model.port}`;
+  ENVIRONMENT.ANTHROPIC_BASE_URL = `http://127.0.0.1:${model.port}`;
   Object.assign(process.env, ENVIRONMENT, { HOME: home });
 });
 
@@ -123,7 +145,7 @@ afterAll(async () => {
 
 for (const agent of AGENTS) {
   const { preset, npmPackage, version } = agent;
-  const commands = "missing" in room ? null : installed(npmPackage, version);
+  const commands = "missing" in room || !isWanted(agent) ? null : installed(npmPackage, version);
   const real = test.runIf(commands !== null);
   const args = ["--agent", preset, ...(agent.model === null ? [] : ["--model", agent.model])];
   const runner = () => acpAgent({ preset, newSecret: () => "only for this test" });
@@ -271,6 +293,12 @@ for (const agent of AGENTS) {
       expect(readFileSync(join(ours, "memories", "MEMORY.md"), "utf8")).toBe(memory.handbook);
     });
   });
+}
+
+function isWanted({ preset, version, unless }: RealAgent): boolean {
+  if (unless === undefined || process.env[unless.variable] === "1") return true;
+  console.error(`\nNOT RUN: ${preset} ${version}: ${unless.why}; set ${unless.variable}=1 to try it.\n`);
+  return false;
 }
 
 /** Looks now and then, without holding a core. */
