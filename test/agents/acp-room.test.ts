@@ -103,11 +103,20 @@ describe("an agent's private home holds what its preset names, and nothing else 
     expect(readdirSync(home)).toEqual([".gemini"]);
   });
 
-  test("settings with comments are named in the sentence that refuses them", async () => {
-    put(".config/opencode/opencode.json", '{ // mine\n "model": "a/b" }');
+  test("settings may have comments, and what is no JSON is named in the sentence that refuses it", async () => {
+    put(
+      "config/opencode/opencode.jsonc",
+      '{ // mine\n "model": "a//b", /* ["x",] */ "enabled_providers": ["a", "b,]",], }',
+    );
+    await lay("opencode", { XDG_CONFIG_HOME: join(person, "config") });
+    expect(JSON.parse(laid(".config/opencode/opencode.json"))).toMatchObject({
+      model: "a//b",
+      enabled_providers: ["a", "b,]"],
+    });
+    put(".config/opencode/opencode.json", "{ model: a }");
     await expect(lay("opencode")).rejects.toMatchObject({
       code: "agent_not_started",
-      message: `The agent's configuration ${join(person, ".config/opencode/opencode.json")} is no plain JSON; take comments out of it.`,
+      message: `The agent's configuration ${join(person, ".config/opencode/opencode.json")} is no JSON; mend it.`,
     });
   });
 });

@@ -27,27 +27,24 @@ export async function layHome(
 }
 
 async function seen({ from, to, keys, ours }: SeenFile, env: NodeJS.ProcessEnv): Promise<string | null> {
-  const name = to.slice(to.lastIndexOf("/") + 1);
-  const source = await firstOf(
-    from.flatMap((folder) => placeOf(folder, env)).map((folder) => join(folder, name)),
-  );
+  const source = await firstOf(from.flatMap((path) => placeOf(path, env)));
   if (keys === null) return source?.text ?? null;
   if (source === null && ours === undefined) return null;
-  const written = extname(name) === ".toml" ? tomlOf : jsonOf;
+  const written = extname(to) === ".toml" ? tomlOf : jsonOf;
   try {
     return written(source?.text ?? "", keys, ours ?? {});
   } catch (cause) {
     throw new SlowwaveError(
       "agent_not_started",
-      `The agent's configuration ${source?.path} is no plain JSON; take comments out of it.`,
+      `The agent's configuration ${source?.path} is no JSON; mend it.`,
       { cause },
     );
   }
 }
 
 /** Nothing where the variable is not set. */
-function placeOf(folder: string, env: NodeJS.ProcessEnv): readonly string[] {
-  const [first = "", ...rest] = folder.split("/");
+function placeOf(path: string, env: NodeJS.ProcessEnv): readonly string[] {
+  const [first = "", ...rest] = path.split("/");
   const start = first === "~" ? env.HOME : env[first.slice(1)];
   return start !== undefined && isAbsolute(start) ? [join(start, ...rest)] : [];
 }
@@ -65,9 +62,19 @@ async function firstOf(paths: readonly string[]) {
 }
 
 function jsonOf(text: string, keys: readonly string[], ours: object): string {
-  const all = (text.trim() === "" ? {} : JSON.parse(text)) as Record<string, unknown>;
+  const all = (text.trim() === "" ? {} : JSON.parse(plainJson(text))) as Record<string, unknown>;
   const kept = keys.filter((key) => Object.hasOwn(all, key)).map((key) => [key, all[key]] as const);
   return JSON.stringify({ ...Object.fromEntries(kept), ...ours });
+}
+
+/** Without comments, and without commas before the end of a list; strings stay as they are. */
+function plainJson(text: string): string {
+  return text
+    .replace(
+      /("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
+      (_, string: string | undefined) => string ?? " ",
+    )
+    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, (_, string: string | undefined) => string ?? "");
 }
 
 /**

@@ -25,11 +25,11 @@ export interface AcpPreset {
 
 /** One file of the person's configuration, copied. */
 export interface SeenFile {
-  /** Folders where it may lie: `$NAME` at the front is a variable, `~` the person's home. The first that is there. */
+  /** Where it may lie: `$NAME` at the front is a variable, `~` the person's home. The first that is there. */
   readonly from: readonly string[];
   /** Below the private home. */
   readonly to: string;
-  /** Which of its keys (top-level keys of JSON; keys and tables of TOML); null = the whole file. */
+  /** Which of its keys (top-level keys of JSON, which may have comments; keys and tables of TOML); null = the whole file. */
   readonly keys: readonly string[] | null;
   /** Keys of ours, which win. Given, the file is made where there is none. */
   readonly ours?: Readonly<Record<string, unknown>>;
@@ -62,7 +62,7 @@ const claude: AcpPreset = {
   mode: "default",
   files: [
     {
-      from: ["$CLAUDE_CONFIG_DIR", "~/.claude"],
+      from: ["$CLAUDE_CONFIG_DIR/.credentials.json", "~/.claude/.credentials.json"],
       to: ".claude/.credentials.json",
       keys: null,
     },
@@ -84,10 +84,10 @@ const gemini: AcpPreset = {
   set: { GEMINI_CLI_NO_RELAUNCH: "true" },
   mode: "default",
   files: [
-    { from: ["~/.gemini"], to: ".gemini/oauth_creds.json", keys: null },
-    { from: ["~/.gemini"], to: ".gemini/google_accounts.json", keys: null },
+    { from: ["~/.gemini/oauth_creds.json"], to: ".gemini/oauth_creds.json", keys: null },
+    { from: ["~/.gemini/google_accounts.json"], to: ".gemini/google_accounts.json", keys: null },
     {
-      from: ["~/.gemini"],
+      from: ["~/.gemini/settings.json"],
       to: ".gemini/settings.json",
       keys: ["security", "selectedAuthType", "model"],
       ours: {
@@ -116,12 +116,15 @@ const opencode: AcpPreset = {
   mode: null,
   files: [
     {
-      from: ["$XDG_DATA_HOME/opencode", "~/.local/share/opencode"],
+      from: ["$XDG_DATA_HOME/opencode/auth.json", "~/.local/share/opencode/auth.json"],
       to: ".local/share/opencode/auth.json",
       keys: null,
     },
     {
-      from: ["$XDG_CONFIG_HOME/opencode", "~/.config/opencode"],
+      from: ["$XDG_CONFIG_HOME", "~/.config"].flatMap((folder) => [
+        `${folder}/opencode/opencode.json`,
+        `${folder}/opencode/opencode.jsonc`,
+      ]),
       to: ".config/opencode/opencode.json",
       keys: ["$schema", "model", "small_model", "provider", "enabled_providers", "disabled_providers"],
       ours: {
@@ -147,9 +150,9 @@ const codexAcp: AcpPreset = {
   set: { INITIAL_AGENT_MODE: "workspace-write", NO_BROWSER: "1" },
   mode: null,
   files: [
-    { from: ["$CODEX_HOME", "~/.codex"], to: ".codex/auth.json", keys: null },
+    { from: ["$CODEX_HOME/auth.json", "~/.codex/auth.json"], to: ".codex/auth.json", keys: null },
     {
-      from: ["$CODEX_HOME", "~/.codex"],
+      from: ["$CODEX_HOME/config.toml", "~/.codex/config.toml"],
       to: ".codex/config.toml",
       keys: [
         ...["model", "model_provider", "model_providers", "model_reasoning_effort", "model_context_window"],
