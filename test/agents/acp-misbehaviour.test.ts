@@ -55,6 +55,7 @@ describe("in its turn", () => {
     ["exits 0 in its turn", errored("The agent exited with code 0"), {}],
     ["dies by a signal", errored("The agent was ended by SIGSEGV"), {}],
     ["closes its stdout", errored("The agent was ended: it closed its standard output"), {}],
+    ["nests without end", errored("The agent was ended: it wrote a line that can't be understood"), {}],
     ["greets on its stdout", DONE, {}],
     [
       "writes what is no JSON",

@@ -59,6 +59,7 @@ describe("in its turn", () => {
     ["exits 0 in its turn", errored("Codex exited with code 0"), {}],
     ["dies by a signal", errored("Codex was ended by SIGSEGV"), {}],
     ["closes its stdout", errored("Codex was ended: it closed its standard output"), {}],
+    ["nests without end", errored("Codex was ended: it wrote a line that can't be understood"), {}],
     ["fails without a word", errored('Codex ended its turn as "failed" without saying why'), {}],
     ["interrupts itself", { type: "agent.interrupted" }, {}],
     [

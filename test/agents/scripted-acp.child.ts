@@ -243,6 +243,10 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     notice("usage_update", {});
     BEHAVIOURS.good?.();
   },
+  "nests without end"() {
+    const status = noticed("session_info_update", { _meta: { codex: { threadStatus: "DEEP" } } });
+    say(status.replace('"DEEP"', "[".repeat(500_000) + "]".repeat(500_000)));
+  },
   "asks for files and terminals"() {
     const all = ["fs/read_text_file", "fs/write_text_file", "terminal/create", "elicitation/create", "x/y"];
     for (const method of all) ask(method, { sessionId: SESSION, path: "/etc/passwd", command: "id" });

@@ -108,6 +108,7 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   "closes its stdout": () => closeSync(1),
   "writes what is no JSON": () => say("Welcome to Codex {"),
   "writes a list": () => say("[1,2,3]"),
+  "nests without end": () => say(`{"id":${"[".repeat(500_000)}${"]".repeat(500_000)},"result":{}}`),
   "answers what was not asked": () => tell({ id: 999, result: {} }),
   "answers with a text for an id": () => tell({ id: "one", result: {} }),
   "answers twice"() {

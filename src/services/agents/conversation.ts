@@ -22,7 +22,7 @@ export interface ConverseOptions<L extends Listener> {
   listener(line: Line): L;
 }
 
-/** What understands the other side. Must not throw. */
+/** What understands the other side. */
 export interface Listener {
   hear(line: string): void;
   /** Nothing more will be heard, and nothing said is answered. */

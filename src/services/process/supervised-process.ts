@@ -38,7 +38,7 @@ export interface SuperviseOptions {
   readonly limits?: OutputLimits;
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs?: number;
-  /** One line of stdout. Must not throw. */
+  /** One line of stdout. Should not throw: the process is ended then. */
   onLine(line: string): void;
   /** It closed its stdout and lives on. Not seen through a warden, which keeps it open. Must not throw. */
   onMute?(): void;
@@ -158,7 +158,7 @@ function follow(
   let isFrozen = false;
   let errors = 0;
 
-  const reader = lineReader(limits, { line: options.onLine, overflow: stop });
+  const reader = lineReader(limits, { line: hear, overflow: stop });
   child.stdout?.on("data", (chunk: Buffer) => reader.feed(chunk));
   child.stderr?.on("data", (chunk: Buffer) => {
     stderr.feed(chunk);
@@ -178,6 +178,15 @@ function follow(
   const find = () => membersOf({ leader, mark: markOf(key), fresh: true });
   // A warden that is asked to go leaves no grace to those it holds.
   const spared = tree === "pid-namespace" && leader !== null ? { warden: leader.pid } : {};
+
+  function hear(line: string): void {
+    try {
+      options.onLine(line);
+    } catch {
+      // A million brackets in brackets, say. What an agent writes must not end this process.
+      stop("it wrote a line that can't be understood");
+    }
+  }
 
   function stop(why: string): void {
     if (overflow !== null) return;
