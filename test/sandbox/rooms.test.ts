@@ -66,6 +66,14 @@ describe("where there is no sandbox, nothing starts", () => {
       failure(/does not hold here \(it wrote outside\)/),
     ));
 
+  test("it can't be tried, since there is no place for that: a refusal as well, not an error", async () => {
+    process.env.TMPDIR = "/nowhere";
+    onTestFinished(() => void delete process.env.TMPDIR);
+    expect(await bubblewrap(() => "/bin:/usr/bin").probe("none")).toEqual({
+      missing: expect.stringMatching(/bubblewrap is not here|does not hold here \(ENOENT/),
+    });
+  });
+
   test("it is tried once by all who ask at once, and again when it failed", async () => {
     const folder = temporaryFolder();
     const count = join(folder, "count");

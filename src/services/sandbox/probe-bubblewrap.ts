@@ -2,51 +2,67 @@ import { existsSync, readlinkSync } from "node:fs";
 import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { causeOf } from "../../domain/failure.ts";
 import { scrubbedEnvironment } from "../process/environment.ts";
 import { type Output, outputOf } from "../process/output-of.ts";
 import type { Command } from "../process/supervised-process.ts";
 import type { RoomNetwork } from "./sandbox.ts";
+import { systemCallFilter } from "./system-calls.ts";
 import { type Bubblewrap, wrapped } from "./wrap.ts";
 
 const PATIENCE_MS = 10_000;
 const NAMESPACES = ["pid", "user", "ipc", "mnt", "uts"];
 
-/** Does what is allowed, tries what is not, and says itself what came of it; its last word shows that it came so far. */
+/**
+ * Does what is allowed, tries what is not (opening for writing is enough: nothing is changed if it can), and says itself
+ * what came of it; its last word shows that it came so far.
+ */
 const ATTEMPTS = `
 echo in > inside && echo wrote
 ( echo out > "$1/outside" ) 2>/dev/null
 ( read -r line < "$1/secret" ) 2>/dev/null && echo read
-( echo out > /usr/slowwave-probe ) 2>/dev/null && echo system
+( : 3<> /etc/passwd ) 2>/dev/null && echo system
 ( : 3<> /proc/sys/kernel/core_pattern ) 2>/dev/null && echo kernel
 ls -l /proc/self/ns
-while read -r line; do case "$line" in CapEff*) echo "$line";; esac; done < /proc/self/status
+while read -r line; do case "$line" in CapEff:*|Seccomp:*) echo "$line";; esac; done < /proc/self/status
 echo tried
 `;
 
-/** Runs a shell in a room and compares what it could do with what it should. */
+/** Runs a shell in a room and compares what it could do with what it should. Never rejects. */
 export async function tryBubblewrap(
   program: string,
   network: RoomNetwork,
 ): Promise<Bubblewrap | { readonly missing: string }> {
+  const found = await described(program);
+  const why = await failureOf(found, network).catch(causeOf);
+  return why === null ? found : { missing: notHolding(found.version, why) };
+}
+
+async function described(program: string): Promise<Bubblewrap> {
   const env = scrubbedEnvironment(process.env, "probe");
-  const [told, help] = await Promise.all(
-    ["--version", "--help"].map((word) =>
-      outputOf({ file: program, args: [word], env, cwd: "/" }, PATIENCE_MS),
-    ),
-  );
-  const version = /\b\d+\.\d+[\w.-]*/.exec(told?.stdout ?? "")?.[0] ?? null;
-  const options = new Set(help?.stdout.match(/--[a-z][a-z-]*/g));
-  const found: Bubblewrap = { program, version, knows: (option) => options.has(option) };
+  const said = async (word: string) =>
+    (await outputOf({ file: program, args: [word], env, cwd: "/" }, PATIENCE_MS)).stdout;
+  const [version, help] = await Promise.all([said("--version"), said("--help")]);
+  const options = new Set(help.match(/--[a-z][a-z-]*/g));
+  return {
+    program,
+    version: /\b\d+\.\d+[\w.-]*/.exec(version)?.[0] ?? null,
+    knows: (option) => options.has(option),
+  };
+}
+
+/** Null when it holds. */
+async function failureOf(bubblewrap: Bubblewrap, network: RoomNetwork): Promise<string | null> {
   const place = await realpath(await mkdtemp(join(tmpdir(), "slowwave-room-")));
   try {
     const [workspace, home] = [join(place, "workspace"), join(place, "home")];
     await Promise.all([mkdir(workspace), writeFile(join(place, "secret"), "secret\n")]);
+    const env = scrubbedEnvironment(process.env, "probe");
     const shell: Command = { file: "/bin/sh", args: ["-c", ATTEMPTS, "sh", place], env, cwd: workspace };
     const room = { workspace, home, readable: [], network };
-    const tried = await outputOf(await wrapped(found, shell, room), PATIENCE_MS);
+    const tried = await outputOf(await wrapped(bubblewrap, shell, room), PATIENCE_MS);
     // It may well have written there, but on a ground of its own.
-    const why = existsSync(join(place, "outside")) ? "it wrote outside" : whyNot(tried, network);
-    return why === null ? found : { missing: notHolding(version, why) };
+    return existsSync(join(place, "outside")) ? "it wrote outside" : whyNot(tried, network);
   } finally {
     await rm(place, { recursive: true, force: true });
   }
@@ -60,8 +76,9 @@ function whyNot({ stdout, why }: Output, network: RoomNetwork): string | null {
   if (lines.includes("read")) return "it read what it should not see";
   if (lines.includes("system")) return "it wrote in the system";
   if (lines.includes("kernel")) return "it may change settings of the kernel";
-  if (!lines.includes("CapEff:\t0000000000000000") && !lines.includes("CapEff: 0000000000000000")) {
-    return "it left capabilities";
+  if (!/^CapEff:\s*0+$/m.test(stdout)) return "it left capabilities";
+  if (systemCallFilter(process.arch) !== null && !/^Seccomp:\s*2$/m.test(stdout)) {
+    return "it filters no system calls";
   }
   const closed = [...NAMESPACES, ...(network === "none" ? ["net"] : [])];
   const shared = closed.find((name) => !isOther(name, stdout));
