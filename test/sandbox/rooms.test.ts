@@ -67,8 +67,12 @@ describe("where there is no sandbox, nothing starts", () => {
     ));
 
   test("it can't be tried, since there is no place for that: a refusal as well, not an error", async () => {
+    const before = process.env.TMPDIR;
     process.env.TMPDIR = "/nowhere";
-    onTestFinished(() => void delete process.env.TMPDIR);
+    onTestFinished(() => {
+      if (before === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = before;
+    });
     expect(await bubblewrap(() => "/bin:/usr/bin").probe("none")).toEqual({
       missing: expect.stringMatching(/bubblewrap is not here|does not hold here \(ENOENT/),
     });
