@@ -61,14 +61,14 @@ const WIDEST = 96;
 /** One line for each file, and one for all. */
 export function statLines(files: readonly FileDiff[]): readonly Line[] {
   const named = files.map((file) => ({ ...file, name: told(file.path) }));
-  const widths = named.map(({ name }) => name.length).filter((width) => width <= WIDEST);
+  const widths = named.map(({ name }) => columnsOf(name)).filter((width) => width <= WIDEST);
   const longest = Math.max(0, ...widths);
   const total = (of: (file: FileDiff) => number | null) =>
     files.reduce((sum, file) => sum + (of(file) ?? 0), 0);
   return [
     ...named.map(
       ({ name, change, added, removed }): Line => [
-        `${SIGN[change]} ${name.padEnd(longest)}  `,
+        `${SIGN[change]} ${name}${" ".repeat(Math.max(0, longest - columnsOf(name)))}  `,
         ...(added === null ? [dim("not compared")] : [green(`+${added}`), " ", red(`-${removed}`)]),
       ],
     ),
@@ -77,5 +77,17 @@ export function statLines(files: readonly FileDiff[]): readonly Line[] {
     ),
   ];
 }
+
+/** Characters of East Asian scripts, and pictures, take two columns of a terminal. */
+function columnsOf(text: string): number {
+  return [...text].reduce(
+    (sum, character) => sum + (WIDE.test(character) ? 2 : MARK.test(character) ? 0 : 1),
+    0,
+  );
+}
+
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60]/u;
+const MARK = /\p{M}/u;
 
 const SIGN = { added: "A", modified: "M", deleted: "D" } as const;

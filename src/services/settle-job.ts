@@ -27,8 +27,11 @@ export function recordSuccess({ jobs, hold, clock }: SettleDeps) {
     const lease = hold.lease();
     if (lease === null) return "lost";
     const { restore } = input;
-    if (restore) return jobs.release({ lease, reason: "dry run", restore, nowMs: clock.nowMs() });
-    return jobs.succeed({ lease, watermark: input.watermark, nowMs: clock.nowMs() });
+    return twice(async () =>
+      restore
+        ? jobs.release({ lease, reason: "dry run", restore, nowMs: clock.nowMs() })
+        : jobs.succeed({ lease, watermark: input.watermark, nowMs: clock.nowMs() }),
+    );
   });
 }
 
@@ -40,12 +43,22 @@ export function recordFailure({ jobs, hold, clock, settings }: SettleDeps) {
   return fromPromise<SettleAnswer, FailureInput>(async ({ input }) => {
     const lease = hold.lease();
     if (lease === null) return "lost";
-    const nowMs = clock.nowMs();
-    const { restore } = input;
-    if (restore) return jobs.release({ lease, reason: "dry run", restore, nowMs });
-    if (input.status === "cancelled") return jobs.release({ lease, reason: "cancelled", nowMs });
-    const failure = { lease, reason: input.status, retryDelaySeconds: settings.retryDelaySeconds, nowMs };
-    const settled = await jobs.fail(failure);
-    return settled === "lost" ? jobs.failUnowned(failure) : settled;
+    return twice(async () => {
+      const nowMs = clock.nowMs();
+      const { restore } = input;
+      if (restore) return jobs.release({ lease, reason: "dry run", restore, nowMs });
+      if (input.status === "cancelled") return jobs.release({ lease, reason: "cancelled", nowMs });
+      const failure = { lease, reason: input.status, retryDelaySeconds: settings.retryDelaySeconds, nowMs };
+      const settled = await jobs.fail(failure);
+      return settled === "lost" ? jobs.failUnowned(failure) : settled;
+    });
   });
+}
+
+/**
+ * A write that failed is given once more, at once: each finds its own trace, and a passing fault must not leave the row
+ * `running` until the lease ends. What a store can wait out it has waited out itself. The last error is told.
+ */
+async function twice<Answer>(write: () => Promise<Answer>): Promise<Answer> {
+  return write().catch(() => write());
 }

@@ -87,12 +87,15 @@ describe("a diff in a terminal", () => {
 
   test("in counts, one very long name doesn't push the others' counts away", () => {
     const long = `skills/a/${"x".repeat(190)}.md`;
-    const lines = statLines([file("MEMORY.md", "+a"), file(long, "-a"), file("raw_memories.md", "+a")]);
+    const wide = "skills/記憶/a.md";
+    const some = [file("MEMORY.md", "+a"), file(long, "-a"), file("raw_memories.md", "+a"), file(wide, "+a")];
+    const lines = statLines(some);
     expect(lines.map((one) => rendered(one, { colors: false }))).toEqual([
-      "M MEMORY.md        +1 -0",
+      "M MEMORY.md         +1 -0",
       `M ${long}  +0 -1`,
-      "M raw_memories.md  +1 -0",
-      "3 files, +2 -1 lines",
+      "M raw_memories.md   +1 -0",
+      `M ${wide}  +1 -0`,
+      "4 files, +3 -1 lines",
     ]);
   });
 });

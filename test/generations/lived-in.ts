@@ -15,7 +15,7 @@ export const SECRET = {
   rollout_summary: "# The zebra migration\n\nEvery striped invoice was carried through the tunnel by hand.\n",
 };
 
-const SENTENCES = [
+export const SENTENCES = [
   THREAD,
   "zebra_migration",
   "/recordings/zebra.jsonl",

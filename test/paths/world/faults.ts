@@ -2,6 +2,8 @@
 export interface Faults {
   /** The next call fails. */
   once(call: string, error?: () => unknown): void;
+  /** The next call fails, and its repetition. */
+  twice(call: string): void;
   /** Every call fails until it is mended. */
   always(call: string): void;
   mend(): void;
@@ -12,11 +14,12 @@ export interface Faults {
 }
 
 export function faults(): Faults {
-  const next = new Map<string, () => unknown>();
+  const next = new Map<string, readonly (() => unknown)[]>();
   const standing = new Set<string>();
   const broken = (call: string) => () => new Error(`${call} is broken`);
   return {
-    once: (call, error = broken(call)) => void next.set(call, error),
+    once: (call, error = broken(call)) => void next.set(call, [error]),
+    twice: (call) => void next.set(call, [broken(call), broken(call)]),
     always: (call) => void standing.add(call),
     mend() {
       next.clear();
@@ -24,8 +27,9 @@ export function faults(): Faults {
     },
     of(call) {
       if (standing.has(call)) return { error: broken(call)() };
-      const error = next.get(call);
-      next.delete(call);
+      const [error, ...left] = next.get(call) ?? [];
+      if (left.length > 0) next.set(call, left);
+      else next.delete(call);
       return error === undefined ? null : { error: error() };
     },
     pending: () => [...next.keys()],

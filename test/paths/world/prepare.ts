@@ -100,7 +100,7 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
   },
   "recordSuccess: lost": steal,
   "recordSuccess: error": ({ world, context }) =>
-    world.faults.once(context.before === null ? "jobs.succeed" : "jobs.release"),
+    world.faults.twice(context.before === null ? "jobs.succeed" : "jobs.release"),
   "recordFailure: applied": nothing,
   "recordFailure: already": async ({ process, context, world }) => {
     const lease = process.lease();
@@ -114,7 +114,7 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
   },
   "recordFailure: lost": steal,
   "recordFailure: error": ({ world, context }) =>
-    world.faults.once(
+    world.faults.twice(
       context.status === "cancelled" || context.before !== null ? "jobs.release" : "jobs.fail",
     ),
 };
