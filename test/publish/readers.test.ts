@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { desk, memory } from "../workspace/bench.ts";
-import { frailFiles } from "../workspace/frail-files.ts";
 import type { ReaderReport } from "./polling-reader.ts";
 
 const long = (n: number, head = "") =>
@@ -39,20 +38,4 @@ test("a reader at full speed never meets a torn or missing file, nor a reference
   // It did look, and while things changed.
   expect(report.generations).toBeGreaterThan(3);
   expect(report.reads).toBeGreaterThan(50);
-}, 120_000);
-
-test("4096 summaries with one changed: one file is written", async () => {
-  const d = await desk();
-  const inputs = (changed: string) =>
-    Array.from({ length: 4096 }, (_, n) =>
-      memory(`thread-${n}`, { rolloutSummary: n === 77 ? changed : "same", rolloutSlug: `s${n}` }),
-    );
-  await (await d.begin("r1", inputs("before"))).complete();
-  const files = frailFiles();
-  const run = (await d.begin("r2", inputs("after"))).again({ files });
-  await run.complete({});
-  const written = files.done.filter(({ kind, path }) => kind === "rename" && path.startsWith(d.root));
-  expect(written.map(({ path }) => path.slice(d.root.length + 1))).toEqual([
-    expect.stringMatching(/^rollout_summaries\/.*-s77\.md$/),
-  ]);
 }, 120_000);

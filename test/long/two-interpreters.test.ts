@@ -5,10 +5,10 @@ import { createDurableEngine } from "../../src/engine/durable/engine.ts";
 import { transitionsOf } from "../../src/engine/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { edgeCover, shortestWays, told } from "./edge-cover.ts";
-import { INPUT, keyOf, type Path, phase2Graph } from "./graph.ts";
-import { script } from "./script.ts";
-import { virtualClock } from "./virtual-clock.ts";
+import { edgeCover, shortestWays, told } from "../paths/edge-cover.ts";
+import { INPUT, keyOf, type Path, phase2Graph } from "../paths/graph.ts";
+import { script } from "../paths/script.ts";
+import { virtualClock } from "../paths/virtual-clock.ts";
 
 const graph = phase2Graph();
 const paths = [...edgeCover(graph), ...shortestWays(graph).there.values()];

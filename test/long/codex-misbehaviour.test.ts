@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import { causeOf } from "../../src/domain/failure.ts";
 import type { CodexAgentOptions } from "../../src/services/agents/codex-agent.ts";
-import { firstFinal } from "./contract.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
-import { realClock } from "./real-clock.ts";
-import { scriptedCodex } from "./scripted-codex.ts";
+import { firstFinal } from "../agents/contract.ts";
+import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { realClock } from "../agents/real-clock.ts";
+import { scriptedCodex } from "../agents/scripted-codex.ts";
 
 /**
  * What an app-server can do wrong. Each has one named outcome; that it comes in bounded time is what the

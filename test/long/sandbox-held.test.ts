@@ -12,10 +12,10 @@ import type { SandboxName } from "../../src/services/sandbox/sandbox.ts";
 import { agentContract, firstFinal } from "../agents/contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";
-import { here } from "./here.ts";
-import { agentIn, hiddenDaemon, processesWith } from "./in-room.ts";
+import { here } from "../sandbox/here.ts";
+import { agentIn, hiddenDaemon, processesWith } from "../sandbox/in-room.ts";
 
-const ENGINE = fileURLToPath(new URL("./engine.child.ts", import.meta.url));
+const ENGINE = fileURLToPath(new URL("../sandbox/engine.child.ts", import.meta.url));
 const RUN = `tell({ type: "running" });`;
 const DONE = `tell({ type: "completed", message: "done" });`;
 const STAY = `setInterval(() => {}, 1000);`;

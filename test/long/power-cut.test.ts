@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 import type { Journal } from "../../src/domain/generation.ts";
 import { settleRoot } from "../../src/services/publish/settle-root.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";
+import { type CrashState, crashStates } from "../publish/crash-states.ts";
+import { type Careless, recordedFiles } from "../publish/recorded-files.ts";
 import { answerOf, change, desk, HANDBOOK, memory, SPACE, tree } from "../workspace/bench.ts";
-import { type CrashState, crashStates } from "./crash-states.ts";
-import { type Careless, recordedFiles } from "./recorded-files.ts";
 
 type Texts = Readonly<Record<string, string>>;
 

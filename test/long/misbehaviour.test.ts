@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { lastValueFrom } from "rxjs";
 import { expect, test } from "vitest";
 import type { AgentEvent, AgentRunner } from "../../src/domain/agent.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
-import { realClock } from "./real-clock.ts";
-import { scriptedAgent } from "./scripted-agent.ts";
+import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { realClock } from "../agents/real-clock.ts";
+import { scriptedAgent } from "../agents/scripted-agent.ts";
 
 /**
  * What a child process can do wrong. Each has one named outcome; that it comes in bounded time is what the

@@ -5,8 +5,8 @@ import { dotted } from "../../src/engine/durable/transition.ts";
 import { memoryGenerations } from "../../src/persistence/memory/generations.ts";
 import { memoryJobs } from "../../src/persistence/memory/jobs.ts";
 import type { MemoryWorld } from "../../src/persistence/memory/world.ts";
-import { explore, type Laws } from "./explore.ts";
-import type { Product, Side } from "./product-state.ts";
+import { explore, type Laws } from "../paths/explore.ts";
+import type { Product, Side } from "../paths/product-state.ts";
 
 const SAFE: Laws = {
   "a write by who does not own the job": ({ crime }) => crime !== null,

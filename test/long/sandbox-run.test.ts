@@ -4,11 +4,11 @@ import { fileURLToPath } from "node:url";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import { commandLine, type Invoked, line, temporaryFolder } from "../cli/invoke.ts";
 import { processesOf, run, start } from "../cli/real-process.ts";
-import { here } from "./here.ts";
-import { hiddenDaemon, processesWith } from "./in-room.ts";
+import { here } from "../sandbox/here.ts";
+import { hiddenDaemon, processesWith } from "../sandbox/in-room.ts";
 
 /** Whole runs through the command line, with agents that are child processes. */
-const HOSTILE = fileURLToPath(new URL("./hostile-acp.child.ts", import.meta.url));
+const HOSTILE = fileURLToPath(new URL("../sandbox/hostile-acp.child.ts", import.meta.url));
 const PATH = process.env.PATH ?? "";
 
 afterEach(() => {

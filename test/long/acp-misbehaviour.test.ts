@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import { causeOf } from "../../src/domain/failure.ts";
 import type { AcpAgentOptions } from "../../src/services/agents/acp-agent.ts";
-import { firstFinal } from "./contract.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
-import { realClock } from "./real-clock.ts";
-import { scriptedAcp } from "./scripted-acp.ts";
+import { firstFinal } from "../agents/contract.ts";
+import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { realClock } from "../agents/real-clock.ts";
+import { scriptedAcp } from "../agents/scripted-acp.ts";
 
 /**
  * What an ACP agent can do wrong. Each has one named outcome; that it comes in bounded time is what the test's own

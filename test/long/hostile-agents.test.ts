@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { GateCode } from "../../src/domain/gate.ts";
 import { GATE_LIMITS } from "../../src/services/gate/limits.ts";
-import { besieged, type Damage, type Place } from "./hostile-world.ts";
+import { besieged, type Damage, type Place } from "../gate/hostile-world.ts";
 
 type Case = readonly [agent: string, damage: Damage, code: GateCode];
 /** With what is in the published files then, and what is not. */

@@ -11,9 +11,9 @@ import { delimiter, dirname, join } from "node:path";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
 import { acpProgram } from "../agents/scripted-acp.ts";
+import { commandLine, line, temporaryFolder } from "../cli/invoke.ts";
+import { processesOf, start } from "../cli/real-process.ts";
 import { consolidatedMemory, SAMPLES } from "../real/memory.ts";
-import { commandLine, line, temporaryFolder } from "./invoke.ts";
-import { processesOf, start } from "./real-process.ts";
 
 const PATH = process.env.PATH ?? "";
 const room = await sandboxNamed("bubblewrap").probe("open");
