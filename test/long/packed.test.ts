@@ -58,6 +58,8 @@ describe("the packed package in a project of somebody else", () => {
       "--no-audit",
       "--no-fund",
       "--loglevel=error",
+      // A registry that doesn't answer is said in a minute, not after npm's own patience.
+      ...["--prefer-offline", "--fetch-retries=1", "--fetch-timeout=30000"],
       `./${tarball}`,
       ...["typescript", "@types/node"].map((name) => `${name}@${devDependencies[name]}`),
     );
