@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { initialTransition, transition } from "xstate";
+import type { CommitRequest } from "../src/domain/run.ts";
 import { createDurableEngine } from "../src/engine/durable/engine.ts";
 import { transitionsOf } from "../src/engine/durable/transition.ts";
 import { openSqliteStore } from "../src/persistence/sqlite/index.ts";
@@ -61,6 +62,32 @@ async function handLoop(folder: string): Promise<Contestant> {
   };
 }
 
+/** The same commits through the engine's own store, without a machine: what the tables and the group commit cost. */
+async function storeLoop(folder: string): Promise<Contestant> {
+  const store = await openSqliteStore({ path: join(folder, "store.db") });
+  const snapshotAt = (at: number) =>
+    JSON.stringify({ status: at === 8 ? "done" : "active", value: `s${at}`, context: { done: at } });
+  const commit = (run: string, at: number): CommitRequest => ({
+    ...{ run, fence: 0, sequence: at, atMs: at, value: `s${at}`, snapshot: snapshotAt(at) },
+    ...{ event: JSON.stringify({ output: at }), eventType: "done", state: at === 8 ? "done" : "active" },
+    intents: at === 8 ? [] : [intentOf(run, at)],
+  });
+  const intentOf = (run: string, at: number) => ({
+    ...({ key: `${run}/${at}/work`, run, child: "work", kind: "start", src: "work" } as const),
+    ...{ input: JSON.stringify({ step: at + 1 }), dueAtMs: null },
+  });
+  let count = 0;
+  return {
+    async run() {
+      const id = `run-${String(count++).padStart(8, "0")}`;
+      const about = { id, space: "", machine: "eight", version: "1", hash: "", owner: "o", createdAtMs: 0 };
+      await store.runs.create(about, commit(id, 0));
+      for (let at = 1; at <= 8; at += 1) await store.runs.commit(commit(id, at));
+    },
+    close: () => store.close(),
+  };
+}
+
 async function engine(folder: string): Promise<Contestant> {
   const store = await openSqliteStore({ path: join(folder, "engine.db") });
   const durable = createDurableEngine({
@@ -103,10 +130,14 @@ async function measured(make: (folder: string) => Promise<Contestant>) {
 }
 
 export async function durable(): Promise<void> {
-  const rounds: { loop: Awaited<ReturnType<typeof measured>>; ours: Awaited<ReturnType<typeof measured>> }[] =
-    [];
+  type Measured = Awaited<ReturnType<typeof measured>>;
+  const rounds: { loop: Measured; store: Measured; ours: Measured }[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    rounds.push({ loop: await measured(handLoop), ours: await measured(engine) });
+    rounds.push({
+      loop: await measured(handLoop),
+      store: await measured(storeLoop),
+      ours: await measured(engine),
+    });
   }
   const of = (pick: (round: (typeof rounds)[number]) => number) => median(rounds.map(pick));
   printTable(
@@ -120,6 +151,12 @@ export async function durable(): Promise<void> {
         of((r) => r.loop.perSecond).toFixed(0),
       ],
       [
+        "the engine's store, no machine",
+        of((r) => r.store.p50).toFixed(2),
+        of((r) => r.store.p99).toFixed(2),
+        of((r) => r.store.perSecond).toFixed(0),
+      ],
+      [
         "durable engine",
         of((r) => r.ours.p50).toFixed(2),
         of((r) => r.ours.p99).toFixed(2),
@@ -130,6 +167,12 @@ export async function durable(): Promise<void> {
         `${of((r) => r.ours.p50 / r.loop.p50).toFixed(2)}x`,
         `${of((r) => r.ours.p99 / r.loop.p99).toFixed(2)}x`,
         `${of((r) => r.ours.perSecond / r.loop.perSecond).toFixed(1)}x`,
+      ],
+      [
+        "engine / its store",
+        `${of((r) => r.ours.p50 / r.store.p50).toFixed(2)}x`,
+        `${of((r) => r.ours.p99 / r.store.p99).toFixed(2)}x`,
+        `${of((r) => r.ours.perSecond / r.store.perSecond).toFixed(1)}x`,
       ],
     ],
   );
