@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** What takes too long for every change: many kills, long readers, a browser. Part of the gate, not of `npm test`. */
+/**
+ * What takes too long for every change: kills, every crash of every path, agents that misbehave, a browser. Part of
+ * the gate, not of `npm test`.
+ */
 export default defineConfig({
   test: {
     include: ["test/long/**/*.test.ts", "test/browser/**/*.test.ts"],
