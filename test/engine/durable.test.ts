@@ -1,6 +1,6 @@
-import { Subject } from "rxjs";
+import { BehaviorSubject, Subject } from "rxjs";
 import { describe, expect, test } from "vitest";
-import { assign, createMachine, fromEventObservable, fromPromise, setup } from "xstate";
+import { assign, createMachine, type EventObject, fromEventObservable, fromPromise, setup } from "xstate";
 import type { CommitOutcome, CommitRequest } from "../../src/domain/run.ts";
 import { createDurableEngine, type DurableOptions } from "../../src/engine/durable/engine.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
@@ -393,6 +393,161 @@ describe("when the world is broken", () => {
       code: "machine_threw",
       message: 'Run r1 choked on "xstate.done.actor.fetch": no sum',
     });
+    expect(shared.runs.get("r1")?.state).toBe("error");
+  });
+
+  test("an action that throws ends the run in error; the event that led to it stays recorded once", async () => {
+    const { shared, clock, engine, more$ } = world();
+    const choking = machine.provide({
+      actions: {
+        tell: () => {
+          throw new Error("no voice");
+        },
+      },
+      delays: { pause: 1 },
+    });
+    const loud = choking.provide({ actions: { add: assign({ sum: 1 }) } });
+    const { start, store } = engine({ machine: loud });
+    const run = await start({ id: "r1", input: undefined });
+    await clock.advance(1);
+    run.send({ type: "enough" });
+    await expect(run.done).rejects.toMatchObject({
+      code: "machine_threw",
+      message: 'Run r1 choked on "enough": no voice',
+    });
+    expect(more$.observed).toBe(false);
+    const log = await store.runs.log({ run: "r1", after: 0, limit: 10 });
+    expect([shared.runs.get("r1")?.state, log.filter(({ type }) => type === "enough").length]).toEqual([
+      "done",
+      1,
+    ]);
+  });
+
+  test("an action that throws on the way ends the run there", async () => {
+    const { engine, shared, clock } = world();
+    const early = setup({
+      actors: { fetch: fromPromise(async () => 0) },
+      actions: {
+        tell: () => {
+          throw new Error("no voice");
+        },
+      },
+    }).createMachine({
+      id: "early",
+      initial: "telling",
+      states: { telling: { entry: "tell", invoke: { id: "fetch", src: "fetch" } } },
+    });
+    const { start, store } = engine({ machine: early });
+    const run = await start({ id: "r1", input: undefined });
+    await expect(run.done).rejects.toMatchObject({ code: "machine_threw" });
+    await clock.advance(0);
+    const log = await store.runs.log({ run: "r1", after: 0, limit: 10 });
+    expect([shared.runs.get("r1")?.state, log.map(({ type, value }) => [type, value])]).toEqual([
+      "error",
+      [
+        ["xstate.init", "telling"],
+        ["slowwave.action.threw", "telling"],
+      ],
+    ]);
+  });
+
+  const knot: { self?: object } = {};
+  knot.self = knot;
+
+  test.each([
+    ["a cycle", knot],
+    ["a big integer", { n: 10n }],
+    ["a depth without end", Array.from({ length: 20_000 }).reduce((inner) => ({ inner }), {})],
+  ])(
+    "what an actor says and JSON can't hold (%s) is its failure, which the machine hears of",
+    async (_, said) => {
+      const { engine } = world();
+      const tolerant = setup({ actors: { fetch: fromPromise<unknown>(async () => said) } }).createMachine({
+        id: "tolerant",
+        context: { why: null },
+        initial: "fetching",
+        states: {
+          fetching: {
+            invoke: {
+              id: "fetch",
+              src: "fetch",
+              onDone: "ended",
+              onError: { target: "ended", actions: assign({ why: ({ event }) => event.error }) },
+            },
+          },
+          ended: { type: "final" },
+        },
+      });
+      const { start } = engine({ machine: tolerant, actors: tolerant.implementations.actors as never });
+      const run = await start({ id: "r1", input: undefined });
+      expect((await run.done).context).toMatchObject({ why: { code: "not_json" } });
+    },
+  );
+
+  test("a stream that says such a thing is stopped, also when it does so while it is being started", async () => {
+    const { engine, shared, clock } = world();
+    const more$ = new BehaviorSubject<EventObject>({ type: "more", by: knot } as EventObject);
+    const listen = fromEventObservable<EventObject, Record<string, never>>(() => more$);
+    const { start } = engine({ actors: { ...world().actors, listen } });
+    const run = await start({ id: "r1", input: undefined });
+    await clock.advance(60_000);
+    await run.done.catch(() => {});
+    const snapshot = JSON.parse(shared.runs.get("r1")?.snapshot ?? "{}");
+    expect([more$.observed, shared.runs.get("r1")?.state, snapshot.error.code]).toEqual([
+      false,
+      "error",
+      "not_json",
+    ]);
+  });
+
+  test("an event from outside that can't be recorded is refused where it is sent", async () => {
+    const { engine, shared, clock } = world();
+    const { start } = engine();
+    const run = await start({ id: "r1", input: undefined });
+    expect(() => run.send({ type: "more", by: knot } as never)).toThrow(
+      expect.objectContaining({
+        code: "not_json",
+        message:
+          'The event "more" cannot be recorded: it must be plain JSON, without cycles and big integers.',
+      }),
+    );
+    await clock.advance(0);
+    expect(shared.runs.get("r1")?.state).toBe("active");
+  });
+
+  test("a state that can't be recorded ends the run in error where it was", async () => {
+    const { engine, shared, clock } = world();
+    const greedy = machine.provide({ actions: { add: assign(() => ({ sum: 10n as never })) } });
+    const { start } = engine({ machine: greedy });
+    const run = await start({ id: "r1", input: undefined });
+    await clock.advance(0);
+    await expect(run.done).rejects.toMatchObject({ code: "machine_threw" });
+    const { state, sequence } = shared.runs.get("r1") ?? {};
+    expect([state, sequence]).toEqual(["error", 1]);
+  });
+
+  test("a run that cannot begin is refused with a code and leaves nothing", async () => {
+    const { engine, shared } = world();
+    const stillborn = setup({ actors: { fetch: fromPromise<number, unknown>(async () => 0) } }).createMachine(
+      {
+        id: "stillborn",
+        initial: "fetching",
+        states: { fetching: { invoke: { id: "fetch", src: "fetch", input: () => knot } } },
+      },
+    );
+    const { start, live } = engine({ machine: stillborn });
+    await expect(start({ id: "r1", input: undefined })).rejects.toMatchObject({
+      code: "machine_threw",
+      message: expect.stringContaining("Run r1 could not begin: "),
+    });
+    expect([shared.runs.size, live()]).toEqual([0, []]);
+  });
+
+  test("an actor whose logic is none fails its invoke", async () => {
+    const { engine, shared } = world();
+    const { start } = engine({ actors: { fetch: {} as never } });
+    const run = await start({ id: "r1", input: undefined });
+    await run.done.catch(() => {});
     expect(shared.runs.get("r1")?.state).toBe("error");
   });
 

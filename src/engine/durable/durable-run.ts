@@ -8,5 +8,6 @@ export interface DurableRun {
   /** The machine's final snapshot. Rejects when this process has to leave the run unfinished. */
   readonly done: Promise<AnyMachineSnapshot>;
   snapshot(): AnyMachineSnapshot;
+  /** Throws `not_json` for an event that cannot be recorded. */
   send(event: EventObject): void;
 }

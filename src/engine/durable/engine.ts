@@ -5,7 +5,9 @@ import type { Clock, Ids, Store } from "../../domain/ports.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import { systemClock, systemIds } from "../system.ts";
 import type { DurableRun } from "./durable-run.ts";
+import { leaves } from "./leaf.ts";
 import { type Committed, LiveRun, type LiveRunWorld } from "./live-run.ts";
+import { plainEvent } from "./plain-event.ts";
 import { recovery } from "./recovery.ts";
 import { structureHash } from "./structure-hash.ts";
 import { transitionsOf } from "./transition.ts";
@@ -76,6 +78,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
   const version = options.version ?? "1";
   const hash = structureHash(machine);
   const transitions = transitionsOf(machine);
+  const runLeaf = leaves(clock);
   const cancelEvent = options.cancelEvent ?? { type: "cancel" };
   const owner = ids.token();
   const committed$ = new Subject<Committed>();
@@ -99,6 +102,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     runs: store.runs,
     clock,
     transitions,
+    runLeaf,
     actors: typeof options.actors === "function" ? options.actors(scope) : options.actors,
     commitPatienceMs: options.commitPatienceMs ?? 60_000,
     committed: (step) => {
@@ -144,7 +148,10 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       ...run,
       done,
       snapshot: () => (liveRun?.snapshot ?? last) as AnyMachineSnapshot,
-      send: (event) => tell((live) => live.send(event)),
+      send(event) {
+        const said = plainEvent(event);
+        tell((live) => live.send(said));
+      },
     };
     lives.set(run.id, { durable, settle, leave: (why) => tell((live) => live.leave(why)) });
     try {

@@ -10,20 +10,21 @@ interface Listener {
   stop(): void;
 }
 
+/** Returns what stops the leaf. */
+export type RunLeaf = (
+  logic: AnyActorLogic,
+  leaf: { readonly id: string; readonly input: unknown; tell(event: EventObject): void },
+) => () => void;
+
 /**
  * Runs actor logic on its own and tells everything it would have told its parent: events of streams,
- * `xstate.done.actor.<id>`, `xstate.error.actor.<id>`. Returns what stops it.
+ * `xstate.done.actor.<id>`, `xstate.error.actor.<id>`.
  *
  * An actor only speaks to a parent, and only its parent may stop it; so each leaf gets a listener for a parent. A
  * leaf that ended by itself speaks no more, and its listener serves the next one. Nothing but XState's public
  * actor-logic interface is used.
  */
-export function leaves(
-  clock: Clock,
-): (
-  logic: AnyActorLogic,
-  leaf: { id: string; input: unknown; tell: (event: EventObject) => void },
-) => () => void {
+export function leaves(clock: Clock): RunLeaf {
   let idle: Listener | null = null;
   return (logic, { id, input, tell }) => {
     const listener = idle ?? listen(clock);

@@ -1,10 +1,13 @@
 import type { AnyActorLogic, AnyMachineSnapshot, EventObject } from "xstate";
-import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
+import { causeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { Clock, RunStore } from "../../domain/ports.ts";
-import type { CommitOutcome, CommitRequest, Intent, NewRun, RunRecord } from "../../domain/run.ts";
+import type { CommitOutcome, CommitRequest, NewRun, RunRecord } from "../../domain/run.ts";
+import { commitAgain } from "./commit-again.ts";
+import type { RunLeaf } from "./leaf.ts";
 import { type OpenIntents, openIntents } from "./open-intents.ts";
 import { type PlainEvent, plainEvent } from "./plain-event.ts";
-import { dotted, type Effect, type Step, type Transitions } from "./transition.ts";
+import { type Plan, planOf } from "./plan.ts";
+import { dotted, type Step, type Transitions } from "./transition.ts";
 
 /** What a commit led to; told to observers after the commit and before any effect of it. */
 export interface Committed {
@@ -25,6 +28,8 @@ export interface LiveRunWorld {
   readonly clock: Clock;
   readonly transitions: Transitions;
   readonly actors: Readonly<Record<string, AnyActorLogic>>;
+  /** Shared by the runs of a process. */
+  readonly runLeaf: RunLeaf;
   /** How long a commit is retried while the store is busy or unavailable. */
   readonly commitPatienceMs: number;
   committed(step: Committed): void;
@@ -33,9 +38,18 @@ export interface LiveRunWorld {
 }
 
 interface Delivery {
-  readonly event: EventObject;
+  readonly said: PlainEvent;
   /** The intent whose actor says so; null for events from outside. */
   readonly from: string | null;
+}
+
+/** A commit that is yet to be made. */
+interface Advance {
+  readonly said: PlainEvent;
+  readonly before: AnyMachineSnapshot | null;
+  readonly step: Step;
+  readonly plan: Plan;
+  readonly request: CommitRequest;
 }
 
 /**
@@ -61,17 +75,25 @@ export class LiveRun {
     this.#fence = run.fence;
     this.#sequence = at.sequence;
     this.#snapshot = at.snapshot;
-    const { clock, actors } = world;
-    this.#open = openIntents({ clock, actors, tell: (event, from) => this.#deliver({ event, from }) });
+    const { clock, actors, runLeaf } = world;
+    const tell = (said: PlainEvent, from: string) => this.#deliver({ said, from });
+    this.#open = openIntents({ clock, actors, runLeaf, tell });
   }
 
   /** Creates the run with its first commit, then starts its first effects. */
   static async create(world: LiveRunWorld, run: NewRun, input: unknown): Promise<LiveRun> {
-    const step = world.transitions.initialTransition(input);
-    const live = new LiveRun(world, { ...run, fence: 0 }, { sequence: -1, snapshot: step.snapshot });
-    const event = { type: "xstate.init", input } as EventObject;
-    const first = { event, text: JSON.stringify(event) };
-    await live.#advance(null, first, step, (request) => world.runs.create(run, request));
+    let live: LiveRun;
+    let advance: Advance;
+    try {
+      const init = { type: "xstate.init", input } as EventObject;
+      const step = world.transitions.initialTransition(input);
+      live = new LiveRun(world, { ...run, fence: 0 }, { sequence: -1, snapshot: step.snapshot });
+      advance = live.#advanceOf({ event: init, text: JSON.stringify(init) }, null, step);
+    } catch (cause) {
+      if (cause instanceof SlowwaveError) throw cause;
+      throw new SlowwaveError("machine_threw", `Run ${run.id} could not begin: ${causeOf(cause)}`, { cause });
+    }
+    await live.#commit(advance, (request) => world.runs.create(run, request));
     return live;
   }
 
@@ -88,8 +110,8 @@ export class LiveRun {
   }
 
   /** Handled in order, each with a commit of its own; events that change nothing write nothing. */
-  send(event: EventObject): void {
-    this.#deliver({ event, from: null });
+  send(said: PlainEvent): void {
+    this.#deliver({ said, from: null });
   }
 
   /** Stops every actor without a word and leaves the run as it was last committed, for another process. */
@@ -106,153 +128,107 @@ export class LiveRun {
   async #work(): Promise<void> {
     this.#working = true;
     for (let next = this.#queue.shift(); next !== undefined && !this.#over; next = this.#queue.shift()) {
-      await this.#handle(next);
+      const advance = await this.#stepOn(next);
+      if (advance !== null) await this.#commit(advance, (request) => this.#world.runs.commit(request));
     }
     this.#working = false;
   }
 
-  async #handle({ event: heard, from }: Delivery): Promise<void> {
-    if (from !== null && !this.#open.has(from)) return;
-    const plain = plainEvent(heard);
-    const before = this.#snapshot;
-    let step: Step | null;
+  /** Null when nothing is to be committed. What the program throws ends the run. */
+  #stepOn({ said, from }: Delivery): Advance | null | Promise<null> {
+    if (from !== null && !this.#open.has(from)) return null;
     try {
-      step = this.#world.transitions.transition(before, plain.event);
+      const step = this.#world.transitions.transition(this.#snapshot, said.event);
+      // An end that changes nothing is recorded with the next commit.
+      if (from !== null && this.#open.isEndedBy(from, said.event)) this.#open.settle(from);
+      return step === null ? null : this.#advanceOf(said, this.#snapshot, step);
     } catch (error) {
-      await this.#poison(plain, error);
-      return;
+      return this.#poison(said, error);
     }
-    // An end that changes nothing is recorded with the next commit.
-    if (from !== null && this.#open.isEndedBy(from, plain.event)) this.#open.settle(from);
-    if (step !== null)
-      await this.#advance(before, plain, step, (request) => this.#world.runs.commit(request));
   }
 
-  /** Commits one step, then lets the world see it: observers first, then stopped actors, then new ones. */
-  async #advance(
-    before: AnyMachineSnapshot | null,
-    { event, text }: PlainEvent,
-    step: Step,
-    write: (request: CommitRequest) => Promise<CommitOutcome>,
-  ): Promise<void> {
-    const sequence = this.#sequence + 1;
-    const atMs = this.#world.clock.nowMs();
-    const state =
-      step.snapshot.status === "active" ? "active" : step.snapshot.status === "done" ? "done" : "error";
-    const { opened, stopped } = this.#plan(step.effects, sequence, atMs, state);
-    const value = dotted(step.snapshot.value);
-    const outcome = await this.#commit(write, {
+  #advanceOf(said: PlainEvent, before: AnyMachineSnapshot | null, step: Step): Advance {
+    const { status } = step.snapshot;
+    const state = status === "active" || status === "done" ? status : "error";
+    const request = this.#requestOf(said, step.snapshot, state);
+    const plan = planOf(step.effects, this.#open, request);
+    return { said, before, step, plan, request: { ...request, intents: this.#open.after(plan) } };
+  }
+
+  #requestOf({ event, text }: PlainEvent, snapshot: AnyMachineSnapshot, state: CommitRequest["state"]) {
+    return {
       run: this.id,
       fence: this.#fence,
-      sequence,
-      atMs,
+      sequence: this.#sequence + 1,
+      atMs: this.#world.clock.nowMs(),
       event: text,
       eventType: event.type,
-      value,
-      snapshot: this.#world.transitions.persist(step.snapshot),
+      value: dotted(snapshot.value),
+      snapshot: this.#world.transitions.persist(snapshot),
       state,
-      intents: this.#open.after(stopped, opened),
-    });
+    };
+  }
+
+  /** Records the step, then lets the world see it: observers first, then stopped actors, then new ones. */
+  async #commit({ said, before, step, plan, request }: Advance, write: Write): Promise<void> {
+    let outcome: CommitOutcome;
+    try {
+      outcome = await write(request);
+    } catch (error) {
+      outcome = await this.#insist(request, error);
+    }
     if (this.#over) return;
     if (outcome !== "ok") {
       this.#end(new SlowwaveError("run_taken_over", `Run ${this.id} is continued by another process.`));
       return;
     }
+    const { sequence, atMs, value, state } = request;
+    const { snapshot } = step;
     this.#sequence = sequence;
-    this.#snapshot = step.snapshot;
+    this.#snapshot = snapshot;
     const { id: run, space } = this;
-    this.#world.committed({
-      run,
-      space,
-      sequence,
-      atMs,
-      event,
-      value,
-      before,
-      snapshot: step.snapshot,
-      state,
-    });
-    for (const key of stopped) this.#open.stop(key);
-    for (const effect of step.effects) if (effect.kind === "act") effect.run();
-    if (state !== "active") {
-      this.#end(null);
+    const { event } = said;
+    this.#world.committed({ run, space, sequence, atMs, event, value, before, snapshot, state });
+    for (const key of plan.stopped) this.#open.stop(key);
+    try {
+      for (const effect of step.effects) if (effect.kind === "act") effect.run();
+    } catch (error) {
+      // Not the event that led to it, which is recorded: a replay must not step on it twice.
+      if (state === "active") await this.#poison(plainEvent({ type: "slowwave.action.threw" }), error);
+      else this.#end(this.#choked(event, error));
       return;
     }
-    for (const intent of opened) this.#open.start(intent);
+    if (state !== "active") this.#end(null);
+    else for (const intent of plan.opened) this.#open.start(intent);
   }
 
-  /** Intents this step opens, and the keys of those it stops; an actor that ends with the machine is stopped too. */
-  #plan(effects: readonly Effect[], sequence: number, atMs: number, state: CommitRequest["state"]) {
-    const opened = new Map<string, Intent>();
-    const stopped = new Set<string>(state === "active" ? [] : this.#open.keys());
-    for (const effect of effects) {
-      if (effect.kind === "act") continue;
-      if (effect.kind === "stop") {
-        opened.delete(effect.child);
-        for (const key of this.#open.of(effect.child)) stopped.add(key);
-        continue;
-      }
-      opened.set(effect.child, {
-        key: `${this.id}/${sequence}/${effect.child}`,
-        run: this.id,
-        child: effect.child,
-        kind: effect.kind,
-        src: effect.kind === "start" ? effect.src : "timer",
-        input: JSON.stringify(effect.kind === "start" ? effect.input : effect.event),
-        dueAtMs: effect.kind === "timer" ? atMs + effect.delayMs : null,
-      });
-    }
-    if (state !== "active") opened.clear();
-    return { opened: [...opened.values()], stopped: [...stopped] };
-  }
-
-  /** A busy or failing store is asked again with the same content, which it answers as the same commit. */
-  async #commit(
-    write: (request: CommitRequest) => Promise<CommitOutcome>,
-    request: CommitRequest,
-  ): Promise<CommitOutcome> {
-    const { clock, commitPatienceMs } = this.#world;
-    const until = clock.monotonicMs() + commitPatienceMs;
-    for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
-      try {
-        return await write(request);
-      } catch (error) {
-        if (this.#over) return "fenced";
-        if (clock.monotonicMs() + wait > until || request.sequence === 0) {
-          const message = `Run ${this.id} could not be recorded; it goes on when the store works again.`;
-          const failure = new SlowwaveError(codeOf(error) ?? "store_unavailable", message, { cause: error });
-          this.#end(failure);
-          if (request.sequence === 0) throw failure;
-          return "fenced";
-        }
-        await new Promise<void>((resolve) => clock.setTimeout(resolve, wait));
-      }
+  /** Asks a busy or failing store again; when patience is over, the run is left to a later process. */
+  async #insist(request: CommitRequest, refused: unknown): Promise<CommitOutcome> {
+    const { runs, clock, commitPatienceMs } = this.#world;
+    // A run that could not be created is not there to go on with.
+    const patienceMs = request.sequence === 0 ? 0 : commitPatienceMs;
+    try {
+      return await commitAgain({ runs, clock, patienceMs, isOver: () => this.#over }, request, refused);
+    } catch (error) {
+      const failure = error as SlowwaveError;
+      this.#end(failure);
+      if (request.sequence === 0) throw failure;
+      return "fenced";
     }
   }
 
-  /** A guard or an assignment threw: a broken program. The run ends in error with what it choked on. */
-  async #poison({ event, text }: PlainEvent, error: unknown): Promise<void> {
-    const failure = new SlowwaveError(
-      "machine_threw",
-      `Run ${this.id} choked on "${event.type}": ${causeOf(error)}`,
-      {
-        cause: error,
-      },
-    );
-    const sequence = this.#sequence + 1;
-    await this.#commit((request) => this.#world.runs.commit(request), {
-      run: this.id,
-      fence: this.#fence,
-      sequence,
-      atMs: this.#world.clock.nowMs(),
-      event: text,
-      eventType: event.type,
-      value: dotted(this.#snapshot.value),
-      snapshot: this.#world.transitions.persist(this.#snapshot),
-      state: "error",
-      intents: [],
+  /** A guard, an assignment or an action threw: a broken program. The run ends in error with what it choked on. */
+  async #poison(said: PlainEvent, error: unknown): Promise<null> {
+    const request = { ...this.#requestOf(said, this.#snapshot, "error"), intents: [] };
+    await this.#world.runs.commit(request).catch((refused: unknown) => this.#insist(request, refused));
+    if (!this.#over) this.#end(this.#choked(said.event, error));
+    return null;
+  }
+
+  #choked({ type }: EventObject, cause: unknown): SlowwaveError {
+    return new SlowwaveError("machine_threw", `Run ${this.id} choked on "${type}": ${causeOf(cause)}`, {
+      cause,
     });
-    if (!this.#over) this.#end(failure);
   }
 
   #end(why: SlowwaveError | null): void {
@@ -262,6 +238,8 @@ export class LiveRun {
     this.#world.ended(this.id, why);
   }
 }
+
+type Write = (request: CommitRequest) => Promise<CommitOutcome>;
 
 interface LiveState {
   readonly sequence: number;

@@ -1,7 +1,10 @@
 import type { AnyActorLogic, EventObject } from "xstate";
+import { SlowwaveError } from "../../domain/failure.ts";
 import type { Clock } from "../../domain/ports.ts";
 import type { Intent } from "../../domain/run.ts";
-import { leaves } from "./leaf.ts";
+import type { RunLeaf } from "./leaf.ts";
+import { type PlainEvent, plainEvent } from "./plain-event.ts";
+import type { Plan } from "./plan.ts";
 
 /** The committed intents of one run, and what runs for each: an actor, or a timer. */
 export interface OpenIntents {
@@ -11,8 +14,8 @@ export interface OpenIntents {
   of(child: string): readonly string[];
   /** Whether this event is the last that this intent has to say. */
   isEndedBy(key: string, event: EventObject): boolean;
-  /** What is open once these are stopped and these are opened, oldest first. */
-  after(stopped: readonly string[], opened: readonly Intent[]): readonly Intent[];
+  /** What is open once the plan is carried out, oldest first. */
+  after(plan: Plan): readonly Intent[];
   start(intent: Intent): void;
   /** It has said its last word; nothing is left to stop. */
   settle(key: string): void;
@@ -22,11 +25,11 @@ export interface OpenIntents {
 export function openIntents(world: {
   readonly clock: Clock;
   readonly actors: Readonly<Record<string, AnyActorLogic>>;
+  readonly runLeaf: RunLeaf;
   /** `from` is the intent's key. */
-  tell(event: EventObject, from: string): void;
+  tell(said: PlainEvent, from: string): void;
 }): OpenIntents {
-  const { clock, actors } = world;
-  const runLeaf = leaves(clock);
+  const { clock, actors, runLeaf } = world;
   const open = new Map<string, { readonly intent: Intent; stop: () => void }>();
 
   /** Due times are wall clock, so that they survive a restart; long waits are cut into what a timer can hold. */
@@ -54,7 +57,7 @@ export function openIntents(world: {
       const { child } = intent;
       return event.type === `xstate.done.actor.${child}` || event.type === `xstate.error.actor.${child}`;
     },
-    after(stopped, opened) {
+    after({ stopped, opened }) {
       const left: Intent[] = [];
       for (const { intent } of open.values()) if (!stopped.includes(intent.key)) left.push(intent);
       return [...left, ...opened];
@@ -63,18 +66,37 @@ export function openIntents(world: {
       const { key, child, src, input } = intent;
       const running = { intent, stop: () => {} };
       open.set(key, running);
-      const tell = (event: EventObject) => world.tell(event, key);
       if (intent.kind === "timer") {
-        running.stop = arm(intent, () => tell(JSON.parse(input) as EventObject));
+        running.stop = arm(intent, () => world.tell({ event: JSON.parse(input), text: input }, key));
         return;
       }
+      const fail = (error: unknown) => {
+        const event = { type: `xstate.error.actor.${child}`, error, actorId: child };
+        world.tell(plainEvent(event), key);
+      };
+      let isBroken = false;
+      const tell = (event: EventObject) => {
+        try {
+          world.tell(plainEvent(event), key);
+        } catch (error) {
+          // What JSON can't hold can't be recorded: that is the actor's failure, and its end.
+          isBroken = true;
+          running.stop();
+          fail(error);
+        }
+      };
       const logic = actors[src];
       if (logic === undefined) {
-        const error = { code: "actor_missing", message: `No actor is provided for "${src}".` };
-        tell({ type: `xstate.error.actor.${child}`, error, actorId: child } as EventObject);
+        fail(new SlowwaveError("actor_missing", `No actor is provided for "${src}".`));
         return;
       }
-      running.stop = runLeaf(logic, { id: child, input: JSON.parse(input), tell });
+      try {
+        running.stop = runLeaf(logic, { id: child, input: JSON.parse(input), tell });
+      } catch (error) {
+        fail(error);
+      }
+      // It may say so while it is being started.
+      if (isBroken) running.stop();
     },
     settle: (key) => void open.delete(key),
     stop(key) {

@@ -1,5 +1,5 @@
 import type { EventObject } from "xstate";
-import { causeOf, codeOf } from "../../domain/failure.ts";
+import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
 
 /** An event as it is stored, and as the machine steps on it: the same, so that a replay sees exactly this. */
 export interface PlainEvent {
@@ -7,11 +7,15 @@ export interface PlainEvent {
   readonly text: string;
 }
 
-/** Errors keep message, code and cause; all else keeps what JSON keeps. */
+/** Errors keep message, code and cause; all else keeps what JSON keeps. Throws `not_json` where it can keep nothing. */
 export function plainEvent(heard: EventObject): PlainEvent {
-  const text = JSON.stringify(heard, (_, value: unknown) =>
-    value instanceof Error ? plainError(value) : value,
-  );
+  let text: string;
+  try {
+    text = JSON.stringify(heard, (_, value: unknown) => (value instanceof Error ? plainError(value) : value));
+  } catch (cause) {
+    const message = `The event "${heard.type}" cannot be recorded: it must be plain JSON, without cycles and big integers.`;
+    throw new SlowwaveError("not_json", message, { cause });
+  }
   return { event: JSON.parse(text) as EventObject, text };
 }
 
