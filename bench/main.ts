@@ -5,10 +5,12 @@
 import { claimToSpawn } from "./claim-to-spawn.ts";
 import { cliStart } from "./cli-start.ts";
 import { durable } from "./durable.ts";
+import { pureStep } from "./pure-step.ts";
 import { supervised } from "./supervised.ts";
 
 const benches: Record<string, () => Promise<void>> = {
   durable,
+  "pure-step": pureStep,
   "claim-to-spawn": claimToSpawn,
   supervised,
   "cli-start": cliStart,
