@@ -1,4 +1,4 @@
-import { createLogUpdate } from "log-update";
+import { liveBlock } from "./live-block.ts";
 import { type Line, rendered } from "./paint.ts";
 import { printable, printableJson } from "./printable.ts";
 import type { Terminal, World } from "./world.ts";
@@ -27,7 +27,7 @@ export function createOutput({ stdout, stderr, env }: Pick<World, "stdout" | "st
   const isPlain = env.NO_COLOR !== undefined && env.NO_COLOR !== "" ? true : env.TERM === "dumb";
   const isCi = env.CI !== undefined && env.CI !== "" && env.CI !== "false";
   const colorsOf = (terminal: Terminal) => ({ colors: terminal.isTTY === true && !isPlain });
-  const block = createLogUpdate(stderr as NodeJS.WriteStream);
+  const block = liveBlock(stderr);
   let isDrawn = false;
 
   const clear = () => {
@@ -54,7 +54,7 @@ export function createOutput({ stdout, stderr, env }: Pick<World, "stdout" | "st
     },
     draw: (lines) => {
       isDrawn = true;
-      block(lines.map((line) => rendered(line, colorsOf(stderr))).join("\n"));
+      block.draw(lines.map((line) => rendered(line, colorsOf(stderr))).join("\n"));
     },
     settle: (how) => {
       if (!isDrawn) return;
