@@ -136,7 +136,7 @@ describe("a run from claim to success", () => {
     await store.memories.upsert("global", [session(1)]);
     const run = await engine.start();
     const result = await run.result;
-    expect(engine.runs.getSnapshot().context.runs[run.id]).toMatchObject({
+    expect(engine.runs.getSnapshot().context.runs.get(run.id)).toMatchObject({
       state: "succeeded",
       adopted: false,
       result,
@@ -445,7 +445,7 @@ test("a run that is taken over is published where it was meant to be, and its fi
   shared.held.clear();
   const second = open();
   const [adopted] = await second.engine.recover();
-  expect(second.engine.runs.getSnapshot().context.runs[run.id]).toMatchObject({
+  expect(second.engine.runs.getSnapshot().context.runs.get(run.id)).toMatchObject({
     adopted: true,
     state: "supervising",
   });

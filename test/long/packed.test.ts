@@ -23,7 +23,7 @@ const events: RunEvent[] = [];
 const run = await engine.start({ space: "global" });
 run.events$.subscribe((event) => events.push(event));
 const result = await run.result;
-const live: string | undefined = engine.runs.getSnapshot().context.runs[run.id]?.state;
+const live: string | undefined = engine.runs.getSnapshot().context.runs.get(run.id)?.state;
 await engine.close();
 await store.close();
 console.log(JSON.stringify({

@@ -282,7 +282,7 @@ class Walker {
     if (this.#helm.hasCrashed) return;
     const { engine, told } = this.#process;
     expect(toldIn(told)).toEqual(this.#expected.told);
-    expect(engine.runs.getSnapshot().context.runs[RUN]?.state).toBe(this.#at.value);
+    expect(engine.runs.getSnapshot().context.runs.get(RUN)?.state).toBe(this.#at.value);
   }
 
   async #end(): Promise<Walked> {

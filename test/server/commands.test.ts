@@ -15,7 +15,7 @@ const tireless: AgentFunction = ({ signal }) =>
 const inState = (engine: Engine, run: string, state: string) =>
   new Promise<void>((resolve) => {
     const look = () => {
-      if (engine.runs.get().context.runs[run]?.state !== state) return;
+      if (engine.runs.get().context.runs.get(run)?.state !== state) return;
       resolve();
     };
     engine.runs.subscribe(look);

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type Observable, ReplaySubject, Subject } from "rxjs";
+import { type Observable, ReplaySubject } from "rxjs";
 import type { AgentRunner } from "../../domain/agent.ts";
 import type { RunEvent } from "../../domain/event.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
@@ -23,9 +23,9 @@ import { announcements } from "./announce.ts";
 import { finishPublish } from "./finish-publish.ts";
 import { createHold } from "./hold.ts";
 import { createHome } from "./home.ts";
-import { createMeter } from "./meter.ts";
+import { createObservers } from "./observers.ts";
 import { parkedEvents, releaseParked } from "./parked.ts";
-import { createRunRegistry, type RunRegistry } from "./registry.ts";
+import type { RunRegistry } from "./registry.ts";
 import { resultOf } from "./result.ts";
 import { settingsFrom } from "./settings.ts";
 
@@ -97,10 +97,8 @@ export function createEngine(options: EngineOptions): Engine {
   const ids = options.ids ?? systemIds(clock);
   const files = options.files ?? nodeFiles();
   const home = createHome(resolve(options.home), options.memoryRoot);
-  const runs = createRunRegistry();
+  const observers = createObservers();
   const registry = createAgentRegistry();
-  const events$ = new Subject<RunEvent>();
-  const measure = createMeter();
   const bindings = new Map<string, Binding>();
   const live = new Map<string, Run>();
   const followed = new WeakMap<DurableRun, Run>();
@@ -108,9 +106,7 @@ export function createEngine(options: EngineOptions): Engine {
   let homeId = "";
 
   const tell = (event: RunEvent) => {
-    runs.trigger.heard({ event });
-    measure(event);
-    events$.next(event);
+    observers.tell(event);
     bindings.get(event.run)?.told.next(event);
   };
 
@@ -223,8 +219,8 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     owner: durable.owner,
-    runs,
-    events$: events$.asObservable(),
+    runs: observers.runs,
+    events$: observers.events$,
     async start({ space = "global", now = false, dryRun = false, ...overrides } = {}) {
       const settings = settingsFrom(overrides, defaults);
       checkSpace(space);
@@ -255,7 +251,7 @@ export function createEngine(options: EngineOptions): Engine {
         return followed.get(await durable.start({ id, space, input })) as Run;
       } catch (error) {
         bindings.delete(id);
-        runs.trigger.forgotten({ run: id });
+        observers.forget(id);
         throw error;
       }
     },
@@ -274,7 +270,7 @@ export function createEngine(options: EngineOptions): Engine {
       const results = [...live.values()].map((run) => run.result);
       await durable.close();
       await Promise.allSettled(results);
-      events$.complete();
+      observers.complete();
     },
   };
 }

@@ -4,8 +4,21 @@ import type { RunEvent } from "../../domain/event.ts";
 /**
  * The original's metrics (section 7), fed from run events. Without an OpenTelemetry SDK in the host they go
  * nowhere. The token kinds are those agents report to us: total, input, output.
+ * Telemetry that is broken (an exporter that throws, a provider that fails) counts nothing and harms no run.
  */
 export function createMeter(): (event: RunEvent) => void {
+  let measure: ((event: RunEvent) => void) | null = null;
+  return (event) => {
+    try {
+      measure ??= instruments();
+      measure(event);
+    } catch {
+      // A run does not fail for what watches it.
+    }
+  };
+}
+
+function instruments(): (event: RunEvent) => void {
   const meter = metrics.getMeter("slowwave");
   const status = meter.createCounter("codex.memory.phase2", { description: "Phase-2 runs by status" });
   const inputs = meter.createCounter("codex.memory.phase2.input", {
