@@ -17,6 +17,7 @@ import type {
   RunFilter,
   RunRecord,
   RunTally,
+  UnfinishedRun,
 } from "./run.ts";
 
 /** Everything that is kept, behind one door. */
@@ -123,6 +124,8 @@ export interface RunStore {
   commit(request: CommitRequest): Promise<CommitOutcome>;
   read(run: string): Promise<RunRecord | null>;
   list(filter: RunFilter): Promise<readonly RunRecord[]>;
+  /** Every active run, oldest first, however many: of one space, or of all. */
+  unfinished(filter: { space?: string }): Promise<readonly UnfinishedRun[]>;
   /** Open intents, oldest first; those of one commit in its order. */
   openIntents(run: string): Promise<readonly Intent[]>;
   /**

@@ -95,6 +95,9 @@ export function areIntentsOf(run: string, intents: readonly Intent[]): boolean {
   );
 }
 
+/** A run that is not over, as one who looks for dead owners needs it. */
+export type UnfinishedRun = Pick<RunRecord, "id" | "space" | "owner">;
+
 export interface RunFilter {
   readonly space?: string;
   readonly state?: RunRecord["state"];

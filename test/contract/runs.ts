@@ -120,6 +120,27 @@ export function runContract(name: string, open: OpenWorld): void {
         expect(await ids({ limit: 9, state: "active", space: "x", before: "r4" })).toEqual(["r1"]);
       });
 
+      test("of what is unfinished leaves nothing out, oldest first, with its owner of now", async () => {
+        for (const [id, space] of [
+          ["r2", "x"],
+          ["r1", "y"],
+          ["r3", "x"],
+          ["r4", "x"],
+        ] as const) {
+          await a.runs.create(newRun({ id, space }), commitOf(0, { run: id }));
+        }
+        await a.runs.commit(commitOf(1, { run: "r3", state: "done" }));
+        await a.runs.park({ run: "r4", fence: 1, reason: "unknown", nowMs: NOW_MS });
+        await a.runs.takeOver({ run: "r2", fence: 1, owner: "owner-b", nowMs: NOW_MS });
+        const [r1, r2] = [
+          { id: "r1", space: "y", owner: "owner-a" },
+          { id: "r2", space: "x", owner: "owner-b" },
+        ];
+        expect(await b.runs.unfinished({})).toEqual([r1, r2]);
+        expect(await b.runs.unfinished({ space: "x" })).toEqual([r2]);
+        expect(await b.runs.unfinished({ space: "nowhere" })).toEqual([]);
+      });
+
       test("counts and finds runs by how they ended; what holds no status counts as none", async () => {
         const ends = { r1: "succeeded", r2: "failed_agent", r3: "succeeded", r4: null, r5: 7 } as const;
         for (const [id, status] of Object.entries(ends)) {

@@ -237,6 +237,54 @@ describe("what another process continues", () => {
     await second.close();
   });
 
+  test("however many runs a dead process left, and however many live here, all are taken over", async () => {
+    const { engine } = world();
+    const second = engine();
+    for (let n = 0; n < 1_200; n += 1) await second.start({ input: undefined });
+    const first = engine();
+    for (let n = 0; n < 1_200; n += 1) await first.start({ input: undefined });
+    const left = first.live().map(({ id }) => id);
+    await first.close({ runs: "leave" });
+    const recovered = await second.recover();
+    expect(recovered.map(({ id }) => id)).toEqual([...left].sort());
+    expect(second.live().length).toBe(2_400);
+    await second.close({ runs: "leave" });
+  });
+
+  test("each owner is looked at once, and the runs of the living are not even read", async () => {
+    const { engine, shared, clock, actors } = world();
+    const first = engine();
+    for (const id of ["r1", "r2", "r3"]) await first.start({ id, input: undefined });
+    const store = openMemoryStore({ world: shared });
+    const probed: string[] = [];
+    const read: string[] = [];
+    const owners = bound(
+      {
+        probe: (owner: string) => {
+          probed.push(owner);
+          return store.owners.probe(owner);
+        },
+      },
+      store.owners,
+    );
+    const runs = bound(
+      {
+        read: (run: string) => {
+          read.push(run);
+          return store.runs.read(run);
+        },
+      },
+      store.runs,
+    );
+    const second = createDurableEngine({ store: { ...store, owners, runs }, machine, actors, clock });
+    expect(await second.recover()).toEqual([]);
+    expect([probed, read]).toEqual([[first.owner], []]);
+    await first.close({ runs: "leave" });
+    expect((await second.recover()).map(({ id }) => id)).toEqual(["r1", "r2", "r3"]);
+    expect([probed.length, read]).toEqual([2, ["r1", "r2", "r3"]]);
+    await second.close({ runs: "leave" });
+  });
+
   test("a run of another version is parked with the reason, never guessed", async () => {
     const { engine, clock, shared } = world();
     const first = engine();

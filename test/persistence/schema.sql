@@ -144,13 +144,13 @@ CREATE TABLE runs (
   parked text
 , intents text not null default '[]') strict;
 
+CREATE INDEX runs_active on runs (space, id, owner) where state = 'active';
+
 CREATE INDEX runs_by_end on runs (id,
   (case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'
     then json_extract(snapshot, '$.context.status') end)) where state <> 'active';
 
 CREATE INDEX runs_by_space on runs (space, id);
-
-CREATE INDEX runs_by_state on runs (state, id);
 
 CREATE INDEX runs_ended on runs (space, state,
   (case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'

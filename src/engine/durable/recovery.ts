@@ -31,7 +31,6 @@ export function recovery(engine: {
 
   const adopt = async (record: RunRecord): Promise<DurableRun | null> => {
     if (record.machine !== is.machine) return null;
-    if (record.owner !== owner && (await store.owners.probe(record.owner)) !== "dead") return null;
     const { id: run, fence } = record;
     if (record.version !== is.version || record.hash !== is.hash) {
       const reason = `made by ${record.machine} version ${record.version} (${record.hash}), this is version ${is.version} (${is.hash})`;
@@ -42,12 +41,21 @@ export function recovery(engine: {
     return taken === null || engine.isLive(run) ? null : engine.resume(taken);
   };
 
-  const unfinished = async ({ run, space }: { space?: string; run?: string }) => {
-    const found =
-      run === undefined
-        ? await store.runs.list({ state: "active", limit: 1_000, ...(space === undefined ? {} : { space }) })
-        : [await store.runs.read(run)].filter((record) => record !== null && record.state === "active");
-    return found.filter((record) => record !== null);
+  const unfinished = async ({ run, ...filter }: { space?: string; run?: string }) => {
+    if (run === undefined) return store.runs.unfinished(filter);
+    const record = await store.runs.read(run);
+    return record?.state === "active" ? [record] : [];
+  };
+
+  /** Whose runs may be taken; each owner is looked at once, and who is dead stays dead. */
+  const mourner = () => {
+    const known = new Map<string, Promise<boolean>>();
+    return (of: string): Promise<boolean> => {
+      if (of === owner) return Promise.resolve(true);
+      const answer = known.get(of) ?? store.owners.probe(of).then((state) => state === "dead");
+      known.set(of, answer);
+      return answer;
+    };
   };
 
   const recoverNow = async (filter: { space?: string; run?: string }): Promise<readonly DurableRun[]> => {
@@ -56,15 +64,19 @@ export function recovery(engine: {
     const failures: unknown[] = [];
     const closedSpaces = new Set<string>();
     // Oldest first: they hold what younger ones wait for.
-    for (const record of [...(await unfinished(filter))].reverse()) {
-      if (engine.isLive(record.id) || closedSpaces.has(record.space)) continue;
+    const isLeft = mourner();
+    for (const run of await unfinished(filter)) {
+      if (engine.isLive(run.id) || closedSpaces.has(run.space)) continue;
       try {
+        if (!(await isLeft(run.owner))) continue;
+        const record = await store.runs.read(run.id);
+        if (record?.state !== "active" || !(await isLeft(record.owner))) continue;
         const live = await adopt(record);
         if (live !== null) adopted.push(live);
       } catch (error) {
         // One that can't be taken over yet, for its agent can't be ended, keeps nobody waiting but its own space.
         failures.push(error);
-        if (record.space !== "") closedSpaces.add(record.space);
+        if (run.space !== "") closedSpaces.add(run.space);
       }
     }
     const isAskedFor = filter.run !== undefined || filter.space !== undefined;

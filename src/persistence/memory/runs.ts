@@ -89,6 +89,11 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "log">)
         .filter((run) => before === undefined || run.id < before)
         .sort((a, b) => (a.id < b.id ? 1 : -1))
         .slice(0, limit),
+    unfinished: async ({ space }) =>
+      [...runs.values()]
+        .filter((run) => run.state === "active" && (space === undefined || run.space === space))
+        .map(({ id, space: of, owner }) => ({ id, space: of, owner }))
+        .sort((a, b) => (a.id < b.id ? -1 : 1)),
     openIntents: async (run) => intents.get(run) ?? [],
     takeOver: async ({ run: id, fence, owner, nowMs }) => {
       const run = active(id, fence);

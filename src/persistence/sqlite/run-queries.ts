@@ -1,12 +1,17 @@
 import type { Database } from "better-sqlite3";
-import type { Intent, LogRow, RunFilter, RunRecord, RunTally } from "../../domain/run.ts";
+import type { Intent, LogRow, RunFilter, RunRecord, RunTally, UnfinishedRun } from "../../domain/run.ts";
 
 const RUN = `select id, space, machine, version, hash, state, sequence, fence, owner, snapshot,
-  created_at as createdAtMs, updated_at as updatedAtMs, cancel_requested_at as cancelRequestedAtMs, parked from runs`;
+  created_at as createdAtMs, updated_at as updatedAtMs, cancel_requested_at as cancelRequestedAtMs, parked`;
 
 /** As in the indexes of ended runs, or they are of no use. */
 const STATUS = `case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'
     then json_extract(snapshot, '$.context.status') end`;
+
+/** Left to itself the planner walks all runs there ever were, for the sake of their order. */
+const ACTIVE_RUNS = "runs indexed by runs_active";
+const ACTIVE = "state = 'active'";
+const UNFINISHED = `select id, space, owner from ${ACTIVE_RUNS} where ${ACTIVE}`;
 
 const LOG = `select id, run, sequence, at as atMs, type, value, data from events`;
 
@@ -21,10 +26,11 @@ export interface RunQueries {
   tally(filter: { space?: string }): readonly RunTally[];
   openIntents(run: string): readonly Intent[];
   toCancel(owner: string): readonly string[];
+  unfinished(filter: { space?: string }): readonly UnfinishedRun[];
 }
 
 export function runQueries(db: Database): RunQueries {
-  const run = db.prepare<[string], RunRecord>(`${RUN} where id = ?`);
+  const run = db.prepare<[string], RunRecord>(`${RUN} from runs where id = ?`);
   const logged = db.prepare<[string, number], LogRow>(`${LOG} where run = ? and sequence = ?`);
   const logOfAll = db.prepare<[number, number], LogRow>(`${LOG} where id > ? order by id limit ?`);
   const logOfRun = db.prepare<[string, number, number], LogRow>(
@@ -48,6 +54,8 @@ export function runQueries(db: Database): RunQueries {
     `${active} and space = @space union all ${ended("and space = @space")}`,
   );
   const intents = db.prepare<[string], string>("select intents from runs where id = ?").pluck();
+  const unfinished = db.prepare<[], UnfinishedRun>(`${UNFINISHED} order by id`);
+  const unfinishedOf = db.prepare<[string], UnfinishedRun>(`${UNFINISHED} and space = ? order by id`);
   const toCancel = db
     .prepare<[string], string>(
       "select id from runs where owner = ? and cancel_requested_at is not null and state = 'active' order by id",
@@ -59,7 +67,8 @@ export function runQueries(db: Database): RunQueries {
     runs: (filter) => {
       const tests = [
         filter.space === undefined ? [] : ["space = @space"],
-        filter.state === undefined ? [] : ["state = @state"],
+        // Said in so many words, or the index of active runs cannot be used.
+        filter.state === undefined ? [] : [filter.state === "active" ? ACTIVE : "state = @state"],
         filter.before === undefined ? [] : ["id < @before"],
         filter.statuses === undefined
           ? []
@@ -69,7 +78,8 @@ export function runQueries(db: Database): RunQueries {
             ],
       ].flat();
       const where = tests.length === 0 ? "" : `where ${tests.join(" and ")}`;
-      return db.prepare<object, RunRecord>(`${RUN} ${where} order by id desc limit @limit`).all({
+      const from = filter.state === "active" ? ACTIVE_RUNS : "runs";
+      return db.prepare<object, RunRecord>(`${RUN} from ${from} ${where} order by id desc limit @limit`).all({
         ...filter,
         statuses: JSON.stringify(filter.statuses ?? []),
       });
@@ -84,5 +94,6 @@ export function runQueries(db: Database): RunQueries {
       (space === undefined ? tally.all() : tallyOfSpace.all({ space })).filter(({ count }) => count > 0),
     openIntents: (id) => JSON.parse(intents.get(id) ?? "[]") as readonly Intent[],
     toCancel: (owner) => toCancel.all(owner),
+    unfinished: ({ space }) => (space === undefined ? unfinished.all() : unfinishedOf.all(space)),
   };
 }

@@ -95,6 +95,7 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     commit: (request) => write(() => commit(request)),
     read: (run) => read(() => queries.run(run)),
     list: (filter) => read(() => queries.runs(filter)),
+    unfinished: (filter) => read(() => queries.unfinished(filter)),
     openIntents: (run) => read(() => queries.openIntents(run)),
     takeOver: (request) =>
       write(() => {

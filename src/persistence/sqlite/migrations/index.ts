@@ -1,6 +1,7 @@
 import { start } from "./0001-start.ts";
 import { generations } from "./0002-generations.ts";
 import { fewPages } from "./0003-few-pages.ts";
+import { activeRuns } from "./0004-active-runs.ts";
 
 /** In order, never edited once released: the number of a migration is its place, and the schema's version. */
-export const MIGRATIONS: readonly string[] = [start, generations, fewPages];
+export const MIGRATIONS: readonly string[] = [start, generations, fewPages, activeRuns];
