@@ -51,6 +51,11 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
   let following = 0;
   let busyTries = 0;
   let onDrained: (() => void) | null = null;
+  // Its `then` is a microtask without the bookkeeping that `queueMicrotask` adds.
+  const soon = Promise.resolve();
+  const stopFollowing = () => {
+    following = 0;
+  };
   let closed: Promise<void> | null = null;
 
   /** In a turn of its own: who is alone in it may go on at once. */
@@ -63,10 +68,15 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
     isScheduled = false;
     const group = takeGroup();
     const verdicts = commitAll(group.map(({ work }) => work));
-    const again = group.filter((member, at) => !isSettled(member, verdicts[at] as Verdict));
+    const again: Member[] = [];
+    let busy: Extract<Verdict, { kind: "busy" }> | null = null;
+    for (const [at, member] of group.entries()) {
+      const verdict = verdicts[at] as Verdict;
+      if (!isSettled(member, verdict)) again.push(member);
+      if (verdict.kind === "busy") busy ??= verdict;
+    }
     if (again.length > 0) queue = [...again, ...queue];
-    const busy = verdicts.find((verdict) => verdict.kind === "busy");
-    if (busy) waitOut(busy.error);
+    if (busy !== null) waitOut(busy.error);
     else busyTries = 0;
     schedule();
   }
@@ -74,11 +84,7 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
   /** Until what this commit led to by promises alone has been done: a tick asked for in a microtask comes after all of them. */
   function letFollow(): void {
     following = FOLLOW_LIMIT;
-    queueMicrotask(() =>
-      nextTick(() => {
-        following = 0;
-      }),
-    );
+    void soon.then(() => nextTick(stopFollowing));
   }
 
   function schedule(): void {
@@ -87,7 +93,7 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
     isScheduled = true;
     if (following > 0) {
       following -= 1;
-      queueMicrotask(flush);
+      void soon.then(flush);
     } else {
       setImmediate(flushInTurn);
     }
