@@ -9,6 +9,8 @@ export interface Situation {
   readonly backlog: number;
   /** The unfinished run of the space, if there is one, and whether its process lives. */
   readonly unfinished: { readonly id: string; readonly owner: Liveness } | null;
+  /** The run that holds the job and that nobody here can go on with, if there is one, and why. */
+  readonly parked: { readonly id: string; readonly why: string } | null;
   /** Whether the process named in the job row lives. */
   readonly owner: Liveness | null;
   readonly successCooldownSeconds: number;
@@ -50,6 +52,11 @@ const RULES: readonly Rule[] = [
     when: ({ unfinished }) => unfinished !== null,
     say: ({ unfinished }) =>
       `Run ${unfinished?.id} is unfinished and its process cannot be seen from here; \`slowwave doctor\` looks closer.`,
+  },
+  {
+    when: ({ parked, job, now }) => parked !== null && held(job, now),
+    say: ({ parked }) =>
+      `Run ${parked?.id} holds the job and can't go on (${parked?.why}); \`slowwave cancel ${parked?.id}\` releases it.`,
   },
   {
     when: ({ job, outputs }) => job === null || (outputs === 0 && !isDirty(job) && job.finished_at === null),

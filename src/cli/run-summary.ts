@@ -1,4 +1,4 @@
-import type { RunRecord } from "../domain/run.ts";
+import { contextOf, type RunRecord } from "../domain/run.ts";
 import { type Outcome, outcomeOf, type Status } from "../domain/status.ts";
 
 /** One run in a list. */
@@ -18,7 +18,7 @@ export interface RunSummary {
 
 /** Read from the record alone; `isAlive` tells a run at work from one that was left. */
 export function summaryOf(record: RunRecord, isAlive: boolean): RunSummary {
-  const { status, inputs, dryRun } = contextOf(record);
+  const { status, inputs, dryRun } = contextOf(record) as Summarised;
   const known = record.state === "parked" ? "parked_unknown_version" : (status ?? "failed_agent");
   const isOver = record.state !== "active";
   return {
@@ -33,15 +33,8 @@ export function summaryOf(record: RunRecord, isAlive: boolean): RunSummary {
   };
 }
 
-/** A snapshot of another version may lack any of it. */
-function contextOf({ snapshot }: RunRecord): {
+interface Summarised {
   readonly status?: Status | null;
   readonly inputs?: number | null;
   readonly dryRun?: boolean;
-} {
-  try {
-    return (JSON.parse(snapshot) as { context?: object }).context ?? {};
-  } catch {
-    return {};
-  }
 }

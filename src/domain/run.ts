@@ -127,3 +127,13 @@ export interface LogRow {
   /** JSON text. */
   readonly data: string;
 }
+
+/** What the kept state of a run holds in its context: of another version it may lack any of it, damaged it holds nothing. */
+export function contextOf({ snapshot }: Pick<RunRecord, "snapshot">): Readonly<Record<string, unknown>> {
+  try {
+    const context = (JSON.parse(snapshot) as { context?: unknown } | null)?.context;
+    return typeof context === "object" && context !== null ? (context as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -94,7 +94,7 @@ const TEXTS: Record<Status, { readonly progress: string; readonly advice: string
   parked_unknown_version: {
     progress: "phase 2 parked (unknown version)",
     advice:
-      "This run belongs to another version of slowwave and can't go on here; `slowwave cancel` releases its job.",
+      "This run belongs to another version of slowwave, or what was kept of it is damaged, and can't go on here; `slowwave cancel` releases its job.",
   },
 };
 

@@ -1,6 +1,6 @@
 import { tokensOf, type Used } from "../domain/budget.ts";
 import type { RunStore } from "../domain/ports.ts";
-import type { LogRow, RunRecord } from "../domain/run.ts";
+import { contextOf, type LogRow, type RunRecord } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Status } from "../domain/status.ts";
 import { usedIn } from "./agents/used.ts";
@@ -133,7 +133,7 @@ async function runsOfDay(
     const page = await runs.list({ space, limit: PAGE, ...(before === undefined ? {} : { before }) });
     for (const record of page) {
       if (record.createdAtMs <= nowMs - DAY_MS) return found;
-      const { claimedWatermark, status } = contextOf(record);
+      const { claimedWatermark, status } = endOf(record);
       if (record.id !== except && claimedWatermark !== null && AFTER_A_CLAIM(status)) found.push(record);
     }
     if (page.length < PAGE) return found;
@@ -141,20 +141,13 @@ async function runsOfDay(
   }
 }
 
-/** A snapshot of another version may lack any of it; what can't be read is counted. */
-function contextOf({ snapshot }: RunRecord): {
+/** What can't be read is counted. */
+function endOf(record: RunRecord): {
   readonly claimedWatermark: number | null;
   readonly status: Status | null;
 } {
-  try {
-    const { context = {} } = JSON.parse(snapshot) as {
-      context?: { claimedWatermark?: number | null; status?: Status | null };
-    };
-    const { claimedWatermark = 0, status = null } = context;
-    return { claimedWatermark, status };
-  } catch {
-    return { claimedWatermark: 0, status: null };
-  }
+  const { claimedWatermark = 0, status = null } = contextOf(record) as Partial<ReturnType<typeof endOf>>;
+  return { claimedWatermark, status };
 }
 
 /** From the end of its log, where it is noted last. */

@@ -36,6 +36,7 @@ const usual: Situation = {
   outputs: 5,
   backlog: 3,
   unfinished: null,
+  parked: null,
   owner: null,
   successCooldownSeconds: 0,
   failures: 0,
@@ -97,6 +98,11 @@ describe("advice", () => {
       "another program holds the job",
       { job: held, owner: "unknown" },
       "Another worker holds the job; its lease ends in 30 minutes unless it renews it.",
+    ],
+    [
+      "a parked run holds the job",
+      { job: held, owner: "dead", parked: { id: "r1", why: "made by phase2 version 0" } },
+      "Run r1 holds the job and can't go on (made by phase2 version 0); `slowwave cancel r1` releases it.",
     ],
     [
       "another program held the job and died",

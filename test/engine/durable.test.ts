@@ -301,6 +301,28 @@ describe("what another process continues", () => {
     ]);
   });
 
+  test("a run whose state can't be read, or that its host can't go on with, is parked and keeps nobody waiting", async () => {
+    const { engine, shared } = world();
+    const first = engine();
+    for (const id of ["r1", "r2", "r3"]) await first.start({ id, input: undefined });
+    await first.close({ runs: "leave" });
+    const record = shared.runs.get("r1");
+    if (record === undefined) throw new Error("no such run");
+    const snapshot = JSON.stringify({ ...JSON.parse(record.snapshot), value: "nowhere" });
+    shared.runs.set("r1", { ...record, snapshot });
+    const examine = ({ id }: { id: string }) => {
+      if (id === "r2") throw new Error("not for me");
+    };
+    const second = engine({ examine });
+    expect((await second.recover()).map(({ id }) => id)).toEqual(["r3"]);
+    expect(["r1", "r2", "r3"].map((id) => shared.runs.get(id)?.parked)).toEqual([
+      expect.stringMatching(/^its state cannot be read: .*nowhere/),
+      "its state cannot be read: not for me",
+      null,
+    ]);
+    await second.close({ runs: "leave" });
+  });
+
   test("a run whose machine was rebuilt differently is parked, too; another machine's run is not touched", async () => {
     const { engine, clock, shared } = world();
     const first = engine();

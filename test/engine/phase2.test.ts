@@ -490,3 +490,44 @@ test("a run of another version is parked and told; cancelling it releases its jo
   expect(await second.engine.cancel(run.id)).toBe("over");
   expect((await (await second.engine.start()).result).status).toBe("succeeded");
 });
+
+test.each([
+  ["is not JSON", "not JSON"],
+  ["is nothing", "null"],
+  ["has no context", '{"status":"active","value":"claiming"}'],
+  [
+    "has a context without what the run needs",
+    '{"status":"active","value":"claiming","context":{"run":"r"}}',
+  ],
+  ["names a state that is not there", '{"status":"active","value":"nowhere","context":{}}'],
+])(
+  "a run whose kept state %s is parked with the reason, and cancelling it frees its space",
+  async (_, damaged) => {
+    const { open, shared } = await phase2World();
+    const first = open(() => new Promise<void>(() => {}));
+    await first.store.memories.upsert("global", [session(1)]);
+    const run = await first.engine.start();
+    await firstValueFrom(
+      run.events$.pipe(filter((event) => event.type === "state.entered" && event.state === "supervising")),
+    );
+    const record = shared.runs.get(run.id);
+    if (record === undefined) throw new Error("no such run");
+    // The fence keeps the first engine from writing a good one over it.
+    shared.runs.set(run.id, { ...record, snapshot: damaged, fence: record.fence + 1 });
+    shared.held.clear();
+    const second = open();
+    expect(await second.engine.recover()).toEqual([]);
+    expect(shared.runs.get(run.id)).toMatchObject({
+      state: "parked",
+      snapshot: damaged,
+      parked: expect.stringContaining("its state cannot be read: "),
+    });
+    expect(await second.engine.result(run.id)).toMatchObject({
+      run: run.id,
+      status: "parked_unknown_version",
+    });
+    expect(await second.engine.cancel(run.id)).toBe("cancelled");
+    expect(await second.engine.cancel(run.id)).toBe("over");
+    expect((await (await second.engine.start()).result).status).toBe("succeeded");
+  },
+);

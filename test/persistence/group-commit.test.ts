@@ -90,44 +90,6 @@ describe("one turn of the event loop", () => {
   });
 });
 
-describe("a writer that is alone", () => {
-  /** Writes one after another, the next as soon as promises alone allow it. */
-  const chain = async (from: number, to: number) => {
-    for (let x = from; x <= to; x += 1) await writer.write(insert(x));
-  };
-
-  test("goes on without waiting for the event loop, but the loop gets its turn after eight commits", async () => {
-    const atTurns: number[] = [];
-    let isOver = false;
-    const look = () => {
-      if (isOver) return;
-      atTurns.push(count("commit"));
-      setImmediate(look);
-    };
-    setImmediate(look);
-    await chain(1, 20);
-    isOver = true;
-    expect([kept().length, count("commit"), atTurns]).toEqual([20, 20, [0, 9, 18]]);
-  });
-
-  test("that waited for anything else waits for a turn, where others join it", async () => {
-    await chain(1, 2);
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    statements.length = 0;
-    const values = await Promise.all([writer.write(insert(3)), writer.write(insert(4))]);
-    expect([values, count("commit")]).toEqual([[3, 4], 1]);
-  });
-
-  test("is alone no more when others wrote in its turn", async () => {
-    const both = async (x: number) => {
-      await writer.write(insert(x));
-      await writer.write(insert(x + 1));
-    };
-    await Promise.all([both(1), both(11)]);
-    expect([kept(), count("commit")]).toEqual([[1, 2, 11, 12], 2]);
-  });
-});
-
 describe("a member that throws", () => {
   test("leaves its neighbours alone and takes back only its own work", async () => {
     const outcomes = await Promise.allSettled([

@@ -1,5 +1,5 @@
-import type { Store } from "../../domain/ports.ts";
 import type { RunRecord } from "../../domain/run.ts";
+import { isParkedHolder } from "../parked-holder.ts";
 import { type Check, fine, type Patient, warning } from "./check.ts";
 
 const LOOKED_AT = 100;
@@ -13,7 +13,7 @@ export async function checkRuns({ store }: Patient): Promise<readonly Check[]> {
   const unseen = active.filter((_, at) => owners[at] === "unknown");
   const parked: RunRecord[] = [];
   for (const run of await store.runs.list({ state: "parked", limit: LOOKED_AT })) {
-    if (await holdsJob(store, run)) parked.push(run);
+    if (isParkedHolder(run, await store.jobs.read(run.space))) parked.push(run);
   }
   const found = [
     ...left.map(({ id, space }) =>
@@ -27,11 +27,4 @@ export async function checkRuns({ store }: Patient): Promise<readonly Check[]> {
     ),
   ];
   return found.length > 0 ? found : [fine("runs", `${active.length} at work, none left behind`)];
-}
-
-/** A parked run matters as long as it keeps others from the job. */
-async function holdsJob(store: Pick<Store, "jobs">, { space, snapshot }: RunRecord): Promise<boolean> {
-  const job = await store.jobs.read(space);
-  const { context } = JSON.parse(snapshot) as { context?: { token?: unknown } };
-  return job?.status === "running" && job.ownership_token === context?.token;
 }

@@ -34,6 +34,8 @@ export interface DurableOptions {
   /** Sent when a run is cancelled. Default `{ type: "cancel" }`. */
   readonly cancelEvent?: EventObject;
   readonly commitPatienceMs?: number;
+  /** Throws when the state a run was left in is not one of this machine's; it is parked then. Its text was restored. */
+  readonly examine?: (record: RunRecord) => void;
   /** Before a run of a dead process goes on here: end what it left running, take over what it held. */
   readonly adopting?: (record: RunRecord) => Promise<void>;
   /** After a run of a dead process was parked: end what it left running. */
@@ -203,6 +205,10 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       const adopted = await launch(run, (world) => LiveRun.resume(world, record));
       if (record.cancelRequestedAtMs !== null) adopted.send(cancelEvent);
       return adopted;
+    },
+    examine(record) {
+      transitions.restore(record.snapshot);
+      options.examine?.(record);
     },
     parked: async (record) => options.parked?.(record),
   });

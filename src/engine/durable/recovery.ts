@@ -1,3 +1,4 @@
+import { causeOf } from "../../domain/failure.ts";
 import type { Clock, Store } from "../../domain/ports.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import type { DurableRun } from "./durable-run.ts";
@@ -23,6 +24,8 @@ export function recovery(engine: {
   isLive(run: string): boolean;
   /** Makes a run live here, under the fence that was raised for it. */
   resume(taken: RunRecord): Promise<DurableRun>;
+  /** Throws what is wrong with a run that cannot be gone on with. */
+  examine(record: RunRecord): void;
   parked(record: RunRecord): Promise<void>;
 }): Recovery {
   const { store, clock, owner, is } = engine;
@@ -32,13 +35,26 @@ export function recovery(engine: {
   const adopt = async (record: RunRecord): Promise<DurableRun | null> => {
     if (record.machine !== is.machine) return null;
     const { id: run, fence } = record;
-    if (record.version !== is.version || record.hash !== is.hash) {
-      const reason = `made by ${record.machine} version ${record.version} (${record.hash}), this is version ${is.version} (${is.hash})`;
+    const reason = reasonToPark(record);
+    if (reason !== null) {
       if (await store.runs.park({ run, fence, reason, nowMs: clock.nowMs() })) await engine.parked(record);
       return null;
     }
     const taken = await store.runs.takeOver({ run, fence, owner, nowMs: clock.nowMs() });
     return taken === null || engine.isLive(run) ? null : engine.resume(taken);
+  };
+
+  /** What nobody here can go on with must not keep its space, and those who look for it, waiting for ever. */
+  const reasonToPark = (record: RunRecord): string | null => {
+    if (record.version !== is.version || record.hash !== is.hash) {
+      return `made by ${record.machine} version ${record.version} (${record.hash}), this is version ${is.version} (${is.hash})`;
+    }
+    try {
+      engine.examine(record);
+      return null;
+    } catch (error) {
+      return `its state cannot be read: ${causeOf(error)}`;
+    }
   };
 
   const unfinished = async ({ run, ...filter }: { space?: string; run?: string }) => {

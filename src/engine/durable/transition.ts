@@ -31,6 +31,7 @@ export interface Transitions {
   /** Null when the event changes nothing and asks for nothing. */
   transition(snapshot: AnyMachineSnapshot, event: EventObject): Step | null;
   persist(snapshot: AnyMachineSnapshot): string;
+  /** Throws where the text is no state of this machine. */
   restore(snapshot: string): AnyMachineSnapshot;
 }
 
@@ -65,11 +66,12 @@ export function transitionsOf(machine: AnyStateMachine): Transitions {
     },
     persist: (snapshot) => JSON.stringify(machine.getPersistedSnapshot(snapshot)),
     restore: (text) => {
-      const snapshot = JSON.parse(text) as never;
-      return createActor(machine, {
-        snapshot,
-        input: undefined as never,
-      }).getSnapshot() as AnyMachineSnapshot;
+      const kept = JSON.parse(text) as { status?: unknown };
+      const actor = createActor(machine, { snapshot: kept as never, input: undefined as never });
+      const restored = actor.getSnapshot() as AnyMachineSnapshot;
+      // XState turns what it chokes on into a state of error, which this run never had.
+      if (restored.status === "error" && kept.status !== "error") throw restored.error;
+      return restored;
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Used } from "../../domain/budget.ts";
 import { changesBetween, type Finding } from "../../domain/generation.ts";
 import type { RunPlaces, SpawnInput, WatchInput } from "../../domain/phase2.ts";
 import type { Store } from "../../domain/ports.ts";
-import type { LogRow } from "../../domain/run.ts";
+import { contextOf, type LogRow } from "../../domain/run.ts";
 import type { Status } from "../../domain/status.ts";
 import type { Room } from "../../services/agents/transcript.ts";
 import { usedIn } from "../../services/agents/used.ts";
@@ -83,8 +83,7 @@ async function lastRefusal(store: Pick<Store, "runs">, space: string): Promise<r
   const judged: readonly Status[] = ["succeeded", "failed_invalid_artifacts"];
   const [last] = await store.runs.list({ space, statuses: judged, limit: 1 });
   if (last === undefined) return [];
-  const { status } = (JSON.parse(last.snapshot) as { context: { status: Status } }).context;
-  if (status !== "failed_invalid_artifacts") return [];
+  if (contextOf(last).status !== "failed_invalid_artifacts") return [];
   const findings = await lastFindings(store, last.id);
   return findings.filter(({ severity }) => severity !== "warn").map(({ message }) => message);
 }

@@ -6,6 +6,7 @@ import { SlowwaveError } from "../../domain/failure.ts";
 import type { RunHold } from "../../domain/phase2.ts";
 import type { Clock, Ids, Store } from "../../domain/ports.ts";
 import type { RunResult } from "../../domain/result.ts";
+import { contextOf } from "../../domain/run.ts";
 import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../../domain/settings.ts";
 import { PHASE2_VERSION, phase2Machine } from "../../machines/phase2.ts";
 import type { Phase2Context, Phase2Input } from "../../machines/words.ts";
@@ -24,7 +25,7 @@ import { finishPublish } from "./finish-publish.ts";
 import { createHold } from "./hold.ts";
 import { createHome } from "./home.ts";
 import { createObservers } from "./observers.ts";
-import { parkedEvents, releaseParked } from "./parked.ts";
+import { demandContext, parkedEvents, releaseParked } from "./parked.ts";
 import type { RunRegistry } from "./registry.ts";
 import { resultOf } from "./result.ts";
 import { settingsFrom } from "./settings.ts";
@@ -147,6 +148,7 @@ export function createEngine(options: EngineOptions): Engine {
         files,
       });
     },
+    examine: demandContext,
     adopting: async ({ id, space, snapshot }) => {
       const { value, context } = JSON.parse(snapshot) as { value: unknown; context: Phase2Context };
       const { token, settings, root, deadlineAtMs } = context;
@@ -202,7 +204,7 @@ export function createEngine(options: EngineOptions): Engine {
     const { space, outcome } = found;
     if (outcome === "succeeded" && found.generation !== null) {
       const unfinished = await store.runs.list({ space, state: "active", limit: 10 }).catch(() => null);
-      const bases = unfinished?.map(({ snapshot }) => baseOf(snapshot));
+      const bases = unfinished?.map((run) => (contextOf(run) as Partial<Phase2Context>).base ?? null);
       if (bases !== undefined) await retire({ store, clock }, { space, bases }).catch(() => {});
     }
     return found;
@@ -273,10 +275,6 @@ export function createEngine(options: EngineOptions): Engine {
       observers.complete();
     },
   };
-}
-
-function baseOf(snapshot: string): string | null {
-  return (JSON.parse(snapshot) as { context?: Partial<Phase2Context> }).context?.base ?? null;
 }
 
 interface Binding {

@@ -1,6 +1,7 @@
 import type { RunEvent } from "../../domain/event.ts";
 import type { Clock, Store } from "../../domain/ports.ts";
-import type { RunRecord } from "../../domain/run.ts";
+import { contextOf, type RunRecord } from "../../domain/run.ts";
+import type { Settings } from "../../domain/settings.ts";
 import { progressOf } from "../../domain/texts.ts";
 
 /** What observers hear of a run that nobody here can read. Its job row stays as it is until it is cancelled. */
@@ -12,17 +13,29 @@ export function parkedEvents({ id: run, space }: RunRecord, atMs: number): reado
   ];
 }
 
+/** Throws unless the context holds what adopting a run needs before its machine goes on. */
+export function demandContext(run: Pick<RunRecord, "snapshot">): void {
+  const context = contextOf(run);
+  for (const name of ["run", "space", "root", "token"]) {
+    if (typeof context[name] !== "string") throw new Error(`its context has no ${name}`);
+  }
+  const leaseSeconds = (context.settings as Partial<Settings> | null | undefined)?.leaseSeconds;
+  if (typeof leaseSeconds !== "number") throw new Error("its context has no settings");
+}
+
 /**
  * Cancels a parked run: the job it still holds is released under its own token. Of its snapshot only the token is
- * read, which every version has kept in the same place. False when it held nothing (any more).
+ * read, which every version has kept in the same place; where it cannot be read, the row that names the run's owner
+ * has it too. False when it held nothing (any more).
  */
 export async function releaseParked(
   { store, clock, owner }: { store: Pick<Store, "jobs">; clock: Clock; owner: string },
-  { space, snapshot }: RunRecord,
+  record: RunRecord,
 ): Promise<boolean> {
-  const { context } = JSON.parse(snapshot) as { context?: { token?: unknown } };
-  if (typeof context?.token !== "string") return false;
-  const { token } = context;
+  const { space } = record;
+  const { token: kept } = contextOf(record);
+  const token = typeof kept === "string" ? kept : await tokenOfOwner(store, record);
+  if (token === null) return false;
   const lease = await store.jobs.takeOver({
     space,
     token,
@@ -32,4 +45,9 @@ export async function releaseParked(
   });
   if (lease === null) return false;
   return (await store.jobs.release({ lease, reason: "cancelled", nowMs: clock.nowMs() })) !== "lost";
+}
+
+async function tokenOfOwner(store: Pick<Store, "jobs">, { space, owner }: RunRecord): Promise<string | null> {
+  const row = await store.jobs.read(space);
+  return row?.worker_id === owner ? row.ownership_token : null;
 }

@@ -3,13 +3,19 @@ import { type BudgetUse, budgetsOf, NOTHING_USED } from "../../domain/budget.ts"
 import { changesBetween, type FileChanges, type Finding, type Manifest } from "../../domain/generation.ts";
 import type { Store } from "../../domain/ports.ts";
 import type { AgentReport, DryRun, RunResult, StateSpan } from "../../domain/result.ts";
-import type { LogRow, RunRecord } from "../../domain/run.ts";
+import { contextOf, type LogRow, type RunRecord } from "../../domain/run.ts";
 import { outcomeOf, type Status } from "../../domain/status.ts";
 import { adviceOf } from "../../domain/texts.ts";
 import type { Phase2Context } from "../../machines/words.ts";
 import { usedIn } from "../../services/agents/used.ts";
 import { compare } from "../../services/generations/compare.ts";
 import { unified } from "../../services/generations/unified.ts";
+
+/** What is told of a run whose kept state can't be read. */
+const NOTHING_DONE = {
+  ...{ base: null, generation: null, claimedWatermark: null, completionWatermark: null },
+  ...{ inputs: null, cause: null, status: null, repairs: 0 },
+} satisfies Partial<Phase2Context>;
 
 const NO_FILES: FileChanges = { added: [], modified: [], deleted: [] };
 
@@ -23,7 +29,7 @@ export async function resultOf(
 ): Promise<RunResult | null> {
   const record = await store.runs.read(run);
   if (record === null || record.state === "active") return null;
-  const { context } = JSON.parse(record.snapshot) as { context: Phase2Context };
+  const context = { ...NOTHING_DONE, ...contextOf(record) } as Phase2Context;
   const log = await wholeLog(store.runs, run);
   const status = statusOf(record, context);
   const manifest = (generation: string | null): Promise<Manifest | null> =>

@@ -1,4 +1,3 @@
-import { nextTick } from "node:process";
 import { setImmediate, setTimeout } from "node:timers";
 import type { Database } from "better-sqlite3";
 import { storeError } from "../errors.ts";
@@ -25,12 +24,6 @@ export interface Writer {
 /** What goes into one commit, in ordinary writes: a few milliseconds, so that timers stay on time. */
 export const GROUP_LIMIT = 256;
 
-/**
- * A run that is alone commits step after step without waiting for a turn of the event loop, where nobody would join it
- * anyway; but after so many steps the loop gets its turn, whatever they are.
- */
-const FOLLOW_LIMIT = 8;
-
 /** How often work is repeated of which nobody knows whether it was committed. */
 const UNKNOWN_LIMIT = 3;
 
@@ -48,21 +41,9 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
   const commitAll = groupCommit(db);
   let queue: Member[] = [];
   let isScheduled = false;
-  let following = 0;
   let busyTries = 0;
   let onDrained: (() => void) | null = null;
-  // Its `then` is a microtask without the bookkeeping that `queueMicrotask` adds.
-  const soon = Promise.resolve();
-  const stopFollowing = () => {
-    following = 0;
-  };
   let closed: Promise<void> | null = null;
-
-  /** In a turn of its own: who is alone in it may go on at once. */
-  function flushInTurn(): void {
-    if (queue.length === 1) letFollow();
-    flush();
-  }
 
   function flush(): void {
     isScheduled = false;
@@ -81,22 +62,11 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
     schedule();
   }
 
-  /** Until what this commit led to by promises alone has been done: a tick asked for in a microtask comes after all of them. */
-  function letFollow(): void {
-    following = FOLLOW_LIMIT;
-    void soon.then(() => nextTick(stopFollowing));
-  }
-
   function schedule(): void {
     if (queue.length === 0) onDrained?.();
     if (isScheduled || queue.length === 0) return;
     isScheduled = true;
-    if (following > 0) {
-      following -= 1;
-      void soon.then(flush);
-    } else {
-      setImmediate(flushInTurn);
-    }
+    setImmediate(flush);
   }
 
   function takeGroup(): readonly Member[] {
