@@ -79,8 +79,8 @@ export function recovery(engine: {
     const adopted: DurableRun[] = [];
     const failures: unknown[] = [];
     const closedSpaces = new Set<string>();
-    // Oldest first: they hold what younger ones wait for.
     const isLeft = mourner();
+    // Oldest first: they hold what younger ones wait for.
     for (const run of await unfinished(filter)) {
       if (engine.isLive(run.id) || closedSpaces.has(run.space)) continue;
       try {
