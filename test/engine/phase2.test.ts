@@ -459,7 +459,8 @@ test("a run that is taken over is published where it was meant to be, and its fi
   expect([await treeOf(elsewhere), shared.jobs.get("global")]).toEqual([published, row]);
 });
 
-test("a run of another version is parked and told; cancelling it releases its job", async () => {
+/** A world in which a run's agent is at work and never ends, and what is stored of that run. */
+async function supervisedWorld() {
   const { open, shared } = await phase2World();
   const first = open(() => new Promise<void>(() => {}));
   await first.store.memories.upsert("global", [session(1)]);
@@ -469,6 +470,11 @@ test("a run of another version is parked and told; cancelling it releases its jo
   );
   const record = shared.runs.get(run.id);
   if (record === undefined) throw new Error("no such run");
+  return { open, shared, run, record };
+}
+
+test("a run of another version is parked and told; cancelling it releases its job", async () => {
+  const { open, shared, run, record } = await supervisedWorld();
   shared.runs.set(run.id, { ...record, version: "0" });
   shared.held.clear();
   const held = shared.jobs.get("global");
