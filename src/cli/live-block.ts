@@ -8,7 +8,7 @@ export interface LiveBlock {
   done(): void;
 }
 
-/** What redraws is loaded with the first drawing: most commands draw nothing, and it is a third of their start. */
+/** What redraws is loaded with the first drawing: most commands draw nothing, and it is much of their start. */
 export function liveBlock(terminal: Terminal): LiveBlock {
   type Redraw = ReturnType<typeof import("log-update").createLogUpdate>;
   let redraw: Redraw | null = null;

@@ -1,11 +1,11 @@
 import { isDirty, type JobRow } from "../domain/job.ts";
+import { tokenHeldBy } from "../domain/parked-run.ts";
 import type { Store } from "../domain/ports.ts";
 import { type DayUse, dayUse, spentSentence } from "../services/day-budget.ts";
 import { adviceFor, type Liveness } from "./advice.ts";
 import { about, moment } from "./elapsed.ts";
 import { EXIT } from "./exit-code.ts";
 import { bold, cyan, dim, type Line } from "./paint.ts";
-import { isParkedHolder } from "./parked-holder.ts";
 import { rootOf } from "./root-of.ts";
 import { type RunSummary, summaryOf } from "./run-summary.ts";
 import { runLine } from "./runs.ts";
@@ -87,7 +87,7 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
   const { successCooldownSeconds } = settings;
   const spent = spentSentence({ ...today, freeAtMs });
   const failures = failuresInARow(runs);
-  const holder = records.find((record) => isParkedHolder(record, job));
+  const holder = records.find((record) => tokenHeldBy(record, job) !== null);
   const parked = holder === undefined ? null : { id: holder.id, why: holder.parked ?? "unknown version" };
   const advice = adviceFor({ ...report, parked, now, successCooldownSeconds, spent, failures });
   return { ...report, advice };

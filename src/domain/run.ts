@@ -89,10 +89,7 @@ export function judgeRepeated(
 /** Whether these may be the open intents of a run after a commit: its own, none of them twice. */
 export function areIntentsOf(run: string, intents: readonly Intent[]): boolean {
   const isOwn = (intent: Intent) => intent.run === run && intent.key.startsWith(`${run}/`);
-  return (
-    intents.every(isOwn) &&
-    (intents.length < 2 || new Set(intents.map(({ key }) => key)).size === intents.length)
-  );
+  return intents.every(isOwn) && new Set(intents.map(({ key }) => key)).size === intents.length;
 }
 
 /** A run that is not over, as one who looks for dead owners needs it. */

@@ -1,9 +1,10 @@
-import { BehaviorSubject, Subject } from "rxjs";
+import { BehaviorSubject, firstValueFrom, Subject } from "rxjs";
 import { describe, expect, test } from "vitest";
 import { assign, createMachine, type EventObject, fromEventObservable, fromPromise, setup } from "xstate";
 import type { CommitOutcome, CommitRequest } from "../../src/domain/run.ts";
 import { createDurableEngine, type DurableOptions } from "../../src/engine/durable/engine.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
+import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { manualClock } from "../agents/manual-clock.ts";
 
 /** Fetches a number, waits, listens for more, ends: one of each kind of effect. */
@@ -122,6 +123,17 @@ describe("one commit for event, state and intents", () => {
     await starting;
     await clock.advance(0);
     expect(fetched).toEqual(["fetch"]);
+  });
+
+  test("who begins a run in a SQLite store hears all of it after its beginning", async () => {
+    const store = await openSqliteStore({ path: ":memory:" });
+    const { actors } = world();
+    const { start, committed$, close } = createDurableEngine({ store, machine, actors });
+    const run = await start({ id: "r1", input: undefined });
+    const next = await firstValueFrom(committed$);
+    expect([next.run, next.sequence, next.value]).toEqual([run.id, 1, "pausing"]);
+    await close();
+    await store.close();
   });
 
   test("an event that changes nothing writes nothing", async () => {

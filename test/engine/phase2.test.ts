@@ -509,15 +509,7 @@ test.each([
 ])(
   "a run whose kept state %s is parked with the reason, and cancelling it frees its space",
   async (_, damaged) => {
-    const { open, shared } = await phase2World();
-    const first = open(() => new Promise<void>(() => {}));
-    await first.store.memories.upsert("global", [session(1)]);
-    const run = await first.engine.start();
-    await firstValueFrom(
-      run.events$.pipe(filter((event) => event.type === "state.entered" && event.state === "supervising")),
-    );
-    const record = shared.runs.get(run.id);
-    if (record === undefined) throw new Error("no such run");
+    const { open, shared, run, record } = await supervisedWorld();
     // The fence keeps the first engine from writing a good one over it.
     shared.runs.set(run.id, { ...record, snapshot: damaged, fence: record.fence + 1 });
     shared.held.clear();

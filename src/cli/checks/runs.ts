@@ -1,5 +1,5 @@
+import { tokenHeldBy } from "../../domain/parked-run.ts";
 import type { RunRecord } from "../../domain/run.ts";
-import { isParkedHolder } from "../parked-holder.ts";
 import { type Check, fine, type Patient, warning } from "./check.ts";
 
 const LOOKED_AT = 100;
@@ -13,7 +13,7 @@ export async function checkRuns({ store }: Patient): Promise<readonly Check[]> {
   const unseen = active.filter((_, at) => owners[at] === "unknown");
   const parked: RunRecord[] = [];
   for (const run of await store.runs.list({ state: "parked", limit: LOOKED_AT })) {
-    if (isParkedHolder(run, await store.jobs.read(run.space))) parked.push(run);
+    if (tokenHeldBy(run, await store.jobs.read(run.space)) !== null) parked.push(run);
   }
   const found = [
     ...left.map(({ id, space }) =>

@@ -1,4 +1,5 @@
 import type { RunEvent } from "../../domain/event.ts";
+import { tokenHeldBy } from "../../domain/parked-run.ts";
 import type { Clock, Store } from "../../domain/ports.ts";
 import { contextOf, type RunRecord } from "../../domain/run.ts";
 import type { Settings } from "../../domain/settings.ts";
@@ -23,18 +24,13 @@ export function demandContext(run: Pick<RunRecord, "snapshot">): void {
   if (typeof leaseSeconds !== "number") throw new Error("its context has no settings");
 }
 
-/**
- * Cancels a parked run: the job it still holds is released under its own token. Of its snapshot only the token is
- * read, which every version has kept in the same place; where it cannot be read, the row that names the run's owner
- * has it too. False when it held nothing (any more).
- */
+/** Cancels a parked run: the job it still holds is released under its own token. False when it held nothing (any more). */
 export async function releaseParked(
   { store, clock, owner }: { store: Pick<Store, "jobs">; clock: Clock; owner: string },
-  record: RunRecord,
+  run: RunRecord,
 ): Promise<boolean> {
-  const { space } = record;
-  const { token: kept } = contextOf(record);
-  const token = typeof kept === "string" ? kept : await tokenOfOwner(store, record);
+  const { space } = run;
+  const token = tokenHeldBy(run, await store.jobs.read(space));
   if (token === null) return false;
   const lease = await store.jobs.takeOver({
     space,
@@ -45,9 +41,4 @@ export async function releaseParked(
   });
   if (lease === null) return false;
   return (await store.jobs.release({ lease, reason: "cancelled", nowMs: clock.nowMs() })) !== "lost";
-}
-
-async function tokenOfOwner(store: Pick<Store, "jobs">, { space, owner }: RunRecord): Promise<string | null> {
-  const row = await store.jobs.read(space);
-  return row?.worker_id === owner ? row.ownership_token : null;
 }

@@ -49,15 +49,10 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
     isScheduled = false;
     const group = takeGroup();
     const verdicts = commitAll(group.map(({ work }) => work));
-    const again: Member[] = [];
-    let busy: Extract<Verdict, { kind: "busy" }> | null = null;
-    for (const [at, member] of group.entries()) {
-      const verdict = verdicts[at] as Verdict;
-      if (!isSettled(member, verdict)) again.push(member);
-      if (verdict.kind === "busy") busy ??= verdict;
-    }
+    const again = group.filter((member, at) => !isSettled(member, verdicts[at] as Verdict));
     if (again.length > 0) queue = [...again, ...queue];
-    if (busy !== null) waitOut(busy.error);
+    const busy = verdicts.find((verdict) => verdict.kind === "busy");
+    if (busy) waitOut(busy.error);
     else busyTries = 0;
     schedule();
   }
@@ -70,7 +65,6 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
   }
 
   function takeGroup(): readonly Member[] {
-    if (queue.length === 1) return queue.splice(0);
     let weight = 0;
     const end = queue.findIndex((member, at) => {
       weight += member.weight;
