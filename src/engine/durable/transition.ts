@@ -56,7 +56,10 @@ export function transitionsOf(machine: AnyStateMachine): Transitions {
   };
   const collect = (step: () => AnyMachineSnapshot): Step => {
     executed = [];
-    return { snapshot: step(), effects: executed.map(effectOf).filter((effect) => effect !== null) };
+    const snapshot = step();
+    const effects = executed.map(effectOf).filter((effect) => effect !== null);
+    executed.forEach(emptied);
+    return { snapshot, effects };
   };
   return {
     initialTransition: (input) => collect(() => machine.getInitialSnapshot(scope as never, input)),
@@ -93,6 +96,16 @@ function isSame(before: AnyMachineSnapshot, after: AnyMachineSnapshot): boolean 
   );
 }
 
+/**
+ * XState's own list of these lands among V8's old objects, and there, though long dropped, would keep each step's
+ * actors until the next full collection: at many runs a fifth of the time went into copying them about.
+ */
+function emptied(action: Partial<ExecutableActionObject>): void {
+  action.params = undefined as never;
+  action.info = undefined as never;
+  action.exec = undefined;
+}
+
 function effectOf(action: ExecutableActionObject): Effect | null {
   const params = action.params as Record<string, unknown> | undefined;
   switch (action.type) {
@@ -125,8 +138,10 @@ function effectOf(action: ExecutableActionObject): Effect | null {
         "unsupported_action",
         `The durable engine cannot repeat "${action.type}" safely; use an invoked actor or a plain action instead.`,
       );
-    default:
-      return { kind: "act", run: () => action.exec?.(action.info, action.params) };
+    default: {
+      const { exec, info, params: given } = action;
+      return { kind: "act", run: () => exec?.(info, given) };
+    }
   }
 }
 
