@@ -129,9 +129,14 @@ describe("one commit for event, state and intents", () => {
     const store = await openSqliteStore({ path: ":memory:" });
     const { actors } = world();
     const { start, committed$, close } = createDurableEngine({ store, machine, actors });
-    const run = await start({ id: "r1", input: undefined });
-    const next = await firstValueFrom(committed$);
-    expect([next.run, next.sequence, next.value]).toEqual([run.id, 1, "pausing"]);
+    const heard: unknown[] = [];
+    // A store that nobody else writes to commits sooner after a while, yet never before.
+    for (let n = 10; n < 40; n += 1) {
+      const run = await start({ id: `r${n}`, input: undefined });
+      const next = await firstValueFrom(committed$);
+      heard.push([next.run === run.id, next.sequence, next.value]);
+    }
+    expect(heard).toEqual(Array(30).fill([true, 1, "pausing"]));
     await close();
     await store.close();
   });
@@ -396,6 +401,41 @@ describe("who may act", () => {
     expect(await engine().cancel("r1")).toBe("requested");
     await clock.advance(2_000);
     expect((await run.done).value).toBe("stopped");
+  });
+
+  test("only live runs keep the process alive, also when one follows another at once", async () => {
+    const { engine, clock } = world();
+    const held = new Map<unknown, boolean>();
+    const { start } = engine({
+      clock: {
+        ...clock,
+        setTimeout(fn, ms) {
+          const id = clock.setTimeout(() => {
+            held.delete(timer);
+            fn();
+          }, ms);
+          const timer = { id, ref: () => held.set(timer, true), unref: () => held.set(timer, false) };
+          held.set(timer, true);
+          return timer;
+        },
+        clearTimeout(timer) {
+          held.delete(timer);
+          clock.clearTimeout((timer as { id: unknown }).id);
+        },
+      },
+    });
+    const holding = () => [...held.values()].filter((isHeld) => isHeld).length;
+    for (const id of ["r1", "r2"]) {
+      const run = await start({ id, input: undefined });
+      await clock.advance(0);
+      // The machine's own timer, and the search for cancel requests.
+      expect(holding()).toBe(2);
+      run.send({ type: "cancel" });
+      await run.done;
+      expect(holding()).toBe(0);
+    }
+    await clock.advance(1_000);
+    expect([held.size, clock.pending()]).toEqual([0, 0]);
   });
 
   test("cancelling a run whose owner is dead ends it here and now", async () => {

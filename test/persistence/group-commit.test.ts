@@ -90,6 +90,64 @@ describe("one turn of the event loop", () => {
   });
 });
 
+describe("a writer that has had no company for sixteen commits", () => {
+  /** Whether the event loop turned before the write was done. */
+  const turned = async (write: () => Promise<unknown>): Promise<boolean> => {
+    let isNextTurn = false;
+    setImmediate(() => {
+      isNextTurn = true;
+    });
+    await write();
+    return isNextTurn;
+  };
+  const lonelyWrites = async (from: number, to: number) => {
+    const turns: boolean[] = [];
+    for (let x = from; x < to; x += 1) turns.push(await turned(() => writer.write(insert(x))));
+    return turns;
+  };
+
+  test("waits for the end of the turn no more, but for one commit in sixteen", async () => {
+    expect(await lonelyWrites(0, 48)).toEqual([
+      ...Array<boolean>(17).fill(true),
+      ...Array<boolean>(15).fill(false),
+      true,
+      ...Array<boolean>(15).fill(false),
+    ]);
+    expect(kept()).toHaveLength(48);
+  });
+
+  test("still takes along what the promises of this turn lead to", async () => {
+    await lonelyWrites(0, 18);
+    statements.length = 0;
+    const isNextTurn = await turned(() =>
+      Promise.all([
+        writer.write(insert(100)),
+        Promise.resolve()
+          .then(() => {})
+          .then(() => writer.write(insert(101))),
+      ]),
+    );
+    expect([isNextTurn, count("commit")]).toEqual([false, 1]);
+  });
+
+  test("finds company that comes with other turns within sixteen commits, and waits for it again", async () => {
+    await lonelyWrites(0, 18);
+    statements.length = 0;
+    // Each speaks in a callback of its own, as events of sockets and children do.
+    const each = Array.from(
+      { length: 64 },
+      (_, n) =>
+        new Promise((resolve) => {
+          setImmediate(() => resolve(writer.write(insert(100 + n))));
+        }),
+    );
+    await Promise.all(each);
+    expect(count("commit")).toBeLessThanOrEqual(17);
+    expect(kept()).toHaveLength(18 + 64);
+    expect(await turned(() => writer.write(insert(200)))).toBe(true);
+  });
+});
+
 describe("a member that throws", () => {
   test("leaves its neighbours alone and takes back only its own work", async () => {
     const outcomes = await Promise.allSettled([

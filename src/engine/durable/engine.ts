@@ -87,7 +87,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
   const lives = new Map<string, Live>();
   let registration: Promise<{ unregister(): Promise<void> }> | null = null;
   let closed = false;
-  let poll: unknown = null;
+  let poll: Held | null = null;
 
   /** The owner lock is taken with the first run, so that looking at a store costs nothing. */
   const register = async () => {
@@ -115,7 +115,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       lives.delete(run);
       options.left?.(run, why);
       live?.settle(why);
-      if (lives.size === 0) unwatch();
+      if (lives.size === 0) poll?.unref?.();
     },
   });
 
@@ -174,22 +174,26 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     return durable;
   };
 
-  /** Looks for cancel requests of other processes, and for runs this process had to leave, while runs live. */
+  /**
+   * Looks for cancel requests of other processes, while runs live. A timer that is set with each run and cleared
+   * after it costs a short run more than a step, so it is left to ring; only live runs keep the process alive.
+   */
   const watch = () => {
-    if (poll !== null || closed || lives.size === 0) return;
+    if (closed || lives.size === 0) return;
+    if (poll !== null) {
+      poll.ref?.();
+      return;
+    }
     poll = clock.setTimeout(async () => {
       poll = null;
+      if (lives.size === 0) return;
       try {
         for (const run of await store.runs.cancelRequests(owner)) lives.get(run)?.durable.send(cancelEvent);
       } catch {
         // Busy: asked again in a second.
       }
       watch();
-    }, POLL_MS);
-  };
-  const unwatch = () => {
-    if (poll !== null) clock.clearTimeout(poll);
-    poll = null;
+    }, POLL_MS) as Held;
   };
 
   const { recover, patrol, rest } = recovery({
@@ -246,7 +250,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     async close({ runs } = { runs: "cancel" }) {
       if (closed) return;
       closed = true;
-      unwatch();
+      if (poll !== null) clock.clearTimeout(poll);
       rest();
       const leaving = [...lives.values()];
       if (runs === "cancel") {
@@ -264,6 +268,9 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
     },
   };
 }
+
+/** What a clock's timer may be asked, where it can hold the process. */
+type Held = { ref?(): void; unref?(): void };
 
 interface Live {
   readonly durable: DurableRun;

@@ -128,7 +128,8 @@ export class LiveRun {
   async #work(): Promise<void> {
     this.#working = true;
     for (let next = this.#queue.shift(); next !== undefined && !this.#over; next = this.#queue.shift()) {
-      const advance = await this.#stepOn(next);
+      const stepped = this.#stepOn(next);
+      const advance = stepped instanceof Promise ? await stepped : stepped;
       if (advance !== null) await this.#commit(advance, (request) => this.#world.runs.commit(request));
     }
     this.#working = false;

@@ -11,12 +11,20 @@ export interface PlainEvent {
 export function plainEvent(heard: EventObject): PlainEvent {
   let text: string;
   try {
-    text = JSON.stringify(heard, (_, value: unknown) => (value instanceof Error ? plainError(value) : value));
+    text = isFlat(heard) ? JSON.stringify(heard) : JSON.stringify(heard, plainly);
   } catch (cause) {
     const message = `The event "${heard.type}" cannot be recorded: it must be plain JSON, without cycles and big integers.`;
     throw new SlowwaveError("not_json", message, { cause });
   }
   return { event: JSON.parse(text) as EventObject, text };
+}
+
+const plainly = (_: string, value: unknown) => (value instanceof Error ? plainError(value) : value);
+
+/** Holds no object, and so no error: most words of actors, told without looking at each of their parts. */
+function isFlat(event: EventObject): boolean {
+  for (const key in event) if (typeof event[key as keyof EventObject] === "object") return false;
+  return true;
 }
 
 function plainError(error: Error): object {

@@ -37,27 +37,37 @@ export function groupCommit(db: Database): (works: readonly Work[]) => readonly 
       return works.map(() => failure(error));
     }
     const [only] = works;
-    const verdicts = works.length === 1 && only ? [runAlone(only)] : runTogether(works);
+    return works.length === 1 && only ? [commitOne(only)] : commitMany(works);
+  };
+
+  function commitOne(work: Work): Verdict {
+    const verdict = attempt(work);
+    if (verdict.kind === "done") return uncommitted() ?? verdict;
+    if (db.inTransaction) rollback.run();
+    return verdict;
+  }
+
+  function commitMany(works: readonly Work[]): readonly Verdict[] {
+    const verdicts = runTogether(works);
     if (!db.inTransaction) return verdicts;
     if (!verdicts.some(({ kind }) => kind === "done")) {
       rollback.run();
       return verdicts;
     }
+    const failed = uncommitted();
+    return failed === null
+      ? verdicts
+      : verdicts.map((verdict) => (verdict.kind === "done" ? failed : verdict));
+  }
+
+  /** Null when the commit succeeded. */
+  function uncommitted(): Verdict | null {
     try {
       commit.run();
-      return verdicts;
+      return null;
     } catch (error) {
       if (db.inTransaction) rollback.run();
-      const kind = isBusy(error) ? "busy" : "undone";
-      return verdicts.map((verdict) => (verdict.kind === "done" ? { kind, error } : verdict));
-    }
-  };
-
-  function runAlone(work: Work): Verdict {
-    try {
-      return { kind: "done", value: work() };
-    } catch (error) {
-      return failure(error);
+      return { kind: isBusy(error) ? "busy" : "undone", error };
     }
   }
 
@@ -65,7 +75,7 @@ export function groupCommit(db: Database): (works: readonly Work[]) => readonly 
     const verdicts: Verdict[] = [];
     for (const work of works) {
       save.run();
-      const verdict = runAlone(work);
+      const verdict = attempt(work);
       if (!db.inTransaction) {
         // SQLite gave the whole transaction up (disk full, I/O error): no member's work is there any more.
         const { error } = verdict as { error: unknown };
@@ -76,6 +86,14 @@ export function groupCommit(db: Database): (works: readonly Work[]) => readonly 
       verdicts.push(verdict);
     }
     return verdicts;
+  }
+}
+
+function attempt(work: Work): Verdict {
+  try {
+    return { kind: "done", value: work() };
+  } catch (error) {
+    return failure(error);
   }
 }
 

@@ -14,7 +14,7 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
   const queries = runQueries(db);
   const insertRun = db.prepare(
     `insert into runs (id, space, machine, version, hash, state, sequence, fence, owner, snapshot, created_at,
-       updated_at, intents) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       updated_at, intents) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
   );
   // The guard: this process still acts for the run, the run lives, and nobody took this place in its log.
   const GUARD = "where id = ? and fence = ? and sequence = ? and state = 'active'";
@@ -54,11 +54,9 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
   }
 
   function create(run: NewRun, first: CommitRequest): CommitOutcome {
-    const known = queries.run(run.id);
-    if (known !== null) return judgeRepeated(known, queries.loggedAt(run.id, first.sequence), first);
     const { id, space, machine, version, hash, owner, createdAtMs } = run;
     const { state, sequence, fence, snapshot, atMs } = first;
-    insertRun.run(
+    const { changes } = insertRun.run(
       id,
       space,
       machine,
@@ -73,6 +71,7 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
       atMs,
       intentsOf(first),
     );
+    if (changes === 0) return judge(first);
     record(first);
     return "ok";
   }
@@ -85,9 +84,15 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
       state === "active"
         ? advance.run(sequence, snapshot, atMs, intents, ...guarded)
         : finish.run(sequence, snapshot, atMs, intents, state, ...guarded);
-    if (changes === 0) return judgeRepeated(queries.run(run), queries.loggedAt(run, sequence), request);
+    if (changes === 0) return judge(request);
     record(request);
     return "ok";
+  }
+
+  /** What it was that stands where this was to go. */
+  function judge(request: CommitRequest): CommitOutcome {
+    const { run, sequence } = request;
+    return judgeRepeated(queries.run(run), queries.loggedAt(run, sequence), request);
   }
 
   return {

@@ -1,3 +1,4 @@
+import { nextTick } from "node:process";
 import { setImmediate, setTimeout } from "node:timers";
 import type { Database } from "better-sqlite3";
 import { storeError } from "../errors.ts";
@@ -6,7 +7,8 @@ import { groupCommit, type Verdict, type Work } from "./group.ts";
 import { backoffMs, DRIVER_PATIENCE_MS, patiently } from "./patience.ts";
 
 /**
- * The one way to the database, shared by all ports: what they ask for in one turn of the event loop is one commit.
+ * The one way to the database, shared by all ports: what they ask for in one turn of the event loop is one commit,
+ * or in one round of promises while there is but one writer.
  * Work that throws is rolled back alone. When the database is busy all wait, without blocking, and try again.
  */
 export interface Writer {
@@ -23,6 +25,12 @@ export interface Writer {
 
 /** What goes into one commit, in ordinary writes: a few milliseconds, so that timers stay on time. */
 export const GROUP_LIMIT = 256;
+
+/**
+ * After so many commits of a single write nobody is waited for any more: the next comes as soon as all promises that
+ * the last one settled have had their say. Every so many it still waits for the turn to end, where others would speak.
+ */
+const LONELY_COMMITS = 16;
 
 /** How often work is repeated of which nobody knows whether it was committed. */
 const UNKNOWN_LIMIT = 3;
@@ -41,6 +49,7 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
   const commitAll = groupCommit(db);
   let queue: Member[] = [];
   let isScheduled = false;
+  let lonely = 0;
   let busyTries = 0;
   let onDrained: (() => void) | null = null;
   let closed: Promise<void> | null = null;
@@ -48,6 +57,7 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
   function flush(): void {
     isScheduled = false;
     const group = takeGroup();
+    lonely = group.length === 1 ? lonely + 1 : 0;
     const verdicts = commitAll(group.map(({ work }) => work));
     const again = group.filter((member, at) => !isSettled(member, verdicts[at] as Verdict));
     if (again.length > 0) queue = [...again, ...queue];
@@ -61,7 +71,8 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
     if (queue.length === 0) onDrained?.();
     if (isScheduled || queue.length === 0) return;
     isScheduled = true;
-    setImmediate(flush);
+    if (lonely < LONELY_COMMITS || lonely % LONELY_COMMITS === 0) setImmediate(flush);
+    else nextTick(flush);
   }
 
   function takeGroup(): readonly Member[] {
