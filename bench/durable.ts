@@ -1,9 +1,9 @@
 /**
  * Eight durable effects, each recorded before the next begins: nine commits in WAL mode with synchronous FULL. The
- * engine against two hand-written SQLite loops, and against a loop on its own store. Rounds are interleaved, each with
- * a fresh store; ratios are taken within a round.
+ * engine against two hand-written SQLite loops, and against a loop on its own store. All are warm and take turns, a
+ * few runs each, for a disk's speed drifts from second to second; ratios are taken within a round.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createDurableEngine } from "../src/engine/durable/engine.ts";
@@ -13,8 +13,12 @@ import { eightEffects } from "./eight-effects.ts";
 import { bareLoop, type Contestant, sameCommits } from "./hand-loops.ts";
 import { median, printTable, quantile } from "./table.ts";
 
-const ROUNDS = 7;
-const RUNS = 300;
+/** Until the logs are written over instead of growing, and the code is compiled: what a running host sees. */
+const WARM_UP_RUNS = 500;
+const ROUNDS = 80;
+const RUNS = 30;
+const CROWDED_ROUNDS = 5;
+const CROWDED_RUNS = 500;
 const AT_ONCE = 64;
 
 /** The same commits through the engine's own store, without a machine: what tables and group commit cost. */
@@ -49,69 +53,84 @@ async function engine(folder: string): Promise<Contestant> {
 }
 
 const CONTESTANTS = { bare: bareLoop, same: sameCommits, store: storeLoop, ours: engine };
+type Name = keyof typeof CONTESTANTS;
+const NAMES = Object.keys(CONTESTANTS) as Name[];
 
-interface Measured {
-  readonly p50: number;
-  readonly p99: number;
-  readonly perSecond: number;
-}
-
-async function measured(make: (folder: string) => Promise<Contestant>): Promise<Measured> {
-  const folder = mkdtempSync(join(tmpdir(), "slowwave-bench-"));
-  const contestant = await make(folder);
-  for (let warm = 0; warm < 60; warm += 1) await contestant.run();
+/** One after another; milliseconds of each. */
+async function alone(contestant: Contestant, runs: number): Promise<number[]> {
   const times: number[] = [];
-  for (let n = 0; n < RUNS; n += 1) {
+  for (let n = 0; n < runs; n += 1) {
     const began = performance.now();
     await contestant.run();
     times.push(performance.now() - began);
   }
+  return times;
+}
+
+/** Runs a second. */
+async function crowded(contestant: Contestant): Promise<number> {
   const began = performance.now();
-  let left = RUNS * 4;
+  let left = CROWDED_RUNS;
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       while (left-- > 0) await contestant.run();
     }),
   );
-  const perSecond = (RUNS * 4) / ((performance.now() - began) / 1000);
-  await contestant.close();
-  rmSync(folder, { recursive: true });
-  return { p50: median(times), p99: quantile(times, 0.99), perSecond };
+  return CROWDED_RUNS / ((performance.now() - began) / 1000);
+}
+
+/** `rounds` times one measurement of each contestant, each time in another order. */
+async function interleaved<T>(
+  rounds: number,
+  measure: (name: Name) => Promise<T>,
+): Promise<Record<Name, T[]>> {
+  const measured: Record<Name, T[]> = { bare: [], same: [], store: [], ours: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    for (const at of NAMES.keys()) {
+      const name = NAMES[(at + round) % NAMES.length] as Name;
+      measured[name].push(await measure(name));
+    }
+  }
+  return measured;
 }
 
 export async function durable(): Promise<void> {
-  const rounds: Record<keyof typeof CONTESTANTS, Measured>[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const { bare, same, store, ours } = CONTESTANTS;
-    rounds.push({
-      bare: await measured(bare),
-      same: await measured(same),
-      store: await measured(store),
-      ours: await measured(ours),
-    });
+  const folder = mkdtempSync(join(tmpdir(), "slowwave-bench-"));
+  const opened = {} as Record<Name, Contestant>;
+  for (const name of NAMES) {
+    const own = join(folder, name);
+    mkdirSync(own);
+    opened[name] = await CONTESTANTS[name](own);
+    await alone(opened[name], WARM_UP_RUNS);
   }
-  type Round = (typeof rounds)[number];
-  const of = (pick: (round: Round) => number, digits: number) => median(rounds.map(pick)).toFixed(digits);
-  const times = (name: string, who: keyof Round) => [
-    name,
-    of((r) => r[who].p50, 2),
-    of((r) => r[who].p99, 2),
-    of((r) => r[who].perSecond, 0),
+  const times = await interleaved(ROUNDS, (name) => alone(opened[name], RUNS));
+  const perSecond = await interleaved(CROWDED_ROUNDS, (name) => crowded(opened[name]));
+  for (const name of NAMES) await opened[name].close();
+  rmSync(folder, { recursive: true });
+
+  const all = (name: Name) => times[name].flat();
+  const absolute = (title: string, name: Name) => [
+    title,
+    median(all(name)).toFixed(2),
+    quantile(all(name), 0.99).toFixed(2),
+    median(perSecond[name]).toFixed(0),
   ];
-  const against = (name: string, who: keyof Round) => [
-    name,
-    `${of((r) => r.ours.p50 / r[who].p50, 2)}x`,
-    `${of((r) => r.ours.p99 / r[who].p99, 2)}x`,
-    `${of((r) => r.ours.perSecond / r[who].perSecond, 1)}x`,
+  const ratio = (ours: readonly number[], theirs: readonly number[]) =>
+    median(ours.map((value, round) => value / (theirs[round] as number)));
+  const against = (title: string, name: Name) => [
+    title,
+    `${ratio(times.ours.map(median), times[name].map(median)).toFixed(2)}x`,
+    `${(quantile(all("ours"), 0.99) / quantile(all(name), 0.99)).toFixed(2)}x`,
+    `${ratio(perSecond.ours, perSecond[name]).toFixed(1)}x`,
   ];
   printTable(
     `eight durable effects, ${ROUNDS} interleaved rounds, medians (WAL, synchronous FULL)`,
     ["", "p50 ms", "p99 ms", `runs/s at ${AT_ONCE}`],
     [
-      times("bare loop: two short rows a step", "bare"),
-      times("hand-written loop, the same commits", "same"),
-      times("the engine's store, no machine", "store"),
-      times("durable engine", "ours"),
+      absolute("bare loop: two short rows a step", "bare"),
+      absolute("hand-written loop, the same commits", "same"),
+      absolute("the engine's store, no machine", "store"),
+      absolute("durable engine", "ours"),
       against("engine / bare loop", "bare"),
       against("engine / the same commits", "same"),
       against("engine / its store", "store"),
