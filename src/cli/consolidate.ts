@@ -52,6 +52,14 @@ export async function followed({ output, world }: Invocation, run: Run): Promise
   }
 }
 
+const CANCELLING = yellow(
+  "Cancelling; the job is released first. Once more ends the agent and leaves at once.",
+);
+
+function isWorking(engine: Engine): boolean {
+  return engine.runs.getSnapshot().context.runs.some(({ result }) => result === null);
+}
+
 /**
  * Opens the store and an engine, does the work, and closes both in any case. A signal cancels every run that
  * lives and waits for its release; then the exit code is the signal's, unless the run was past the point of no return.
@@ -73,9 +81,7 @@ export async function withEngine(
   });
   const interrupt = interruptible(world, {
     ask: () => {
-      output.say(
-        yellow("Cancelling; the job is released first. Once more ends the agent and leaves at once."),
-      );
+      output.say(isWorking(engine) ? CANCELLING : "Closing.");
       void engine.close();
     },
     force: endAll,

@@ -84,7 +84,7 @@ describe("many at once", () => {
     started.process.kill("SIGINT");
     expect(await started.ended).toMatchObject({
       code: 130,
-      stderr: expect.stringContaining("cancelled · cancelled"),
+      stderr: expect.stringMatching(/Cancelling; the job is released first.*cancelled · cancelled/s),
     });
     expect(processesOf(at)).toEqual([]);
   });

@@ -71,6 +71,8 @@ describe("slowwave serve", () => {
     server.send("SIGINT");
     expect(await server.ended).toBe(130);
     expect(server.said.stdout.match(/http:/g)).toHaveLength(1);
+    // Nothing is at work, so nothing is cancelled.
+    expect(server.said.stderr.trim().split("\n").at(-1)).toBe("Closing.");
     await expect(fetch(`${url}api/runs`, { headers })).rejects.toThrow();
   });
 
