@@ -1,7 +1,9 @@
 /**
- * `npm run bench [-- NAME…]`: every table of figures. Ratios hold; absolute times are those of this machine at
- * this moment.
+ * `npm run bench [-- NAME…]`: every table of figures, each from a process of its own, so that none inherits another's
+ * heap or compiled code. Ratios hold; absolute times are those of this machine at this moment.
  */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { claimToSpawn } from "./claim-to-spawn.ts";
 import { cliStart } from "./cli-start.ts";
 import { durable } from "./durable.ts";
@@ -15,7 +17,24 @@ const benches: Record<string, () => Promise<void>> = {
   supervised,
   "cli-start": cliStart,
 };
-const wanted = process.argv.slice(2);
-for (const [name, bench] of Object.entries(benches)) {
-  if (wanted.length === 0 || wanted.includes(name)) await bench();
+const known = Object.keys(benches);
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  console.error(`There is no bench named ${unknown.join(", ")}; there are ${known.join(", ")}.`);
+  process.exit(2);
+}
+const [name = "", ...others] = asked.length === 0 ? known : asked;
+if (others.length === 0) await benches[name]?.();
+else for (const each of [name, ...others]) runApart(each);
+
+function runApart(bench: string): void {
+  const { status } = spawnSync(
+    process.execPath,
+    [...process.execArgv, fileURLToPath(import.meta.url), bench],
+    {
+      stdio: "inherit",
+    },
+  );
+  if (status !== 0) process.exitCode = 1;
 }
