@@ -50,7 +50,8 @@ test("everything can be done without a mouse", async () => {
   await keyboard.press("k");
   await expect.poll(() => page.locator(".title h1").textContent()).toBe(newest);
 
-  // Time.
+  // Time, once the run is read.
+  await page.locator(".chip.succeeded").waitFor();
   await keyboard.press("Shift+ArrowLeft");
   await page.locator(".state.on .title", { hasText: "recording" }).waitFor();
   await keyboard.press("End");
