@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import {
+  identityOf,
   isLiving,
   isStill,
   type ProcessIdentity,
@@ -19,6 +20,8 @@ export interface TreeSigns {
    * For an orphan only a living leader proves them, since a number may have been used again.
    */
   readonly fresh: boolean;
+  /** Known from an earlier look: a process that is ending has no environment any more, and so no mark. */
+  readonly known?: readonly ProcessIdentity[];
 }
 
 /**
@@ -43,8 +46,15 @@ export function membersOf(signs: TreeSigns): readonly ProcessStat[] {
   return [...found.values()];
 }
 
-function isRoot(stat: ProcessStat, { leader, mark, fresh }: TreeSigns): boolean {
+/** Of a living process; none where the kernel doesn't tell. */
+export function childrenOf(pid: number): readonly ProcessIdentity[] {
+  const children = readOrNull(`/proc/${pid}/task/${pid}/children`) ?? "";
+  return children.split(" ").filter(Boolean).map(Number).map(identityOf);
+}
+
+function isRoot(stat: ProcessStat, { leader, mark, fresh, known = [] }: TreeSigns): boolean {
   if (stat.pid === process.pid) return false;
+  if (known.some(({ pid, startTime }) => pid === stat.pid && startTime === stat.startTime)) return true;
   if (leader !== null && leader.startTime !== null) {
     if (isOfLeader(stat, leader, fresh)) return true;
     // Nothing of the tree is older than its head; reading every environment is dear.

@@ -11,7 +11,7 @@ import { withoutInherited } from "./inherited.ts";
 import { lineReader, OUTPUT_LIMITS, type OutputLimits } from "./line-reader.ts";
 import { HAS_PROC, identityOf, type ProcessIdentity } from "./process-identity.ts";
 import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "./process-record.ts";
-import { membersOf } from "./process-tree.ts";
+import { childrenOf, membersOf } from "./process-tree.ts";
 import { tail } from "./tail.ts";
 import { settlesWithin } from "./wait.ts";
 
@@ -175,7 +175,16 @@ function follow(
     // One that is ending closes it, too, a moment before.
     if (!(await settlesWithin(clock, DRAIN_MS, exited))) options.onMute?.();
   });
-  const find = () => membersOf({ leader, mark: markOf(key), fresh: true });
+  // What a warden started is the last of a pid namespace to go, a moment after the warden; by then it has no mark.
+  let held: readonly ProcessIdentity[] = [];
+  const lookInside = () => {
+    if (tree === "pid-namespace" && leader !== null && held.length === 0) held = childrenOf(leader.pid);
+  };
+  child.stdout?.once("data", lookInside);
+  const find = () => {
+    lookInside();
+    return membersOf({ leader, mark: markOf(key), fresh: true, known: held });
+  };
   // A warden that is asked to go leaves no grace to those it holds.
   const spared = tree === "pid-namespace" && leader !== null ? { warden: leader.pid } : {};
 
