@@ -24,17 +24,14 @@ if (unknown.length > 0) {
   console.error(`There is no bench named ${unknown.join(", ")}; there are ${known.join(", ")}.`);
   process.exit(2);
 }
-const [name = "", ...others] = asked.length === 0 ? known : asked;
-if (others.length === 0) await benches[name]?.();
-else for (const each of [name, ...others]) runApart(each);
+const wanted = asked.length === 0 ? known : asked;
+for (const name of wanted) {
+  if (wanted.length === 1) await benches[name]?.();
+  else runApart(name);
+}
 
 function runApart(bench: string): void {
-  const { status } = spawnSync(
-    process.execPath,
-    [...process.execArgv, fileURLToPath(import.meta.url), bench],
-    {
-      stdio: "inherit",
-    },
-  );
+  const again = [...process.execArgv, fileURLToPath(import.meta.url), bench];
+  const { status } = spawnSync(process.execPath, again, { stdio: "inherit" });
   if (status !== 0) process.exitCode = 1;
 }

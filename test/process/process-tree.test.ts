@@ -18,10 +18,11 @@ test.runIf(HAS_PROC)(
     const signs = { leader: null, mark: "SLOWWAVE_MARK=of-nobody", fresh: true };
     const found = (known: readonly ReturnType<typeof identityOf>[]) =>
       membersOf({ ...signs, known }).map((stat) => stat.pid);
-    const [sleeping] = childrenOf(pid);
+    const [sleeping] = childrenOf(identityOf(pid));
     expect(found([])).toEqual([]);
     expect(found([identityOf(pid)]).sort()).toEqual([pid, sleeping?.pid].sort());
     // The number alone is no proof: it may have been used again.
-    expect(found([{ ...identityOf(pid), startTime: "1" }])).toEqual([]);
+    const stranger = { ...identityOf(pid), startTime: "1" };
+    expect([found([stranger]), childrenOf(stranger)]).toEqual([[], []]);
   },
 );

@@ -87,7 +87,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
   const lives = new Map<string, Live>();
   let registration: Promise<{ unregister(): Promise<void> }> | null = null;
   let closed = false;
-  let poll: Held | null = null;
+  let poll: Held | undefined | null = null;
 
   /** The owner lock is taken with the first run, so that looking at a store costs nothing. */
   const register = async () => {
@@ -181,7 +181,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
   const watch = () => {
     if (closed || lives.size === 0) return;
     if (poll !== null) {
-      poll.ref?.();
+      poll?.ref?.();
       return;
     }
     poll = clock.setTimeout(async () => {
@@ -193,7 +193,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
         // Busy: asked again in a second.
       }
       watch();
-    }, POLL_MS) as Held;
+    }, POLL_MS) as Held | undefined;
   };
 
   const { recover, patrol, rest } = recovery({

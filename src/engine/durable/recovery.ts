@@ -114,7 +114,7 @@ export function recovery(engine: {
       await recover({}).catch(() => {});
       if (!isResting) look();
     }, PATROL_MS);
-    (timer as { unref?: () => void }).unref?.();
+    (timer as { unref?: () => void } | undefined)?.unref?.();
   };
 
   return {

@@ -46,8 +46,10 @@ export function membersOf(signs: TreeSigns): readonly ProcessStat[] {
   return [...found.values()];
 }
 
-/** Of a living process; none where the kernel doesn't tell. */
-export function childrenOf(pid: number): readonly ProcessIdentity[] {
+/** None where the kernel doesn't tell, and none of a stranger who got the number since. */
+export function childrenOf(parent: ProcessIdentity): readonly ProcessIdentity[] {
+  if (!isStill(parent)) return [];
+  const { pid } = parent;
   const children = readOrNull(`/proc/${pid}/task/${pid}/children`) ?? "";
   return children.split(" ").filter(Boolean).map(Number).map(identityOf);
 }

@@ -178,7 +178,7 @@ function follow(
   // What a warden started is the last of a pid namespace to go, a moment after the warden; by then it has no mark.
   let held: readonly ProcessIdentity[] = [];
   const lookInside = () => {
-    if (tree === "pid-namespace" && leader !== null && held.length === 0) held = childrenOf(leader.pid);
+    if (tree === "pid-namespace" && leader !== null && held.length === 0) held = childrenOf(leader);
   };
   child.stdout?.once("data", lookInside);
   const find = () => {
