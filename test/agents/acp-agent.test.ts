@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { AgentEvent, AgentHandle } from "../../src/domain/agent.ts";
+import type { AgentEvent } from "../../src/domain/agent.ts";
 import { acpAgent } from "../../src/services/agents/acp-agent.ts";
 import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
-import { agentContract, firstFinal } from "./contract.ts";
+import { agentContract, completed, firstFinal } from "./contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
 import { realClock } from "./real-clock.ts";
 import { heardByAcp, scriptedAcp } from "./scripted-acp.ts";
@@ -286,14 +286,4 @@ function usage(counts: object): AgentEvent {
 
 function errored(message: string): AgentEvent {
   return { type: "agent.errored", message };
-}
-
-function completed(handle: AgentHandle, wanted: number): Promise<void> {
-  let seen = 0;
-  return new Promise((resolve) =>
-    handle.events$.subscribe((event) => {
-      if (event.type === "agent.completed") seen += 1;
-      if (seen === wanted) resolve();
-    }),
-  );
 }

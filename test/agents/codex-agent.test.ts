@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AgentEvent, AgentHandle } from "../../src/domain/agent.ts";
 import { codexAgent } from "../../src/services/agents/codex-agent.ts";
-import { agentContract, firstFinal } from "./contract.ts";
+import { readStat } from "../../src/services/process/process-identity.ts";
+import { agentContract, completed, firstFinal } from "./contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
 import { realClock } from "./real-clock.ts";
 import { heardBy, scriptedCodex } from "./scripted-codex.ts";
@@ -87,7 +88,7 @@ test("a repair is a further turn of the same thread, and use goes on counting", 
   const handle = await scriptedCodex("good").spawn(spec, realClock);
   await firstFinal(handle.events$);
   await handle.prompt("mend the index");
-  await finals(handle, 2);
+  await completed(handle, 2);
   await handle.close();
   const starts = heardBy(spec).filter(({ method }) => method === "turn/start");
   expect(starts.map(({ params }) => params)).toMatchObject([
@@ -200,6 +201,27 @@ test("the probe tells version and sandbox, and what is missing as a sentence", a
   });
 });
 
+test("what it left running stands still between its turns, and Codex itself does not", async () => {
+  const { spec } = place();
+  const tick = join(spec.workspace, "tick");
+  const handle = await scriptedCodex("writes on after its turn").spawn(spec, realClock);
+  await firstFinal(handle.events$);
+  writeFileSync(tick, "mine");
+  // The whole life of another Codex is time enough for many writes.
+  const other = await scriptedCodex("good").spawn(place().spec, realClock);
+  await firstFinal(other.events$);
+  await other.close();
+  expect(readFileSync(tick, "utf8")).toBe("mine");
+  const states = bearersOf(spec.key).map((pid) => readStat(pid)?.state === "T");
+  expect(states.sort()).toEqual([false, true]);
+  rmSync(tick);
+  await handle.prompt("again");
+  await completed(handle, 2);
+  expect(existsSync(tick)).toBe(true);
+  await handle.close();
+  expect(bearersOf(spec.key)).toEqual([]);
+});
+
 test("a daemon is gone when the agent is closed", async () => {
   const { spec } = place();
   const handle = await scriptedCodex("forks a daemon").spawn(spec, realClock);
@@ -216,15 +238,5 @@ function usage(counts: object): AgentEvent {
 function running(handle: AgentHandle): Promise<void> {
   return new Promise((resolve) =>
     handle.events$.subscribe((event) => event.type === "agent.running" && resolve()),
-  );
-}
-
-function finals(handle: AgentHandle, wanted: number): Promise<void> {
-  let seen = 0;
-  return new Promise((resolve) =>
-    handle.events$.subscribe((event) => {
-      if (event.type === "agent.completed") seen += 1;
-      if (seen === wanted) resolve();
-    }),
   );
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { firstValueFrom, take, toArray } from "rxjs";
+import { firstValueFrom, type Observable, take, toArray } from "rxjs";
 import { describe, expect, test } from "vitest";
-import type { AgentEvent, AgentRunner } from "../../src/domain/agent.ts";
+import type { AgentEvent, AgentHandle, AgentRunner } from "../../src/domain/agent.ts";
 import { isFinal } from "../../src/services/agents/agent-stream.ts";
 import { allOf, bearersOf, expectNoneLeft, place, withInput } from "./place.ts";
 import { realClock } from "./real-clock.ts";
@@ -109,7 +109,7 @@ export function agentContract(name: string, make: () => AgentUnderTest): void {
   });
 }
 
-export function firstFinal(events$: import("rxjs").Observable<AgentEvent>): Promise<AgentEvent> {
+export function firstFinal(events$: Observable<AgentEvent>): Promise<AgentEvent> {
   return new Promise((resolve, reject) => {
     events$.subscribe({
       next: (event) => isFinal(event) && resolve(event),
@@ -117,4 +117,15 @@ export function firstFinal(events$: import("rxjs").Observable<AgentEvent>): Prom
       complete: () => reject(new Error("the stream ended without a final status")),
     });
   });
+}
+
+/** Resolves at the completion of turn `wanted`, counted from 1. */
+export function completed({ events$ }: AgentHandle, wanted: number): Promise<void> {
+  let seen = 0;
+  return new Promise((resolve) =>
+    events$.subscribe((event) => {
+      if (event.type === "agent.completed") seen += 1;
+      if (seen === wanted) resolve();
+    }),
+  );
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { appendFileSync, closeSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 /**
@@ -169,6 +169,16 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     spawn(process.execPath, ["-e", parent], { detached: true, stdio: "ignore" }).on("exit", () =>
       BEHAVIOURS.good?.(),
     );
+  },
+  /** Says that it cleans up, and does not. */
+  "writes on after its turn"() {
+    const source = `setInterval(() => require("node:fs").writeFileSync("tick", String(Date.now())), 2);`;
+    if (turns === 1) spawn(process.execPath, ["-e", source], { detached: true, stdio: "ignore" }).unref();
+    const seen = setInterval(() => {
+      if (!existsSync("tick")) return;
+      clearInterval(seen);
+      complete("completed");
+    }, 5);
   },
   "keeps its stdio open"() {
     spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "inherit" }).unref();

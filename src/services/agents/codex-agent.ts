@@ -8,7 +8,7 @@ import { type CodexProgramOptions, codexCommand } from "./codex/command.ts";
 import { type Connection, connectCodex } from "./codex/connection.ts";
 import { probeCodex } from "./codex/probe.ts";
 import { openThread } from "./codex/thread.ts";
-import { followTurns } from "./codex/turns.ts";
+import { followTurns, type OpenThread } from "./codex/turns.ts";
 import { turnHandle } from "./turn-handle.ts";
 
 export interface CodexAgentOptions extends CodexProgramOptions {
@@ -41,7 +41,7 @@ export function codexAgent(options: CodexAgentOptions = {}): AgentRunner {
 async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Clock): Promise<AgentHandle> {
   const { patienceMs = PATIENCE_MS, graceMs = GRACE_MS, limits = LIMITS } = options;
   const stream = agentStream();
-  let thread: { readonly codex: Connection; readonly threadId: string } | null = null;
+  let thread: OpenThread | null = null;
 
   const turns = followTurns({
     spec,
@@ -62,12 +62,13 @@ async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Cl
       if (thread !== null) turns.hear(method, params);
     },
   });
-  thread = { codex, threadId: await opened(codex, spec) };
+  const threadId = await opened(codex, spec);
+  thread = { codex, threadId, own: codex.look() };
   stream.tell({ type: "agent.starting" });
   turns.begin(spec.prompt);
   return turnHandle({
     id: spec.key,
-    threadId: thread.threadId,
+    threadId,
     sandbox: "codex",
     stream,
     process: codex,

@@ -1,7 +1,12 @@
 import type { AgentSpec } from "../../domain/agent.ts";
 import type { Clock } from "../../domain/ports.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
-import { type Command, type ProcessEnd, superviseProcess } from "../process/supervised-process.ts";
+import {
+  type Command,
+  type ProcessEnd,
+  type SupervisedProcess,
+  superviseProcess,
+} from "../process/supervised-process.ts";
 import { settlesWithin } from "../process/wait.ts";
 import { howItEnded } from "./how-it-ended.ts";
 
@@ -38,13 +43,12 @@ export interface Line {
 }
 
 /** A child process that lives on and is spoken to in lines. */
-export interface Conversation<L extends Listener = Listener> extends Line {
+export interface Conversation<L extends Listener = Listener>
+  extends Line,
+    Pick<SupervisedProcess, "look" | "freeze" | "thaw"> {
   readonly listener: L;
   /** Settles with why, as a sentence, when nothing of it lives. Never rejects. */
   readonly gone: Promise<{ readonly why: string; readonly end: ProcessEnd }>;
-  /** Between two turns: nothing of it writes until `thaw` or `close`. Rejects with `agent_unstoppable`. */
-  freeze(): Promise<void>;
-  thaw(): void;
   /** Closes its stdin, on which it exits by itself; ends it if it does not. Rejects with `agent_unkillable`. */
   close(): Promise<void>;
   /** At once, without asking. */
@@ -85,6 +89,7 @@ export async function converse<L extends Listener>(options: ConverseOptions<L>):
     ...line,
     listener,
     gone,
+    look: child.look,
     freeze: child.freeze,
     thaw: child.thaw,
     async close() {

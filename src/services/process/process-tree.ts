@@ -21,7 +21,7 @@ export interface TreeSigns {
    */
   readonly fresh: boolean;
   /** Known from an earlier look: a process that is ending has no environment any more, and so no mark. */
-  readonly known?: readonly ProcessIdentity[];
+  readonly known?: readonly Pick<ProcessIdentity, "pid" | "startTime">[];
 }
 
 /**

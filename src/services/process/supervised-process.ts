@@ -4,14 +4,12 @@ import type { Clock } from "../../domain/ports.ts";
 import { withoutSecrets } from "../import/secret-ranges.ts";
 import { endGroup, killGroup } from "./end-group.ts";
 import { endTree } from "./end-tree.ts";
-import { markOf } from "./environment.ts";
 import { feed } from "./feed.ts";
-import { freezeTree, thawTree } from "./freeze-tree.ts";
 import { withoutInherited } from "./inherited.ts";
 import { lineReader, OUTPUT_LIMITS, type OutputLimits } from "./line-reader.ts";
-import { HAS_PROC, identityOf, type ProcessIdentity } from "./process-identity.ts";
+import { livingTree } from "./living-tree.ts";
+import { HAS_PROC, identityOf, type ProcessIdentity, type ProcessStat } from "./process-identity.ts";
 import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "./process-record.ts";
-import { childrenOf, membersOf } from "./process-tree.ts";
 import { tail } from "./tail.ts";
 import { settlesWithin } from "./wait.ts";
 
@@ -50,11 +48,13 @@ export interface SupervisedProcess {
   readonly stdin: NodeJS.WritableStream;
   /** Settles once, when nothing of the tree lives and its pipes are closed. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
+  /** Who of its tree lives; empty where there is no /proc. Who is seen here is known even while it is ending. */
+  look(): readonly ProcessStat[];
   /**
-   * All of it stands still, and writes nothing, until `thaw`, `end`, or the death of this process. Where there is no
-   * /proc it goes on. Rejects with `agent_unstoppable`.
+   * All of it but the spared stands still, and writes nothing, until `thaw`, `end`, or the death of this process.
+   * Where there is no /proc it goes on. Rejects with `agent_unstoppable`.
    */
-  freeze(): Promise<void>;
+  freeze(spared?: readonly ProcessStat[]): Promise<void>;
   thaw(): void;
   /** SIGTERM, grace, SIGKILL, to the whole tree; resolves with `ended`, rejects with `agent_unkillable`. */
   end(graceMs?: number): Promise<ProcessEnd>;
@@ -113,8 +113,9 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
     pid: leader.pid,
     stdin: child.stdin as NodeJS.WritableStream,
     ended: running.ended,
-    freeze: running.freeze,
-    thaw: running.thaw,
+    look: running.tree.look,
+    freeze: (spared = []) => running.tree.freeze(spared),
+    thaw: running.tree.thaw,
     end: running.end,
   };
 }
@@ -149,13 +150,12 @@ function follow(
   child: ChildProcess,
   leader: ProcessIdentity | null,
   options: SuperviseOptions,
-  { tree }: Command,
+  command: Command,
 ) {
   const { clock, graceMs = GRACE_MS, limits = OUTPUT_LIMITS, key } = options;
   const stderr = tail(STDERR_BYTES);
   let overflow: string | null = null;
   let asked = false;
-  let isFrozen = false;
   let errors = 0;
 
   const reader = lineReader(limits, { line: hear, overflow: stop });
@@ -175,18 +175,11 @@ function follow(
     // One that is ending closes it, too, a moment before.
     if (!(await settlesWithin(clock, DRAIN_MS, exited))) options.onMute?.();
   });
-  // What a warden started is the last of a pid namespace to go, a moment after the warden; by then it has no mark.
-  let held: readonly ProcessIdentity[] = [];
-  const lookInside = () => {
-    if (tree === "pid-namespace" && leader !== null && held.length === 0) held = childrenOf(leader);
-  };
-  child.stdout?.once("data", lookInside);
-  const find = () => {
-    lookInside();
-    return membersOf({ leader, mark: markOf(key), fresh: true, known: held });
-  };
+  const isWarden = command.tree === "pid-namespace";
+  const tree = livingTree({ leader, key, isWarden, clock });
+  child.stdout?.once("data", tree.lookInside);
   // A warden that is asked to go leaves no grace to those it holds.
-  const spared = tree === "pid-namespace" && leader !== null ? { warden: leader.pid } : {};
+  const spared = isWarden && leader !== null ? { warden: leader.pid } : {};
 
   function hear(line: string): void {
     try {
@@ -207,7 +200,7 @@ function follow(
 
   async function settle(): Promise<ProcessEnd> {
     await exited;
-    const left = await endTree(find, { clock, graceMs: 0 }).then(
+    const left = await endTree(tree.look, { clock, graceMs: 0 }).then(
       () => null,
       (error: SlowwaveError) => error,
     );
@@ -229,20 +222,12 @@ function follow(
   async function end(grace: number = graceMs): Promise<ProcessEnd> {
     if (child.exitCode === null && child.signalCode === null) {
       asked = true;
-      thaw();
-      if (HAS_PROC) await endTree(find, { clock, graceMs: grace, ...spared });
+      tree.thaw();
+      if (HAS_PROC) await endTree(tree.look, { clock, graceMs: grace, ...spared });
       else if (leader !== null) await endGroup(leader.pid, exited, clock, grace);
     }
     return ended;
   }
-  async function freeze(): Promise<void> {
-    isFrozen = true;
-    await freezeTree(find, clock);
-  }
 
-  function thaw(): void {
-    if (isFrozen) thawTree(find);
-    isFrozen = false;
-  }
-  return { ended, end, freeze, thaw, failure };
+  return { ended, end, tree, failure };
 }

@@ -1,5 +1,6 @@
 import type { AgentSpec, AgentUsage } from "../../../domain/agent.ts";
 import { causeOf } from "../../../domain/failure.ts";
+import type { ProcessStat } from "../../process/process-identity.ts";
 import type { AgentStream } from "../agent-stream.ts";
 import { plainText } from "../plain-text.ts";
 import { soberUsage } from "../usage.ts";
@@ -32,7 +33,14 @@ export interface TurnsOptions {
   readonly spec: AgentSpec;
   readonly stream: AgentStream;
   /** Known once the thread is open. */
-  connection(): { readonly codex: Connection; readonly threadId: string };
+  connection(): OpenThread;
+}
+
+export interface OpenThread {
+  readonly codex: Connection;
+  readonly threadId: string;
+  /** Processes of Codex itself: they were there before it ran any command. */
+  readonly own: readonly ProcessStat[];
 }
 
 interface Turn {
@@ -97,9 +105,12 @@ export function followTurns({ spec, stream, connection }: TurnsOptions): Turns {
 
   /** The result is read next: nobody may be left who writes. */
   async function settle(of: Turn): Promise<void> {
-    const { codex, threadId } = connection();
+    const { codex, threadId, own } = connection();
     try {
+      codex.look();
       await codex.ask("thread/backgroundTerminals/clean", { threadId });
+      // It answers before those it ends are gone. Codex itself goes on: it must hear of our death.
+      await codex.freeze(own);
       finish(of, busyElsewhere.size === 0 ? null : "Codex left agents of its own at work");
     } catch (error) {
       finish(of, `what Codex left running could not be ended: ${causeOf(error)}`);
@@ -152,6 +163,7 @@ export function followTurns({ spec, stream, connection }: TurnsOptions): Turns {
       interrupted = false;
       stream.nextTurn();
       const { codex, threadId } = connection();
+      codex.thaw();
       starting = startTurn(codex, threadId, spec, text).then(
         (id) => running(now, id),
         (error: unknown) => finish(now, causeOf(error)),

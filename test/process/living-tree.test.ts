@@ -1,0 +1,31 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { expect, onTestFinished, test } from "vitest";
+import { livingTree } from "../../src/services/process/living-tree.ts";
+import { HAS_PROC, identityOf } from "../../src/services/process/process-identity.ts";
+import { realClock } from "../agents/real-clock.ts";
+
+test.runIf(HAS_PROC)(
+  "one that has left its session, its mark and its parent is known if it was seen before",
+  async () => {
+    const key = `t${process.pid}x-known`;
+    const child = spawn("sh", ["-c", "env -i setsid sh -c 'echo up; exec sleep 1000' & read line"], {
+      detached: true,
+      env: { PATH: process.env.PATH, SLOWWAVE_RUN: key },
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    const leader = identityOf(child.pid ?? 0);
+    const options = { leader, key, isWarden: false, clock: realClock };
+    const tree = livingTree(options);
+    await once(child.stdout, "data");
+    const hidden = tree.look().filter(({ pid }) => pid !== leader.pid);
+    onTestFinished(() => {
+      for (const { pid } of hidden) process.kill(pid, "SIGKILL");
+    });
+    expect(hidden).toHaveLength(1);
+    child.stdin.end();
+    await once(child, "exit");
+    expect(tree.look().map(({ pid }) => pid)).toEqual(hidden.map(({ pid }) => pid));
+    expect(livingTree(options).look()).toEqual([]);
+  },
+);
