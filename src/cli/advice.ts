@@ -13,6 +13,8 @@ export interface Situation {
   readonly parked: { readonly id: string; readonly why: string } | null;
   /** Whether the process named in the job row lives. */
   readonly owner: Liveness | null;
+  /** The job is held by an apply or a purge that was killed. */
+  readonly isLeftByControl: boolean;
   readonly successCooldownSeconds: number;
   /** How many runs in a row failed; 0 when another program's did. */
   readonly failures: number;
@@ -63,9 +65,14 @@ const RULES: readonly Rule[] = [
     say: () => "Nothing was imported yet; `slowwave import FILE` takes stage-1 outputs from JSONL.",
   },
   {
+    when: ({ isLeftByControl }) => isLeftByControl,
+    say: () =>
+      "An apply or purge was killed while it had the space: repeat it to bring it to its end; `slowwave run` and `slowwave recover` go on without it.",
+  },
+  {
     when: ({ job, now, owner }) => held(job, now) && owner === "dead",
     say: ({ job, now }) =>
-      `What held the job died (another program, or an apply or purge that goes on when it is repeated); its lease ends in ${leaseLeft(job, now)}, then \`slowwave run\` takes over.`,
+      `What held the job died, or is another program; its lease ends in ${leaseLeft(job, now)}, then \`slowwave run\` takes over.`,
   },
   {
     when: ({ job, now }) => held(job, now),

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { RunResult } from "../domain/result.ts";
+import { spacesOfKilledControls } from "../services/generations/free-space.ts";
 import { followed, withEngine } from "./consolidate.ts";
 import { EXIT } from "./exit-code.ts";
 import { bold } from "./paint.ts";
@@ -11,9 +12,13 @@ import type { Invocation } from "./shell.ts";
 /** `slowwave recover`; returns the exit code: 1 when a recovered run failed. */
 export async function recoverRuns(at: Invocation): Promise<number> {
   const { places, output, json, world } = at;
-  if (!existsSync(places.database)) return told([], at);
-  return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine) => {
+  if (!existsSync(places.database)) return told([], [], at);
+  return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine, store) => {
+    const freed = await spacesOfKilledControls(store);
     const runs = await engine.recover();
+    for (const space of freed) {
+      output.say(`space ${space} is free again; the apply or purge that was killed there can be repeated`);
+    }
     const results: RunResult[] = [];
     for (const run of runs) {
       output.say([bold(`continuing run ${run.id}`), ` of space ${run.space}`]);
@@ -21,13 +26,17 @@ export async function recoverRuns(at: Invocation): Promise<number> {
       if (!json) reportRun(result, rootOf(places, run.space), output);
       results.push(result);
     }
-    return told(results, at);
+    return told(results, freed, at);
   });
 }
 
-function told(recovered: readonly RunResult[], { output, json }: Invocation): number {
-  if (json) output.printJson({ recovered });
-  else if (recovered.length === 0)
+function told(
+  recovered: readonly RunResult[],
+  freed: readonly string[],
+  { output, json }: Invocation,
+): number {
+  if (json) output.printJson({ recovered, freed });
+  else if (recovered.length === 0 && freed.length === 0)
     output.print("Nothing to recover: no run was left unfinished by a dead process.");
   return recovered.every(({ outcome }) => outcome === "succeeded" || outcome === "skipped")
     ? EXIT.ok

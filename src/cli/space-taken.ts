@@ -37,8 +37,5 @@ async function sentence(store: Store, space: string): Promise<string> {
   if (run !== undefined) {
     return `Run ${run.id} works on this space; cancel it first (\`slowwave cancel ${run.id}\`), or wait for its end.`;
   }
-  const worker = (await store.jobs.read(space))?.worker_id ?? null;
-  return worker !== null && (await store.owners.probe(worker)) === "dead"
-    ? "What had this space was killed; repeat the apply or purge that was interrupted, or try again when its lease is over (`slowwave status` says when)."
-    : "Another process has this space; try again when it is done (`slowwave status` says when its lease ends).";
+  return "Another process has this space; try again when it is done (`slowwave status` says when its lease ends).";
 }

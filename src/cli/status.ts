@@ -2,6 +2,7 @@ import { isDirty, type JobRow } from "../domain/job.ts";
 import { tokenHeldBy } from "../domain/parked-run.ts";
 import type { Store } from "../domain/ports.ts";
 import { type DayUse, dayUse, spentSentence } from "../services/day-budget.ts";
+import { rowBeforeKilledControl } from "../services/generations/free-space.ts";
 import { adviceFor, type Liveness } from "./advice.ts";
 import { about, moment } from "./elapsed.ts";
 import { EXIT } from "./exit-code.ts";
@@ -89,7 +90,9 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
   const failures = failuresInARow(runs);
   const holder = records.find((record) => tokenHeldBy(record, job) !== null);
   const parked = holder === undefined ? null : { id: holder.id, why: holder.parked ?? "unknown version" };
-  const advice = adviceFor({ ...report, parked, now, successCooldownSeconds, spent, failures });
+  const isLeftByControl = store !== null && (await rowBeforeKilledControl(store, job)) !== null;
+  const situation = { ...report, parked, isLeftByControl, now, successCooldownSeconds, spent, failures };
+  const advice = adviceFor(situation);
   return { ...report, advice };
 }
 

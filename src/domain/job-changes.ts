@@ -2,7 +2,7 @@
  * What each write makes of a job row (original, section 2, point S). Pure, so that every store gives the same
  * rows; whether a write may happen at all is decided by the store's guard (`owns`).
  */
-import type { ClaimRequest, JobRow, Lease } from "./job.ts";
+import type { ClaimOutcome, ClaimRequest, JobRow, Lease } from "./job.ts";
 import { DEFAULT_RETRIES, JOB_KIND, nextWatermark } from "./job.ts";
 import type { JobFailure } from "./ports.ts";
 
@@ -48,6 +48,13 @@ export function claimed(row: JobRow, request: ClaimRequest): JobRow {
     last_error: null,
     fence: row.fence + 1,
   };
+}
+
+/** What a claim is answered that was given, with the row it made; `before`: the row it was, if that is to be told. */
+export function granted(row: JobRow, before: JobRow | null): ClaimOutcome {
+  const { fence, input_watermark } = row;
+  const outcome: ClaimOutcome = { kind: "claimed", fence, watermark: input_watermark ?? 0 };
+  return before === null ? outcome : { ...outcome, before };
 }
 
 /**

@@ -78,6 +78,8 @@ export interface JobStore {
   /** Makes the space dirty by the original's upsert (section 2.1). */
   enqueue(space: string, watermark: number): Promise<void>;
   read(space: string): Promise<JobRow | null>;
+  /** The row as it was before the claim with this token, if that is the space's last claim that asked to remember it. */
+  rowBeforeClaim(space: string, token: string): Promise<JobRow | null>;
   list(): Promise<readonly JobRow[]>;
 }
 

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Clock, Store } from "../domain/ports.ts";
-import type { Engine } from "../engine/phase2/engine.ts";
+import type { Engine } from "../engine/phase2/engine-api.ts";
 import { systemClock } from "../engine/system.ts";
 import { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
 import type { CancelAnswer, SnapshotAnswer, StartAnswer } from "./api.ts";

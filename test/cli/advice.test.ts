@@ -37,6 +37,7 @@ const usual: Situation = {
   backlog: 3,
   unfinished: null,
   parked: null,
+  isLeftByControl: false,
   owner: null,
   successCooldownSeconds: 0,
   failures: 0,
@@ -107,7 +108,12 @@ describe("advice", () => {
     [
       "another program held the job and died",
       { job: held, owner: "dead" },
-      "What held the job died (another program, or an apply or purge that goes on when it is repeated); its lease ends in 30 minutes, then `slowwave run` takes over.",
+      "What held the job died, or is another program; its lease ends in 30 minutes, then `slowwave run` takes over.",
+    ],
+    [
+      "an apply or purge held the job and was killed",
+      { job: held, owner: "dead", isLeftByControl: true },
+      "An apply or purge was killed while it had the space: repeat it to bring it to its end; `slowwave run` and `slowwave recover` go on without it.",
     ],
     [
       "its lease ran out",

@@ -145,22 +145,20 @@ describe("rollback", () => {
     expect((await slowwave("rollback", "0")).stdout).toContain("nothing to do");
   });
 
-  test("what an interrupted apply or purge left claimed is named as that, here and by doctor", async () => {
-    const { home, slowwave } = await twice();
+  test("what a killed apply or purge left claimed is named by status and doctor, and keeps nobody waiting", async () => {
+    const { home, slowwave, json } = await twice();
     const store = await openSqliteStore({ path: join(home, "slowwave.db") });
     await store.jobs.enqueue("global", 0);
     const times = { leaseSeconds: 120, nowMs: Date.now(), successCooldownSeconds: 0 };
     const claim = { space: "global", worker: "dead", token: "left", retries: 3, force: true, remember: true };
     await store.jobs.claim({ ...claim, ...times });
     await store.close();
-    expect(await slowwave("rollback")).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining("What had this space was killed; repeat the apply or purge"),
-    });
-    expect((await slowwave("doctor")).stdout).toMatch(
-      /is held by dead \(dead\).*\n.*repeat the apply or purge/,
+    expect((await slowwave("doctor")).stdout).toMatch(/is held by dead \(dead\).*\n.*slowwave recover/);
+    expect((await slowwave("status")).stdout).toContain(
+      "An apply or purge was killed while it had the space",
     );
-    expect((await slowwave("status")).stdout).toContain("What held the job died");
+    expect(await json("recover")).toMatchObject({ code: 0, value: { recovered: [], freed: ["global"] } });
+    expect(await json("rollback")).toMatchObject({ code: 0, value: { outcome: "succeeded" } });
   });
 
   test("while a run has the space it is skipped, and nothing changes", async () => {

@@ -138,6 +138,21 @@ export function retentionContract(name: string, open: OpenWorld): void {
       });
     });
 
+    test("the row before a claim is known by its token, for claims that asked for it", async () => {
+      await a.jobs.enqueue("global", 100);
+      await a.jobs.claim(asking({ remember: true }));
+      expect(await b.jobs.rowBeforeClaim("global", "token-a")).toEqual(jobRow());
+      expect(await b.jobs.rowBeforeClaim("global", "token-b")).toBeNull();
+      expect(await b.jobs.rowBeforeClaim("other", "token-a")).toBeNull();
+      await a.jobs.release({
+        lease: { space: "global", token: "token-a", fence: 1 },
+        reason: "x",
+        nowMs: NOW_MS,
+      });
+      await a.jobs.claim(asking({ token: "token-b" }));
+      expect(await b.jobs.rowBeforeClaim("global", "token-b")).toBeNull();
+    });
+
     test("a thread is found in every version and space, and forgotten in one of them under its lease", async () => {
       const lease = await claimedLease(a);
       const [old, now, other] = [outputOf("t", 1), outputOf("t", 2), outputOf("u", 3)];

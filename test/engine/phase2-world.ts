@@ -6,7 +6,8 @@ import type { AgentRunner } from "../../src/domain/agent.ts";
 import type { RunEvent } from "../../src/domain/event.ts";
 import type { Stage1Input } from "../../src/domain/memory.ts";
 import type { Store } from "../../src/domain/ports.ts";
-import { createEngine, type EngineOptions } from "../../src/engine/phase2/engine.ts";
+import { createEngine } from "../../src/engine/phase2/engine.ts";
+import type { EngineOptions } from "../../src/engine/phase2/engine-api.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { type AgentFunction, functionAgent } from "../../src/services/agents/function-agent.ts";
 

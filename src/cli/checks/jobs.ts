@@ -1,5 +1,6 @@
-import { isLeaseAlive } from "../../domain/job.ts";
+import { isLeaseAlive, type JobRow } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
+import { rowBeforeKilledControl } from "../../services/generations/free-space.ts";
 import { about } from "../elapsed.ts";
 import { type Check, fine, type Patient, warning } from "./check.ts";
 
@@ -13,7 +14,7 @@ export async function checkJobs({ at, store }: Patient): Promise<readonly Check[
       const owner = job.worker_id === null ? "unknown" : await store.owners.probe(job.worker_id);
       const left = about(Math.max(0, (job.lease_until ?? 0) - now));
       const told = `space ${job.job_key} is held by ${job.worker_id} (${owner}), lease ${left}`;
-      if (owner === "dead") return warning("lease", told, await mendOf(store, job.job_key));
+      if (owner === "dead") return warning("lease", told, await mendOf(store, job));
       return isLeaseAlive(job, now)
         ? fine("lease", told)
         : warning("lease", `${told}: it ran out`, "slowwave run");
@@ -21,10 +22,9 @@ export async function checkJobs({ at, store }: Patient): Promise<readonly Check[
   );
 }
 
-/** A run can be continued at once; for what else was killed there is nobody to continue it but who began it. */
-async function mendOf(store: Store, space: string): Promise<string> {
-  const [run] = await store.runs.list({ space, state: "active", limit: 1 });
-  return run === undefined
-    ? "repeat the apply or purge that was interrupted; else the next `slowwave run` after the lease takes over"
-    : "slowwave recover";
+/** A run is continued, and what an apply or purge left is given back; of another program only the lease is known. */
+async function mendOf(store: Store, job: JobRow): Promise<string> {
+  const [run] = await store.runs.list({ space: job.job_key, state: "active", limit: 1 });
+  const isOurs = run !== undefined || (await rowBeforeKilledControl(store, job)) !== null;
+  return isOurs ? "slowwave recover" : "slowwave run, when the lease is over";
 }

@@ -10,7 +10,7 @@ export function addRecover(
     .command("recover")
     .summary("finish runs whose process died")
     .description(
-      "Takes over every unfinished run whose process is dead, in all spaces, and brings it to its end.",
+      "Takes over every unfinished run whose process is dead, in all spaces, and brings it to its end. A space that a killed apply or purge still has is free again.",
     )
     .addHelpText("after", examples("slowwave recover", "slowwave recover --json"))
     .action((_: object, command: Command) =>

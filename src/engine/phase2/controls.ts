@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Clock, Ids, Store } from "../../domain/ports.ts";
 import { type ApplyAnswer, apply } from "../../services/generations/apply.ts";
+import { freeSpace } from "../../services/generations/free-space.ts";
 import { type Purged, purge } from "../../services/generations/purge/purge.ts";
 import { type RollbackAnswer, rollback } from "../../services/generations/rollback.ts";
 import { checkRoot } from "../../services/workspace/check-root.ts";
@@ -51,6 +52,7 @@ export function createControls(options: ControlsOptions): Controls {
     const homeId = await home.prepare();
     const root = home.rootOf(space);
     await checkRoot({ root, homeId, space, files });
+    await freeSpace({ store, clock }, space);
     return { bench: { store, homeId, clock, ids, files }, root };
   };
 

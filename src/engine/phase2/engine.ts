@@ -1,10 +1,8 @@
 import { resolve } from "node:path";
-import { type Observable, ReplaySubject } from "rxjs";
-import type { AgentRunner } from "../../domain/agent.ts";
+import { ReplaySubject } from "rxjs";
 import type { RunEvent } from "../../domain/event.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
 import type { RunHold } from "../../domain/phase2.ts";
-import type { Clock, Ids, Store } from "../../domain/ports.ts";
 import type { RunResult } from "../../domain/result.ts";
 import { contextOf } from "../../domain/run.ts";
 import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../../domain/settings.ts";
@@ -13,7 +11,6 @@ import type { Phase2Context, Phase2Input } from "../../machines/words.ts";
 import { createAgentRegistry } from "../../services/agents/agent-registry.ts";
 import { retire } from "../../services/generations/retire.ts";
 import { checkRoot } from "../../services/workspace/check-root.ts";
-import type { Files } from "../../services/workspace/files.ts";
 import { nodeFiles } from "../../services/workspace/node-files.ts";
 import type { DurableRun } from "../durable/durable-run.ts";
 import { createDurableEngine } from "../durable/engine.ts";
@@ -21,70 +18,14 @@ import { dotted } from "../durable/transition.ts";
 import { systemClock, systemIds } from "../system.ts";
 import { phase2Actors } from "./actors.ts";
 import { announcements } from "./announce.ts";
-import { finishPublish } from "./finish-publish.ts";
+import type { Engine, EngineOptions, Run } from "./engine-api.ts";
+import { finishLeftWork } from "./finish-left-work.ts";
 import { createHold } from "./hold.ts";
 import { createHome } from "./home.ts";
 import { createObservers } from "./observers.ts";
 import { demandContext, parkedEvents, releaseParked } from "./parked.ts";
-import type { RunRegistry } from "./registry.ts";
 import { resultOf } from "./result.ts";
 import { settingsFrom } from "./settings.ts";
-
-export interface EngineOptions extends Partial<Settings> {
-  readonly store: Store;
-  readonly agent: AgentRunner;
-  /** State folder: staging, rejected work. Absolute, or relative to the working directory. */
-  readonly home: string;
-  /** Where readers find a space's memory; default `<home>/memories` and `<home>/spaces/<key>/memories`. */
-  readonly memoryRoot?: (space: string) => string;
-  readonly clock?: Clock;
-  readonly ids?: Ids;
-  /** File operations; replaced in tests. */
-  readonly files?: Files;
-}
-
-export interface StartRequest extends Partial<Settings> {
-  /** Default `global`. */
-  readonly space?: string;
-  /** `run --now`: ignores backoff, exhaustion and cooldown; never a live lease. */
-  readonly now?: boolean;
-  /** Does everything but publish: the result has the hash for `apply`, and the job ends as it was. */
-  readonly dryRun?: boolean;
-}
-
-/** One trip through the machine, from this process's point of view. */
-export interface Run {
-  readonly id: string;
-  readonly space: string;
-  /** An earlier process began it and died; this one finishes it. */
-  readonly adopted: boolean;
-  /** Every event from now on, then completes. Never errors. */
-  readonly events$: Observable<RunEvent>;
-  /** Never rejects for a failed run; rejects with `engine_closed` or `store_*` when this process has to leave it unfinished. */
-  readonly result: Promise<RunResult>;
-}
-
-export interface Engine {
-  /** This process's owner id; new with every start. */
-  readonly owner: string;
-  /** Live registry (an `@xstate/store` store): the runs of this process, their state and progress. */
-  readonly runs: RunRegistry;
-  readonly events$: Observable<RunEvent>;
-  /**
-   * One consolidation now. If an unfinished run of the space is found whose owner is dead, that one is
-   * adopted and finished instead (`adopted: true`). Rejects with a `root_*` code before anything is touched
-   * when the memory root is not ours to write.
-   */
-  start(request?: StartRequest): Promise<Run>;
-  /** Takes over every unfinished run whose owner is dead; they go on in the background. Goes on looking until closed. */
-  recover(): Promise<readonly Run[]>;
-  /** From any process; `requested` when a living owner elsewhere will see it within 2 seconds. */
-  cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
-  /** The result of a finished run, of this or an earlier process. Null when unknown or unfinished. */
-  result(run: string): Promise<RunResult | null>;
-  /** Cancels the live runs, waits for their end and frees the owner lock. */
-  close(): Promise<void>;
-}
 
 /** Observers that subscribe late still hear the run from its beginning. */
 const REPLAYED_EVENTS = 1_000;
@@ -212,10 +153,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   const adopt = async (filter?: { space: string }): Promise<readonly Run[]> => {
     homeId = await home.prepare();
-    const spaces = filter === undefined ? await brokenOff(store) : [filter.space];
-    for (const space of spaces) {
-      await finishPublish({ store, homeId, clock, ids, files }, space, home.rootOf(space));
-    }
+    await finishLeftWork({ store, homeId, clock, ids, files }, home.rootOf, filter?.space);
     return (await durable.recover(filter)).map((run) => followed.get(run) as Run);
   };
 
@@ -283,13 +221,6 @@ interface Binding {
   readonly root: string;
   readonly deadlineAtMs: number | null;
   readonly told: ReplaySubject<RunEvent>;
-}
-
-/** Spaces whose last publish may have stopped half way. Those whose run is unfinished are looked at when it goes on. */
-async function brokenOff(store: Pick<Store, "jobs">): Promise<readonly string[]> {
-  return (await store.jobs.list())
-    .filter((job) => job.last_error === "failed_publish")
-    .map((job) => job.job_key);
 }
 
 function checkSpace(space: string): void {

@@ -4,6 +4,7 @@ import {
   claimed,
   enqueued,
   failed,
+  granted,
   isHeldUnder,
   isUnowned,
   leaseUntil,
@@ -44,26 +45,25 @@ export function memoryJobs({
     jobs.set(row.job_key, row);
   }
 
-  function replaced(row: JobRow): ClaimOutcome {
+  function given(row: JobRow, { token, remember }: ClaimRequest): ClaimOutcome {
     put(row);
-    return { kind: "claimed", fence: row.fence, watermark: row.input_watermark ?? 0 };
+    return granted(row, remember === true ? rowBeforeClaim(row.job_key, token) : null);
   }
 
-  function remembering(outcome: ClaimOutcome, { space, token, remember }: ClaimRequest): ClaimOutcome {
+  function rowBeforeClaim(space: string, token: string): JobRow | null {
     const kept = before.get(space);
-    const isOurs = remember === true && kept?.token === token && outcome.kind === "claimed";
-    return isOurs ? { ...outcome, before: kept.row } : outcome;
+    return kept?.token === token ? kept.row : null;
   }
 
   return {
     claim: async (request: ClaimRequest) => {
       const row = read(request.space);
-      if (isHeldUnder(row, request.token)) return remembering(replaced(takenOver(row, request)), request);
+      if (isHeldUnder(row, request.token)) return given(takenOver(row, request), request);
       const no = refusal(row, request);
       if (no !== null || row === null) return no ?? { kind: "skipped", why: "not-dirty" };
       settlements.delete(trace(request.space, request.token));
       if (request.remember) before.set(request.space, { token: request.token, row });
-      return remembering(replaced(claimed(row, request)), request);
+      return given(claimed(row, request), request);
     },
     renew: async (leases, times) => {
       const lost: string[] = [];
@@ -91,6 +91,7 @@ export function memoryJobs({
     },
     enqueue: async (space, watermark) => put(enqueued(read(space), space, watermark)),
     read: async (space) => read(space),
+    rowBeforeClaim: async (space, token) => rowBeforeClaim(space, token),
     list: async () => [...jobs.values()].sort((a, b) => (a.job_key < b.job_key ? -1 : 1)),
   };
 }

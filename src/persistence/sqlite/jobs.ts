@@ -4,6 +4,7 @@ import { JOB_KIND, refusal } from "../../domain/job.ts";
 import {
   claimed,
   failed,
+  granted,
   isHeldUnder,
   leaseUntil,
   released,
@@ -31,23 +32,22 @@ export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer
 
   function claim(request: ClaimRequest): ClaimOutcome {
     const row = jobs.read(request.space);
-    if (isHeldUnder(row, request.token)) return remembering(replaced(takenOver(row, request)), request);
+    if (isHeldUnder(row, request.token)) return given(takenOver(row, request), request);
     const no = refusal(row, request);
     if (no !== null || row === null) return no ?? { kind: "skipped", why: "not-dirty" };
     unsettle.run(request.space, request.token);
     if (request.remember) keepBefore.run(JSON.stringify({ token: request.token, row }), request.space);
-    return remembering(replaced(claimed(row, request)), request);
+    return given(claimed(row, request), request);
   }
 
-  function remembering(outcome: ClaimOutcome, { space, token, remember }: ClaimRequest): ClaimOutcome {
-    if (!remember) return outcome;
-    const kept = JSON.parse(readBefore.get(space) ?? "null") as { token: string; row: JobRow } | null;
-    return kept?.token === token && outcome.kind === "claimed" ? { ...outcome, before: kept.row } : outcome;
-  }
-
-  function replaced(row: JobRow): ClaimOutcome {
+  function given(row: JobRow, { token, remember }: ClaimRequest): ClaimOutcome {
     jobs.replace(row);
-    return { kind: "claimed", fence: row.fence, watermark: row.input_watermark ?? 0 };
+    return granted(row, remember === true ? rowBeforeClaim(row.job_key, token) : null);
+  }
+
+  function rowBeforeClaim(space: string, token: string): JobRow | null {
+    const kept = JSON.parse(readBefore.get(space) ?? "null") as { token: string; row: JobRow } | null;
+    return kept?.token === token ? kept.row : null;
   }
 
   function renewed(
@@ -100,6 +100,7 @@ export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer
       }),
     enqueue: (space, watermark) => write(() => jobs.enqueue(space, watermark)),
     read: (space) => read(() => jobs.read(space)),
+    rowBeforeClaim: (space, token) => read(() => rowBeforeClaim(space, token)),
     list: () => read(() => jobs.list()),
   };
 }

@@ -8,24 +8,23 @@ export interface TakenSpace {
   readonly before: JobRow;
 }
 
-/** Publishing takes well under a second; who is killed in the middle holds nobody up for long. */
+/** Publishing takes well under a second; who is killed in the middle holds up only programs that don't look for it. */
 export const CONTROL_LEASE_SECONDS = 120;
 
 /**
- * Claims the job of a space for a control: whatever its backoff or budget, never over a living run. What an earlier
- * control left claimed when it was killed is taken over. `clean`: there is nothing to consolidate, so nothing to claim.
+ * Claims the job of a space for a control: whatever its backoff or budget, never over a living run.
+ * `clean`: there is nothing to consolidate, so nothing to claim.
  */
 export async function takeSpace(
-  { store, clock }: { readonly store: Pick<Store, "jobs" | "runs" | "owners">; readonly clock: Clock },
+  { store, clock }: { readonly store: Pick<Store, "jobs">; readonly clock: Clock },
   request: { readonly space: string; readonly worker: string; readonly token: string },
 ): Promise<TakenSpace | "running" | "clean"> {
-  const { space, worker } = request;
+  const { space, worker, token } = request;
   const row = await store.jobs.read(space);
-  const left = row === null ? null : await tokenLeft(store, row);
   const outcome = await store.jobs.claim({
     space,
     worker,
-    token: left ?? request.token,
+    token,
     leaseSeconds: CONTROL_LEASE_SECONDS,
     successCooldownSeconds: 0,
     // Whatever its backoff and budget; the row comes back as it was unless the control settles it.
@@ -35,14 +34,6 @@ export async function takeSpace(
     remember: true,
   });
   if (outcome.kind === "skipped") return outcome.why === "not-dirty" ? "clean" : "running";
-  const lease = { space, token: left ?? request.token, fence: outcome.fence };
+  const lease = { space, token, fence: outcome.fence };
   return { lease, before: outcome.before ?? (row as JobRow) };
-}
-
-/** The token of a claim whose process is dead and that no unfinished run stands behind; null when there is none. */
-async function tokenLeft(store: Pick<Store, "runs" | "owners">, row: JobRow): Promise<string | null> {
-  if (row.status !== "running" || row.worker_id === null) return null;
-  const runs = await store.runs.list({ space: row.job_key, state: "active", limit: 1 });
-  if (runs.length > 0 || (await store.owners.probe(row.worker_id)) !== "dead") return null;
-  return row.ownership_token;
 }
