@@ -16,9 +16,6 @@ export async function recoverRuns(at: Invocation): Promise<number> {
   return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine, store) => {
     const freed = await spacesOfKilledControls(store);
     const runs = await engine.recover();
-    for (const space of freed) {
-      output.say(`space ${space} is free again; the apply or purge that was killed there can be repeated`);
-    }
     const results: RunResult[] = [];
     for (const run of runs) {
       output.say([bold(`continuing run ${run.id}`), ` of space ${run.space}`]);
@@ -38,7 +35,12 @@ function told(
   if (json) output.printJson({ recovered, freed });
   else if (recovered.length === 0 && freed.length === 0)
     output.print("Nothing to recover: no run was left unfinished by a dead process.");
+  else output.print(...freed.map(freedLine));
   return recovered.every(({ outcome }) => outcome === "succeeded" || outcome === "skipped")
     ? EXIT.ok
     : EXIT.failed;
+}
+
+function freedLine(space: string): string {
+  return `space ${space} is free again; the apply or purge that was killed there can be repeated`;
 }
