@@ -9,14 +9,19 @@ import { GROUP_LIMIT, type Writer } from "./writer.ts";
 /** How much text goes into one commit: about two milliseconds. */
 const CHUNK_BYTES = 1 << 20;
 
+/** How many inputs are read at once: a millisecond or two. */
+const PAGE = 64;
+
 type InputRow = Omit<Stage1Output, "rawMemory" | "rolloutSummary"> & {
+  readonly position: number;
   readonly rawMemory: Uint8Array;
   readonly rolloutSummary: Uint8Array;
 };
 
 /**
- * What a run consolidates, kept for its replays. Thousands of long texts are written in chunks, so that heartbeats
- * get their turn: first the texts, which mean nothing until a row names them, and then all rows at once.
+ * What a run consolidates, kept for its replays. Thousands of long texts are read and written in chunks, so that
+ * heartbeats get their turn. Written are first the texts, which mean nothing until a row names them, and then all rows
+ * at once; they never change.
  */
 export function recordedInputs(
   db: Database,
@@ -30,14 +35,14 @@ export function recordedInputs(
      values (@run, @position, @threadId, @sourceUpdatedAt, @rawHash, @summaryHash, @generatedAt,
        @rolloutSlug, @rolloutPath, @cwd, @gitBranch)`,
   );
-  const select = db.prepare<[string], InputRow>(
-    `select thread_id as threadId, source_updated_at as sourceUpdatedAt, raw.bytes as rawMemory,
+  const select = db.prepare<[string, number, number], InputRow>(
+    `select position, thread_id as threadId, source_updated_at as sourceUpdatedAt, raw.bytes as rawMemory,
        summary.bytes as rolloutSummary, generated_at as generatedAt, rollout_slug as rolloutSlug,
        rollout_path as rolloutPath, cwd, git_branch as gitBranch
      from run_inputs
      join blobs raw on raw.hash = run_inputs.raw_memory
      join blobs summary on summary.hash = run_inputs.rollout_summary
-     where run = ? order by position`,
+     where run = ? and position > ? order by position limit ?`,
   );
 
   async function keepTexts(outputs: readonly Stage1Output[]): Promise<ReadonlyMap<string, string>> {
@@ -77,14 +82,17 @@ export function recordedInputs(
         Math.min(outputs.length, GROUP_LIMIT),
       );
     },
-    inputsOf: (run) =>
-      read(() =>
-        select.all(run).map(({ rawMemory, rolloutSummary, ...rest }) => ({
-          ...rest,
-          rawMemory: textOf(rawMemory),
-          rolloutSummary: textOf(rolloutSummary),
-        })),
-      ),
+    inputsOf: async (run) => {
+      const outputs: Stage1Output[] = [];
+      for (let after = -1; ; await nextTurn()) {
+        const rows = await read(() => select.all(run, after, PAGE));
+        for (const { position, rawMemory, rolloutSummary, ...rest } of rows) {
+          outputs.push({ ...rest, rawMemory: textOf(rawMemory), rolloutSummary: textOf(rolloutSummary) });
+          after = position;
+        }
+        if (rows.length < PAGE) return outputs;
+      }
+    },
   };
 }
 
