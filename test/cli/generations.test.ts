@@ -1,20 +1,30 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { commandLine, line, temporaryFolder } from "./invoke.ts";
 
-/** A home with two published generations. */
-async function twice() {
+/** A home with two published generations, made once: each test has a copy. */
+const first = mkdtempSync(join(tmpdir(), "slowwave-generations-"));
+let before = "";
+
+beforeAll(async () => {
+  const taken = async (text: string) => {
+    const here = commandLine({ stdin: [`${text}\n`] }, first);
+    await here.slowwave("import", "-");
+    await here.slowwave("run");
+  };
+  await taken(line());
+  before = readFileSync(join(first, "home/memories/MEMORY.md"), "utf8");
+  await taken(line({ thread_id: "thread-2", source_updated_at: "2026-09-03T10:00:00Z" }));
+});
+afterAll(() => rmSync(first, { recursive: true, force: true }));
+
+function twice() {
   const folder = temporaryFolder();
-  const first = commandLine({ stdin: [`${line()}\n`] }, folder);
-  await first.slowwave("import", "-");
-  await first.slowwave("run");
-  const second = line({ thread_id: "thread-2", source_updated_at: "2026-09-03T10:00:00Z" });
-  const here = commandLine({ stdin: [`${second}\n`] }, folder);
-  await here.slowwave("import", "-");
-  const before = readFileSync(join(here.home, "memories/MEMORY.md"), "utf8");
-  await here.slowwave("run");
+  cpSync(first, folder, { recursive: true });
+  const here = commandLine({}, folder);
   const file = (name: string) => join(here.home, "memories", name);
   return { ...here, before, file, read: (name: string) => readFileSync(file(name), "utf8") };
 }
@@ -28,7 +38,7 @@ const idOf = (value: unknown, back: number) => (value as Listed).generations[bac
 
 describe("diff", () => {
   test("shows the last two generations as a unified diff, and in counts", async () => {
-    const { slowwave } = await twice();
+    const { slowwave } = twice();
     const { code, stdout, stderr } = await slowwave("diff");
     expect(code).toBe(0);
     expect(stdout).toContain("--- a/MEMORY.md\n+++ b/MEMORY.md\n@@ ");
@@ -41,7 +51,7 @@ describe("diff", () => {
   });
 
   test("in JSON it is one document with the generations and each file's hunks", async () => {
-    const { json } = await twice();
+    const { json } = twice();
     const { value } = await json("diff", "1", "current");
     expect(value).toMatchObject({
       from: { kind: "published", space: "global" },
@@ -59,7 +69,7 @@ describe("diff", () => {
   });
 
   test("a generation is named by its id, the beginning of it, its place, or not at all", async () => {
-    const { json } = await twice();
+    const { json } = twice();
     const list = (await json("diff", "--list")).value;
     const names = [idOf(list, 1), idOf(list, 1).slice(0, -4), "previous", "1"];
     const froms = await Promise.all(
@@ -85,7 +95,7 @@ describe("diff", () => {
 
 describe("rollback", () => {
   test("restores the last published generation as a new one, and keeps the watermark", async () => {
-    const { home, slowwave, json, before, read } = await twice();
+    const { home, slowwave, json, before, read } = twice();
     const { code, value } = await json("rollback");
     expect(code).toBe(0);
     expect(value).toMatchObject({
@@ -109,7 +119,7 @@ describe("rollback", () => {
   });
 
   test("lays the current one out again where the folder was lost, and doctor says how", async () => {
-    const { slowwave, file, read } = await twice();
+    const { slowwave, file, read } = twice();
     const before = read("MEMORY.md");
     rmSync(file("."), { recursive: true });
     expect((await slowwave("doctor")).stdout).toMatch(/is empty or gone.*\n.*slowwave rollback current/);
@@ -120,7 +130,7 @@ describe("rollback", () => {
   });
 
   test("what a person changed by hand is kept as a generation first, and can be brought back", async () => {
-    const { json, before, file, read } = await twice();
+    const { json, before, file, read } = twice();
     writeFileSync(file("MEMORY.md"), "# Task Group: mine\n");
     const { value } = await json("rollback", "1");
     const { kept } = value as { kept: string };
@@ -137,7 +147,7 @@ describe("rollback", () => {
   });
 
   test("to what is there already there is nothing to do", async () => {
-    const { json, slowwave } = await twice();
+    const { json, slowwave } = twice();
     expect(await json("rollback", "current")).toMatchObject({
       code: 0,
       value: { status: "succeeded_no_workspace_changes", files: { added: [], modified: [], deleted: [] } },
@@ -146,7 +156,7 @@ describe("rollback", () => {
   });
 
   test("what a killed apply or purge left claimed is named by status and doctor, and keeps nobody waiting", async () => {
-    const { home, slowwave, json } = await twice();
+    const { home, slowwave, json } = twice();
     const store = await openSqliteStore({ path: join(home, "slowwave.db") });
     await store.jobs.enqueue("global", 0);
     const times = { leaseSeconds: 120, nowMs: Date.now(), successCooldownSeconds: 0 };
@@ -162,7 +172,7 @@ describe("rollback", () => {
   });
 
   test("while a run has the space it is skipped, and nothing changes", async () => {
-    const { home, json, slowwave, read } = await twice();
+    const { home, json, slowwave, read } = twice();
     const before = read("MEMORY.md");
     const store = await openSqliteStore({ path: join(home, "slowwave.db") });
     await store.jobs.enqueue("global", 9_999_999_999);
