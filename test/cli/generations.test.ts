@@ -1,30 +1,25 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { commandLine, line, temporaryFolder } from "./invoke.ts";
+import { copiedHome } from "./copied-home.ts";
+import { commandLine, line } from "./invoke.ts";
 
-/** A home with two published generations, made once: each test has a copy. */
-const first = mkdtempSync(join(tmpdir(), "slowwave-generations-"));
-let before = "";
-
-beforeAll(async () => {
+/** A home with two published generations. */
+const published = copiedHome(async (folder) => {
   const taken = async (text: string) => {
-    const here = commandLine({ stdin: [`${text}\n`] }, first);
+    const here = commandLine({ stdin: [`${text}\n`] }, folder);
     await here.slowwave("import", "-");
     await here.slowwave("run");
   };
   await taken(line());
-  before = readFileSync(join(first, "home/memories/MEMORY.md"), "utf8");
+  before = readFileSync(join(folder, "home/memories/MEMORY.md"), "utf8");
   await taken(line({ thread_id: "thread-2", source_updated_at: "2026-09-03T10:00:00Z" }));
 });
-afterAll(() => rmSync(first, { recursive: true, force: true }));
+let before = "";
 
 function twice() {
-  const folder = temporaryFolder();
-  cpSync(first, folder, { recursive: true });
-  const here = commandLine({}, folder);
+  const here = commandLine({}, published());
   const file = (name: string) => join(here.home, "memories", name);
   return { ...here, before, file, read: (name: string) => readFileSync(file(name), "utf8") };
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
+import { copiedHome } from "../cli/copied-home.ts";
 import { commandLine, line, temporaryFolder } from "../cli/invoke.ts";
 import { desk, HANDBOOK, memory, tree } from "../workspace/bench.ts";
 
@@ -18,9 +19,7 @@ function rot(database: string, generation: string, path: string): void {
   expect(changed).toBe(1);
 }
 
-/** Two published generations, and the ids of both. */
-async function twice() {
-  const folder = temporaryFolder();
+const published = copiedHome(async (folder) => {
   const at = (...lines: string[]) => commandLine({ stdin: lines.map((text) => `${text}\n`) }, folder);
   await at(line()).slowwave("import", "-");
   await at().slowwave("run");
@@ -31,7 +30,12 @@ async function twice() {
   });
   await at(next).slowwave("import", "-");
   await at().slowwave("run");
-  const here = at();
+});
+
+/** Two published generations, and the ids of both. */
+async function twice() {
+  const folder = published();
+  const here = commandLine({}, folder);
   const { value } = await here.json("diff", "--list");
   const [second, first] = (value as { generations: readonly { id: string }[] }).generations.map(
     ({ id }) => id,

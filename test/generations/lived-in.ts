@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { commandLine, type Invoked, line } from "../cli/invoke.ts";
+import { commandLine, line } from "../cli/invoke.ts";
 
 export const THREAD = "thread-of-zebra";
 
@@ -41,7 +41,7 @@ export function found(home: string, sentences: readonly string[] = SENTENCES): r
  * A home in which a thread has left its traces everywhere: imported with others, consolidated twice, dry-run, edited by
  * hand, refused, quarantined, and talked about.
  */
-export async function livedIn(folder: string): Promise<Invoked & { readonly handbook: string }> {
+export async function livedIn(folder: string): Promise<void> {
   const at = (...lines: string[]) => commandLine({ stdin: lines.map((text) => `${text}\n`) }, folder);
   await at(line(), line(SECRET)).slowwave("import", "-");
   const here = at();
@@ -57,7 +57,6 @@ export async function livedIn(folder: string): Promise<Invoked & { readonly hand
   const text = `Reading ${THREAD}.\nThe zebra ledger is kept in a cave near Lisbon.`;
   await store.runs.note(run?.id ?? "", { atMs: 1, type: "agent.message", data: { text } });
   await store.close();
-  return { ...here, handbook };
 }
 
 /** What refused runs leave; in every folder the thread is known by something else. */

@@ -6,11 +6,14 @@ import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { functionAgent } from "../../src/services/agents/function-agent.ts";
 import { scrubHandbook } from "../../src/services/generations/purge/scrub-handbook.ts";
 import { tracesOf } from "../../src/services/generations/purge/traces.ts";
+import { copiedHome } from "../cli/copied-home.ts";
 import { commandLine, line, temporaryFolder } from "../cli/invoke.ts";
 import { found, livedIn, SECRET, SENTENCES } from "./lived-in.ts";
 
+const lived = copiedHome(livedIn);
+
 test("a purged thread is in no file of the home any more: no id, no name, no sentence", async () => {
-  const { home, json, handbook, slowwave } = await livedIn(temporaryFolder());
+  const { home, json, slowwave } = commandLine({}, lived());
   expect(found(home).length).toBeGreaterThan(20);
   const { code, value } = await json("purge", "thread-of-zebra", "--yes");
   expect(code).toBe(0);
@@ -28,7 +31,7 @@ test("a purged thread is in no file of the home any more: no id, no name, no sen
     "of-others/workspace/MEMORY.md",
   ]);
   // What others said is still there, and the job is dirty: the next run writes the memory anew.
-  expect(readFileSync(handbook, "utf8")).toContain("The build needs Node 22.");
+  expect(readFileSync(join(home, "memories/MEMORY.md"), "utf8")).toContain("The build needs Node 22.");
   const store = await openSqliteStore({ path: join(home, "slowwave.db") });
   const row = await store.jobs.read("global");
   expect(row?.status).toBe("pending");
@@ -55,7 +58,7 @@ test("without a yes nothing goes", async () => {
 });
 
 test("a purge that was killed half way is brought to its end by the next one", async () => {
-  const { home, json } = await livedIn(temporaryFolder());
+  const { home, json } = commandLine({}, lived());
   const store = await openSqliteStore({ path: join(home, "slowwave.db") });
   // Killed right after the claim, with one generation done.
   await store.jobs.enqueue("global", 0);

@@ -1,21 +1,23 @@
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { copiedHome } from "../cli/copied-home.ts";
 import { commandLine, line } from "../cli/invoke.ts";
 import { tree } from "../workspace/bench.ts";
 import { expectNothingTorn, leftBehind } from "./left-behind.ts";
 import { type Moment, type Victims, victims } from "./victim.ts";
 
 const LANES = 2;
-const folder = mkdtempSync(join(tmpdir(), "slowwave-controls-"));
-const first = join(folder, "first");
 let commands: Victims;
 let hash: string;
 
-/** Two generations, and a dry run of a third. */
 beforeAll(async () => {
   commands = await victims("test/long/command.child.ts");
+});
+afterAll(() => commands.clear());
+
+/** Two generations, and a dry run of a third. */
+const freshHome = copiedHome(async (first) => {
   const take = async (...lines: string[]) => {
     const here = commandLine({ stdin: lines.map((text) => `${text}\n`) }, first);
     await here.slowwave("import", "-");
@@ -28,18 +30,6 @@ beforeAll(async () => {
   const { value } = await (await take(line(third))).json("run", "--dry-run");
   hash = (value as { dryRun: { hash: string } }).dryRun.hash;
 });
-afterAll(() => {
-  commands.clear();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-let homes = 0;
-function freshHome(): string {
-  homes += 1;
-  const copy = join(folder, `copy-${homes}`);
-  cpSync(first, copy, { recursive: true });
-  return copy;
-}
 
 /** Kills the command before each of its changes, and with half a file written; `after` looks at each home it left. */
 async function killEverywhere(
@@ -117,7 +107,7 @@ test("apply, killed before any change it makes, keeps no run waiting: one at onc
 });
 
 test("rollback, killed before any change it makes, and given again: exactly the generation that was asked for", async () => {
-  const { value } = await commandLine({}, first).json("diff", "--list");
+  const { value } = await commandLine({}, freshHome()).json("diff", "--list");
   const { generations } = value as { generations: readonly { id: string }[] };
   await expectRepeatable(["rollback", generations.at(-1)?.id ?? ""]);
 });

@@ -1,34 +1,22 @@
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { copiedHome } from "../cli/copied-home.ts";
 import { commandLine } from "../cli/invoke.ts";
 import { found, livedIn, THREAD } from "../generations/lived-in.ts";
 import { expectNothingTorn, leftBehind } from "./left-behind.ts";
 import { type Moment, type Victims, victims } from "./victim.ts";
 
 const LANES = 2;
-const folder = mkdtempSync(join(tmpdir(), "slowwave-purge-"));
-const lived = join(folder, "lived");
 let commands: Victims;
 
 beforeAll(async () => {
   commands = await victims("test/long/command.child.ts");
-  await livedIn(lived);
 });
-afterAll(() => {
-  commands.clear();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => commands.clear());
 
-let homes = 0;
-function freshHome(): string {
-  homes += 1;
-  const copy = join(folder, `copy-${homes}`);
-  cpSync(lived, copy, { recursive: true, verbatimSymlinks: true });
-  return copy;
-}
+const freshHome = copiedHome(livedIn);
 
 const purge = (copy: string, moment: Moment) => {
   const home = join(copy, "home");
@@ -68,17 +56,18 @@ test("killed before any change a purge makes, and in the middle of it: the next 
 });
 
 /** The handbook as a person left it; the purge makes a generation of it first. */
-function edits(): Readonly<Record<string, string>> {
-  const text = readFileSync(join(lived, "home/memories/MEMORY.md"));
+function edits(home: string): Readonly<Record<string, string>> {
+  const text = readFileSync(join(home, "memories/MEMORY.md"));
   return { "MEMORY.md": createHash("sha256").update(text).digest("hex") };
 }
 
 async function killed(moment: Moment, at: number): Promise<readonly string[]> {
   const copy = freshHome();
   const home = join(copy, "home");
+  const edited = edits(home);
   const died = await purge(copy, moment);
   if (!died.killed) expect(died).toMatchObject({ code: 0 });
-  expectNothingTorn(home, leftBehind(home), edits());
+  expectNothingTorn(home, leftBehind(home), edited);
   // Every third time the purge that mends it is killed as well, further on.
   if (at % 3 === 0) await purge(copy, { steps: (at * 13) % 97, delayMs: at % 4 });
   const { json } = commandLine({}, copy);

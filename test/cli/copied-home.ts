@@ -1,0 +1,20 @@
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
+import { temporaryFolder } from "./invoke.ts";
+
+/** Makes a folder with a home once for the tests of a file; each call copies it for one test. */
+export function copiedHome(make: (folder: string) => Promise<unknown>): () => string {
+  let first = "";
+  beforeAll(async () => {
+    first = mkdtempSync(join(tmpdir(), "slowwave-first-"));
+    await make(first);
+  });
+  afterAll(() => rmSync(first, { recursive: true, force: true }));
+  return () => {
+    const folder = temporaryFolder();
+    cpSync(first, folder, { recursive: true, verbatimSymlinks: true });
+    return folder;
+  };
+}
