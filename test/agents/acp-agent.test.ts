@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { AgentEvent } from "../../src/domain/agent.ts";
@@ -8,6 +8,7 @@ import { agentContract, completed, firstFinal } from "./contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
 import { realClock } from "./real-clock.ts";
 import { heardByAcp, scriptedAcp } from "./scripted-acp.ts";
+import { expectStillBetweenTurns } from "./still-between-turns.ts";
 
 expectNoneLeft();
 
@@ -237,22 +238,7 @@ describe("use", () => {
 });
 
 test.each(sandboxes)("what it left running stands still between its turns (sandbox %s)", async (sandbox) => {
-  const { spec } = place();
-  const tick = join(spec.workspace, "tick");
-  const handle = await scriptedAcp("writes on after its turn", { sandbox }).spawn(spec, realClock);
-  await firstFinal(handle.events$);
-  writeFileSync(tick, "mine");
-  // The whole life of another agent is time enough for many writes.
-  const other = await scriptedAcp("good").spawn(place().spec, realClock);
-  await firstFinal(other.events$);
-  await other.close();
-  expect(readFileSync(tick, "utf8")).toBe("mine");
-  rmSync(tick);
-  await handle.prompt("again");
-  await completed(handle, 2);
-  expect(existsSync(tick)).toBe(true);
-  await handle.close();
-  expect(bearersOf(spec.key)).toEqual([]);
+  await expectStillBetweenTurns(scriptedAcp("writes on after its turn", { sandbox }), scriptedAcp("good"));
 });
 
 test("close shuts its stdin, on which it exits without being killed", async () => {

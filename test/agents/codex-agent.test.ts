@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AgentEvent, AgentHandle } from "../../src/domain/agent.ts";
@@ -8,6 +8,7 @@ import { agentContract, completed, firstFinal } from "./contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
 import { realClock } from "./real-clock.ts";
 import { heardBy, scriptedCodex } from "./scripted-codex.ts";
+import { expectStillBetweenTurns } from "./still-between-turns.ts";
 
 expectNoneLeft();
 
@@ -202,24 +203,10 @@ test("the probe tells version and sandbox, and what is missing as a sentence", a
 });
 
 test("what it left running stands still between its turns, and Codex itself does not", async () => {
-  const { spec } = place();
-  const tick = join(spec.workspace, "tick");
-  const handle = await scriptedCodex("writes on after its turn").spawn(spec, realClock);
-  await firstFinal(handle.events$);
-  writeFileSync(tick, "mine");
-  // The whole life of another Codex is time enough for many writes.
-  const other = await scriptedCodex("good").spawn(place().spec, realClock);
-  await firstFinal(other.events$);
-  await other.close();
-  expect(readFileSync(tick, "utf8")).toBe("mine");
-  const states = bearersOf(spec.key).map((pid) => readStat(pid)?.state === "T");
-  expect(states.sort()).toEqual([false, true]);
-  rmSync(tick);
-  await handle.prompt("again");
-  await completed(handle, 2);
-  expect(existsSync(tick)).toBe(true);
-  await handle.close();
-  expect(bearersOf(spec.key)).toEqual([]);
+  await expectStillBetweenTurns(scriptedCodex("writes on after its turn"), scriptedCodex("good"), (spec) => {
+    const isStopped = bearersOf(spec.key).map((pid) => readStat(pid)?.state === "T");
+    expect(isStopped.sort()).toEqual([false, true]);
+  });
 });
 
 test("a daemon is gone when the agent is closed", async () => {

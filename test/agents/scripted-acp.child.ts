@@ -3,7 +3,6 @@ import {
   appendFileSync,
   closeSync,
   copyFileSync,
-  existsSync,
   linkSync,
   readdirSync,
   symlinkSync,
@@ -12,6 +11,7 @@ import {
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { writeOn } from "./writes-on.ts";
 
 /**
  * Plays an ACP agent with the behaviour named by the first argument; the second is a folder for those that read one.
@@ -167,15 +167,7 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   "refuses the task": () => end("refusal"),
   "cancels itself": () => end("cancelled"),
   "ends in a way of its own": () => end("bored"),
-  "writes on after its turn"() {
-    const source = `setInterval(() => require("node:fs").writeFileSync("tick", String(Date.now())), 2);`;
-    if (turns === 1) spawn(process.execPath, ["-e", source], { detached: true, stdio: "ignore" }).unref();
-    const seen = setInterval(() => {
-      if (!existsSync("tick")) return;
-      clearInterval(seen);
-      end("end_turn");
-    }, 5);
-  },
+  "writes on after its turn": () => writeOn(turns, () => end("end_turn")),
   /** Forgets the summary, and brings it when it is asked to mend. */
   "consolidates in two turns"() {
     const name = turns === 1 ? "MEMORY.md" : "memory_summary.md";

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
-import { appendFileSync, closeSync, existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { writeOn } from "./writes-on.ts";
 
 /**
  * Plays `codex`: `--version`, `sandbox`, and `app-server` with the behaviour named by the first argument.
@@ -171,15 +172,7 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     );
   },
   /** Says that it cleans up, and does not. */
-  "writes on after its turn"() {
-    const source = `setInterval(() => require("node:fs").writeFileSync("tick", String(Date.now())), 2);`;
-    if (turns === 1) spawn(process.execPath, ["-e", source], { detached: true, stdio: "ignore" }).unref();
-    const seen = setInterval(() => {
-      if (!existsSync("tick")) return;
-      clearInterval(seen);
-      complete("completed");
-    }, 5);
-  },
+  "writes on after its turn": () => writeOn(turns, () => complete("completed")),
   "keeps its stdio open"() {
     spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "inherit" }).unref();
     BEHAVIOURS.good?.();
