@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/longest-first.ts";
 
 export default defineConfig({
   test: {
@@ -6,5 +7,6 @@ export default defineConfig({
     exclude: ["test/long/**", "test/real/**", "test/browser/**"],
     testTimeout: 20_000,
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
   },
 });
