@@ -53,7 +53,10 @@ export interface Engine {
    * when the memory root is not ours to write.
    */
   start(request?: StartRequest): Promise<Run>;
-  /** Takes over every unfinished run whose owner is dead; they go on in the background. Goes on looking until closed. */
+  /**
+   * Takes over every unfinished run whose owner is dead; they go on in the background. Goes on looking until closed.
+   * Spaces that a killed `apply` or `purge` still had are free again.
+   */
   recover(): Promise<readonly Run[]>;
   /** From any process; `requested` when a living owner elsewhere will see it within 2 seconds. */
   cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
