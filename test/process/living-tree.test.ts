@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { livingTree } from "../../src/services/process/living-tree.ts";
-import { HAS_PROC, identityOf } from "../../src/services/process/process-identity.ts";
+import { HAS_PROC, identityOf, readStat } from "../../src/services/process/process-identity.ts";
 import { realClock } from "../agents/real-clock.ts";
 
 test.runIf(HAS_PROC)(
@@ -29,3 +29,21 @@ test.runIf(HAS_PROC)(
     expect(livingTree(options).look()).toEqual([]);
   },
 );
+
+test.runIf(HAS_PROC)("what is thawed while it is being stopped goes on", async () => {
+  const key = `t${process.pid}x-thawed`;
+  const child = spawn("sleep", ["1000"], {
+    detached: true,
+    env: { PATH: process.env.PATH, SLOWWAVE_RUN: key },
+    stdio: "ignore",
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const leader = identityOf(child.pid ?? 0);
+  const tree = livingTree({ leader, key, isWarden: false, clock: realClock });
+  const freezing = tree.freeze([]);
+  tree.thaw();
+  await freezing;
+  expect(readStat(leader.pid)?.state).not.toBe("T");
+  await tree.freeze([]);
+  expect(readStat(leader.pid)?.state).toBe("T");
+});

@@ -49,7 +49,8 @@ export function livingTree({ leader, key, isWarden, clock }: LivingTreeOptions):
       isFrozen = true;
       const isSpared = (member: ProcessStat) =>
         spared.some(({ pid, startTime }) => pid === member.pid && startTime === member.startTime);
-      await freezeTree(() => look().filter((member) => !isSpared(member)), clock);
+      // Thawed meanwhile, by who closes it, say: nobody is stopped any more.
+      await freezeTree(() => (isFrozen ? look().filter((member) => !isSpared(member)) : []), clock);
     },
     thaw() {
       if (isFrozen) thawTree(look);
