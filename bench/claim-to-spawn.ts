@@ -6,11 +6,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { functionAgent } from "../src/agents/function-agent.ts";
 import type { RunResult } from "../src/domain/result.ts";
-import { createEngine } from "../src/engine/phase2/engine.ts";
+import { createEngine } from "../src/engine/engine.ts";
+import { nodeFiles } from "../src/memory-files/node-files.ts";
 import { openSqliteStore } from "../src/persistence/sqlite/index.ts";
-import { functionAgent } from "../src/services/agents/function-agent.ts";
-import { nodeFiles } from "../src/services/workspace/node-files.ts";
 import { median, printTable } from "./table.ts";
 
 const ROUNDS = 3;

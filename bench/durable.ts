@@ -6,7 +6,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createDurableEngine } from "../src/engine/durable/engine.ts";
+import { createDurableEngine } from "../src/durable/engine.ts";
 import { openSqliteStore } from "../src/persistence/sqlite/index.ts";
 import { eightCommits } from "./eight-commits.ts";
 import { eightEffects } from "./eight-effects.ts";

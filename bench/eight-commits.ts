@@ -1,5 +1,5 @@
 import type { CommitRequest } from "../src/domain/run.ts";
-import { createDurableEngine } from "../src/engine/durable/engine.ts";
+import { createDurableEngine } from "../src/durable/engine.ts";
 import { openMemoryStore } from "../src/persistence/memory/index.ts";
 import { eightEffects } from "./eight-effects.ts";
 

@@ -1,5 +1,5 @@
 import { initialTransition, transition } from "xstate";
-import { transitionsOf } from "../src/engine/durable/transition.ts";
+import { transitionsOf } from "../src/durable/transition.ts";
 import { eightEffects } from "./eight-effects.ts";
 import { median, printTable } from "./table.ts";
 

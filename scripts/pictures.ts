@@ -1,7 +1,7 @@
 /** Takes the pictures of the page for the README: real runs, a real server, Debian's Chromium. `node scripts/pictures.ts` */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Engine } from "../src/engine/phase2/engine-api.ts";
+import type { Engine } from "../src/engine/engine-api.ts";
 import { openChromium, openPage } from "../test/browser/chromium.ts";
 import { consolidate, session, talkative, waits } from "../test/browser/work.ts";
 import { openWorld, TOKEN } from "../test/browser/world.ts";

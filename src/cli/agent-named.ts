@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
+import { ACP_PRESETS, type AcpPresetName } from "../agents/acp/presets.ts";
+import { type AcpAgentOptions, acpAgent } from "../agents/acp-agent.ts";
+import { codexAgent } from "../agents/codex-agent.ts";
+import { extractiveAgent } from "../agents/extractive-agent.ts";
 import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import { ACP_PRESETS, type AcpPresetName } from "../services/agents/acp/presets.ts";
-import { type AcpAgentOptions, acpAgent } from "../services/agents/acp-agent.ts";
-import { codexAgent } from "../services/agents/codex-agent.ts";
-import { extractiveAgent } from "../services/agents/extractive-agent.ts";
-import type { Program } from "../services/agents/find-program.ts";
-import type { SandboxName } from "../services/sandbox/sandbox.ts";
+import type { Program } from "../process/find-program.ts";
+import type { SandboxName } from "../sandbox/sandbox.ts";
 
 /** How the chosen agent is started. */
 export interface AgentChoice {

@@ -1,5 +1,5 @@
-import type { FileDiff } from "../services/generations/compare.ts";
-import { headerOf } from "../services/generations/unified.ts";
+import type { FileDiff } from "../memory-files/compare.ts";
+import { headerOf } from "../memory-files/unified.ts";
 import { counted } from "./counted.ts";
 import { bold, cyan, dim, green, type Line, red } from "./paint.ts";
 

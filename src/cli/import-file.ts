@@ -1,7 +1,7 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { UpsertOutcome } from "../domain/memory.ts";
-import type { Rejection } from "../services/import/rejection.ts";
-import { readStage1, type Stage1File } from "../services/import/stage1-file.ts";
+import type { Rejection } from "../import/rejection.ts";
+import { readStage1, type Stage1File } from "../import/stage1-file.ts";
 import { EXIT } from "./exit-code.ts";
 import { inputFile } from "./input-file.ts";
 import type { Output } from "./output.ts";

@@ -1,8 +1,8 @@
 import type { RunEvent } from "../domain/event.ts";
 import { causeOf, codeOf } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
-import type { Engine } from "../engine/phase2/engine-api.ts";
-import { systemClock } from "../engine/system.ts";
+import { systemClock } from "../durable/system.ts";
+import type { Engine } from "../engine/engine-api.ts";
 import { createApp } from "../server/app.ts";
 import { type Listening, listen } from "../server/listen.ts";
 import { pageFolder } from "../server/page.ts";

@@ -1,8 +1,8 @@
 import { isDirty, type JobRow } from "../domain/job.ts";
 import { tokenHeldBy } from "../domain/parked-run.ts";
 import type { Store } from "../domain/ports.ts";
+import { rowBeforeKilledControl } from "../memory-files/free-space.ts";
 import { type DayUse, dayUse, spentSentence } from "../services/day-budget.ts";
-import { rowBeforeKilledControl } from "../services/generations/free-space.ts";
 import { adviceFor, type Liveness } from "./advice.ts";
 import { about, moment } from "./elapsed.ts";
 import { EXIT } from "./exit-code.ts";

@@ -1,8 +1,8 @@
+import { usedIn } from "../agents/used.ts";
 import { budgetsOf, NOTHING_USED } from "../domain/budget.ts";
 import type { RunStore } from "../domain/ports.ts";
 import type { LogRow, RunRecord } from "../domain/run.ts";
 import type { Phase2Context } from "../machines/words.ts";
-import { usedIn } from "../services/agents/used.ts";
 import { type Allowance, type DayLimits, dayUse, hasDayLimits } from "../services/day-budget.ts";
 import type { BudgetMeter } from "./api.ts";
 

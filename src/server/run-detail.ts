@@ -2,7 +2,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobRow } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import type { LogRow, RunRecord } from "../domain/run.ts";
-import { resultOf } from "../engine/phase2/result.ts";
+import { resultOf } from "../engine/result.ts";
 import type { Phase2Context } from "../machines/words.ts";
 import type { EventsAnswer, LeaseView, RunAnswer } from "./api.ts";
 import { budgetOf, dayBudgetOf } from "./budget.ts";

@@ -1,7 +1,7 @@
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord, RunTally } from "../domain/run.ts";
 import { type Outcome, outcomeOf, type Status } from "../domain/status.ts";
-import { dotted } from "../engine/durable/transition.ts";
+import { dotted } from "../durable/transition.ts";
 import type { Phase2Context } from "../machines/words.ts";
 import type { RunSummary, RunsAnswer } from "./api.ts";
 import { parsed } from "./event-view.ts";

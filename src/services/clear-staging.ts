@@ -2,8 +2,8 @@ import { chmod, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promise
 import { basename, dirname, join } from "node:path";
 import type { RunPlaces } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
-import { QUARANTINE } from "./gate/quarantined.ts";
-import { roomHome } from "./sandbox/room-home.ts";
+import { roomHome } from "../sandbox/room-home.ts";
+import { QUARANTINE } from "../validation/quarantined.ts";
 
 /** How many refused workspaces are kept for inspection, and for how long. */
 export interface RejectedLimits {

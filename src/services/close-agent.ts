@@ -1,11 +1,11 @@
 import { fromPromise } from "xstate";
+import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { CloseInput, RunHold, RunPlaces } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
-import type { AgentRegistry } from "./agents/agent-registry.ts";
+import { settlesWithin } from "../process/wait.ts";
 import { clearStaging, type RejectedLimits } from "./clear-staging.ts";
-import { settlesWithin } from "./process/wait.ts";
 
 export interface CloseDeps {
   readonly hold: RunHold;

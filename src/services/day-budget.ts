@@ -1,9 +1,9 @@
+import { usedIn } from "../agents/used.ts";
 import { tokensOf, type Used } from "../domain/budget.ts";
 import type { RunStore } from "../domain/ports.ts";
 import { contextOf, type LogRow, type RunRecord } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Status } from "../domain/status.ts";
-import { usedIn } from "./agents/used.ts";
 
 export type DayLimits = Pick<Settings, "maxRunsPerDay" | "maxTokensPerDay" | "maxCostUsdPerDay">;
 

@@ -3,20 +3,20 @@ import { SlowwaveError } from "../domain/failure.ts";
 import { changesBetween, type Generation, isUnchanged, type Manifest } from "../domain/generation.ts";
 import type { Lease } from "../domain/job.ts";
 import type { PublishAnswer, PublishInput } from "../domain/phase2.ts";
-import { hostFiles, manifestOf } from "./artifacts/host-files.ts";
-import { loadBase } from "./gate/base.ts";
-import { readVerified } from "./gate/verified.ts";
-import { inWorkspace, verifyWorkspace } from "./gate/verify-workspace.ts";
-import { missingBlobs } from "./publish/blobs.ts";
-import { finishJournals } from "./publish/finish-journals.ts";
-import { publishedId } from "./publish/generation-id.ts";
-import { isConsolidated } from "./publish/is-consolidated.ts";
-import { merge } from "./publish/merge.ts";
-import { publishManifest } from "./publish/publish-manifest.ts";
-import { type SettledRoot, settleRoot } from "./publish/settle-root.ts";
-import { shownPath } from "./workspace/memory-path.ts";
-import { withRootLock } from "./workspace/root-lock.ts";
-import type { Workbench } from "./workspace/workbench.ts";
+import { missingBlobs } from "../memory-files/blobs.ts";
+import { finishJournals } from "../memory-files/finish-journals.ts";
+import { publishedId } from "../memory-files/generation-id.ts";
+import { hostFiles, manifestOf } from "../memory-files/host-files.ts";
+import { isConsolidated } from "../memory-files/is-consolidated.ts";
+import { shownPath } from "../memory-files/memory-path.ts";
+import { merge } from "../memory-files/merge.ts";
+import { publishManifest } from "../memory-files/publish-manifest.ts";
+import { withRootLock } from "../memory-files/root-lock.ts";
+import { type SettledRoot, settleRoot } from "../memory-files/settle-root.ts";
+import { readVerified } from "../memory-files/verified.ts";
+import type { Workbench } from "../memory-files/workbench.ts";
+import { loadBase } from "../validation/base.ts";
+import { inWorkspace, verifyWorkspace } from "../validation/verify-workspace.ts";
 
 /**
  * Makes the verified workspace the memory readers see. Edits a person made while the agent worked are kept as a

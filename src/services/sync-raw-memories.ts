@@ -2,17 +2,23 @@ import { fromPromise } from "xstate";
 import { changesBetween, isUnchanged, type Manifest } from "../domain/generation.ts";
 import type { Stage1Output } from "../domain/memory.ts";
 import type { RawMemoriesAnswer, RunInput } from "../domain/phase2.ts";
-import { type HostFile, hostFiles, isHostPath, manifestOf, RAW_MEMORIES } from "./artifacts/host-files.ts";
-import { loadBase } from "./gate/base.ts";
-import { candidateIn } from "./gate/candidate.ts";
-import { inputInstructions } from "./gate/input-instructions.ts";
-import { CHECKS, judge } from "./gate/judge.ts";
-import { inWorkspace } from "./gate/verify-workspace.ts";
-import { isConsolidated } from "./publish/is-consolidated.ts";
-import { inspectRoot } from "./workspace/check-root.ts";
-import type { Folder } from "./workspace/files.ts";
-import { removeTree } from "./workspace/remove-tree.ts";
-import type { Workbench } from "./workspace/workbench.ts";
+import { inspectRoot } from "../memory-files/check-root.ts";
+import type { Folder } from "../memory-files/files.ts";
+import {
+  type HostFile,
+  hostFiles,
+  isHostPath,
+  manifestOf,
+  RAW_MEMORIES,
+} from "../memory-files/host-files.ts";
+import { isConsolidated } from "../memory-files/is-consolidated.ts";
+import { removeTree } from "../memory-files/remove-tree.ts";
+import type { Workbench } from "../memory-files/workbench.ts";
+import { loadBase } from "../validation/base.ts";
+import { candidateIn } from "../validation/candidate.ts";
+import { inputInstructions } from "../validation/input-instructions.ts";
+import { CHECKS, judge } from "../validation/judge.ts";
+import { inWorkspace } from "../validation/verify-workspace.ts";
 
 /** What the original clears away when nothing is left to remember (section 4.4); here in staging only. */
 const CLEARED = ["MEMORY.md", "memory_summary.md", "skills"];

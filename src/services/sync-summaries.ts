@@ -1,12 +1,12 @@
 import { fromPromise } from "xstate";
 import { changesBetween, type Generation, type Manifest } from "../domain/generation.ts";
 import type { RunInput, SummariesAnswer } from "../domain/phase2.ts";
-import { summaryFiles } from "./artifacts/host-files.ts";
-import { heldLease, lostOwnership } from "./publish/held-lease.ts";
-import { type SettledRoot, settleRoot } from "./publish/settle-root.ts";
-import { layStaging } from "./workspace/lay-staging.ts";
-import { withRootLock } from "./workspace/root-lock.ts";
-import type { Workbench } from "./workspace/workbench.ts";
+import { heldLease, lostOwnership } from "../memory-files/held-lease.ts";
+import { summaryFiles } from "../memory-files/host-files.ts";
+import { layStaging } from "../memory-files/lay-staging.ts";
+import { withRootLock } from "../memory-files/root-lock.ts";
+import { type SettledRoot, settleRoot } from "../memory-files/settle-root.ts";
+import type { Workbench } from "../memory-files/workbench.ts";
 
 /**
  * Fixes the base of the run and lays its workspace anew. What a person left in the memory root since the last

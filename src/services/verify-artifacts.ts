@@ -1,11 +1,11 @@
 import { fromPromise } from "xstate";
 import type { VerifyAnswer, VerifyInput } from "../domain/phase2.ts";
-import { hostFiles } from "./artifacts/host-files.ts";
-import { loadBase } from "./gate/base.ts";
-import { keepQuarantined } from "./gate/quarantined.ts";
-import { forgetVerified, keepVerified } from "./gate/verified.ts";
-import { verifyWorkspace } from "./gate/verify-workspace.ts";
-import type { Workbench } from "./workspace/workbench.ts";
+import { hostFiles } from "../memory-files/host-files.ts";
+import { forgetVerified, keepVerified } from "../memory-files/verified.ts";
+import type { Workbench } from "../memory-files/workbench.ts";
+import { loadBase } from "../validation/base.ts";
+import { keepQuarantined } from "../validation/quarantined.ts";
+import { verifyWorkspace } from "../validation/verify-workspace.ts";
 
 /** A hostile workspace can hold thousands of faults; the person is told of the first ones and of their number. */
 const TOLD = 100;

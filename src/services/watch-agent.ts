@@ -1,18 +1,18 @@
 import { concat, defer, map, NEVER, Observable, type Subscriber } from "rxjs";
 import { fromEventObservable } from "xstate";
+import { agentMeter } from "../agents/agent-meter.ts";
+import type { AgentRegistry } from "../agents/agent-registry.ts";
+import { type Finishing, finishing } from "../agents/finishing.ts";
+import { growthWatch } from "../agents/growth-watch.ts";
+import { exceeded } from "../agents/limits.ts";
+import { silenceWatch } from "../agents/silence.ts";
 import type { AgentEvent, AgentHandle, AgentRunner } from "../domain/agent.ts";
 import type { RunLimits } from "../domain/budget.ts";
 import { causeOf } from "../domain/failure.ts";
 import type { Phase2Event, RunHold, RunPlaces, WatchInput } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
-import { agentMeter } from "./agents/agent-meter.ts";
-import type { AgentRegistry } from "./agents/agent-registry.ts";
-import { type Finishing, finishing } from "./agents/finishing.ts";
-import { growthWatch } from "./agents/growth-watch.ts";
-import { exceeded } from "./agents/limits.ts";
-import { plainText } from "./agents/plain-text.ts";
-import { silenceWatch } from "./agents/silence.ts";
-import { withoutSecrets } from "./import/secret-ranges.ts";
+import { plainText } from "../text/plain-text.ts";
+import { withoutSecrets } from "../text/secret-ranges.ts";
 
 export interface WatchDeps {
   readonly hold: Pick<RunHold, "note">;

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { acpAgent } from "../../src/agents/acp-agent.ts";
 import type { AgentEvent } from "../../src/domain/agent.ts";
-import { acpAgent } from "../../src/services/agents/acp-agent.ts";
-import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
+import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
 import { agentContract, completed, firstFinal } from "./contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
 import { realClock } from "./real-clock.ts";

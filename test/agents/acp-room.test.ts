@@ -9,11 +9,11 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { liesInside } from "../../src/services/agents/acp/inside.ts";
-import { layHome } from "../../src/services/agents/acp/lay-home.ts";
-import { ACP_PRESETS } from "../../src/services/agents/acp/presets.ts";
-import { namedProgram } from "../../src/services/agents/acp/program.ts";
-import { acpAgent } from "../../src/services/agents/acp-agent.ts";
+import { liesInside } from "../../src/agents/acp/inside.ts";
+import { layHome } from "../../src/agents/acp/lay-home.ts";
+import { ACP_PRESETS } from "../../src/agents/acp/presets.ts";
+import { namedProgram } from "../../src/agents/acp/program.ts";
+import { acpAgent } from "../../src/agents/acp-agent.ts";
 import { temporaryFolder } from "../cli/invoke.ts";
 import { place } from "./place.ts";
 import { realClock } from "./real-clock.ts";

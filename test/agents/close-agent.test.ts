@@ -3,9 +3,9 @@ import { chownSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSyn
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
+import { createAgentRegistry } from "../../src/agents/agent-registry.ts";
 import type { AgentHandle, AgentRunner } from "../../src/domain/agent.ts";
 import type { Status } from "../../src/domain/status.ts";
-import { createAgentRegistry } from "../../src/services/agents/agent-registry.ts";
 import { type CloseDeps, closeAgent } from "../../src/services/close-agent.ts";
 import { recordedHold } from "./hold.ts";
 import { manualClock } from "./manual-clock.ts";

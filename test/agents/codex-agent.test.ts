@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { codexAgent } from "../../src/agents/codex-agent.ts";
 import type { AgentEvent, AgentHandle } from "../../src/domain/agent.ts";
-import { codexAgent } from "../../src/services/agents/codex-agent.ts";
-import { readStat } from "../../src/services/process/process-identity.ts";
+import { readStat } from "../../src/process/process-identity.ts";
 import { agentContract, completed, firstFinal } from "./contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
 import { realClock } from "./real-clock.ts";

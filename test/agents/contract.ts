@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { firstValueFrom, type Observable, take, toArray } from "rxjs";
 import { describe, expect, test } from "vitest";
+import { isFinal } from "../../src/agents/agent-stream.ts";
 import type { AgentEvent, AgentHandle, AgentRunner } from "../../src/domain/agent.ts";
-import { isFinal } from "../../src/services/agents/agent-stream.ts";
 import { allOf, bearersOf, expectNoneLeft, place, withInput } from "./place.ts";
 import { realClock } from "./real-clock.ts";
 

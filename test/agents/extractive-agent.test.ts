@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { extractiveAgent } from "../../src/services/agents/extractive-agent.ts";
+import { extractiveAgent } from "../../src/agents/extractive-agent.ts";
 import { here } from "../sandbox/here.ts";
 import { agentContract, firstFinal } from "./contract.ts";
 import { expectNoneLeft, place, withInput } from "./place.ts";

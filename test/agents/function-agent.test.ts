@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { type AgentReport, type AgentTask, functionAgent } from "../../src/agents/function-agent.ts";
 import type { AgentUsage } from "../../src/domain/agent.ts";
-import { type AgentReport, type AgentTask, functionAgent } from "../../src/services/agents/function-agent.ts";
 import { agentContract, firstFinal } from "./contract.ts";
 import { manualClock } from "./manual-clock.ts";
 import { allOf, place } from "./place.ts";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type AcpAgentOptions, acpAgent } from "../../src/agents/acp-agent.ts";
 import type { AgentRunner, AgentSpec } from "../../src/domain/agent.ts";
-import { type AcpAgentOptions, acpAgent } from "../../src/services/agents/acp-agent.ts";
 
 const CHILD = fileURLToPath(new URL("./scripted-acp.child.ts", import.meta.url));
 

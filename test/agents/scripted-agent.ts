@@ -1,6 +1,6 @@
+import { type StatusAgentOptions, statusAgent } from "../../src/agents/status-agent.ts";
 import type { AgentRunner } from "../../src/domain/agent.ts";
-import { type StatusAgentOptions, statusAgent } from "../../src/services/agents/status-agent.ts";
-import { scrubbedEnvironment } from "../../src/services/process/environment.ts";
+import { scrubbedEnvironment } from "../../src/process/environment.ts";
 
 /** A child process that does what the script says; `tell` writes one status line. */
 export function scriptedAgent(script: string, options: Partial<StatusAgentOptions> = {}): AgentRunner {

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type CodexAgentOptions, codexAgent } from "../../src/agents/codex-agent.ts";
 import type { AgentRunner, AgentSpec } from "../../src/domain/agent.ts";
-import { type CodexAgentOptions, codexAgent } from "../../src/services/agents/codex-agent.ts";
 
 const CHILD = fileURLToPath(new URL("./scripted-codex.child.ts", import.meta.url));
 

@@ -1,6 +1,6 @@
 import { Subject } from "rxjs";
+import { agentStream } from "../../src/agents/agent-stream.ts";
 import type { AgentEvent, AgentHandle, AgentRunner, AgentSpec } from "../../src/domain/agent.ts";
-import { agentStream } from "../../src/services/agents/agent-stream.ts";
 
 /** A handle whose events the test tells; what is asked of it is recorded. */
 export function scriptedHandle(id = "r1/agent/0", steer?: AgentHandle["steer"]) {

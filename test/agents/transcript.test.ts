@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { type Said, transcript } from "../../src/services/agents/transcript.ts";
-import { SECRETS } from "../gate/secret-samples.ts";
+import { type Said, transcript } from "../../src/agents/transcript.ts";
+import { SECRETS } from "../validation/secret-samples.ts";
 import { manualClock } from "./manual-clock.ts";
 
 const MARK = "[REDACTED_SECRET]";

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { hostFiles } from "../../src/services/artifacts/host-files.ts";
-import { rfc3339 } from "../../src/services/artifacts/instant.ts";
-import { rawMemories } from "../../src/services/artifacts/raw-memories.ts";
-import { summaryBody } from "../../src/services/artifacts/summary-body.ts";
-import { summaryNames } from "../../src/services/artifacts/summary-names.ts";
+import { hostFiles } from "../../src/memory-files/host-files.ts";
+import { rfc3339 } from "../../src/memory-files/instant.ts";
+import { rawMemories } from "../../src/memory-files/raw-memories.ts";
+import { summaryBody } from "../../src/memory-files/summary-body.ts";
+import { summaryNames } from "../../src/memory-files/summary-names.ts";
 import { memory } from "../workspace/bench.ts";
 
 const raw = (outputs: Parameters<typeof summaryNames>[0] & Parameters<typeof rawMemories>[0]) =>

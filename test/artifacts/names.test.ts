@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { shortHash } from "../../src/services/artifacts/short-hash.ts";
-import { sanitizedSlug, summaryStem } from "../../src/services/artifacts/summary-name.ts";
-import { summaryNames } from "../../src/services/artifacts/summary-names.ts";
-import { threadTime } from "../../src/services/artifacts/thread-time.ts";
+import { shortHash } from "../../src/memory-files/short-hash.ts";
+import { sanitizedSlug, summaryStem } from "../../src/memory-files/summary-name.ts";
+import { summaryNames } from "../../src/memory-files/summary-names.ts";
+import { threadTime } from "../../src/memory-files/thread-time.ts";
 
 const named = (threadId: string, rolloutSlug: string | null = null, sourceUpdatedAt = 0) => ({
   threadId,

@@ -1,8 +1,8 @@
 /** A process that is killed in the middle of a run: `node crash.child.ts HOME SPACE`. Says when the agent is at work. */
 import { join } from "node:path";
-import { createEngine } from "../../src/engine/phase2/engine.ts";
+import { functionAgent } from "../../src/agents/function-agent.ts";
+import { createEngine } from "../../src/engine/engine.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { functionAgent } from "../../src/services/agents/function-agent.ts";
 import { waits } from "./work.ts";
 
 const [home = "", space = ""] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { AgentFunction } from "../../src/agents/function-agent.ts";
 import type { Stage1Input } from "../../src/domain/memory.ts";
-import type { AgentFunction } from "../../src/services/agents/function-agent.ts";
 
 /** What a session learned, as a person would find it in the page. */
 export function session(n: number, rawMemory = LESSONS[n % LESSONS.length] ?? ""): Stage1Input {

@@ -4,13 +4,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type AgentFunction, functionAgent } from "../../src/agents/function-agent.ts";
 import type { Store } from "../../src/domain/ports.ts";
-import { createEngine } from "../../src/engine/phase2/engine.ts";
-import type { Engine, EngineOptions } from "../../src/engine/phase2/engine-api.ts";
+import { createEngine } from "../../src/engine/engine.ts";
+import type { Engine, EngineOptions } from "../../src/engine/engine-api.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { type App, type AppOptions, createApp } from "../../src/server/app.ts";
 import { type Listening, listen } from "../../src/server/listen.ts";
-import { type AgentFunction, functionAgent } from "../../src/services/agents/function-agent.ts";
 
 export const TOKEN = "a-token-of-the-tests";
 

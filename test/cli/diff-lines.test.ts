@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { diffLines, diffTextLines, statLines } from "../../src/cli/diff-lines.ts";
 import { type Line, rendered } from "../../src/cli/paint.ts";
-import type { FileDiff } from "../../src/services/generations/compare.ts";
-import { unified } from "../../src/services/generations/unified.ts";
+import type { FileDiff } from "../../src/memory-files/compare.ts";
+import { unified } from "../../src/memory-files/unified.ts";
 import { commandLine, line, temporaryFolder } from "./invoke.ts";
 
 const ESC = "\u001b";

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
+import type { AgentFunction } from "../../src/agents/function-agent.ts";
 import type { AgentUsage } from "../../src/domain/agent.ts";
 import type { Clock, Store } from "../../src/domain/ports.ts";
-import { systemClock } from "../../src/engine/system.ts";
+import { systemClock } from "../../src/durable/system.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
-import type { AgentFunction } from "../../src/services/agents/function-agent.ts";
 import { DAY_MS, dayUse } from "../../src/services/day-budget.ts";
 import { diligent, phase2World, session } from "./phase2-world.ts";
 

@@ -2,7 +2,7 @@ import { BehaviorSubject, firstValueFrom, Subject } from "rxjs";
 import { describe, expect, test } from "vitest";
 import { assign, createMachine, type EventObject, fromEventObservable, fromPromise, setup } from "xstate";
 import type { CommitOutcome, CommitRequest } from "../../src/domain/run.ts";
-import { createDurableEngine, type DurableOptions } from "../../src/engine/durable/engine.ts";
+import { createDurableEngine, type DurableOptions } from "../../src/durable/engine.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { manualClock } from "../agents/manual-clock.ts";

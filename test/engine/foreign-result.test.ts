@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { resultOf } from "../../src/engine/phase2/result.ts";
+import { resultOf } from "../../src/engine/result.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 
 test.each([

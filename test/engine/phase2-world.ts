@@ -2,14 +2,14 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { type AgentFunction, functionAgent } from "../../src/agents/function-agent.ts";
 import type { AgentRunner } from "../../src/domain/agent.ts";
 import type { RunEvent } from "../../src/domain/event.ts";
 import type { Stage1Input } from "../../src/domain/memory.ts";
 import type { Store } from "../../src/domain/ports.ts";
-import { createEngine } from "../../src/engine/phase2/engine.ts";
-import type { EngineOptions } from "../../src/engine/phase2/engine-api.ts";
+import { createEngine } from "../../src/engine/engine.ts";
+import type { EngineOptions } from "../../src/engine/engine-api.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { type AgentFunction, functionAgent } from "../../src/services/agents/function-agent.ts";
 
 export const SUMMARY = "v1\n\n## What's in Memory\n- shop\n";
 

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { filter, firstValueFrom } from "rxjs";
 import { describe, expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
-import { plainPhase2 } from "../../src/engine/phase2/plain.ts";
+import { functionAgent } from "../../src/agents/function-agent.ts";
+import { plainPhase2 } from "../../src/engine/plain.ts";
+import { nodeFiles } from "../../src/memory-files/node-files.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { functionAgent } from "../../src/services/agents/function-agent.ts";
-import { nodeFiles } from "../../src/services/workspace/node-files.ts";
 import { diligent, phase2World, SUMMARY, session, treeOf } from "./phase2-world.ts";
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import type { AgentFunction } from "../../src/agents/function-agent.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import type { AgentFunction } from "../../src/services/agents/function-agent.ts";
 import { diligent, phase2World, session } from "./phase2-world.ts";
 
 const KEY = `sk-${"ant-api03-"}aB3dE5fG7hJ9kL2maB3dE5fG7hJ9kL2m`;

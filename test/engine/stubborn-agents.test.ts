@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AgentHandle, AgentRunner } from "../../src/domain/agent.ts";
 import type { Clock } from "../../src/domain/ports.ts";
-import { systemClock } from "../../src/engine/system.ts";
+import { systemClock } from "../../src/durable/system.ts";
 import { scriptedHandle, scriptedRunner } from "../agents/scripted-handle.ts";
 import { phase2World, session, treeOf } from "./phase2-world.ts";
 

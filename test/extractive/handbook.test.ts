@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readHandbook } from "../../src/services/agents/extractive/handbook.ts";
+import { readHandbook } from "../../src/extractive/handbook.ts";
 import { consolidated, note, statements } from "./sessions.ts";
 
 describe("the handbook", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { consolidate } from "../../src/services/agents/extractive/consolidate.ts";
-import { readHandbook } from "../../src/services/agents/extractive/handbook.ts";
+import { consolidate } from "../../src/extractive/consolidate.ts";
+import { readHandbook } from "../../src/extractive/handbook.ts";
 import { bullets, inputOf, note, type Session, statements } from "./sessions.ts";
 
 const head = (subject: string) =>

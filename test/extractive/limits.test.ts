@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { consolidate, handbookBytes } from "../../src/services/agents/extractive/consolidate.ts";
-import { readHandbook } from "../../src/services/agents/extractive/handbook.ts";
-import { tokensOf } from "../../src/services/agents/extractive/tokens.ts";
+import { consolidate, handbookBytes } from "../../src/extractive/consolidate.ts";
+import { readHandbook } from "../../src/extractive/handbook.ts";
+import { tokensOf } from "../../src/text/tokens.ts";
 import { inputOf, type Session, statements } from "./sessions.ts";
 
 /** Seconds of processor time, so that a busy machine doesn't fail what is quick. */

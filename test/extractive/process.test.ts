@@ -13,10 +13,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { consolidate } from "../../src/services/agents/extractive/consolidate.ts";
+import { consolidate } from "../../src/extractive/consolidate.ts";
 import { inputOf, note } from "./sessions.ts";
 
-const main = fileURLToPath(new URL("../../src/services/agents/extractive/main.ts", import.meta.url));
+const main = fileURLToPath(new URL("../../src/extractive/main.ts", import.meta.url));
 const input = inputOf([
   {
     id: "aa01",

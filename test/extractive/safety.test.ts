@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { consolidate } from "../../src/services/agents/extractive/consolidate.ts";
-import { readHandbook } from "../../src/services/agents/extractive/handbook.ts";
+import { consolidate } from "../../src/extractive/consolidate.ts";
+import { readHandbook } from "../../src/extractive/handbook.ts";
 import { bullets, consolidated, fileOf, inputOf, note, statements } from "./sessions.ts";
 
 const honest = "The scheduler wakes every 90 seconds because leases last an hour.";

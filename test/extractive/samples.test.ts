@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { consolidate } from "../../src/services/agents/extractive/consolidate.ts";
-import { readHandbook } from "../../src/services/agents/extractive/handbook.ts";
-import { tokensOf } from "../../src/services/agents/extractive/tokens.ts";
+import { consolidate } from "../../src/extractive/consolidate.ts";
+import { readHandbook } from "../../src/extractive/handbook.ts";
+import { tokensOf } from "../../src/text/tokens.ts";
 import { bullets, statements } from "./sessions.ts";
 
 interface Row {

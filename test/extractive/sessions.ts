@@ -1,8 +1,4 @@
-import {
-  type Consolidated,
-  type ConsolidateInput,
-  consolidate,
-} from "../../src/services/agents/extractive/consolidate.ts";
+import { type Consolidated, type ConsolidateInput, consolidate } from "../../src/extractive/consolidate.ts";
 
 /** A stage-1 output, as short as a test can say it. */
 export interface Session {

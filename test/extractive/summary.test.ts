@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { readHandbook } from "../../src/services/agents/extractive/handbook.ts";
-import { tokensOf } from "../../src/services/agents/extractive/tokens.ts";
+import { readHandbook } from "../../src/extractive/handbook.ts";
+import { tokensOf } from "../../src/text/tokens.ts";
 import { consolidated, note, type Session } from "./sessions.ts";
 
 const head = (description: string, keywords: string) =>

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { RunResult } from "../../src/domain/result.ts";
-import { createControls } from "../../src/engine/phase2/controls.ts";
+import { createControls } from "../../src/engine/controls.ts";
 import { phase2World, session, treeOf } from "../engine/phase2-world.ts";
 
 /** A space that has been consolidated once and has something new. */

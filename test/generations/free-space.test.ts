@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ClaimRequest } from "../../src/domain/job.ts";
 import type { Store } from "../../src/domain/ports.ts";
-import { createControls } from "../../src/engine/phase2/controls.ts";
+import { createControls } from "../../src/engine/controls.ts";
 import { commitOf, newRun } from "../contract/given.ts";
 import { phase2World, session } from "../engine/phase2-world.ts";
 

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createEngine } from "../../src/engine/phase2/engine.ts";
+import { functionAgent } from "../../src/agents/function-agent.ts";
+import { createEngine } from "../../src/engine/engine.ts";
+import { scrubHandbook } from "../../src/memory-files/purge/scrub-handbook.ts";
+import { tracesOf } from "../../src/memory-files/purge/traces.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { functionAgent } from "../../src/services/agents/function-agent.ts";
-import { scrubHandbook } from "../../src/services/generations/purge/scrub-handbook.ts";
-import { tracesOf } from "../../src/services/generations/purge/traces.ts";
 import { copiedHome } from "../cli/copied-home.ts";
 import { commandLine, line, temporaryFolder } from "../cli/invoke.ts";
 import { found, livedIn, SECRET, SENTENCES } from "./lived-in.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { retire } from "../../src/memory-files/retire.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { retire } from "../../src/services/generations/retire.ts";
 import { phase2World, session } from "../engine/phase2-world.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { recordOf } from "../../src/services/import/record.ts";
+import { recordOf } from "../../src/import/record.ts";
 import { line } from "../cli/invoke.ts";
 
 describe("a line as a record", () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { redacted } from "../../src/services/import/redact.ts";
+import { redacted } from "../../src/text/redact.ts";
 
 const MARK = "[REDACTED_SECRET]";
 

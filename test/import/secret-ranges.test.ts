@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { redacted } from "../../src/services/import/redact.ts";
-import { masked, secretRanges, withoutSecrets } from "../../src/services/import/secret-ranges.ts";
-import { SECRETS } from "../gate/secret-samples.ts";
+import { redacted } from "../../src/text/redact.ts";
+import { masked, secretRanges, withoutSecrets } from "../../src/text/secret-ranges.ts";
+import { SECRETS } from "../validation/secret-samples.ts";
 
 test.each(SECRETS)("%s is found at once as the import finds it", async (_, text) => {
   const sentence = `It said: ${text} and went on.`;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { normalised } from "../../src/services/import/normalise.ts";
-import { readStage1 } from "../../src/services/import/stage1-file.ts";
+import { normalised } from "../../src/import/normalise.ts";
+import { readStage1 } from "../../src/import/stage1-file.ts";
 import { line } from "../cli/invoke.ts";
 
 async function* bytes(text: string) {

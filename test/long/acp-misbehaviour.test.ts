@@ -1,8 +1,8 @@
 import { lastValueFrom } from "rxjs";
 import { describe, expect, test } from "vitest";
+import type { AcpAgentOptions } from "../../src/agents/acp-agent.ts";
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import { causeOf } from "../../src/domain/failure.ts";
-import type { AcpAgentOptions } from "../../src/services/agents/acp-agent.ts";
 import { firstFinal } from "../agents/contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";

@@ -1,8 +1,8 @@
 import { lastValueFrom } from "rxjs";
 import { describe, expect, test } from "vitest";
+import type { CodexAgentOptions } from "../../src/agents/codex-agent.ts";
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import { causeOf } from "../../src/domain/failure.ts";
-import type { CodexAgentOptions } from "../../src/services/agents/codex-agent.ts";
 import { firstFinal } from "../agents/contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";

@@ -3,8 +3,8 @@ import { link, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { GateCode } from "../../src/domain/gate.ts";
-import { GATE_LIMITS } from "../../src/services/gate/limits.ts";
-import { besieged, type Damage, type Place } from "../gate/hostile-world.ts";
+import { GATE_LIMITS } from "../../src/validation/limits.ts";
+import { besieged, type Damage, type Place } from "../validation/hostile-world.ts";
 
 type Case = readonly [agent: string, damage: Damage, code: GateCode];
 /** With what is in the published files then, and what is not. */

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Journal } from "../../src/domain/generation.ts";
-import { settleRoot } from "../../src/services/publish/settle-root.ts";
+import { settleRoot } from "../../src/memory-files/settle-root.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";
 import { type CrashState, crashStates } from "../publish/crash-states.ts";
 import { type Careless, recordedFiles } from "../publish/recorded-files.ts";

@@ -5,13 +5,13 @@ import { dirname, join } from "node:path";
 import { createActor, type PromiseActorLogic, toPromise } from "xstate";
 import type { Lease } from "../../src/domain/job.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
-import { systemClock, systemIds } from "../../src/engine/system.ts";
+import { systemClock, systemIds } from "../../src/durable/system.ts";
+import { nodeFiles } from "../../src/memory-files/node-files.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";
 import { syncRawMemories } from "../../src/services/sync-raw-memories.ts";
 import { syncSummaries } from "../../src/services/sync-summaries.ts";
 import { verifyArtifacts } from "../../src/services/verify-artifacts.ts";
-import { nodeFiles } from "../../src/services/workspace/node-files.ts";
 
 /**
  * Publishes one generation after another until it is killed, saying the number of each that is done. Arguments: home,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { JobRow } from "../../src/domain/job.ts";
 import type { GenerationStore } from "../../src/domain/ports.ts";
-import { dotted } from "../../src/engine/durable/transition.ts";
+import { dotted } from "../../src/durable/transition.ts";
 import { memoryGenerations } from "../../src/persistence/memory/generations.ts";
 import { memoryJobs } from "../../src/persistence/memory/jobs.ts";
 import type { MemoryWorld } from "../../src/persistence/memory/world.ts";

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type AnyMachineSnapshot, createActor } from "xstate";
-import { createDurableEngine } from "../../src/engine/durable/engine.ts";
-import { transitionsOf } from "../../src/engine/durable/transition.ts";
+import { createDurableEngine } from "../../src/durable/engine.ts";
+import { transitionsOf } from "../../src/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { edgeCover, shortestWays, told } from "../paths/edge-cover.ts";

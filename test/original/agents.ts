@@ -1,6 +1,6 @@
 import { Observable } from "rxjs";
+import type { AgentTask } from "../../src/agents/function-agent.ts";
 import type { AgentEvent, AgentRunner } from "../../src/domain/agent.ts";
-import type { AgentTask } from "../../src/services/agents/function-agent.ts";
 import { scriptedHandle, scriptedRunner } from "../agents/scripted-handle.ts";
 
 /** Works until it is told to stop. */

@@ -1,9 +1,9 @@
 import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { summaryStem } from "../../src/services/artifacts/summary-name.ts";
-import { checkRoot } from "../../src/services/workspace/check-root.ts";
-import { nodeFiles } from "../../src/services/workspace/node-files.ts";
+import { checkRoot } from "../../src/memory-files/check-root.ts";
+import { nodeFiles } from "../../src/memory-files/node-files.ts";
+import { summaryStem } from "../../src/memory-files/summary-name.ts";
 import { change, desk, memory, tree } from "../workspace/bench.ts";
 
 /**

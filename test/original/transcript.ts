@@ -1,8 +1,8 @@
 import type { RunEvent } from "../../src/domain/event.ts";
 import type { JobRow } from "../../src/domain/job.ts";
 import type { RunResult } from "../../src/domain/result.ts";
-import { structureHash } from "../../src/engine/durable/structure-hash.ts";
-import { wholeLog } from "../../src/engine/phase2/result.ts";
+import { structureHash } from "../../src/durable/structure-hash.ts";
+import { wholeLog } from "../../src/engine/result.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { filesOf, type OriginalWorld, START_MS } from "./world.ts";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { AgentTask } from "../../src/services/agents/function-agent.ts";
+import type { AgentTask } from "../../src/agents/function-agent.ts";
 import { diligent, session } from "../engine/phase2-world.ts";
 import { unfollowable } from "./agents.ts";
 import { aTurn, filesOf, type OriginalWorld, originalWorld, type Process, START, STORES } from "./world.ts";

@@ -5,7 +5,7 @@ import { phase2Machine } from "../../src/machines/phase2.ts";
 import { ALPHABET, ANSWERS } from "./alphabet.ts";
 import { phase2Graph, transitions } from "./graph.ts";
 
-const SERVICES = new URL("../../src/services/", import.meta.url);
+const SOURCES = new URL("../../src/", import.meta.url);
 
 describe("the alphabet of what the world may do", () => {
   test("holds every event the machine listens for, and no other", () => {
@@ -34,10 +34,10 @@ describe("the alphabet of what the world may do", () => {
   });
 
   test("has every exact status that a service reports with an error", () => {
-    const reported = readdirSync(SERVICES, { recursive: true, encoding: "utf8" })
+    const reported = readdirSync(SOURCES, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))
       .flatMap((file) => [
-        ...readFileSync(new URL(file, SERVICES), "utf8").matchAll(/SlowwaveError\(\s*"(failed_\w+)"/g),
+        ...readFileSync(new URL(file, SOURCES), "utf8").matchAll(/SlowwaveError\(\s*"(failed_\w+)"/g),
       ])
       .map(([, code]) => code);
     expect(reported).not.toEqual([]);

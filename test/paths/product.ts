@@ -1,6 +1,6 @@
 import type { EventObject } from "xstate";
 import { enqueued } from "../../src/domain/job-changes.ts";
-import { dotted, transitionsOf } from "../../src/engine/durable/transition.ts";
+import { dotted, transitionsOf } from "../../src/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { INPUT, keyOf } from "./graph.ts";
 import { deed, takenOver } from "./product-deeds.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { createDurableEngine } from "../../src/engine/durable/engine.ts";
+import { createDurableEngine } from "../../src/durable/engine.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { INPUT } from "./graph.ts";

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { JobRow } from "../../src/domain/job.ts";
-import { transitionsOf } from "../../src/engine/durable/transition.ts";
+import { transitionsOf } from "../../src/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import type { Phase2Context } from "../../src/machines/words.ts";
 import { DRY_CLAIM } from "./executable.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { lineReader } from "../../src/services/process/line-reader.ts";
+import { lineReader } from "../../src/process/line-reader.ts";
 
 interface Heard {
   readonly lines: string[];

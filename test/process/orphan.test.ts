@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import type { AgentSpec } from "../../src/domain/agent.ts";
-import { endOrphanProcess } from "../../src/services/process/end-orphan.ts";
-import { identityOf, isLiving, readStat } from "../../src/services/process/process-identity.ts";
+import { endOrphanProcess } from "../../src/process/end-orphan.ts";
+import { identityOf, isLiving, readStat } from "../../src/process/process-identity.ts";
 import {
   type ProcessRecord,
   readProcessRecord,
   writeProcessRecord,
-} from "../../src/services/process/process-record.ts";
+} from "../../src/process/process-record.ts";
 import { bearersOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";
@@ -50,7 +50,7 @@ test("an orphan that wiped its environment is found by its identity", async () =
 
 test("a leashed agent ends by itself when its supervisor is killed", async () => {
   const { spec } = place();
-  const leash = new URL("../../src/services/agents/leash.ts", import.meta.url).href;
+  const leash = new URL("../../src/agents/leash.ts", import.meta.url).href;
   await killedSupervisor(spec, `await import(${JSON.stringify(leash)}); ${RUNNING} ${STAY}`);
   await gone(() => bearersOf(spec.key).length === 0);
 });

@@ -1,5 +1,5 @@
-import { statusAgent } from "../../src/services/agents/status-agent.ts";
-import { scrubbedEnvironment } from "../../src/services/process/environment.ts";
+import { statusAgent } from "../../src/agents/status-agent.ts";
+import { scrubbedEnvironment } from "../../src/process/environment.ts";
 import { realClock } from "../agents/real-clock.ts";
 
 /**

@@ -1,10 +1,10 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { rollForward } from "../../src/memory-files/roll-forward.ts";
+import { publishSteps, wavesOf } from "../../src/memory-files/steps.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { rollForward } from "../../src/services/publish/roll-forward.ts";
-import { publishSteps, wavesOf } from "../../src/services/publish/steps.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";
 import { syncRawMemories } from "../../src/services/sync-raw-memories.ts";
 import { syncSummaries } from "../../src/services/sync-summaries.ts";

@@ -2,7 +2,7 @@ import { appendFile, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, type TestContext, test } from "vitest";
-import { createControls } from "../../src/engine/phase2/controls.ts";
+import { createControls } from "../../src/engine/controls.ts";
 import { phase2World, session, treeOf } from "../engine/phase2-world.ts";
 
 const OTHER = "/dev/shm";

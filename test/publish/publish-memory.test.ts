@@ -3,7 +3,7 @@ import { chmod, link, mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { withRootLock } from "../../src/services/workspace/root-lock.ts";
+import { withRootLock } from "../../src/memory-files/root-lock.ts";
 import { change, desk, HANDBOOK, memory, tree } from "../workspace/bench.ts";
 import { frailFiles } from "../workspace/frail-files.ts";
 

@@ -10,8 +10,8 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { acpAgent } from "../../src/services/agents/acp-agent.ts";
-import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
+import { acpAgent } from "../../src/agents/acp-agent.ts";
+import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
 import { firstFinal } from "../agents/contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { outputOf } from "../../src/services/process/output-of.ts";
-import type { RoomNetwork, SandboxName } from "../../src/services/sandbox/sandbox.ts";
-import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
+import { outputOf } from "../../src/process/output-of.ts";
+import type { RoomNetwork, SandboxName } from "../../src/sandbox/sandbox.ts";
+import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
 import { here, PATIENCE_MS } from "./here.ts";
 import { hasPerl, type Place, place, roomIn, UNTOUCHED, withKey } from "./place.ts";
 

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { StatusAgentOptions } from "../../src/agents/status-agent.ts";
 import type { AgentRunner, AgentSpec } from "../../src/domain/agent.ts";
-import type { StatusAgentOptions } from "../../src/services/agents/status-agent.ts";
-import { scrubbedEnvironment } from "../../src/services/process/environment.ts";
-import type { SandboxName } from "../../src/services/sandbox/sandbox.ts";
-import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
+import { scrubbedEnvironment } from "../../src/process/environment.ts";
+import type { SandboxName } from "../../src/sandbox/sandbox.ts";
+import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";
 
 /** A child process that does what the script says, in a room; or, to compare, in none. */

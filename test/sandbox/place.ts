@@ -4,8 +4,8 @@ import { createServer, type Server } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Command } from "../../src/services/process/supervised-process.ts";
-import type { Room } from "../../src/services/sandbox/sandbox.ts";
+import type { Command } from "../../src/process/supervised-process.ts";
+import type { Room } from "../../src/sandbox/sandbox.ts";
 
 /** A machine in small: a person's home, a state folder with a run at work, and somebody to harm. */
 export interface Place {

@@ -3,11 +3,11 @@ import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSyn
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
-import { outputOf } from "../../src/services/process/output-of.ts";
-import type { Command } from "../../src/services/process/supervised-process.ts";
-import { bubblewrap } from "../../src/services/sandbox/bubblewrap.ts";
-import type { Room } from "../../src/services/sandbox/sandbox.ts";
-import { sandboxNamed } from "../../src/services/sandbox/sandbox-named.ts";
+import { outputOf } from "../../src/process/output-of.ts";
+import type { Command } from "../../src/process/supervised-process.ts";
+import { bubblewrap } from "../../src/sandbox/bubblewrap.ts";
+import type { Room } from "../../src/sandbox/sandbox.ts";
+import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
 import { temporaryFolder } from "../cli/invoke.ts";
 import { here, PATIENCE_MS } from "./here.ts";
 

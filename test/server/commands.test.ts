@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Engine } from "../../src/engine/phase2/engine-api.ts";
+import type { AgentFunction } from "../../src/agents/function-agent.ts";
+import type { Engine } from "../../src/engine/engine-api.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
-import type { AgentFunction } from "../../src/services/agents/function-agent.ts";
 import { diligent, phase2World, session } from "../engine/phase2-world.ts";
 import { appOver, asking } from "./server-world.ts";
 

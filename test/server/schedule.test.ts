@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { JobRow } from "../../src/domain/job.ts";
 import type { Clock } from "../../src/domain/ports.ts";
-import type { Run } from "../../src/engine/phase2/engine-api.ts";
+import type { Run } from "../../src/engine/engine-api.ts";
 import { keepDue } from "../../src/server/schedule.ts";
 import { jobRow, NOW_MS } from "../contract/given.ts";
 

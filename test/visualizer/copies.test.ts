@@ -5,7 +5,7 @@ import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { initialTransition, transition } from "xstate";
-import { dotted } from "../../src/engine/durable/transition.ts";
+import { dotted } from "../../src/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import type { Step } from "../../visualizer/src/chart/walk.ts";
 import { asTest } from "../../visualizer/src/share/copy-as-test.ts";

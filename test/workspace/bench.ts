@@ -9,13 +9,13 @@ import type { Lease } from "../../src/domain/job.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
 import type { PublishAnswer, RunHold, VerifyAnswer } from "../../src/domain/phase2.ts";
 import type { Clock, Store } from "../../src/domain/ports.ts";
+import type { Files } from "../../src/memory-files/files.ts";
+import type { Workbench } from "../../src/memory-files/workbench.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";
 import { syncRawMemories } from "../../src/services/sync-raw-memories.ts";
 import { syncSummaries } from "../../src/services/sync-summaries.ts";
 import { verifyArtifacts } from "../../src/services/verify-artifacts.ts";
-import type { Files } from "../../src/services/workspace/files.ts";
-import type { Workbench } from "../../src/services/workspace/workbench.ts";
 import { swiftFiles } from "./frail-files.ts";
 
 export const SPACE = "global";

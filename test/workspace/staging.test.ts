@@ -1,10 +1,10 @@
 import { chmod, link, mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { nodeFiles } from "../../src/memory-files/node-files.ts";
+import { removeTree } from "../../src/memory-files/remove-tree.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { syncSummaries } from "../../src/services/sync-summaries.ts";
-import { nodeFiles } from "../../src/services/workspace/node-files.ts";
-import { removeTree } from "../../src/services/workspace/remove-tree.ts";
 import { answerOf, change, desk, HANDBOOK, memory, temporaryFolder, tree } from "./bench.ts";
 import { frailFiles } from "./frail-files.ts";
 

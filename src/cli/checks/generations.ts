@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isUnchanged } from "../../domain/generation.ts";
-import { systemClock } from "../../engine/system.ts";
-import { type Integrity, inspectGenerations } from "../../services/generations/integrity.ts";
-import { nodeFiles } from "../../services/workspace/node-files.ts";
+import { systemClock } from "../../durable/system.ts";
+import { type Integrity, inspectGenerations } from "../../memory-files/integrity.ts";
+import { nodeFiles } from "../../memory-files/node-files.ts";
 import { counted } from "../counted.ts";
 import { rootOf } from "../root-of.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";

@@ -1,6 +1,6 @@
 import { causeOf } from "../../domain/failure.ts";
-import type { SandboxName } from "../../services/sandbox/sandbox.ts";
-import { sandboxNamed } from "../../services/sandbox/sandbox-named.ts";
+import type { SandboxName } from "../../sandbox/sandbox.ts";
+import { sandboxNamed } from "../../sandbox/sandbox-named.ts";
 import { choicesFrom } from "../settings.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";
 

@@ -1,9 +1,9 @@
 import { cpSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { functionAgent } from "../../../src/agents/function-agent.ts";
 import type { Stage1Input } from "../../../src/domain/memory.ts";
-import { createEngine } from "../../../src/engine/phase2/engine.ts";
-import { functionAgent } from "../../../src/services/agents/function-agent.ts";
+import { createEngine } from "../../../src/engine/engine.ts";
 import { SETTINGS } from "./process.ts";
 import { newFolder, openWorld, SPACE, START_MS } from "./world.ts";
 

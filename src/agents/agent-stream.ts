@@ -1,0 +1,80 @@
+import { Observable, Subject } from "rxjs";
+import type { AgentEvent } from "../domain/agent.ts";
+
+/** The telling side of a handle's `events$`. */
+export interface AgentStream {
+  readonly events$: Observable<AgentEvent>;
+  /** False when nobody hears it any more: the turn is over, or the stream has ended. */
+  tell(event: AgentEvent): boolean;
+  /** Opens a further turn after a final event. */
+  nextTurn(): void;
+  end(): void;
+  /** Whether the turn under way is still open. */
+  isOpen(): boolean;
+}
+
+const FINAL = new Set<AgentEvent["type"]>([
+  "agent.completed",
+  "agent.errored",
+  "agent.interrupted",
+  "agent.shutdown",
+  "agent.notFound",
+]);
+
+export function isFinal(event: AgentEvent): boolean {
+  return FINAL.has(event.type);
+}
+
+/** Of what is not a status, only so much is replayed: an agent that talks without end must not fill memory. */
+const REPLAYED_CHATTER = 200;
+
+/**
+ * Replays every status since the start, and the latest of what was said beside them, to whoever subscribes;
+ * keeps the promise that a turn ends once and that nothing follows its end.
+ */
+export function agentStream(): AgentStream {
+  const live = new Subject<AgentEvent>();
+  let told: AgentEvent[] = [];
+  let chatter = 0;
+  let open = true;
+  let ended = false;
+
+  function keep(event: AgentEvent): void {
+    told.push(event);
+    if (isStatus(event)) return;
+    chatter += 1;
+    // Twice as many before the older half goes, so that dropping costs nothing per event.
+    if (chatter < REPLAYED_CHATTER * 2) return;
+    let excess = chatter - REPLAYED_CHATTER;
+    told = told.filter((old) => isStatus(old) || excess-- <= 0);
+    chatter = REPLAYED_CHATTER;
+  }
+
+  return {
+    events$: new Observable((subscriber) => {
+      for (const event of told) subscriber.next(event);
+      if (ended) subscriber.complete();
+      else return live.subscribe(subscriber);
+    }),
+    tell(event) {
+      if (ended || !open) return false;
+      open = !isFinal(event);
+      keep(event);
+      live.next(event);
+      return true;
+    },
+    nextTurn() {
+      if (!ended) open = true;
+    },
+    end() {
+      open = false;
+      ended = true;
+      live.complete();
+    },
+    isOpen: () => open,
+  };
+}
+
+function isStatus(event: AgentEvent): boolean {
+  return isFinal(event) || event.type === "agent.starting" || event.type === "agent.running";
+}

@@ -1,0 +1,89 @@
+import type { AgentHandle, AgentRunner, AgentSpec } from "../domain/agent.ts";
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Clock } from "../domain/ports.ts";
+import { endOrphanProcess } from "../process/end-orphan.ts";
+import type { OutputLimits } from "../process/line-reader.ts";
+import { agentStream } from "./agent-stream.ts";
+import { type CodexProgramOptions, codexCommand } from "./codex/command.ts";
+import { type Connection, connectCodex } from "./codex/connection.ts";
+import { probeCodex } from "./codex/probe.ts";
+import { openThread } from "./codex/thread.ts";
+import { followTurns, type OpenThread } from "./codex/turns.ts";
+import { turnHandle } from "./turn-handle.ts";
+
+export interface CodexAgentOptions extends CodexProgramOptions {
+  /** For one answer of Codex; a turn may take as long as the run's limits allow. */
+  readonly patienceMs?: number;
+  /** To stop when asked, before it is ended. */
+  readonly graceMs?: number;
+  readonly limits?: OutputLimits;
+}
+
+const PATIENCE_MS = 30_000;
+const GRACE_MS = 5_000;
+/** One line may carry a whole patch. */
+const LIMITS: OutputLimits = { maxLineBytes: 8 * 1024 * 1024, maxOutputBytes: 128 * 1024 * 1024 };
+
+/**
+ * Codex, by `codex app-server`: its own sandbox with the network closed, no approvals, a thread that is kept
+ * nowhere, with the person's account and settings. A repair is a further turn of the same thread.
+ */
+export function codexAgent(options: CodexAgentOptions = {}): AgentRunner {
+  return {
+    name: "codex",
+    network: "open",
+    probe: () => probeCodex(options),
+    spawn: (spec, clock) => startCodex(options, spec, clock),
+    endOrphan: endOrphanProcess,
+  };
+}
+
+async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Clock): Promise<AgentHandle> {
+  const { patienceMs = PATIENCE_MS, graceMs = GRACE_MS, limits = LIMITS } = options;
+  const stream = agentStream();
+  let thread: OpenThread | null = null;
+
+  const turns = followTurns({
+    spec,
+    stream,
+    connection() {
+      if (thread === null) throw new Error("the thread is not open");
+      return thread;
+    },
+  });
+  const codex = await connectCodex({
+    spec,
+    clock,
+    patienceMs,
+    graceMs,
+    limits,
+    command: () => codexCommand(options, spec),
+    onNotice: (method, params) => {
+      if (thread !== null) turns.hear(method, params);
+    },
+  });
+  const threadId = await opened(codex, spec);
+  thread = { codex, threadId, own: codex.look() };
+  stream.tell({ type: "agent.starting" });
+  turns.begin(spec.prompt);
+  return turnHandle({
+    id: spec.key,
+    threadId,
+    sandbox: "codex",
+    stream,
+    process: codex,
+    clock,
+    graceMs,
+    turns,
+  });
+}
+
+async function opened(codex: Connection, spec: AgentSpec): Promise<string> {
+  try {
+    return await openThread(codex, spec);
+  } catch (cause) {
+    codex.kill();
+    await codex.gone;
+    throw new SlowwaveError("agent_not_started", 'The agent "codex" could not be started.', { cause });
+  }
+}

@@ -1,0 +1,104 @@
+import type { AgentSpec } from "../domain/agent.ts";
+import type { Clock } from "../domain/ports.ts";
+import type { OutputLimits } from "../process/line-reader.ts";
+import {
+  type Command,
+  type ProcessEnd,
+  type SupervisedProcess,
+  superviseProcess,
+} from "../process/supervised-process.ts";
+import { settlesWithin } from "../process/wait.ts";
+import { howItEnded } from "./how-it-ended.ts";
+
+export interface ConverseOptions<L extends Listener> {
+  /** Name of its runner. */
+  readonly agent: string;
+  /** As it is called in sentences: "Codex". */
+  readonly title: string;
+  readonly spec: AgentSpec;
+  readonly clock: Clock;
+  readonly limits: OutputLimits;
+  /** To exit by itself when its stdin closes. */
+  readonly closeMs: number;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+  command(): Promise<Command>;
+  /** Asked for once, before it starts. */
+  listener(line: Line): L;
+}
+
+/** What understands the other side. */
+export interface Listener {
+  hear(line: string): void;
+  /** Nothing more will be heard, and nothing said is answered. */
+  hangUp(why: Error): void;
+}
+
+/** Our end of a line to a child process. */
+export interface Line {
+  /** One message, without its line end. Lost when the process is gone. */
+  send(text: string): void;
+  /** The other side broke the protocol: it is ended at once, and this is why. */
+  breach(why: string): void;
+}
+
+/** A child process that lives on and is spoken to in lines. */
+export interface Conversation<L extends Listener = Listener>
+  extends Line,
+    Pick<SupervisedProcess, "look" | "freeze" | "thaw"> {
+  readonly listener: L;
+  /** Settles with why, as a sentence, when nothing of it lives. Never rejects. */
+  readonly gone: Promise<{ readonly why: string; readonly end: ProcessEnd }>;
+  /** Closes its stdin, on which it exits by itself; ends it if it does not. Rejects with `agent_unkillable`. */
+  close(): Promise<void>;
+  /** At once, without asking. */
+  kill(): void;
+}
+
+/** Rejects when the process can't be started; nothing runs then. */
+export async function converse<L extends Listener>(options: ConverseOptions<L>): Promise<Conversation<L>> {
+  const { agent, title, spec, clock, limits, closeMs, graceMs } = options;
+  let broken: string | null = null;
+  const kill = () => void started.then((child) => child.end(0)).catch(() => {});
+  const line: Line = {
+    send: (text) => void started.then((child) => child.stdin.write(`${text}\n`)).catch(() => {}),
+    breach(why) {
+      broken ??= why;
+      kill();
+    },
+  };
+  const listener = options.listener(line);
+  const started = superviseProcess({
+    command: options.command,
+    key: spec.key,
+    agent,
+    scratch: spec.scratch,
+    clock,
+    limits,
+    graceMs,
+    onLine: listener.hear,
+    onMute: () => line.breach("it closed its standard output"),
+  });
+  const child = await started;
+  const gone = child.ended.then((end) => {
+    const why = `${title} ${broken === null ? howItEnded(end) : `was ended: ${broken}`}`;
+    listener.hangUp(new Error(why));
+    return { why, end };
+  });
+  return {
+    ...line,
+    listener,
+    gone,
+    look: child.look,
+    freeze: child.freeze,
+    thaw: child.thaw,
+    async close() {
+      child.thaw();
+      child.stdin.end();
+      if (!(await settlesWithin(clock, closeMs, child.ended))) await child.end();
+      const { end } = await gone;
+      if (end.left !== null) throw end.left;
+    },
+    kill,
+  };
+}

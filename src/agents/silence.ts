@@ -1,0 +1,33 @@
+import type { Clock } from "../domain/ports.ts";
+
+export interface SilenceWatch {
+  heard(): void;
+  stop(): void;
+}
+
+/**
+ * Calls `onSilence` once when nothing was heard for so many minutes; null = never. One timer that is set
+ * again when it finds that something was heard meanwhile: a talkative agent costs no timers.
+ */
+export function silenceWatch(clock: Clock, minutes: number | null, onSilence: () => void): SilenceWatch {
+  const ms = minutes === null ? null : minutes * 60_000;
+  let last = clock.monotonicMs();
+  let timer = ms === null ? null : clock.setTimeout(look, ms);
+
+  function look(): void {
+    if (ms === null) return;
+    const left = last + ms - clock.monotonicMs();
+    timer = left > 0 ? clock.setTimeout(look, left) : null;
+    if (timer === null) onSilence();
+  }
+
+  return {
+    heard() {
+      last = clock.monotonicMs();
+    },
+    stop() {
+      if (timer !== null) clock.clearTimeout(timer);
+      timer = null;
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import type { AgentHandle, AgentProbe, AgentRunner, AgentSpec, AgentUsage } from "../domain/agent.ts";
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Clock } from "../domain/ports.ts";
+import { endOrphanProcess } from "../process/end-orphan.ts";
+import type { OutputLimits } from "../process/line-reader.ts";
+import { type Command, type ProcessEnd, superviseProcess } from "../process/supervised-process.ts";
+import { plainText } from "../text/plain-text.ts";
+import { agentStream } from "./agent-stream.ts";
+import { eventOf, parseStatusLine } from "./status-line.ts";
+import { soberUsage } from "./usage.ts";
+
+export interface StatusAgentOptions {
+  readonly name: string;
+  /** What keeps the process in its workspace: `node-permission`, `none`, … */
+  readonly sandbox: string;
+  readonly network: "none" | "open";
+  readonly usesModel: boolean;
+  /** May reject with `failed_sandbox_policy`. */
+  command(spec: AgentSpec): Promise<Command>;
+  probe?(): Promise<AgentProbe>;
+  readonly limits?: OutputLimits;
+  readonly graceMs?: number;
+  /** After its final line a process has this long to exit by itself. */
+  readonly exitMs?: number;
+}
+
+/** What the process said last, kept back until nothing of it lives. */
+type LastWord =
+  | { readonly type: "completed"; readonly message: string | null }
+  | { readonly type: "errored"; readonly message: string };
+
+const EXIT_MS = 2_000;
+
+/**
+ * An agent that is a child process, takes one turn, and tells its status as NDJSON on stdout (`status-line.ts`).
+ * Its end is told only when its whole process tree is gone, so that nobody writes while the result is verified.
+ */
+export function statusAgent(options: StatusAgentOptions): AgentRunner {
+  const { name, network, usesModel, probe } = options;
+  return {
+    name,
+    network,
+    usesModel,
+    singleTurn: true,
+    ...(probe === undefined ? {} : { probe }),
+    spawn: (spec, clock) => startProcess(options, spec, clock),
+    endOrphan: endOrphanProcess,
+  };
+}
+
+async function startProcess(
+  options: StatusAgentOptions,
+  spec: AgentSpec,
+  clock: Clock,
+): Promise<AgentHandle> {
+  const { name, exitMs = EXIT_MS, graceMs, limits } = options;
+  const stream = agentStream();
+  let usage: AgentUsage | null = null;
+  let last: LastWord | null = null;
+  let interrupted = false;
+  let exitTimer: unknown = null;
+  stream.tell({ type: "agent.starting" });
+
+  const started = superviseProcess({
+    command: () => options.command(spec),
+    key: spec.key,
+    agent: name,
+    scratch: spec.scratch,
+    clock,
+    onLine: hear,
+    ...(graceMs === undefined ? {} : { graceMs }),
+    ...(limits === undefined ? {} : { limits }),
+  });
+  const child = await started;
+
+  function hear(text: string): void {
+    if (last !== null) return;
+    const line = parseStatusLine(text);
+    if (line === null) {
+      finish(
+        {
+          type: "errored",
+          message: `the agent was ended: it wrote a line that is not a status: ${plainText(text, 200)}`,
+        },
+        0,
+      );
+    } else if (line.type === "completed" || line.type === "errored") {
+      finish(line, exitMs);
+    } else if (line.type === "usage") {
+      hearUsage(line.usage);
+    } else {
+      stream.tell(eventOf(line));
+      // One turn is all it takes, and the limits count from what is reported.
+      if (line.type === "running" && usage === null) hearUsage({ turns: 1 });
+    }
+  }
+
+  function hearUsage(reported: unknown): void {
+    usage = soberUsage(reported, usage);
+    stream.tell({ type: "agent.usage", usage });
+  }
+
+  function finish(word: LastWord, waitMs: number): void {
+    last = word;
+    // The first lines may be heard before the start has returned.
+    exitTimer = clock.setTimeout(() => void started.then((process) => process.end()).catch(() => {}), waitMs);
+  }
+
+  const over = child.ended.then((end) => {
+    if (exitTimer !== null) clock.clearTimeout(exitTimer);
+    if (interrupted) stream.tell({ type: "agent.interrupted" });
+    else stream.tell(outcomeOf(end, last));
+    stream.end();
+    return end;
+  });
+
+  async function stop(): Promise<void> {
+    if (last === null) interrupted = true;
+    await child.end();
+    const { left } = await over;
+    if (left !== null) throw left;
+  }
+
+  return {
+    id: spec.key,
+    threadId: null,
+    sandbox: options.sandbox,
+    events$: stream.events$,
+    prompt: async () => {
+      throw new SlowwaveError(
+        "agent_single_turn",
+        `The agent "${name}" takes one turn and can't mend its work in another.`,
+      );
+    },
+    interrupt: stop,
+    close: stop,
+  };
+}
+
+function outcomeOf(end: ProcessEnd, last: LastWord | null) {
+  if (end.left !== null) return errored(end.left.message);
+  if (end.overflow !== null) return errored(`the agent was ended: ${end.overflow}`);
+  if (last?.type === "errored") return errored(withStderr(last.message, end));
+  const how = end.signal === null ? `exited with code ${end.code}` : `was ended by ${end.signal}`;
+  if (last === null) return errored(withStderr(`the agent ${how} without saying that it was done`, end));
+  if (end.code !== 0 && !end.asked)
+    return errored(withStderr(`the agent said it was done, then ${how}`, end));
+  return { type: "agent.completed", message: last.message } as const;
+}
+
+function withStderr(what: string, { stderr }: ProcessEnd): string {
+  const said = plainText(stderr.trim().slice(-400), 400);
+  return said === "" ? what : `${what}: ${said}`;
+}
+
+function errored(message: string) {
+  return { type: "agent.errored", message } as const;
+}

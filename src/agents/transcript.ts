@@ -1,0 +1,156 @@
+import type { Clock } from "../domain/ports.ts";
+import { plainText } from "../text/plain-text.ts";
+import { masked, secretRanges } from "../text/secret-ranges.ts";
+
+/** Something an agent said. */
+export interface Said {
+  readonly type: "agent.message" | "agent.thought" | "agent.tool";
+  readonly text: string;
+  /** Of the tool. */
+  readonly name?: string;
+}
+
+/** What is kept of an agent's talk: without secrets, its beginning and its end, however much lies between. */
+export interface Transcript {
+  say(said: Said): void;
+  /** The turn is over: what is held back is kept now, and the closing message in any case. */
+  close(message: string | null): void;
+}
+
+/** How much of a run's transcript is filled; of all its agents together. */
+export interface Room {
+  notes: number;
+  length: number;
+}
+
+export interface TranscriptOptions {
+  readonly clock: Clock;
+  readonly room?: Room;
+  note(type: Said["type"], data: { readonly text: string; readonly name?: string }): void;
+}
+
+export const MOST_NOTES = 1_000;
+export const MOST_LENGTH = 256 * 1024;
+const TEXT_LENGTH = 2_000;
+/** Of what comes after that, the end of each turn. */
+const TAIL_NOTES = 100;
+/** Looked at for secrets, before it is cut to what is kept. */
+const READ_LENGTH = 8 * 1024;
+/** Of what was said before: a key may come in many lines. */
+const CONTEXT_LENGTH = 4 * 1024;
+/** A text that ends in the middle of a word waits this long for the rest of it. */
+const HOLD_MS = 2_000;
+const MOST_HELD = 64;
+
+export function transcript({ clock, note, room = { notes: 0, length: 0 } }: TranscriptOptions): Transcript {
+  const contexts = new Map<Said["type"], string>();
+  /** All of one type, the last of them perhaps cut off. */
+  let held: Said[] = [];
+  let timer: unknown = null;
+  let last: Said[] = [];
+  let dropped = 0;
+
+  function hold(said: Said): void {
+    if (held[0] !== undefined && held[0].type !== said.type) release();
+    held.push(said);
+    // A tool is told of as a whole.
+    const isWhole = said.type === "agent.tool" || !isCutOff(textOf(held));
+    if (isWhole || held.length > MOST_HELD) release();
+    else timer ??= clock.setTimeout(release, HOLD_MS);
+  }
+
+  function release(): void {
+    if (timer !== null) clock.clearTimeout(timer);
+    timer = null;
+    const all = held;
+    held = [];
+    for (const said of withoutSecrets(all)) keep(said);
+  }
+
+  /** All of one type. A secret may lie across several of them, or begin in what was said before. */
+  function withoutSecrets(all: readonly Said[]): readonly Said[] {
+    const [first] = all;
+    if (first === undefined) return [];
+    const before = contexts.get(first.type) ?? "";
+    const joined = before + textOf(all);
+    contexts.set(first.type, joined.slice(-CONTEXT_LENGTH));
+    const ranges = secretRanges(joined);
+    let at = before.length;
+    return all.map((said) => {
+      const text = masked(said.text, at, ranges);
+      at += said.text.length;
+      return { ...said, text };
+    });
+  }
+
+  function keep({ type, text, name }: Said): void {
+    const kept = plainText(text, TEXT_LENGTH);
+    room.notes += 1;
+    room.length += kept.length;
+    note(type, name === undefined ? { text: kept } : { name, text: kept });
+  }
+
+  /** Not looked at before the end of the turn: who floods us must not cost us the time to read it. */
+  function keepForEnd(said: Said): void {
+    last.push(said);
+    if (last.length < 2 * TAIL_NOTES) return;
+    dropped += last.length - TAIL_NOTES;
+    last = last.slice(-TAIL_NOTES);
+  }
+
+  function keepEnd(): void {
+    const end = last.slice(-TAIL_NOTES);
+    dropped += last.length - end.length;
+    if (dropped > 0) {
+      const count = `${dropped.toLocaleString("en-US")} ${dropped === 1 ? "line is" : "lines are"}`;
+      note("agent.message", { text: `(${count} not kept here)` });
+      // What was said just before is not known any more.
+      contexts.clear();
+    }
+    for (const group of inGroups(end)) for (const said of withoutSecrets(group)) keep(said);
+    last = [];
+    dropped = 0;
+  }
+
+  return {
+    say({ type, text, name }) {
+      const plain = plainText(text, READ_LENGTH);
+      const said = { type, text: plain, ...(name === undefined ? {} : { name: plainText(name, 100) }) };
+      if (room.notes < MOST_NOTES && room.length < MOST_LENGTH) return hold(said);
+      release();
+      keepForEnd(said);
+    },
+    close(message) {
+      release();
+      keepEnd();
+      if (message === null) return;
+      held = [{ type: "agent.message", text: plainText(message, READ_LENGTH) }];
+      release();
+    },
+  };
+}
+
+function textOf(all: readonly Said[]): string {
+  return all.map(({ text }) => text).join("");
+}
+
+/** The rest of a secret may follow: it ends in what is no word or file name, or right after the name of a secret. */
+function isCutOff(text: string): boolean {
+  const end = text.slice(-400);
+  return !WHOLE.test(/\S*$/.exec(end)?.[0] ?? "") || SECRET_TO_COME.test(end);
+}
+
+const WHOLE = /^(?:\p{L}*|[\p{L}\p{N}]{1,8}|[\w./~-]+\.[a-z]{1,5}|.*[.,;:!?…)\]}"'`])$/u;
+const SECRET_TO_COME =
+  /(?:passw(?:or)?d|passphrase|secret|token|key|bearer|basic|authorization)["'`]?\s{0,4}(?:[:=]\s{0,4}["'`]?)?\S{0,40}$/i;
+
+/** Neighbours of one type. */
+function inGroups(all: readonly Said[]): readonly (readonly Said[])[] {
+  const groups: Said[][] = [];
+  for (const said of all) {
+    const group = groups.at(-1);
+    if (group?.[0]?.type === said.type) group.push(said);
+    else groups.push([said]);
+  }
+  return groups;
+}

@@ -1,0 +1,94 @@
+import { join, resolve } from "node:path";
+import type { Clock, Ids, Store } from "../domain/ports.ts";
+import { systemClock, systemIds } from "../durable/system.ts";
+import { type ApplyAnswer, apply } from "../memory-files/apply.ts";
+import { checkRoot } from "../memory-files/check-root.ts";
+import type { Files } from "../memory-files/files.ts";
+import { freeSpace } from "../memory-files/free-space.ts";
+import { nodeFiles } from "../memory-files/node-files.ts";
+import { type Purged, purge } from "../memory-files/purge/purge.ts";
+import { type RollbackAnswer, rollback } from "../memory-files/rollback.ts";
+import { createHome } from "./home.ts";
+
+export interface ControlsOptions {
+  readonly store: Store;
+  readonly home: string;
+  /** As the engine's. */
+  readonly memoryRoot?: (space: string) => string;
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly files?: Files;
+}
+
+/** What a person may do to a memory beside running it. Each has the space for itself, and ends whole or not at all. */
+export interface Controls {
+  /** `target`: as a person names a generation; null: the last published before the current one. */
+  rollback(request: { readonly space: string; readonly target: string | null }): Promise<RollbackAnswer>;
+  /** Where anything of the thread is kept as input; a purge of none of them only compacts the store. */
+  spacesOf(threadId: string): Promise<readonly string[]>;
+  /** In these spaces; then the store's files are compacted. `running`: the first of them that a run works on. */
+  purge(request: {
+    readonly threadId: string;
+    readonly spaces: readonly string[];
+  }): Promise<{ readonly kind: "running"; readonly space: string } | PurgedSpaces>;
+  /** `hash`: of a dry run's draft, or the beginning of it. */
+  apply(request: { readonly space: string; readonly hash: string }): Promise<ApplyAnswer>;
+}
+
+export interface PurgedSpaces {
+  readonly kind: "purged";
+  readonly spaces: readonly ({ readonly space: string } & Purged)[];
+}
+
+export function createControls(options: ControlsOptions): Controls {
+  const { store } = options;
+  const clock = options.clock ?? systemClock;
+  const ids = options.ids ?? systemIds(clock);
+  const files = options.files ?? nodeFiles();
+  const home = createHome(resolve(options.home), options.memoryRoot);
+
+  /** Rejects with a `root_*` code when the memory root is not ours to write. */
+  const prepared = async (space: string) => {
+    const homeId = await home.prepare();
+    const root = home.rootOf(space);
+    await checkRoot({ root, homeId, space, files });
+    await freeSpace({ store, clock }, space);
+    return { bench: { store, homeId, clock, ids, files }, root };
+  };
+
+  /** While it works, other processes see that it lives. */
+  const registered = async <Answer>(work: (worker: string) => Promise<Answer>): Promise<Answer> => {
+    const worker = ids.token();
+    const registration = await store.owners.register(worker);
+    try {
+      return await work(worker);
+    } finally {
+      await registration.unregister();
+    }
+  };
+
+  return {
+    spacesOf: (threadId) => store.memories.spacesOf(threadId),
+    async purge({ threadId, spaces }) {
+      const folders = ["rejected", "staging"].map((name) => join(home.folder, name));
+      const done: ({ readonly space: string } & Purged)[] = [];
+      for (const space of spaces) {
+        const { bench, root } = await prepared(space);
+        const request = { threadId, space, root, folders, id: ids.generation(), token: ids.token() };
+        const purged = await registered((worker) => purge(bench, { ...request, worker }));
+        if (purged === "running") return { kind: "running", space };
+        done.push({ space, ...purged });
+      }
+      await store.compact();
+      return { kind: "purged", spaces: done };
+    },
+    async apply({ space, hash }) {
+      const { bench, root } = await prepared(space);
+      return registered((worker) => apply(bench, { space, root, hash, worker, token: ids.token() }));
+    },
+    async rollback({ space, target }) {
+      const { bench, root } = await prepared(space);
+      return rollback(bench, { id: ids.generation(), space, root, target });
+    },
+  };
+}

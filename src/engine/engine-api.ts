@@ -1,0 +1,67 @@
+import type { Observable } from "rxjs";
+import type { AgentRunner } from "../domain/agent.ts";
+import type { RunEvent } from "../domain/event.ts";
+import type { Clock, Ids, Store } from "../domain/ports.ts";
+import type { RunResult } from "../domain/result.ts";
+import type { Settings } from "../domain/settings.ts";
+import type { Files } from "../memory-files/files.ts";
+import type { RunRegistry } from "./registry.ts";
+
+export interface EngineOptions extends Partial<Settings> {
+  readonly store: Store;
+  readonly agent: AgentRunner;
+  /** State folder: staging, rejected work. Absolute, or relative to the working directory. */
+  readonly home: string;
+  /** Where readers find a space's memory; default `<home>/memories` and `<home>/spaces/<key>/memories`. */
+  readonly memoryRoot?: (space: string) => string;
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  /** File operations; replaced in tests. */
+  readonly files?: Files;
+}
+
+export interface StartRequest extends Partial<Settings> {
+  /** Default `global`. */
+  readonly space?: string;
+  /** `run --now`: ignores backoff, exhaustion and cooldown; never a live lease. */
+  readonly now?: boolean;
+  /** Does everything but publish: the result has the hash for `apply`, and the job ends as it was. */
+  readonly dryRun?: boolean;
+}
+
+/** One trip through the machine, from this process's point of view. */
+export interface Run {
+  readonly id: string;
+  readonly space: string;
+  /** An earlier process began it and died; this one finishes it. */
+  readonly adopted: boolean;
+  /** Every event from now on, then completes. Never errors. */
+  readonly events$: Observable<RunEvent>;
+  /** Never rejects for a failed run; rejects with `engine_closed` or `store_*` when this process has to leave it unfinished. */
+  readonly result: Promise<RunResult>;
+}
+
+export interface Engine {
+  /** This process's owner id; new with every start. */
+  readonly owner: string;
+  /** Live registry (an `@xstate/store` store): the runs of this process, their state and progress. */
+  readonly runs: RunRegistry;
+  readonly events$: Observable<RunEvent>;
+  /**
+   * One consolidation now. If an unfinished run of the space is found whose owner is dead, that one is
+   * adopted and finished instead (`adopted: true`). Rejects with a `root_*` code before anything is touched
+   * when the memory root is not ours to write.
+   */
+  start(request?: StartRequest): Promise<Run>;
+  /**
+   * Takes over every unfinished run whose owner is dead; they go on in the background. Goes on looking until closed.
+   * Spaces that a killed `apply` or `purge` still had are free again.
+   */
+  recover(): Promise<readonly Run[]>;
+  /** From any process; `requested` when a living owner elsewhere will see it within 2 seconds. */
+  cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
+  /** The result of a finished run, of this or an earlier process. Null when unknown or unfinished. */
+  result(run: string): Promise<RunResult | null>;
+  /** Cancels the live runs, waits for their end and frees the owner lock. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,50 @@
+import type { RunEvent } from "../domain/event.ts";
+import type { Finding } from "../domain/generation.ts";
+import type { Lease } from "../domain/job.ts";
+import type { RunHold } from "../domain/phase2.ts";
+import type { Clock, RunStore } from "../domain/ports.ts";
+
+/**
+ * Binds one run to this process: the fence lives here and nowhere else, and what actors observe goes to the
+ * log first and to the listeners after it. Observations that cannot be kept are still told; they decide nothing.
+ */
+export function createHold(
+  run: { readonly id: string; readonly space: string },
+  deps: {
+    readonly runs: Pick<RunStore, "note">;
+    readonly clock: Clock;
+    readonly tell: (event: RunEvent) => void;
+  },
+): RunHold {
+  let held: Lease | null = null;
+  return {
+    run: run.id,
+    space: run.space,
+    lease: () => held,
+    hold: (lease) => {
+      held = lease;
+    },
+    note: (type, data) => {
+      const atMs = deps.clock.nowMs();
+      const told = () => {
+        const event = eventOf(type, data);
+        if (event !== null) deps.tell({ ...event, run: run.id, space: run.space, atMs } as RunEvent);
+      };
+      deps.runs.note(run.id, { atMs, type, data }).then(told, told);
+    },
+  };
+}
+
+const TOLD = new Set([
+  "lease.renewed",
+  "agent.message",
+  "agent.thought",
+  "agent.tool",
+  "agent.usage",
+  "budget.near",
+]);
+
+function eventOf(type: string, data: unknown): object | null {
+  if (type === "gate.finding") return { type, finding: data as Finding };
+  return TOLD.has(type) ? { ...(data as object), type } : null;
+}

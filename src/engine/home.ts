@@ -1,0 +1,63 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { codeOf, SlowwaveError } from "../domain/failure.ts";
+import type { RunPlaces } from "../domain/phase2.ts";
+import { memoryRoot as defaultRoot } from "../memory-files/space-folder.ts";
+
+/** The state folder of one installation (contract, section 1), seen from the engine. */
+export interface Home {
+  readonly folder: string;
+  /** Creates the folder if it is missing and says which home it is; the id marks the memory roots it writes. */
+  prepare(): Promise<string>;
+  rootOf(space: string): string;
+  placesOf(space: string, run: string): RunPlaces;
+}
+
+export function createHome(folder: string, memoryRoot?: (space: string) => string): Home {
+  let id: Promise<string> | null = null;
+  const rootOf = (space: string) => resolve(memoryRoot?.(space) ?? defaultRoot(folder, space));
+  return {
+    folder,
+    prepare: () => {
+      id ??= identify(folder);
+      // A failed attempt is not remembered: the disk may be mended meanwhile.
+      id.catch(() => {
+        id = null;
+      });
+      return id;
+    },
+    rootOf,
+    placesOf: (space, run) => ({
+      scratch: join(folder, "staging", run),
+      workspace: join(folder, "staging", run, "workspace"),
+      rejected: join(folder, "rejected", run),
+      root: rootOf(space),
+    }),
+  };
+}
+
+/** The id is written whole and once: of several processes that start together, the first one's stays. */
+async function identify(folder: string): Promise<string> {
+  const file = join(folder, "home-id");
+  const draft = `${file}.${randomUUID()}`;
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(draft, `${randomUUID()}\n`, { flag: "wx", mode: 0o600 });
+    await link(draft, file).catch((error: unknown) => {
+      if (codeOf(error) !== "EEXIST") throw error;
+    });
+    await unlink(draft);
+  } catch (error) {
+    const message = `The home ${folder} cannot be written; choose another with --home or SLOWWAVE_HOME.`;
+    throw new SlowwaveError("home_unavailable", message, { cause: error });
+  }
+  const id = (await readFile(file, "utf8")).trim();
+  if (!/^[0-9a-f-]{36}$/.test(id)) {
+    throw new SlowwaveError(
+      "home_damaged",
+      `The file ${file} does not hold a home's id; restore it from a backup.`,
+    );
+  }
+  return id;
+}

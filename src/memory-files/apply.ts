@@ -1,0 +1,130 @@
+import { SlowwaveError } from "../domain/failure.ts";
+import {
+  changesBetween,
+  type Draft,
+  type FileChanges,
+  type Generation,
+  isUnchanged,
+  type Manifest,
+} from "../domain/generation.ts";
+import type { Lease } from "../domain/job.ts";
+import type { Store } from "../domain/ports.ts";
+import { publishedId } from "./generation-id.ts";
+import { inputsDigest } from "./inputs-digest.ts";
+import { shownPath } from "./memory-path.ts";
+import { outdated } from "./outdated.ts";
+import { publishManifest } from "./publish-manifest.ts";
+import { withRootLock } from "./root-lock.ts";
+import { settleRoot } from "./settle-root.ts";
+import { takeSpace } from "./take-space.ts";
+import type { RootBench } from "./workbench.ts";
+
+export type ApplyBench = Omit<RootBench, "store"> & { readonly store: Store };
+
+export interface ApplyRequest {
+  readonly space: string;
+  readonly root: string;
+  /** Of the draft, or the beginning of it. */
+  readonly hash: string;
+  readonly worker: string;
+  readonly token: string;
+}
+
+export type ApplyAnswer =
+  | { readonly kind: "running" }
+  | {
+      /** `unchanged`: the memory is this already; the job was settled all the same. */
+      readonly kind: "applied" | "unchanged";
+      readonly draft: Draft;
+      readonly generation: string | null;
+      readonly files: FileChanges;
+    };
+
+/**
+ * Publishes a draft, byte for byte, if its inputs, its base and the memory folder are still those it was made from;
+ * else rejects with `draft_outdated`, which names what changed, and leaves everything as it was. The job is settled with
+ * the dry run's watermark. Repeated after a crash it finds its own generation.
+ */
+export async function apply(bench: ApplyBench, request: ApplyRequest): Promise<ApplyAnswer> {
+  const { store, clock } = bench;
+  const { space } = request;
+  const { draft, manifest } = await draftNamed(store, space, request.hash);
+  const taken = await takeSpace(bench, request);
+  if (taken === "running") return { kind: "running" };
+  const lease = taken === "clean" ? null : taken.lease;
+  try {
+    const answer = await withRootLock(bench, space, () =>
+      publish(bench, request, { draft, manifest, lease }),
+    );
+    if (answer.kind === "running" || lease === null) return answer;
+    const settled = await store.jobs.succeed({ lease, watermark: draft.watermark, nowMs: clock.nowMs() });
+    return settled === "lost" ? { kind: "running" } : answer;
+  } catch (error) {
+    if (taken !== "clean") {
+      const { before } = taken;
+      await store.jobs.release({
+        lease: taken.lease,
+        reason: "not applied",
+        restore: before,
+        nowMs: clock.nowMs(),
+      });
+    }
+    throw error;
+  }
+}
+
+async function publish(
+  bench: ApplyBench,
+  { space, root, token }: ApplyRequest,
+  { draft, manifest, lease }: { draft: Draft; manifest: Manifest; lease: Lease | null },
+): Promise<ApplyAnswer> {
+  const { store, clock } = bench;
+  const id = publishedId(draft.run);
+  const settled = await settleRoot(bench, { run: token, space, root, lease });
+  if (settled === "lost") return { kind: "running" };
+  const { head, actual } = settled;
+  const current = head?.generation.id ?? null;
+  const files = changesBetween(head?.manifest ?? [], manifest);
+  if (current === id) return { kind: "unchanged", draft, generation: id, files };
+  const inputs = await store.memories.select(space, draft.limit);
+  const isSame = inputsDigest(inputs) === draft.inputsDigest;
+  if (!isSame || current !== draft.base) throw await outdated(store, { draft, inputs, head });
+  if (isUnchanged(files) && isUnchanged(changesBetween(actual, manifest))) {
+    return { kind: "unchanged", draft, generation: current, files };
+  }
+  const generation: Generation = {
+    id,
+    space,
+    parent: current,
+    run: draft.run,
+    kind: "published",
+    createdAtMs: clock.nowMs(),
+    ...(draft.agent === null ? {} : { agent: draft.agent, findings: draft.findings }),
+  };
+  const blobs = new Map<string, Uint8Array>();
+  const outcome = await publishManifest(bench, { lease, generation, manifest, blobs, root, actual });
+  return outcome === "lost" ? { kind: "running" } : { kind: "applied", draft, generation: id, files };
+}
+
+async function draftNamed(
+  { generations }: Store,
+  space: string,
+  name: string,
+): Promise<{ readonly draft: Draft; readonly manifest: Manifest }> {
+  const drafts = await generations.drafts(space);
+  const alike = drafts.filter(({ hash }) => name !== "" && hash.startsWith(name));
+  const [only] = alike;
+  if (alike.length > 1) {
+    throw new SlowwaveError(
+      "ambiguous_draft",
+      `${alike.length} dry runs begin with "${shownPath(name)}"; give more of the hash.`,
+    );
+  }
+  const found = only === undefined ? null : await generations.draft(space, only.hash);
+  if (found !== null) return found;
+  const known = drafts.map(({ hash }) => hash).join(", ");
+  throw new SlowwaveError(
+    "unknown_draft",
+    `No dry run "${shownPath(name)}" is kept here; ${known === "" ? "`slowwave run --dry-run` makes one" : `${known.includes(",") ? "there are" : "there is"} ${known}`}.`,
+  );
+}

@@ -1,0 +1,141 @@
+import { dirname } from "node:path";
+import { codeOf, SlowwaveError } from "../domain/failure.ts";
+import type { Files, Folder } from "./files.ts";
+import { assertOurs, type Mark, readMark } from "./mark.ts";
+import { hasSoundNames, isMemoryPlace, shownPath } from "./memory-path.ts";
+import { type Problem, type Scan, type ScanOptions, scan } from "./scan.ts";
+
+/**
+ * `empty`: nothing there yet, or an empty folder. `ours`: it bears our mark. `adoptable`: it has no mark and
+ * holds only what a memory may hold; it becomes the first generation.
+ */
+export type RootState = "empty" | "ours" | "adoptable";
+
+/**
+ * Whether this folder can be the memory of the space; asked before the claim. Reads names only, writes nothing.
+ * Rejects with `root_symlink`, `root_not_a_folder`, `root_other_home`, `root_other_space`, `root_mark_invalid`,
+ * `root_foreign_content` or `root_read_only`, in sentences that say what to do.
+ */
+export async function checkRoot(request: {
+  readonly root: string;
+  readonly homeId: string;
+  readonly space: string;
+  readonly files: Files;
+}): Promise<RootState> {
+  const { root, homeId, space, files } = request;
+  const state = await inspectRoot(files, root, { home: homeId, space }, { hash: false }, async (found) =>
+    found === null ? "empty" : stateOf(found),
+  );
+  await assertWritable(files, root);
+  return state;
+}
+
+/** A root that may be ours: what it holds, and whether it bears our mark. */
+export interface RootFound {
+  readonly folder: Folder;
+  readonly marked: boolean;
+  readonly scan: Scan;
+}
+
+/**
+ * Opens the root, assures that it is nobody else's, and scans it; null when it isn't there. Closed when `use` is done.
+ * `tolerant`: what appears in our own root after the claim, and not where the memory has its files, stops no run.
+ */
+export async function inspectRoot<Result>(
+  files: Files,
+  root: string,
+  wanted: Mark,
+  options: ScanOptions & { readonly tolerant?: boolean },
+  use: (found: RootFound | null) => Promise<Result>,
+): Promise<Result> {
+  const folder = await openRoot(files, root);
+  if (folder === null) return use(null);
+  try {
+    const mark = await readMark(folder);
+    if (mark !== null) assertOurs(root, mark, wanted);
+    const found = await scan(folder, options);
+    const isTolerant = options.tolerant === true && mark !== null;
+    assertMemoryOnly(
+      root,
+      found.problems.filter((problem) => !isHarmless(problem, isTolerant)),
+    );
+    return await use({ folder, marked: mark !== null, scan: found });
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Null when nothing is there. */
+export async function openRoot(files: Files, root: string): Promise<Folder | null> {
+  const facts = await files.facts(root);
+  if (facts === null) return null;
+  if (facts.kind === "symlink") {
+    throw new SlowwaveError(
+      "root_symlink",
+      `The memory folder ${shownPath(root)} is a symlink; name the folder it leads to instead.`,
+    );
+  }
+  if (facts.kind !== "folder") {
+    throw new SlowwaveError(
+      "root_not_a_folder",
+      `${shownPath(root)} is not a folder; move it away, or use another folder with --memory-root.`,
+    );
+  }
+  return files.open(root);
+}
+
+function stateOf({ marked, scan }: RootFound): RootState {
+  if (marked) return "ours";
+  return scan.manifest.length === 0 ? "empty" : "adoptable";
+}
+
+/** A hard link in a root is a person's own doing and harmless: publishing replaces, never writes into, a file. */
+function isHarmless({ path, kind }: Problem, tolerant: boolean): boolean {
+  return kind === "hard-link" || (tolerant && kind === "foreign" && !isMemoryPlace(path));
+}
+
+const SHOWN = 3;
+
+function assertMemoryOnly(root: string, problems: readonly Problem[]): void {
+  if (problems.length === 0) return;
+  const named = problems.slice(0, SHOWN).map((problem) => `${shownPath(problem.path)} (${whatIs(problem)})`);
+  const more = problems.length > SHOWN ? ` and ${problems.length - SHOWN} more` : "";
+  throw new SlowwaveError(
+    "root_foreign_content",
+    `The memory folder ${shownPath(root)} holds things a memory cannot hold: ${named.join(", ")}${more}. ` +
+      "Move them away, or use another folder with --memory-root. Nothing was touched.",
+  );
+}
+
+function whatIs({ path, kind }: Problem): string {
+  return kind === "foreign" && !hasSoundNames(path) ? "a name a memory cannot keep" : WHAT[kind];
+}
+
+const WHAT: Record<Problem["kind"], string> = {
+  foreign: "not part of a memory",
+  symlink: "a symlink",
+  special: "not a regular file",
+  "hard-link": "a hard link",
+  unreadable: "not readable",
+  "too-large": "too large",
+  "too-deep": "too deep",
+  "too-many": "too many files",
+  collision: "the same name as another but for case",
+};
+
+/** The folder, or the nearest parent in which it would be made. */
+async function assertWritable(files: Files, root: string): Promise<void> {
+  let at = root;
+  while ((await files.facts(at)) === null && dirname(at) !== at) at = dirname(at);
+  try {
+    await files.assertWritable(at);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;
+    throw new SlowwaveError(
+      "root_read_only",
+      `The memory folder ${shownPath(root)} cannot be written; mend its permissions, or use another folder with --memory-root.`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,80 @@
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Manifest } from "../domain/generation.ts";
+import type { Stage1Output } from "../domain/memory.ts";
+import { breath } from "./breath.ts";
+import { contentHash } from "./content-hash.ts";
+import { rawMemories } from "./raw-memories.ts";
+import { summaryBody } from "./summary-body.ts";
+import { summaryNames } from "./summary-names.ts";
+
+export const RAW_MEMORIES = "raw_memories.md";
+export const SUMMARIES = "rollout_summaries";
+
+/** A file of the memory whose content follows from the inputs of a run alone. */
+export interface HostFile {
+  readonly path: string;
+  readonly hash: string;
+  readonly content: Uint8Array;
+}
+
+/** Whether the host writes this file, so that nobody else's version of it counts. */
+export function isHostPath(path: string): boolean {
+  return path === RAW_MEMORIES || path.startsWith(`${SUMMARIES}/`);
+}
+
+/** One file in `rollout_summaries/` per input. */
+export async function summaryFiles(
+  outputs: readonly Stage1Output[],
+  names = summaryNames(outputs),
+): Promise<readonly HostFile[]> {
+  const files: HostFile[] = [];
+  const breathe = breath();
+  for (const output of outputs) {
+    files.push(await hostFile(`${SUMMARIES}/${names.get(output.threadId)}`, summaryBody(output)));
+    await breathe();
+  }
+  return files;
+}
+
+async function rawMemoriesFile(
+  outputs: readonly Stage1Output[],
+  names: ReadonlyMap<string, string>,
+): Promise<HostFile> {
+  const parts: Uint8Array[] = [];
+  const breathe = breath();
+  let bytes = 0;
+  for (const part of rawMemories(outputs, names)) {
+    const encoded = Buffer.from(part);
+    bytes += encoded.length;
+    if (bytes > RAW_MEMORIES_LIMIT) {
+      throw new SlowwaveError(
+        "inputs_too_large",
+        `The inputs of this run fill more than ${RAW_MEMORIES_LIMIT / 1024 ** 2} MiB; take fewer with --limit.`,
+      );
+    }
+    parts.push(encoded);
+    await breathe();
+  }
+  const content = Buffer.concat(parts);
+  return { path: RAW_MEMORIES, hash: await contentHash(content), content };
+}
+
+/** One file, and read by agents: beyond this nobody could use it. */
+const RAW_MEMORIES_LIMIT = 256 * 1024 ** 2;
+
+/** All of them; what the host's part of a workspace must be, byte for byte. */
+export async function hostFiles(outputs: readonly Stage1Output[]): Promise<readonly HostFile[]> {
+  const names = summaryNames(outputs);
+  return [await rawMemoriesFile(outputs, names), ...(await summaryFiles(outputs, names))];
+}
+
+async function hostFile(path: string, text: string): Promise<HostFile> {
+  const content = Buffer.from(text);
+  return { path, hash: await contentHash(content), content };
+}
+
+export function manifestOf(files: readonly HostFile[]): Manifest {
+  return files
+    .map(({ path, hash, content }) => ({ path, hash, bytes: content.length }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+}

@@ -1,0 +1,62 @@
+import type { FileChanges } from "../domain/generation.ts";
+import type { Clock, GenerationStore } from "../domain/ports.ts";
+import { contentHash } from "./content-hash.ts";
+import { editsSince } from "./edits.ts";
+import type { Files } from "./files.ts";
+
+export interface Integrity {
+  readonly generations: number;
+  /** Blobs that were read and hashed again. */
+  readonly blobs: number;
+  /** Blobs there was no time for. */
+  readonly left: number;
+  /** Not what their name says, or not there: `generation: path`. */
+  readonly damaged: readonly string[];
+  /** How the memory folder differs from the generation in effect; null when there is none, or the folder can't be read. */
+  readonly edits: FileChanges | null;
+}
+
+const MOST = 100_000;
+
+/**
+ * Reads every generation of a space: is each of its blobs there, of the length the manifest says, and what its hash
+ * says? Newest first, until `budgetMs` is used up (null: to the end). Then compares the memory folder with the newest.
+ */
+export async function inspectGenerations(
+  deps: { readonly generations: GenerationStore; readonly files: Files; readonly clock: Clock },
+  at: {
+    readonly space: string;
+    readonly root: string;
+    readonly homeId: string;
+    readonly budgetMs: number | null;
+  },
+): Promise<Integrity> {
+  const { generations, files, clock } = deps;
+  const all = await generations.list(at.space, MOST);
+  const sound = new Map<string, boolean>();
+  const damaged: string[] = [];
+  const sinceMs = clock.monotonicMs();
+  const left = new Set<string>();
+  for (const { id } of all) {
+    for (const { path, hash, bytes } of (await generations.manifest(id)) ?? []) {
+      const isOver = at.budgetMs !== null && clock.monotonicMs() - sinceMs > at.budgetMs;
+      if (!sound.has(hash) && isOver) {
+        left.add(hash);
+        continue;
+      }
+      if (!sound.has(hash)) sound.set(hash, await isSound(generations, hash, bytes));
+      if (sound.get(hash) === false) damaged.push(`${id}: ${path}`);
+    }
+  }
+  const edits = (await editsSince({ generations, files }, at))?.changes ?? null;
+  return { generations: all.length, blobs: sound.size, left: left.size, damaged, edits };
+}
+
+async function isSound(
+  generations: Pick<GenerationStore, "blob">,
+  hash: string,
+  bytes: number,
+): Promise<boolean> {
+  const content = await generations.blob(hash);
+  return content !== null && content.length === bytes && (await contentHash(content)) === hash;
+}

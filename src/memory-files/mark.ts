@@ -1,0 +1,53 @@
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Folder } from "./files.ts";
+import { MARK, shownPath } from "./memory-path.ts";
+
+/** Whose memory root a folder is; the one file of ours that stays in it. */
+export interface Mark {
+  readonly home: string;
+  readonly space: string;
+}
+
+const LIMIT = 4096;
+
+/** Null when there is none. Rejects with `root_mark_invalid` when something else bears the name. */
+export async function readMark(root: Folder): Promise<Mark | null> {
+  const read = await root.read(MARK, LIMIT);
+  if (read.kind === "missing") return null;
+  const mark = read.kind === "file" ? parsed(Buffer.from(read.content).toString()) : null;
+  if (mark !== null) return mark;
+  throw new SlowwaveError(
+    "root_mark_invalid",
+    `The file ${MARK} in ${shownPath(root.path)} is not one of ours; move it away and run again.`,
+  );
+}
+
+export function markText(mark: Mark): string {
+  return `${JSON.stringify({ home: mark.home, space: mark.space })}\n`;
+}
+
+/** Rejects when the mark names another home or another space. */
+export function assertOurs(path: string, found: Mark, wanted: Mark): void {
+  if (found.home !== wanted.home) {
+    throw new SlowwaveError(
+      "root_other_home",
+      `The memory folder ${shownPath(path)} belongs to another Slowwave home; use that home, or another folder with --memory-root.`,
+    );
+  }
+  if (found.space !== wanted.space) {
+    throw new SlowwaveError(
+      "root_other_space",
+      `The memory folder ${shownPath(path)} belongs to the space "${shownPath(found.space)}"; use another folder with --memory-root.`,
+    );
+  }
+}
+
+function parsed(text: string): Mark | null {
+  try {
+    const value = JSON.parse(text) as Partial<Mark> | null;
+    if (typeof value?.home !== "string" || typeof value.space !== "string") return null;
+    return { home: value.home, space: value.space };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,46 @@
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Generation } from "../domain/generation.ts";
+import type { GenerationStore } from "../domain/ports.ts";
+import { shownPath } from "./memory-path.ts";
+
+/** Prefixes and numbers are looked for among this many of the newest. */
+const SEARCHED = 1_000;
+
+/**
+ * The generation a person means: `current`, `previous`, how many generations back (`0` is the current one), its id, or
+ * an unambiguous beginning of it. Rejects with `unknown_generation` or `ambiguous_generation`.
+ */
+export async function generationNamed(
+  store: Pick<GenerationStore, "list">,
+  space: string,
+  name: string,
+): Promise<Generation> {
+  const all = await store.list(space, SEARCHED);
+  const back = stepsBack(name);
+  const found = back === null ? withPrefix(all, name) : all[back];
+  if (found !== undefined) return found;
+  throw new SlowwaveError(
+    "unknown_generation",
+    all.length === 0
+      ? "This space has no generation yet; `slowwave run` makes the first."
+      : `There is no generation "${shownPath(name)}" here; \`slowwave diff --list\` lists the ${all.length} there are.`,
+  );
+}
+
+function stepsBack(name: string): number | null {
+  if (name === "current") return 0;
+  if (name === "previous") return 1;
+  return /^\d{1,3}$/.test(name) ? Number(name) : null;
+}
+
+function withPrefix(all: readonly Generation[], name: string): Generation | undefined {
+  if (name === "") return undefined;
+  const exact = all.find(({ id }) => id === name);
+  if (exact !== undefined) return exact;
+  const alike = all.filter(({ id }) => id.startsWith(name));
+  if (alike.length < 2) return alike[0];
+  throw new SlowwaveError(
+    "ambiguous_generation",
+    `${alike.length} generations begin with "${shownPath(name)}"; give more of the id.`,
+  );
+}

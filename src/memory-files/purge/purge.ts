@@ -1,0 +1,197 @@
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { Lease } from "../../domain/job.ts";
+import type { Stage1Output } from "../../domain/memory.ts";
+import type { ApplyBench } from "../apply.ts";
+import { publishManifest } from "../publish-manifest.ts";
+import { withRootLock } from "../root-lock.ts";
+import { settleRoot } from "../settle-root.ts";
+import { CONTROL_LEASE_SECONDS, takeSpace } from "../take-space.ts";
+import { purgeFolders } from "./purge-folders.ts";
+import { purgeGenerations, type Scrub, scrubber } from "./purge-generations.ts";
+import { purgeLog } from "./purge-log.ts";
+import { type Traces, tracesOf } from "./traces.ts";
+
+export interface PurgeRequest {
+  /** Names what it publishes; never the thread. */
+  readonly id: string;
+  readonly threadId: string;
+  readonly space: string;
+  readonly root: string;
+  /** `<home>/rejected` and `<home>/staging`. */
+  readonly folders: readonly string[];
+  readonly worker: string;
+  readonly token: string;
+}
+
+export interface Purged {
+  /** Versions of the thread that were kept as input. */
+  readonly inputs: number;
+  /** What readers see now, if it had to change. */
+  readonly generation: string | null;
+  readonly rewritten: readonly string[];
+  readonly withdrawn: readonly string[];
+  readonly drafts: number;
+  readonly folders: number;
+  readonly logged: number;
+}
+
+const OTHERS = 4_096;
+const PAGE = 500;
+const MOST_GENERATIONS = 100_000;
+
+/**
+ * Takes a thread out of everything a space has: first out of what was made of it, then its own rows, so that one that
+ * was killed can be repeated to its end. The job becomes dirty. The store's files are compacted by the caller, when all
+ * spaces are done.
+ */
+export async function purge(bench: ApplyBench, request: PurgeRequest): Promise<Purged | "running"> {
+  const { store, clock } = bench;
+  const { space, threadId } = request;
+  const row = await store.jobs.read(space);
+  if (row?.status !== "running" && (await isUnknown(bench, space, threadId))) return NOTHING;
+  if (row?.status !== "running") await store.jobs.enqueue(space, row?.input_watermark ?? 0);
+  const taken = await takeSpace(bench, request);
+  if (taken === "running" || taken === "clean") return "running";
+  const { lease, before } = taken;
+  const release = () =>
+    store.jobs.release({ lease, reason: "purged", restore: before, nowMs: clock.nowMs() });
+  try {
+    const versions = await store.memories.versionsOf(space, threadId);
+    const others = (await store.memories.select(space, OTHERS)).filter(
+      (output) => output.threadId !== threadId,
+    );
+    const traces = tracesOf(threadId, versions, others);
+    const purged = await purgeAll(bench, request, { lease, traces, versions });
+    await release();
+    return purged;
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+const NOTHING: Purged = {
+  inputs: 0,
+  generation: null,
+  rewritten: [],
+  withdrawn: [],
+  drafts: 0,
+  folders: 0,
+  logged: 0,
+};
+
+/** Its rows go last: when they and every generation are without it, so is everything else. */
+async function isUnknown({ store }: ApplyBench, space: string, threadId: string): Promise<boolean> {
+  if ((await store.memories.versionsOf(space, threadId)).length > 0) return false;
+  const scrub = scrubber(store.generations, threadId, tracesOf(threadId, [], []));
+  for (const { id } of await store.generations.list(space, MOST_GENERATIONS)) {
+    if ((await scrub((await store.generations.manifest(id)) ?? [])) !== null) return false;
+  }
+  return true;
+}
+
+interface At {
+  readonly lease: Lease;
+  readonly traces: Traces;
+  readonly versions: readonly Stage1Output[];
+}
+
+async function purgeAll(bench: ApplyBench, request: PurgeRequest, at: At): Promise<Purged> {
+  const { store, clock } = bench;
+  const { space, threadId, folders } = request;
+  const { lease, traces } = at;
+  const beat = async () => {
+    const times = { leaseSeconds: CONTROL_LEASE_SECONDS, nowMs: clock.nowMs() };
+    if ((await store.jobs.renew([lease], times)).lost.length > 0) throw lost();
+  };
+  const scrub = scrubber(store.generations, threadId, traces);
+  const generation = await withRootLock(bench, space, () => publishWithout(bench, request, lease, scrub));
+  const context = { space, lease, nowMs: clock.nowMs(), beat };
+  const generations = await purgeGenerations(store.generations, context, scrub);
+  if (generations === "lost") throw lost();
+  const drafts = await purgeDrafts(bench, space, scrub);
+  await beat();
+  await purgeOrphans(bench, traces);
+  const logged = await purgeLog(store.runs, traces);
+  await beat();
+  const isAlive = async (run: string) => (await store.runs.read(run))?.state === "active";
+  let removed = 0;
+  for (const folder of folders) removed += await purgeFolders(folder, traces, isAlive);
+  await beat();
+  if ((await store.memories.forget(threadId, lease)) === "lost") throw lost();
+  const inputs = new Set(at.versions.map(({ sourceUpdatedAt }) => sourceUpdatedAt)).size;
+  return { inputs, generation, ...generations, drafts, folders: removed, logged };
+}
+
+/** What readers see, without the thread. What can't be told apart goes as a whole; the next run writes it anew. */
+async function publishWithout(
+  bench: ApplyBench,
+  { id, space, root }: PurgeRequest,
+  lease: Lease,
+  scrub: Scrub,
+): Promise<string | null> {
+  const settled = await settleRoot(bench, { run: id, space, root, lease });
+  if (settled === "lost") throw lost();
+  const { head, actual } = settled;
+  const scrubbed = head === null ? null : await scrub(head.manifest);
+  if (head === null || scrubbed === null) return null;
+  const published = await publishManifest(bench, {
+    lease,
+    generation: {
+      id: `${id}-purged`,
+      space,
+      parent: head.generation.id,
+      run: null,
+      kind: "purged",
+      createdAtMs: bench.clock.nowMs(),
+    },
+    manifest: scrubbed.manifest,
+    blobs: scrubbed.blobs,
+    root,
+    actual,
+  });
+  if (published === "lost") throw lost();
+  return `${id}-purged`;
+}
+
+async function purgeDrafts({ store }: ApplyBench, space: string, scrub: Scrub): Promise<number> {
+  const { generations } = store;
+  const gone: string[] = [];
+  const hashes: string[] = [];
+  for (const { hash } of await generations.drafts(space)) {
+    const manifest = (await generations.draft(space, hash))?.manifest ?? [];
+    if ((await scrub(manifest)) === null) continue;
+    gone.push(hash);
+    hashes.push(...manifest.map((entry) => entry.hash));
+  }
+  await generations.removeDrafts(space, gone);
+  for (let from = 0; from < hashes.length; from += PAGE) {
+    const some = hashes.slice(from, from + PAGE);
+    await generations.collect({ nowMs: 0, graceMs: 0, limit: PAGE, hashes: some });
+  }
+  return gone.length;
+}
+
+/** What nothing names any more, and the collector has not come to yet. */
+async function purgeOrphans({ store }: ApplyBench, traces: Traces): Promise<void> {
+  const { generations } = store;
+  for (let after = ""; ; ) {
+    const page = await generations.orphans({ after, limit: PAGE });
+    const hashes: string[] = [];
+    for (const hash of page) {
+      const bytes = await generations.blob(hash);
+      if (bytes !== null && traces.hits(Buffer.from(bytes).toString())) hashes.push(hash);
+    }
+    if (hashes.length > 0) await generations.collect({ nowMs: 0, graceMs: 0, limit: PAGE, hashes });
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last;
+  }
+}
+
+function lost(): SlowwaveError {
+  return new SlowwaveError(
+    "failed_lost_ownership",
+    "Another worker took the space over in the middle of the purge; purge again, it goes on where it stopped.",
+  );
+}

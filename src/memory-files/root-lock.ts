@@ -1,0 +1,58 @@
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Clock } from "../domain/ports.ts";
+import type { RootBench } from "./workbench.ts";
+
+const PATIENCE_MS = 30_000;
+const RETRY_MS = 100;
+
+/**
+ * Does `work` as the only one who touches the memory root of the space. Waits for another holder up to 30 s, then
+ * rejects with `root_busy`; stops waiting when `signal` aborts. The lock dies with the process.
+ */
+export async function withRootLock<Result>(
+  bench: Pick<RootBench, "store" | "clock">,
+  space: string,
+  work: () => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> {
+  const lock = await acquired(bench, space, signal);
+  try {
+    return await work();
+  } finally {
+    await lock.unlock();
+  }
+}
+
+async function acquired(
+  { store, clock }: Pick<RootBench, "store" | "clock">,
+  space: string,
+  signal?: AbortSignal,
+) {
+  const since = clock.monotonicMs();
+  for (;;) {
+    const lock = await store.owners.lock(`root:${space}`);
+    if (lock !== null) return lock;
+    if (clock.monotonicMs() - since >= PATIENCE_MS) {
+      throw new SlowwaveError(
+        "root_busy",
+        "Another process is changing this memory folder; run again when it is done.",
+      );
+    }
+    await pause(clock, RETRY_MS, signal);
+  }
+}
+
+function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stopped = () => {
+      clock.clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = clock.setTimeout(() => {
+      signal?.removeEventListener("abort", stopped);
+      resolve();
+    }, ms);
+    if (signal?.aborted) stopped();
+    else signal?.addEventListener("abort", stopped, { once: true });
+  });
+}

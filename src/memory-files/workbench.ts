@@ -1,0 +1,24 @@
+import type { GateSettings } from "../domain/gate.ts";
+import type { RunHold, RunPlaces } from "../domain/phase2.ts";
+import type { Clock, Ids, Store } from "../domain/ports.ts";
+import type { Files } from "./files.ts";
+
+/** What every actor that touches memory files works with; one per run, made by the engine. */
+export interface Workbench {
+  readonly store: Pick<Store, "memories" | "generations" | "owners">;
+  readonly hold: RunHold;
+  readonly places: RunPlaces;
+  /** Which home a memory root belongs to; kept in its mark. */
+  readonly homeId: string;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, "token">;
+  /** Severities of single checks of the gate; absent = the defaults. */
+  readonly gate?: GateSettings;
+  /** `nodeFiles()`, but in tests. */
+  readonly files: Files;
+}
+
+/** A change of a memory root needs no more than this: also rollback, apply and recovery have it. */
+export type RootBench = Pick<Workbench, "homeId" | "clock" | "ids" | "files"> & {
+  readonly store: Pick<Store, "generations" | "owners">;
+};

@@ -1,0 +1,21 @@
+import type { Clock } from "../domain/ports.ts";
+import { endTree } from "./end-tree.ts";
+import { markOf } from "./environment.ts";
+import { readProcessRecord, writeProcessRecord } from "./process-record.ts";
+import { membersOf } from "./process-tree.ts";
+
+/**
+ * Ends what a killed engine left running, by the record in its scratch folder. No grace: its owner is dead and
+ * its work is thrown away. Returns whether a record was there; leaves it, so that it may be asked again, but
+ * revoked, so that a start still under way in a process that merely stood still ends itself.
+ */
+export async function endOrphanProcess(scratch: string, clock: Clock): Promise<boolean> {
+  const record = await readProcessRecord(scratch);
+  if (record === null || record === "unreadable") return record !== null;
+  if (record.reach === "in-process") return true;
+  // Before the look: whatever starts after it sees this.
+  if (!record.revoked) await writeProcessRecord(scratch, { ...record, revoked: true });
+  const signs = { leader: record.process, mark: markOf(record.key), fresh: false };
+  await endTree(() => membersOf(signs), { clock, graceMs: 0 });
+  return true;
+}

@@ -1,0 +1,95 @@
+import { type GateSettings, gateSeverity } from "../domain/gate.ts";
+import type { Finding } from "../domain/generation.ts";
+import type { VerifyAnswer } from "../domain/phase2.ts";
+import { allowedPaths } from "./allowed-paths.ts";
+import type { Candidate, Check, Remark } from "./check.ts";
+import { collisions } from "./collisions.ts";
+import { controlCharacters } from "./control-characters.ts";
+import { groupForm } from "./group-form.ts";
+import { groupsIndexed } from "./groups-indexed.ts";
+import { hostFilesKept } from "./host-files-kept.ts";
+import { inputInstructions } from "./input-instructions.ts";
+import { memoryKept } from "./memory-kept.ts";
+import { namesKnown } from "./names-known.ts";
+import { noSecrets } from "./no-secrets.ts";
+import { regularFiles } from "./regular-files.ts";
+import { requiredFiles } from "./required-files.ts";
+import { sizes } from "./sizes.ts";
+import { skillForm } from "./skill-form.ts";
+import { skillScripts } from "./skill-scripts.ts";
+import { skillsKept } from "./skills-kept.ts";
+import { summaryLength } from "./summary-length.ts";
+import { summaryVersion } from "./summary-version.ts";
+import { textOnly } from "./text-only.ts";
+
+/** The gate: every check, in the order in which their findings are told. */
+export const CHECKS: readonly Check[] = [
+  requiredFiles,
+  summaryVersion,
+  regularFiles,
+  allowedPaths,
+  sizes,
+  textOnly,
+  controlCharacters,
+  collisions,
+  hostFilesKept,
+  noSecrets,
+  memoryKept,
+  groupForm,
+  namesKnown,
+  groupsIndexed,
+  summaryLength,
+  skillForm,
+  skillScripts,
+  skillsKept,
+  inputInstructions,
+];
+
+/** How severe the checks are for this run. */
+export interface Rules {
+  readonly severities: GateSettings;
+  /** Turns in which the agent can still mend something. */
+  readonly repairsLeft: number;
+}
+
+export interface Judgement {
+  /** Everything that is reported, with its severity settled. */
+  readonly findings: readonly Finding[];
+  /** Everything that was found: what the host mends by itself is mended, reported or not. */
+  readonly remarks: readonly Remark[];
+  readonly answer: VerifyAnswer;
+}
+
+const CODES = 10;
+
+export async function judge(
+  candidate: Candidate,
+  rules: Rules,
+  checks: readonly Check[] = CHECKS,
+): Promise<Judgement> {
+  const found = await Promise.all(checks.map((check) => check(candidate)));
+  return settled(found.flat(), rules);
+}
+
+/** The verdict on what was found, by the rules of the run. */
+export function settled(remarks: readonly Remark[], rules: Rules): Judgement {
+  const findings = remarks.flatMap(({ finding }) => withSeverity(finding, rules) ?? []);
+  const has = (severity: Finding["severity"]) => findings.some((finding) => finding.severity === severity);
+  const verdict = has("refuse") ? "refused" : has("repair") ? "repairable" : "passed";
+  const codes = [...new Set(findings.toSorted(gravest).map(({ code }) => code))].slice(0, CODES);
+  return { findings, remarks, answer: { verdict, findings: findings.length, codes } };
+}
+
+function withSeverity(fault: Remark["finding"], { severities, repairsLeft }: Rules): Finding | null {
+  const wanted = gateSeverity(fault.code, severities);
+  if (wanted === "off") return null;
+  const severity = wanted === "ask" ? (repairsLeft > 0 ? "repair" : "warn") : wanted;
+  return { ...fault, severity };
+}
+
+const GRAVITY = { refuse: 0, repair: 1, warn: 2 } as const;
+
+/** The codes become the cause of a refusal, so what refused comes first. */
+function gravest(a: Finding, b: Finding): number {
+  return GRAVITY[a.severity] - GRAVITY[b.severity];
+}

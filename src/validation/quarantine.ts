@@ -1,0 +1,159 @@
+import type { ManifestEntry } from "../domain/generation.ts";
+import { breath } from "../memory-files/breath.ts";
+import { contentHash } from "../memory-files/content-hash.ts";
+import { isHostPath } from "../memory-files/host-files.ts";
+import { shownPath } from "../memory-files/memory-path.ts";
+import { type Candidate, type Remark, told } from "./check.ts";
+import { shown } from "./hidden-text.ts";
+import { sourceOf } from "./provenance.ts";
+import { type Suspicion, suspicionsIn } from "./suspicions.ts";
+
+/** What was taken out of an agent-written file, for the person who wants to look. */
+export interface Quarantined {
+  readonly path: string;
+  readonly line: number;
+  readonly kind: string;
+  /** The summary file it likely came from. */
+  readonly source: string | null;
+  readonly text: string;
+}
+
+export interface Quarantine {
+  /** The workspace as it is after the cuts. */
+  readonly candidate: Candidate;
+  readonly remarks: readonly Remark[];
+  readonly cuts: readonly Quarantined[];
+  /** New contents of the files that were cut; null: the whole file is taken away. */
+  readonly rewritten: ReadonlyMap<string, Uint8Array | null>;
+}
+
+interface Cleaned {
+  /** Null: the whole file is taken away. */
+  readonly text: string | null;
+  readonly cut: readonly Suspicion[];
+  readonly kept: readonly Suspicion[];
+  readonly hidden: number;
+}
+
+/**
+ * Takes out of the agent's files what speaks to future agents or hides from people. Lines go alone; a script loses its
+ * meaning with a line, so it goes whole. What stood in the base word for word stays: it may be a person's own
+ * rule, and what an agent wrote was cut when it came.
+ */
+export async function quarantine(candidate: Candidate): Promise<Quarantine> {
+  const rewritten = new Map<string, Uint8Array | null>();
+  const remarks: Remark[] = [];
+  const cuts: Quarantined[] = [];
+  const breathe = breath();
+  for (const { path } of candidate.manifest) {
+    await breathe();
+    const text = isHostPath(path) ? null : candidate.text(path);
+    const before = candidate.base.text(path);
+    if (text === null || text.includes("\0")) continue;
+    const cleaned = clean(path, text, before, await suspicionsIn(text));
+    if (cleaned.text !== text) {
+      rewritten.set(path, cleaned.text === null ? null : Buffer.from(cleaned.text));
+    }
+    const taken = cleaned.cut.map((suspicion) => cutOut(path, text, suspicion, candidate));
+    cuts.push(...taken);
+    remarks.push(...told(taken.map(cutRemark)), ...otherRemarks(path, cleaned));
+  }
+  return { candidate: await withFiles(candidate, rewritten), remarks, cuts, rewritten };
+}
+
+function clean(path: string, text: string, before: string | null, found: readonly Suspicion[]): Cleaned {
+  const lines = text.split("\n");
+  const known = new Set(before?.split("\n").map(bare) ?? []);
+  const isKnown = ({ from, to }: Suspicion) =>
+    lines.slice(from - 1, to).every((line) => known.has(bare(line)));
+  const kept = found.filter(isKnown);
+  const cut = found.filter((suspicion) => !isKnown(suspicion));
+  if (cut.length > 0 && !isProse(path)) return { text: null, cut, kept, hidden: 0 };
+  const gone = new Set(cut.flatMap(({ from, to }) => range(from, to)));
+  const left = lines.flatMap((line, at) => (gone.has(at + 1) ? [] : [line]));
+  const clear = left.map((line) => (known.has(bare(line)) ? line : shown(line)));
+  const hidden = clear.filter((line, at) => line !== left[at]).length;
+  return { text: clear.join("\n"), cut, kept, hidden };
+}
+
+function cutOut(
+  path: string,
+  text: string,
+  { from, to, kind }: Suspicion,
+  candidate: Candidate,
+): Quarantined {
+  const cut = text
+    .split("\n")
+    .slice(from - 1, to)
+    .join("\n");
+  return { path, line: from, kind, source: sourceOf(cut, candidate.evidence), text: cut };
+}
+
+function cutRemark({ path: at, line, kind, source }: Quarantined): Remark {
+  const path = shownPath(at);
+  const from = source === null ? "; no input says the like" : `; it likely comes from ${shownPath(source)}`;
+  const what = isProse(at) ? "was cut" : "took the file with it";
+  return {
+    finding: {
+      code: "instruction",
+      path,
+      message: `Line ${line} of ${path} held ${kind} and ${what}${from}.`,
+      repair: `Line ${line} of ${path} held ${kind}; it was removed. Don't write it again: say in your own words that it was there, if it matters.`,
+    },
+  };
+}
+
+function otherRemarks(at: string, { hidden, kept }: Cleaned): readonly Remark[] {
+  const path = shownPath(at);
+  const remarks: Remark[] = [];
+  if (hidden > 0) {
+    const message = `Characters nobody can see were taken out of ${lineCount(hidden)} of ${path}.`;
+    remarks.push({ finding: { code: "hidden_text", path, message, repair: null } });
+  }
+  if (kept.length > 0) {
+    const message = `${lineCount(kept.length)} of ${path} (first: ${kept[0]?.from}) speak to agents like an order, and stood there before this run; check that you wrote them.`;
+    remarks.push({ finding: { code: "instruction_kept", path, message, repair: null } });
+  }
+  return remarks;
+}
+
+async function withFiles(
+  candidate: Candidate,
+  rewritten: ReadonlyMap<string, Uint8Array | null>,
+): Promise<Candidate> {
+  if (rewritten.size === 0) return candidate;
+  const manifest: ManifestEntry[] = [];
+  for (const entry of candidate.manifest) {
+    const content = rewritten.get(entry.path);
+    if (content === undefined) manifest.push(entry);
+    else if (content !== null) {
+      manifest.push({ path: entry.path, hash: await contentHash(content), bytes: content.length });
+    }
+  }
+  const bytes = (path: string) => {
+    const content = rewritten.get(path);
+    return content === undefined ? candidate.bytes(path) : content;
+  };
+  const text = (path: string) => {
+    const content = rewritten.get(path);
+    return content ? Buffer.from(content).toString() : content === null ? null : candidate.text(path);
+  };
+  return { ...candidate, manifest, bytes, text };
+}
+
+/** Without indentation; `trim` would also take characters away that nobody sees. */
+function bare(line: string): string {
+  return line.replace(/^[ \t]+/, "").replace(/[ \t\r]+$/, "");
+}
+
+function isProse(path: string): boolean {
+  return /\.(?:md|txt|markdown)$/i.test(path);
+}
+
+function range(from: number, to: number): readonly number[] {
+  return Array.from({ length: to - from + 1 }, (_, n) => from + n);
+}
+
+function lineCount(lines: number): string {
+  return lines === 1 ? "1 line" : `${lines} lines`;
+}
