@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { functionAgent } from "../src/agents/function-agent.ts";
 import type { RunResult } from "../src/domain/result.ts";
 import { createEngine } from "../src/engine/engine.ts";
-import { nodeFiles } from "../src/memory-files/node-files.ts";
+import { nodeFiles } from "../src/files/node-files.ts";
 import { openSqliteStore } from "../src/persistence/sqlite/index.ts";
 import { median, printTable } from "./table.ts";
 

@@ -4,7 +4,7 @@ import type { RunLimits } from "../domain/budget.ts";
 import type { RunHold, RunPlaces } from "../domain/phase2.ts";
 import type { Clock, Ids, Store } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
-import type { Files } from "../memory-files/files.ts";
+import type { Files } from "../files/folder.ts";
 import { settlesWithin } from "../process/wait.ts";
 import { claimJob } from "../services/claim-job.ts";
 import { closeAgent } from "../services/close-agent.ts";

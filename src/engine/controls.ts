@@ -1,11 +1,11 @@
 import { join, resolve } from "node:path";
 import type { Clock, Ids, Store } from "../domain/ports.ts";
 import { systemClock, systemIds } from "../durable/system.ts";
+import type { Files } from "../files/folder.ts";
+import { nodeFiles } from "../files/node-files.ts";
 import { type ApplyAnswer, apply } from "../memory-files/apply.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
-import type { Files } from "../memory-files/files.ts";
 import { freeSpace } from "../memory-files/free-space.ts";
-import { nodeFiles } from "../memory-files/node-files.ts";
 import { type Purged, purge } from "../memory-files/purge/purge.ts";
 import { type RollbackAnswer, rollback } from "../memory-files/rollback.ts";
 import { createHome } from "./home.ts";

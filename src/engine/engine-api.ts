@@ -4,7 +4,7 @@ import type { RunEvent } from "../domain/event.ts";
 import type { Clock, Ids, Store } from "../domain/ports.ts";
 import type { RunResult } from "../domain/result.ts";
 import type { Settings } from "../domain/settings.ts";
-import type { Files } from "../memory-files/files.ts";
+import type { Files } from "../files/folder.ts";
 import type { RunRegistry } from "./registry.ts";
 
 export interface EngineOptions extends Partial<Settings> {

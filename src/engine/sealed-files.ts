@@ -1,5 +1,5 @@
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Files, Folder } from "../memory-files/files.ts";
+import type { Files, Folder } from "../files/folder.ts";
 
 /** The files of one run, until they are sealed. */
 export interface SealedFiles extends Files {

@@ -1,8 +1,8 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Manifest } from "../domain/generation.ts";
-import { abreast } from "./abreast.ts";
+import { forEachConcurrent } from "../files/concurrency.ts";
+import { type Folder, splitPath, within } from "../files/folder.ts";
 import { contentHash } from "./content-hash.ts";
-import { type Folder, splitPath, within } from "./files.ts";
 import { shownPath } from "./memory-path.ts";
 import { SCAN_LIMITS } from "./scan.ts";
 import { unsoundBlobs } from "./stored-blob.ts";
@@ -31,7 +31,7 @@ export async function missingBlobs(
   const wanted = manifest.filter(({ hash }) => missing.has(hash));
   for (const [folder, entries] of Map.groupBy(wanted, ({ path }) => splitPath(path)[0])) {
     await within(source, folder, (at) =>
-      abreast(entries, async ({ path, hash }) => {
+      forEachConcurrent(entries, async ({ path, hash }) => {
         const read = await at?.read(splitPath(path)[1], SCAN_LIMITS.fileBytes);
         const content = read?.kind === "file" ? read.content : null;
         if (content === null || (await contentHash(content)) !== hash) throw changed(path);

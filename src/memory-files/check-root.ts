@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
-import type { Files, Folder } from "./files.ts";
+import type { Files, Folder } from "../files/folder.ts";
 import { assertOurs, type Mark, readMark } from "./mark.ts";
 import { hasSoundNames, isMemoryPlace, shownPath } from "./memory-path.ts";
 import { type Problem, type Scan, type ScanOptions, scan } from "./scan.ts";

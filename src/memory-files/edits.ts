@@ -1,7 +1,7 @@
 import { changesBetween, type FileChanges, type Generation, type Manifest } from "../domain/generation.ts";
 import type { GenerationStore } from "../domain/ports.ts";
+import type { Files } from "../files/folder.ts";
 import { inspectRoot } from "./check-root.ts";
-import type { Files } from "./files.ts";
 
 /** What a person made of the memory folder since the generation in effect. */
 export interface Edits {

@@ -1,8 +1,8 @@
 import type { FileChanges } from "../domain/generation.ts";
 import type { Clock, GenerationStore } from "../domain/ports.ts";
+import type { Files } from "../files/folder.ts";
 import { contentHash } from "./content-hash.ts";
 import { editsSince } from "./edits.ts";
-import type { Files } from "./files.ts";
 
 export interface Integrity {
   readonly generations: number;

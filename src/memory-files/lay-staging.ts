@@ -1,8 +1,8 @@
 import { basename, dirname } from "node:path";
 import type { Manifest } from "../domain/generation.ts";
-import { withinMade } from "./files.ts";
+import { withinMade } from "../files/folder.ts";
+import { removeTree } from "../files/remove-tree.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "./host-files.ts";
-import { removeTree } from "./remove-tree.ts";
 import { storedBlob } from "./stored-blob.ts";
 import { forgetVerified } from "./verified.ts";
 import type { Workbench } from "./workbench.ts";

@@ -1,5 +1,5 @@
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Folder } from "./files.ts";
+import type { Folder } from "../files/folder.ts";
 import { MARK, shownPath } from "./memory-path.ts";
 
 /** Whose memory root a folder is; the one file of ours that stays in it. */

@@ -1,9 +1,9 @@
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Journal, JournalStep, Manifest } from "../domain/generation.ts";
-import { abreast } from "./abreast.ts";
+import { forEachConcurrent } from "../files/concurrency.ts";
+import { type FileRead, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
 import { openRoot } from "./check-root.ts";
 import { contentHash } from "./content-hash.ts";
-import { type FileRead, type Folder, splitPath, within, withinMade } from "./files.ts";
 import { assertOurs, markText, readMark } from "./mark.ts";
 import { MARK, shownPath, TEMPORARY } from "./memory-path.ts";
 import { SCAN_LIMITS } from "./scan.ts";
@@ -65,7 +65,7 @@ async function stepAll(
   old: ReadonlyMap<string, string>,
 ): Promise<void> {
   await sweep(at);
-  await abreast(steps, async (step) => {
+  await forEachConcurrent(steps, async (step) => {
     const name = splitPath(step.path)[1];
     const found = await at.read(name, SCAN_LIMITS.fileBytes);
     const current = found.kind === "file" ? await contentHash(found.content) : null;

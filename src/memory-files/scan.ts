@@ -1,8 +1,8 @@
 import { codeOf } from "../domain/failure.ts";
 import type { Manifest, ManifestEntry } from "../domain/generation.ts";
-import { abreast } from "./abreast.ts";
+import { forEachConcurrent } from "../files/concurrency.ts";
+import type { Entry, Folder } from "../files/folder.ts";
 import { contentHash } from "./content-hash.ts";
-import type { Entry, Folder } from "./files.ts";
 import { foldedPath, roleOf } from "./memory-path.ts";
 
 /** What a folder of memory files holds, and what in it can't be part of a memory. */
@@ -76,7 +76,7 @@ interface Found {
 
 async function scanFolder(folder: Folder, prefix: string, depth: number, found: Found): Promise<void> {
   const folders: string[] = [];
-  await abreast(await folder.list(), async (entry) => {
+  await forEachConcurrent(await folder.list(), async (entry) => {
     const path = `${prefix}${entry.name}`;
     if (isFull(found, path)) return;
     const problem = problemOf(path, entry, depth, found.options.litter ?? "ignore");

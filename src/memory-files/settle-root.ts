@@ -1,9 +1,9 @@
 import { codeOf } from "../domain/failure.ts";
 import { changesBetween, type Generation, isUnchanged, type Manifest } from "../domain/generation.ts";
 import type { Lease } from "../domain/job.ts";
+import type { Folder } from "../files/folder.ts";
 import { missingBlobs } from "./blobs.ts";
 import { inspectRoot, type RootFound } from "./check-root.ts";
-import type { Folder } from "./files.ts";
 import { finishJournals } from "./finish-journals.ts";
 import { foundId } from "./generation-id.ts";
 import { isHostPath } from "./host-files.ts";

@@ -1,5 +1,5 @@
-import { abreast } from "./abreast.ts";
-import { type Folder, splitPath, withinMade } from "./files.ts";
+import { forEachConcurrent } from "../files/concurrency.ts";
+import { type Folder, splitPath, withinMade } from "../files/folder.ts";
 
 export interface NewFile {
   readonly path: string;
@@ -11,7 +11,7 @@ export interface NewFile {
 export async function writeTree(root: Folder, files: readonly NewFile[]): Promise<void> {
   for (const [folder, inside] of Map.groupBy(files, ({ path }) => splitPath(path)[0])) {
     await withinMade(root, folder, (at) =>
-      abreast(inside, async (file) => at.create(splitPath(file.path)[1], await file.content())),
+      forEachConcurrent(inside, async (file) => at.create(splitPath(file.path)[1], await file.content())),
     );
   }
 }

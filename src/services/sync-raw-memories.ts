@@ -2,8 +2,9 @@ import { fromPromise } from "xstate";
 import { changesBetween, isUnchanged, type Manifest } from "../domain/generation.ts";
 import type { Stage1Output } from "../domain/memory.ts";
 import type { RawMemoriesAnswer, RunInput } from "../domain/phase2.ts";
+import type { Folder } from "../files/folder.ts";
+import { removeTree } from "../files/remove-tree.ts";
 import { inspectRoot } from "../memory-files/check-root.ts";
-import type { Folder } from "../memory-files/files.ts";
 import {
   type HostFile,
   hostFiles,
@@ -12,7 +13,6 @@ import {
   RAW_MEMORIES,
 } from "../memory-files/host-files.ts";
 import { isConsolidated } from "../memory-files/is-consolidated.ts";
-import { removeTree } from "../memory-files/remove-tree.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { loadBase } from "../validation/base.ts";
 import { candidateIn } from "../validation/candidate.ts";

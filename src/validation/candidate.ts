@@ -1,4 +1,4 @@
-import type { Folder } from "../memory-files/files.ts";
+import type { Folder } from "../files/folder.ts";
 import { type HostFile, isHostPath, manifestOf } from "../memory-files/host-files.ts";
 import { scan } from "../memory-files/scan.ts";
 import type { Base } from "./base.ts";

@@ -1,6 +1,6 @@
-import { type Folder, splitPath, within, withinMade } from "../memory-files/files.ts";
+import { type Folder, splitPath, within, withinMade } from "../files/folder.ts";
+import { removeTree } from "../files/remove-tree.ts";
 import type { HostFile } from "../memory-files/host-files.ts";
-import { removeTree } from "../memory-files/remove-tree.ts";
 import type { Remark } from "./check.ts";
 
 /** Does to the workspace what the host can mend itself. Removals first: one may stand where a file is restored. */

@@ -2,7 +2,7 @@ import { basename, dirname } from "node:path";
 import { gateSeverity } from "../domain/gate.ts";
 import type { Finding, Manifest } from "../domain/generation.ts";
 import type { VerifyAnswer } from "../domain/phase2.ts";
-import type { Files, Folder } from "../memory-files/files.ts";
+import type { Files, Folder } from "../files/folder.ts";
 import { type HostFile, isHostPath } from "../memory-files/host-files.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { redacted } from "../text/redact.ts";

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
 import { functionAgent } from "../../src/agents/function-agent.ts";
 import { plainPhase2 } from "../../src/engine/plain.ts";
-import { nodeFiles } from "../../src/memory-files/node-files.ts";
+import { nodeFiles } from "../../src/files/node-files.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { diligent, phase2World, SUMMARY, session, treeOf } from "./phase2-world.ts";
 

@@ -6,7 +6,7 @@ import { createActor, type PromiseActorLogic, toPromise } from "xstate";
 import type { Lease } from "../../src/domain/job.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
 import { systemClock, systemIds } from "../../src/durable/system.ts";
-import { nodeFiles } from "../../src/memory-files/node-files.ts";
+import { nodeFiles } from "../../src/files/node-files.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";
 import { syncRawMemories } from "../../src/services/sync-raw-memories.ts";

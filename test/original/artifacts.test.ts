@@ -1,8 +1,8 @@
 import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { nodeFiles } from "../../src/files/node-files.ts";
 import { checkRoot } from "../../src/memory-files/check-root.ts";
-import { nodeFiles } from "../../src/memory-files/node-files.ts";
 import { summaryStem } from "../../src/memory-files/summary-name.ts";
 import { change, desk, memory, tree } from "../workspace/bench.ts";
 

@@ -1,4 +1,4 @@
-import { splitPath } from "../../src/memory-files/files.ts";
+import { splitPath } from "../../src/files/folder.ts";
 import type { Deed } from "./recorded-files.ts";
 
 /** What a disk may hold after a power cut: text by path, temporary files included. */

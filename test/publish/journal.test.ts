@@ -55,7 +55,7 @@ describe("the order of a journal", () => {
     ]);
   });
 
-  test("steps of one kind at one place may run abreast", () => {
+  test("steps of one kind at one place may run forEachConcurrent", () => {
     const many = manifest({ "rollout_summaries/a.md": "1", "rollout_summaries/b.md": "1", "MEMORY.md": "1" });
     expect(wavesOf(publishSteps([], many)).map((wave) => wave.length)).toEqual([2, 1]);
   });

@@ -1,5 +1,5 @@
-import type { Files, Folder } from "../../src/memory-files/files.ts";
-import { nodeFiles } from "../../src/memory-files/node-files.ts";
+import type { Files, Folder } from "../../src/files/folder.ts";
+import { nodeFiles } from "../../src/files/node-files.ts";
 
 /** One thing a publish did to its root or its store. Paths are relative to the root, which is empty itself. */
 export type Deed =

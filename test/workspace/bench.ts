@@ -9,7 +9,7 @@ import type { Lease } from "../../src/domain/job.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
 import type { PublishAnswer, RunHold, VerifyAnswer } from "../../src/domain/phase2.ts";
 import type { Clock, Store } from "../../src/domain/ports.ts";
-import type { Files } from "../../src/memory-files/files.ts";
+import type { Files } from "../../src/files/folder.ts";
 import type { Workbench } from "../../src/memory-files/workbench.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";

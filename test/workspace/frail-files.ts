@@ -1,5 +1,5 @@
-import type { Files, Folder } from "../../src/memory-files/files.ts";
-import { nodeFiles } from "../../src/memory-files/node-files.ts";
+import type { Files, Folder } from "../../src/files/folder.ts";
+import { nodeFiles } from "../../src/files/node-files.ts";
 
 /** What a change to the file system was: `create`, `rename`, … and the real path. */
 export interface Operation {

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Folder } from "../../src/memory-files/files.ts";
-import { nodeFiles } from "../../src/memory-files/node-files.ts";
+import type { Folder } from "../../src/files/folder.ts";
+import { nodeFiles } from "../../src/files/node-files.ts";
 import { change, temporaryFolder } from "./bench.ts";
 
 const bytes = (text: string) => Buffer.from(text);

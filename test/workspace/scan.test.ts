@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Entry, Files, Folder } from "../../src/memory-files/files.ts";
+import type { Entry, Files, Folder } from "../../src/files/folder.ts";
+import { nodeFiles } from "../../src/files/node-files.ts";
 import { foldedPath, roleOf, shownPath } from "../../src/memory-files/memory-path.ts";
-import { nodeFiles } from "../../src/memory-files/node-files.ts";
 import { SCAN_LIMITS, type ScanOptions, scan } from "../../src/memory-files/scan.ts";
 import { change, temporaryFolder } from "./bench.ts";
 

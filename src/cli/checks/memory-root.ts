@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { causeOf } from "../../domain/failure.ts";
+import { nodeFiles } from "../../files/node-files.ts";
 import { checkRoot } from "../../memory-files/check-root.ts";
-import { nodeFiles } from "../../memory-files/node-files.ts";
 import { rootOf } from "../root-of.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";
 

@@ -5,7 +5,7 @@ import type { Clock, Ids, Store } from "../../../src/domain/ports.ts";
 import type { Settings } from "../../../src/domain/settings.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
 import type { Engine } from "../../../src/engine/engine-api.ts";
-import { nodeFiles } from "../../../src/memory-files/node-files.ts";
+import { nodeFiles } from "../../../src/files/node-files.ts";
 import { type Brake, brake } from "./brake.ts";
 import { type CommitGate, commitGate } from "./commit-gate.ts";
 import { never, overriding, type Passage, throughPassage } from "./ports.ts";

@@ -1,6 +1,6 @@
 import { codeOf } from "../domain/failure.ts";
-import { abreast } from "./abreast.ts";
-import type { Folder } from "./files.ts";
+import { forEachConcurrent } from "./concurrency.ts";
+import type { Folder } from "./folder.ts";
 
 /** Removes what `name` is, with everything below it; symlinks are removed, never followed. Nothing there is fine. */
 export async function removeTree(folder: Folder, name: string): Promise<void> {
@@ -10,7 +10,7 @@ export async function removeTree(folder: Folder, name: string): Promise<void> {
   const inner = await entered(folder, name);
   try {
     const entries = await inner.list();
-    await abreast(entries, async (entry) => {
+    await forEachConcurrent(entries, async (entry) => {
       if (entry.kind !== "folder") await inner.remove(entry.name);
     });
     for (const entry of entries) {

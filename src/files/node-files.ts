@@ -3,7 +3,7 @@ import { access, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { codeOf } from "../domain/failure.ts";
-import type { Entry, Facts, FileKind, FileRead, Files, Folder } from "./files.ts";
+import type { Entry, Facts, FileKind, FileRead, Files, Folder } from "./folder.ts";
 
 /**
  * The real file system.
