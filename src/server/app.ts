@@ -18,7 +18,7 @@ import { liveStream } from "./live-stream.ts";
 import { machineView } from "./machine-view.ts";
 import { openPage } from "./page.ts";
 import { refolderOf } from "./refold.ts";
-import { refusalOf, refuse } from "./refusal.ts";
+import { errorResponse, refuse } from "./refusal.ts";
 import * as fields from "./request-fields.ts";
 import { earlierEvents, readRun, runDetail } from "./run-detail.ts";
 import { listRuns, summaryOf } from "./runs-list.ts";
@@ -121,8 +121,8 @@ export function createApp(options: AppOptions): App {
       // Without the slash the page's relative addresses would lead beside it.
       return path === "" ? c.redirect(`${base}/`, 308) : page.answer(path.slice(1));
     })
-    .notFound((c) => answer(c, refuse("not_found", "There is nothing at this address.")))
-    .onError((error, c) => answer(c, error));
+    .notFound(() => errorResponse(refuse("not_found", "There is nothing at this address.")))
+    .onError(errorResponse);
 
   async function start(body: unknown): Promise<StartAnswer> {
     if (engine === undefined) {
@@ -197,12 +197,4 @@ function knockOf(c: Context<Env>, live: string | null) {
     queryToken: url.pathname === live ? url.searchParams.get("token") : null,
     isWrite: !["GET", "HEAD", "OPTIONS"].includes(c.req.method),
   };
-}
-
-function answer(c: Context, error: unknown): Response {
-  const { status, body } = refusalOf(error);
-  for (const [name, value] of Object.entries(SAFE_HEADERS)) c.header(name, value);
-  c.header("cache-control", "no-store");
-  if (status === 401) c.header("www-authenticate", "Bearer");
-  return c.json(body, status as 500);
 }

@@ -1,9 +1,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { App } from "./app.ts";
+import { declineUpgrade, errorResponse, refuse } from "./refusal.ts";
+import { requestTarget } from "./request-fields.ts";
 
 export interface ListenOptions {
   readonly app: Pick<App, "fetch" | "upgrade">;
@@ -23,10 +25,18 @@ export interface Listening {
 const LOOPBACK = "127.0.0.1";
 const MOST_CONNECTIONS = 1_000;
 
-/** The app for a node:http server of the host's own: `createServer(nodeListener(app))`. */
+/**
+ * The app for a node:http server of the host's own: `createServer(nodeListener(app))`. A request line or a header that
+ * makes no request (`GET //`, no `Host`) is answered with 400 `invalid_request`; nothing a client sends reaches the
+ * host as an exception.
+ */
 export function nodeListener(app: Pick<App, "fetch">) {
   return getRequestListener((request, env) => app.fetch(request, env as HttpBindings), {
     overrideGlobalObjects: false,
+    errorHandler: (error) => {
+      const isMalformed = error instanceof RequestError;
+      return errorResponse(isMalformed ? refuse("invalid_request", "This is no valid HTTP request.") : error);
+    },
   });
 }
 
@@ -52,7 +62,15 @@ export async function listen({
   server.on("upgrade", (request, socket, head) => {
     upgraded.add(socket);
     socket.on("close", () => upgraded.delete(socket));
-    if (!app.upgrade(request, socket, head)) socket.destroy();
+    socket.on("error", () => socket.destroy());
+    if (app.upgrade(request, socket, head)) return;
+    const isMalformed = requestTarget(request.url) === null;
+    declineUpgrade(
+      socket,
+      isMalformed
+        ? refuse("invalid_request", "This is no valid HTTP request.")
+        : refuse("not_found", "There is no stream at this address."),
+    );
   });
   await bound(server, port);
   return {

@@ -1,5 +1,8 @@
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { ErrorAnswer } from "./api.ts";
+import { SAFE_HEADERS } from "./headers.ts";
 
 /** HTTP status of each code this server gives by itself; what else the engine or the store refuses is listed below. */
 const STATUS: Readonly<Record<string, number>> = {
@@ -38,4 +41,35 @@ export function refusalOf(error: unknown): { readonly status: number; readonly b
 
 export function refuse(code: string, message: string): SlowwaveError {
   return new SlowwaveError(code, message);
+}
+
+/** The error as the answer of any door of this server: JSON, sealed as every answer is. */
+export function errorResponse(error: unknown): Response {
+  const { status, body } = refusalOf(error);
+  return Response.json(body, {
+    status,
+    headers: {
+      ...SAFE_HEADERS,
+      "cache-control": "no-store",
+      ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+    },
+  });
+}
+
+/** Answers a request for an upgrade with an error and lets go of its connection, also of a client that never closes. */
+export function declineUpgrade(socket: Duplex, error: unknown): void {
+  const { status, body } = refusalOf(error);
+  const text = JSON.stringify(body);
+  socket.on("error", () => socket.destroy());
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      "content-type: application/json",
+      "connection: close",
+      `content-length: ${Buffer.byteLength(text)}`,
+      "",
+      text,
+    ].join("\r\n"),
+    () => socket.destroy(),
+  );
 }

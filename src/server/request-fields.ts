@@ -21,6 +21,16 @@ export const diffFields = z.object({ from: z.string().max(200).optional(), to: i
 export const startFields = z.strictObject({ space: space.optional(), now: z.boolean().optional() });
 export const sequence = row;
 
+/**
+ * The address in a request line as a URL; null where it is none: `//evil`, `/\\`, `http://%/`, `*`. Only the path and
+ * the query count: a host in the request line is not looked at, `Host` is. Never throws, whatever a client wrote.
+ */
+export function requestTarget(line: string | undefined): URL | null {
+  if (line === undefined || !/^\/(?![/\\])/.test(line)) return null;
+  const address = `http://loopback.invalid${line}`;
+  return URL.canParse(address) ? new URL(address) : null;
+}
+
 /** Throws `invalid_request` with the name of the field. Fields that are undefined are left out. */
 export function fieldsOf<T>(schema: z.ZodType<T>, given: unknown): T {
   const found = schema.safeParse(given);

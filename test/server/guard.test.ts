@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
+import { guard } from "../../src/server/guard.ts";
 import { phase2World } from "../engine/phase2-world.ts";
 import { appOver, asking, served, TOKEN } from "./server-world.ts";
 
@@ -73,7 +74,10 @@ describe("who is heard", () => {
   });
 
   test.each([
-    ["no Origin", { origin: "" }],
+    ["no Origin", { origin: null }],
+    ["an empty Origin", { origin: "" }],
+    ["a sandboxed page's Origin", { origin: "null" }],
+    ["the Origin that may open the inspector's stream", { origin: "https://stately.ai" }],
     ["another Origin", { origin: "http://evil.com" }],
     ["the Origin of another port", { origin: "http://127.0.0.1:80" }],
   ])("a write with %s is refused and does nothing", async (_, headers) => {
@@ -86,6 +90,15 @@ describe("who is heard", () => {
       ]);
     }
     expect(await store.runs.list({ limit: 1 })).toEqual([]);
+  });
+
+  test("an origin that may listen to the inspector's stream may not write through it", () => {
+    const credentials = { host: HOST, origin: "https://stately.ai", authorization: null, queryToken: TOKEN };
+    const options = { token: TOKEN, hosts: [], origins: ["https://stately.ai"] };
+    expect(() => guard({ ...credentials, isWrite: false }, options)).not.toThrow();
+    expect(() => guard({ ...credentials, isWrite: true }, options)).toThrow(
+      expect.objectContaining({ code: "origin_refused" }),
+    );
   });
 
   test("without a token of its own, it is the host that decides; host and origin are looked at all the same", async () => {

@@ -12,23 +12,24 @@ export function appOver(store: Store, options: Partial<AppOptions> = {}): App {
   return app;
 }
 
-/** Asks an app as the page does. */
+/** Asks an app as the page does. A header that is null is not sent at all. */
 export function asking(app: Pick<App, "fetch">, host = "127.0.0.1:7411") {
   return async (
     path: string,
-    { headers = {}, ...init }: RequestInit & { headers?: Record<string, string> } = {},
+    {
+      headers = {},
+      ...init
+    }: Omit<RequestInit, "headers"> & { headers?: Record<string, string | null> } = {},
   ) => {
     const isWrite = init.method !== undefined && init.method !== "GET";
-    const request = new Request(`http://${host}${path}`, {
-      ...init,
-      headers: {
-        host,
-        authorization: `Bearer ${TOKEN}`,
-        ...(isWrite ? { origin: `http://${host}` } : {}),
-        ...headers,
-      },
-    });
-    return app.fetch(request);
+    const sent: Record<string, string | null> = {
+      host,
+      authorization: `Bearer ${TOKEN}`,
+      ...(isWrite ? { origin: `http://${host}` } : {}),
+      ...headers,
+    };
+    const given = Object.entries(sent).flatMap(([name, value]) => (value === null ? [] : [[name, value]]));
+    return app.fetch(new Request(`http://${host}${path}`, { ...init, headers: Object.fromEntries(given) }));
   };
 }
 

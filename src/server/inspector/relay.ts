@@ -3,7 +3,8 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { RunStore } from "../../domain/ports.ts";
 import { type GuardOptions, guard } from "../guard.ts";
-import { refusalOf, refuse } from "../refusal.ts";
+import { declineUpgrade, refuse } from "../refusal.ts";
+import { requestTarget } from "../request-fields.ts";
 import { readRun } from "../run-detail.ts";
 import { type TellDeps, tellRun } from "./tell-run.ts";
 
@@ -21,7 +22,8 @@ const PING_MS = 30_000;
 
 /**
  * `ws://HOST/api/inspect?run=ID&token=TOKEN`: a run for Stately's inspector, past or present, over WebSocket.
- * Hosts call `upgrade` for their server's `upgrade` event; it answers whether the address was its own.
+ * Hosts call `upgrade` for their server's `upgrade` event; it answers whether the address was its own, and never
+ * throws: a client's request line or headers cannot end the host.
  */
 export interface Relay {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
@@ -55,13 +57,14 @@ export function createRelay(options: RelayOptions): Relay {
 
   return {
     upgrade: (request, socket, head) => {
-      const url = new URL(request.url ?? "/", "http://here");
-      if (url.pathname !== `${options.base}/api/inspect`) return false;
+      const url = requestTarget(request.url);
+      if (url?.pathname !== `${options.base}/api/inspect`) return false;
       socket.on("error", () => socket.destroy());
-      open(url, request).then(
-        (tell) => sockets.handleUpgrade(request, socket, head, (peer) => serve(peer, tell, closing.signal)),
-        (error: unknown) => decline(socket, error),
-      );
+      open(url, request)
+        .then((tell) => {
+          sockets.handleUpgrade(request, socket, head, (peer) => serve(peer, tell, closing.signal));
+        })
+        .catch((error: unknown) => declineUpgrade(socket, error));
       return true;
     },
     close: () => {
@@ -98,20 +101,5 @@ function serve(peer: WebSocket, tell: ReturnType<typeof tellRun>, closing: Abort
   tell(send, signal).then(
     () => peer.close(1001),
     () => peer.terminate(),
-  );
-}
-
-function decline(socket: Duplex, error: unknown): void {
-  const { status, body } = refusalOf(error);
-  const text = JSON.stringify(body);
-  socket.end(
-    [
-      `HTTP/1.1 ${status} Refused`,
-      "content-type: application/json",
-      "connection: close",
-      `content-length: ${Buffer.byteLength(text)}`,
-      "",
-      text,
-    ].join("\r\n"),
   );
 }
