@@ -3,6 +3,8 @@ import { type HostFile, SUMMARIES } from "../memory-files/host-files.ts";
 /** What the inputs say, by the summary file they belong to. */
 export interface Evidence {
   readonly threads: ReadonlySet<string>;
+  /** Path of the summary file → the id of the thread it is of. */
+  readonly threadOf: ReadonlyMap<string, string>;
   /** Path of the summary file → its text, with the raw memory of the same thread. */
   readonly texts: ReadonlyMap<string, string>;
 }
@@ -13,13 +15,13 @@ const seen = new WeakMap<readonly HostFile[], Evidence>();
 export function evidenceOf(files: readonly HostFile[]): Evidence {
   const known = seen.get(files);
   if (known !== undefined) return known;
-  const threads = new Set<string>();
+  const threadOf = new Map<string, string>();
   const texts = new Map<string, string>();
   for (const { path, content } of files) {
     if (!path.startsWith(`${SUMMARIES}/`)) continue;
     const text = Buffer.from(content).toString();
     const id = /^thread_id: (.*)$/m.exec(text)?.[1];
-    if (id !== undefined) threads.add(id);
+    if (id !== undefined) threadOf.set(path, id);
     texts.set(path, bodyOf(text));
   }
   const raw = files.find(({ path }) => !path.startsWith(`${SUMMARIES}/`));
@@ -31,7 +33,7 @@ export function evidenceOf(files: readonly HostFile[]): Evidence {
     const summary = texts.get(path);
     if (name !== undefined && summary !== undefined) texts.set(path, `${summary}\n${bodyOf(section)}`);
   }
-  const evidence = { threads, texts };
+  const evidence = { threads: new Set(threadOf.values()), threadOf, texts };
   seen.set(files, evidence);
   return evidence;
 }

@@ -19,11 +19,13 @@ export interface TaskPart {
   readonly citations: readonly CitationPart[];
 }
 
+/** A bullet under `### rollout_summary_files` that begins with the path of a summary file: the only form of a reference. */
 export interface CitationPart {
   readonly line: number;
-  /** `rollout_summaries/<file>.md` */
+  /** `rollout_summaries/<file>.md`, as written. */
   readonly path: string;
-  readonly threadId: string | null;
+  /** What follows the path; an id in it is compared whole, since ids may hold spaces, commas and brackets. */
+  readonly rest: string;
 }
 
 export interface StatementPart {
@@ -88,13 +90,18 @@ function firstSection(lines: readonly string[]): number {
   return at < 0 ? lines.length : at;
 }
 
+const CITATION = /^[`"'[<(]{0,2}(rollout_summaries\/\S*?\.md)(?=$|[\s`"')\]>(,;:])(.*)$/;
+
 function citations(said: string, line: number): readonly CitationPart[] {
-  const path = /rollout_summaries\/[^\s()`"'\],;]+\.md/.exec(said)?.[0];
-  if (path === undefined) return [];
-  return [{ line, path, threadId: /\bthread_id=([^\s,;)]+)/.exec(said)?.[1] ?? null }];
+  const [, path, rest = ""] = CITATION.exec(said) ?? [];
+  return path === undefined ? [] : [{ line, path, rest }];
 }
 
+/** References stand at the end of a bullet; a text may speak of `[Task 9]` in its middle. */
+const TASK_REFERENCES = /(?:\s*\[Task \d{1,6}\])+$/;
+
 function statement(said: string, line: number): StatementPart {
-  const tasks = [...said.matchAll(/\[Task (\d{1,6})\]/g)].map((match) => Number(match[1]));
-  return { line, text: said.replace(/\s*\[Task \d{1,6}\]/g, ""), tasks };
+  const references = TASK_REFERENCES.exec(said)?.[0] ?? "";
+  const tasks = [...references.matchAll(/\d+/g)].map((match) => Number(match[0]));
+  return { line, text: said.slice(0, said.length - references.length), tasks };
 }

@@ -10,8 +10,8 @@ import { groupsIndexed } from "./groups-indexed.ts";
 import { hostFilesKept } from "./host-files-kept.ts";
 import { inputInstructions } from "./input-instructions.ts";
 import { memoryKept } from "./memory-kept.ts";
-import { namesKnown } from "./names-known.ts";
 import { noSecrets } from "./no-secrets.ts";
+import { references } from "./references.ts";
 import { regularFiles } from "./regular-files.ts";
 import { requiredFiles } from "./required-files.ts";
 import { sizes } from "./sizes.ts";
@@ -36,7 +36,7 @@ export const CHECKS: readonly Check[] = [
   noSecrets,
   memoryKept,
   groupForm,
-  namesKnown,
+  references,
   groupsIndexed,
   summaryLength,
   skillForm,

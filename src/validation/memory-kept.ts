@@ -32,15 +32,11 @@ export const memoryKept: Check = (candidate) => {
 };
 
 function statementsDue(groups: readonly GroupPart[], { evidence }: Candidate): readonly StatementPart[] {
-  const { threads, texts } = evidenceOf(evidence);
+  const { threadOf } = evidenceOf(evidence);
   return groups.flatMap((group) => {
     const alive = new Set(
       group.tasks
-        .filter(({ citations }) =>
-          citations.some(({ path, threadId }) =>
-            threadId === null ? texts.has(path) : threads.has(threadId),
-          ),
-        )
+        .filter(({ citations }) => citations.some(({ path }) => threadOf.has(path)))
         .map(({ number }) => number),
     );
     return group.statements.filter(({ tasks }) =>

@@ -151,9 +151,9 @@ const REFUSED: readonly Case[] = [
     "unknown_summary",
   ],
   [
-    "an index that names a summary file that is not there",
-    summary((text) => `${text}- see rollout_summaries/none.md\n`),
-    "unknown_summary",
+    "a statement of a task that is not there",
+    handbook((text) => text.replace("[Task 1]", "[Task 7]")),
+    "unknown_task",
   ],
   [
     "a thread nobody knows",
@@ -234,6 +234,11 @@ const PUBLISHED: readonly Seen[] = [
     { kept: "prices are integers", lost: "\u200b" },
   ],
   ["a handbook without task groups", handbook(withoutLines(/^# Task Group/)), "no_task_group"],
+  [
+    "an index that names a summary file that is not there",
+    summary((text) => `${text}- see rollout_summaries/none.md\n`),
+    "unknown_mention",
+  ],
   ["a group without scope", handbook(withoutLines(/^scope: work on the checkout/)), "group_header"],
   ["groups without applies_to", handbook(withoutLines(/^applies_to/)), "group_header"],
   ["tasks without keywords", handbook(withoutLines(/^### keywords|^- checkout, /)), "task_form"],

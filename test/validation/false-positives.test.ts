@@ -1,15 +1,11 @@
 import { createReadStream } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { completed, latestFirst, type Stage1Input } from "../../src/domain/memory.ts";
-import { consolidate } from "../../src/extractive/consolidate.ts";
+import type { Stage1Input } from "../../src/domain/memory.ts";
 import { readStage1 } from "../../src/import/stage1-file.ts";
-import { hostFiles, manifestOf } from "../../src/memory-files/host-files.ts";
 import { findSecrets } from "../../src/text/find-secrets.ts";
-import { type Base, NO_BASE } from "../../src/validation/base.ts";
-import type { Candidate } from "../../src/validation/check.ts";
-import { judge, settled } from "../../src/validation/judge.ts";
-import { quarantine } from "../../src/validation/quarantine.ts";
+import { NO_BASE } from "../../src/validation/base.ts";
 import { suspicionsIn } from "../../src/validation/suspicions.ts";
+import { baseOf, candidateOf, consolidatedFiles, verdictOn } from "./candidates.ts";
 
 /** The samples, and real notes where `SLOWWAVE_CORPUS` names a file of them. */
 const FILES = [
@@ -74,46 +70,13 @@ describe.each(FILES)("%s", (file) => {
     let base = NO_BASE;
     for (const [from, to] of parts) {
       const some = all.slice(Math.floor(from * all.length), Math.max(1, Math.floor(to * all.length)));
-      const { candidate, findings } = await consolidated(some, base);
-      expect(findings).toEqual([]);
-      base = { manifest: candidate.manifest, text: candidate.text };
+      const candidate = await candidateOf(some, await consolidatedFiles(some, base), base);
+      expect((await verdictOn(candidate)).findings).toEqual([]);
+      base = baseOf(candidate);
     }
   }, 60_000);
 });
 
 async function notes(file: string): Promise<readonly Stage1Input[]> {
   return (await readStage1(createReadStream(file))).outputs;
-}
-
-/** What the gate says of a consolidation; that inputs hold orders is no fault of the agent's. */
-async function consolidated(inputs: readonly Stage1Input[], base: Base) {
-  const evidence = await hostFiles(inputs.map(completed).sort(latestFirst));
-  const said = new Map(evidence.map(({ path, content }) => [path, Buffer.from(content).toString()]));
-  const made = consolidate({
-    rawMemories: said.get("raw_memories.md") ?? "",
-    summaries: [...said]
-      .filter(([path]) => path.startsWith("rollout_summaries/"))
-      .map(([path, text]) => ({ name: path.slice("rollout_summaries/".length), text })),
-    memory: base.text("MEMORY.md"),
-    summary: base.text("memory_summary.md"),
-  });
-  const texts = new Map([
-    ["MEMORY.md", made.memory],
-    ["memory_summary.md", made.summary],
-  ]);
-  const expected = manifestOf(evidence);
-  const written = [...texts].map(([path, text]) => ({ path, hash: path, bytes: Buffer.byteLength(text) }));
-  const candidate: Candidate = {
-    manifest: [...written, ...expected],
-    problems: [],
-    expected,
-    evidence,
-    base,
-    text: (path) => texts.get(path) ?? null,
-    bytes: (path) => (texts.has(path) ? Buffer.from(texts.get(path) ?? "") : null),
-  };
-  const rules = { severities: { input_instruction: "off" }, repairsLeft: 2 } as const;
-  const { candidate: clean, remarks } = await quarantine(candidate);
-  const { remarks: more } = await judge(clean, rules);
-  return { candidate, findings: settled([...remarks, ...more], rules).findings };
 }
