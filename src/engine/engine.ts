@@ -19,11 +19,12 @@ import { retire } from "../memory-files/retire.ts";
 import { phase2Actors } from "./actors.ts";
 import { announcements } from "./announce.ts";
 import type { Engine, EngineOptions, Run } from "./engine-api.ts";
-import { finishLeftWork } from "./finish-left-work.ts";
+
 import { createHold } from "./hold.ts";
 import { createHome } from "./home.ts";
 import { createObservers } from "./observers.ts";
 import { demandContext, parkedEvents, releaseParked } from "./parked.ts";
+import { recoverAbandonedWork } from "./recover-abandoned-work.ts";
 import { resultOf } from "./result.ts";
 import { settingsFrom } from "./settings.ts";
 
@@ -153,7 +154,8 @@ export function createEngine(options: EngineOptions): Engine {
 
   const adopt = async (filter?: { space: string }): Promise<readonly Run[]> => {
     homeId = await home.prepare();
-    await finishLeftWork({ store, homeId, clock, ids, files }, home.rootOf, filter?.space);
+    const deps = { store, homeId, clock, ids, files, owner: durable.owner };
+    await recoverAbandonedWork(deps, home.rootOf, filter?.space);
     return (await durable.recover(filter)).map((run) => followed.get(run) as Run);
   };
 

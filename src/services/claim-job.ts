@@ -6,7 +6,7 @@ import type { Settings } from "../domain/settings.ts";
 import { type DayLimits, dayUse, hasDayLimits, spentSentence } from "./day-budget.ts";
 
 export interface ClaimDeps {
-  readonly jobs: Pick<JobStore, "claim" | "release">;
+  readonly jobs: Pick<JobStore, "claim" | "release" | "takeOver" | "rowBeforeClaim">;
   /** Tells what the space used within a day; asked only where a day has a limit. */
   readonly runs?: Pick<RunStore, "list" | "tail">;
   readonly hold: RunHold;
@@ -25,6 +25,9 @@ const EXHAUSTED =
  *
  * A space whose budget for the day is used up is not claimed. It is looked at again under the claim, when no other
  * run of the space can begin: two processes that start at once can't both have the last of it.
+ *
+ * A claim that fails may have been given all the same: its answer can be lost on the way, and the second look can fail.
+ * The job is then found by the run's token and given back, so that no claim without a run keeps the space.
  */
 export function claimJob({ jobs, runs, hold, worker, clock, settings }: ClaimDeps) {
   const isLimited = hasDayLimits(settings);
@@ -35,13 +38,23 @@ export function claimJob({ jobs, runs, hold, worker, clock, settings }: ClaimDep
     return spentSentence(await dayUse(runs, request));
   }
 
-  return fromPromise<ClaimAnswer, ClaimInput>(async ({ input }) => {
+  /** Does nothing when the token holds nothing. What fails here too is left to the next start, which looks again. */
+  async function giveBack({ space, token }: ClaimInput): Promise<void> {
+    const { leaseSeconds } = settings;
+    const lease = await jobs.takeOver({ space, token, worker, leaseSeconds, nowMs: clock.nowMs() });
+    if (lease === null) return;
+    const before = await jobs.rowBeforeClaim(space, token);
+    const restore = before === null ? {} : { restore: before };
+    await jobs.release({ lease, reason: "failed_claim", nowMs: clock.nowMs(), ...restore });
+  }
+
+  async function claim(input: ClaimInput): Promise<ClaimAnswer> {
     const { leaseSeconds, successCooldownSeconds, retries } = settings;
-    const { dryRun = false, ...claim } = input;
+    const { dryRun = false, ...request } = input;
     const refusal = await spent(input.space);
     if (refusal !== null) return notToday(refusal);
     const outcome = await jobs.claim({
-      ...claim,
+      ...request,
       ...(dryRun || isLimited ? { remember: true } : {}),
       worker,
       leaseSeconds,
@@ -62,6 +75,16 @@ export function claimJob({ jobs, runs, hold, worker, clock, settings }: ClaimDep
     }
     hold.hold(lease);
     return { kind: "claimed", watermark, ...(before !== undefined && dryRun ? { before } : {}) };
+  }
+
+  return fromPromise<ClaimAnswer, ClaimInput>(async ({ input }) => {
+    try {
+      return await claim(input);
+    } catch (error) {
+      // Each finds its own trace: what failed once is tried once more, and the claim's own error is what is told.
+      await giveBack(input).catch(() => giveBack(input).catch(() => {}));
+      throw error;
+    }
   });
 }
 
