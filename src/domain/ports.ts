@@ -9,14 +9,17 @@ import type { Draft, Generation, Journal, Manifest } from "./generation.ts";
 import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "./job.ts";
 import type { Stage1Input, Stage1Output, UpsertOutcome } from "./memory.ts";
 import type {
+  ActorRow,
   CommitOutcome,
   CommitRequest,
+  Inbox,
   Intent,
   LogRow,
   NewRun,
   RunFilter,
   RunRecord,
   RunTally,
+  Signal,
   UnfinishedRun,
 } from "./run.ts";
 
@@ -128,8 +131,24 @@ export interface RunStore {
   list(filter: RunFilter): Promise<readonly RunRecord[]>;
   /** Every active run, oldest first, however many: of one space, or of all. */
   unfinished(filter: { space?: string }): Promise<readonly UnfinishedRun[]>;
-  /** Open intents, oldest first; those of one commit in its order. */
+  /** Open intents of the root machine, oldest first; those of one commit in its order. */
   openIntents(run: string): Promise<readonly Intent[]>;
+  /** The child actors of a run that have a state of their own, with their open intents; in the order they began. */
+  actors(run: string): Promise<readonly ActorRow[]>;
+  /** The newest `limit` messages that this actor of the run got, oldest first. */
+  messages(query: { run: string; actor: string; limit: number }): Promise<readonly LogRow[]>;
+  /**
+   * Leaves an event for a run. Repeated with the same key it is the first one, whatever the event. Null when the run
+   * is unknown, or over and the key was not seen before.
+   */
+  signal(request: { run: string; key: string | null; event: string; nowMs: number }): Promise<Signal | null>;
+  readSignal(id: number): Promise<Signal | null>;
+  /** Closes signals that nothing handled. Conditional on the fence. */
+  closeSignals(request: { run: string; fence: number; ids: readonly number[] }): Promise<boolean>;
+  /** What waits for the unfinished runs of this owner. */
+  inbox(owner: string): Promise<Inbox>;
+  /** Pauses or resumes an unfinished run; false when it is unknown or over. */
+  pause(request: { run: string; isPaused: boolean; nowMs: number }): Promise<boolean>;
   /**
    * Raises the fence and sets the owner, if the fence is still `fence` and the run is unfinished. Null = someone else
    * did. Repeated by the same owner it finds itself.

@@ -19,6 +19,8 @@ export interface RunRecord {
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly cancelRequestedAtMs: number | null;
+  /** Since when it is paused: nothing of it is handled until it is resumed. Absent: it is not. */
+  readonly pausedAtMs?: number;
   /** Why it was parked; null otherwise. */
   readonly parked: string | null;
 }
@@ -42,8 +44,60 @@ export interface CommitRequest {
   readonly value: string;
   readonly snapshot: string;
   readonly state: "active" | "done" | "error";
-  /** All that are open after this commit, oldest first: the others are settled or withdrawn. */
+  /** All of the root machine that are open after this commit, oldest first: the others are settled or withdrawn. */
   readonly intents: readonly Intent[];
+  /** The actor that the event went to. Absent: the root machine. */
+  readonly actor?: string;
+  /** What the actors of the run sent to each other in this step, in the order in which it was handled. */
+  readonly messages?: readonly RunMessage[];
+  /** Child actors that began or changed in this step. */
+  readonly actors?: readonly ActorRow[];
+  /** Keys of child actors that are over. */
+  readonly removed?: readonly string[];
+  /** Ids of the signals that this step took in. */
+  readonly signals?: readonly number[];
+}
+
+/** An event that an actor of a run got from another one, handled in the same step as what caused it. */
+export interface RunMessage {
+  /** Key of the actor that got it; null for the root machine. */
+  readonly actor: string | null;
+  readonly type: string;
+  /** Dotted state value of a machine after the event; null for other actors. */
+  readonly value: string | null;
+  /** JSON text. */
+  readonly event: string;
+}
+
+/** A child actor with a state of its own: a machine, or any logic without effects. Its key is its path from the root. */
+export interface ActorRow {
+  readonly key: string;
+  /** JSON text: what it is and where it stands. */
+  readonly snapshot: string;
+  /** Its own open intents, oldest first. */
+  readonly intents: readonly Intent[];
+}
+
+/** An event for a run that any process may leave in the store; the run's owner takes it in. */
+export interface Signal {
+  readonly id: number;
+  readonly run: string;
+  /** Makes it once: a second signal of the same run and key is the first one. */
+  readonly key: string | null;
+  /** JSON text. */
+  readonly event: string;
+  readonly atMs: number;
+  readonly state: "open" | "handled" | "unhandled";
+  /** The commit that took it in; null while it is open, and when nothing handled it. */
+  readonly sequence: number | null;
+}
+
+/** What waits in the store for the runs of one owner. */
+export interface Inbox {
+  /** Open signals, oldest first. */
+  readonly signals: readonly Signal[];
+  /** Runs that are paused. */
+  readonly paused: readonly string[];
 }
 
 /**
@@ -58,7 +112,18 @@ export interface Intent {
   readonly src: string;
   /** JSON text. */
   readonly input: string;
+  /** When a timer rings, or an actor is tried again; null: at once for an actor, never for a timer. */
   readonly dueAtMs: number | null;
+  /** The name it is known by in the whole run. */
+  readonly systemId?: string;
+  /** Its parent is told of each of its snapshots. */
+  readonly syncSnapshot?: boolean;
+  /** The actor that a timer's event goes to, where it is another than the one that set it; "" is the root machine. */
+  readonly target?: string;
+  /** How many messages the actor got so far: they are given to it again when it is started again. */
+  readonly messages?: number;
+  /** How often the actor failed and was tried again. */
+  readonly failures?: number;
 }
 
 /** `fenced`: another process took the run over. `stale`: the sequence is taken by other content. Both end this process's part. */
@@ -101,6 +166,8 @@ export interface RunFilter {
   /** Only runs that are over and whose snapshot's `context.status` is one of these; null stands for none. */
   readonly statuses?: readonly (string | null)[];
   readonly limit: number;
+  /** Only runs of these machines. */
+  readonly machines?: readonly string[];
   /** Runs older than this id (ids sort by time); for paging, newest first. */
   readonly before?: string;
 }
@@ -123,6 +190,8 @@ export interface LogRow {
   readonly value: string | null;
   /** JSON text. */
   readonly data: string;
+  /** The actor a machine event went to, by its key. Absent: the root machine, or an observation. */
+  readonly actor?: string;
 }
 
 /** What the kept state of a run holds in its context: of another version it may lack any of it, damaged it holds nothing. */

@@ -1,3 +1,4 @@
+import { actorContract } from "./actors.ts";
 import { claimContract } from "./claims.ts";
 import { commitContract } from "./commits.ts";
 import { generationContract } from "./generations.ts";
@@ -19,4 +20,5 @@ for (const [name, open] of WORLDS) {
   generationContract(name, open);
   retentionContract(name, open);
   ownerContract(name, open);
+  actorContract(name, open);
 }

@@ -97,7 +97,7 @@ test("a run that ended keeps no open intent", async () => {
     id: "ends",
     initial: "on",
     states: {
-      on: { invoke: { id: "never", src: "never" }, after: { 3_600_000: "over" }, on: { stop: "over" } },
+      on: { invoke: { id: "never", src: "never" }, after: { 3600000: "over" }, on: { stop: "over" } },
       over: { type: "final" },
     },
   });
@@ -113,7 +113,7 @@ test("no timer is set that Node cannot hold, and the one of a month rings after 
   const machine = setup({}).createMachine({
     id: "long",
     initial: "waiting",
-    states: { waiting: { after: { 2_592_000_000: "rung" } }, rung: {} },
+    states: { waiting: { after: { 2592000000: "rung" } }, rung: {} },
   });
   const { open, clock } = durableWorld(machine);
   let longest = 0;

@@ -40,7 +40,7 @@ CREATE TABLE "events" (
   type text not null,
   value text,
   data text not null
-) strict;
+, actor text) strict;
 
 CREATE INDEX events_by_run on events (run, id, sequence);
 
@@ -106,6 +106,15 @@ CREATE TABLE journal (
 
 CREATE INDEX journal_by_space on journal (space, number);
 
+CREATE TABLE run_actors (
+  run text not null references runs (id) on delete cascade,
+  key text not null,
+  begun integer not null,
+  snapshot text not null,
+  intents text not null default '[]',
+  primary key (run, key)
+) strict, without rowid;
+
 CREATE TABLE run_inputs (
   run text not null,
   position integer not null,
@@ -142,7 +151,7 @@ CREATE TABLE runs (
   updated_at integer not null,
   cancel_requested_at integer,
   parked text
-, intents text not null default '[]') strict;
+, intents text not null default '[]', paused_at integer) strict;
 
 CREATE INDEX runs_active on runs (space, id, owner) where state = 'active';
 
@@ -156,6 +165,8 @@ CREATE INDEX runs_ended on runs (space, state,
   (case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'
     then json_extract(snapshot, '$.context.status') end)) where state <> 'active';
 
+CREATE INDEX runs_paused on runs (owner) where paused_at is not null and state = 'active';
+
 CREATE INDEX runs_to_cancel on runs (owner) where cancel_requested_at is not null and state = 'active';
 
 CREATE TABLE settlements (
@@ -165,6 +176,22 @@ CREATE TABLE settlements (
   at integer not null,
   primary key (space, token)
 ) strict, without rowid;
+
+CREATE TABLE signals (
+  id integer primary key autoincrement,
+  run text not null references runs (id) on delete cascade,
+  key text,
+  event text not null,
+  at integer not null,
+  state text not null default 'open',
+  sequence integer
+) strict;
+
+CREATE UNIQUE INDEX signals_by_key on signals (run, key) where key is not null;
+
+CREATE INDEX signals_by_run on signals (run);
+
+CREATE INDEX signals_open on signals (run) where state = 'open';
 
 CREATE TABLE sqlite_sequence(name,seq);
 

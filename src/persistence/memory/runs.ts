@@ -1,11 +1,13 @@
 import type { RunStore } from "../../domain/ports.ts";
-import type { CommitRequest, LogRow, RunRecord, RunTally } from "../../domain/run.ts";
+import type { CommitRequest, LogRow, RunRecord, RunTally, Signal } from "../../domain/run.ts";
 import { areIntentsOf, judgeRepeated } from "../../domain/run.ts";
 import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
 
-export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "log">): RunStore {
-  const { runs, intents, log } = world;
+export function memoryRuns(
+  world: Pick<MemoryWorld, "runs" | "intents" | "actors" | "signals" | "log">,
+): RunStore {
+  const { runs, intents, actors, signals, log } = world;
 
   function loggedAt(run: string, sequence: number): LogRow | null {
     return log.find((row) => row.run === run && row.sequence === sequence) ?? null;
@@ -17,22 +19,30 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "log">)
     return id;
   }
 
-  /** The log row and the intents of an accepted commit. */
-  function record({
-    run,
-    sequence,
-    atMs,
-    eventType: type,
-    value,
-    event: data,
-    intents: named,
-  }: CommitRequest) {
-    append({ run, sequence, atMs, type, value, data });
-    intents.set(run, named);
+  /** The log rows, intents, actors and signals of an accepted commit. */
+  function record(request: CommitRequest) {
+    const { run, sequence, atMs, eventType: type, value, event: data, actor } = request;
+    append({ run, sequence, atMs, type, value, data, ...(actor === undefined ? {} : { actor }) });
+    for (const message of request.messages ?? []) {
+      const to = message.actor === null ? {} : { actor: message.actor };
+      append({ run, sequence, atMs, type: message.type, value: message.value, data: message.event, ...to });
+    }
+    intents.set(run, request.intents);
+    const own = new Map(actors.get(run));
+    for (const key of request.removed ?? []) own.delete(key);
+    for (const row of request.actors ?? []) own.set(row.key, row);
+    actors.set(run, own);
+    for (const id of request.signals ?? []) close(id, { state: "handled", sequence });
   }
 
-  function demandOwn({ run, intents: named }: CommitRequest): void {
-    if (!areIntentsOf(run, named)) throw storeError("store_rejected", "in memory");
+  function close(id: number, end: Pick<Signal, "state" | "sequence">): void {
+    const signal = signals[id - 1];
+    if (signal?.state === "open") signals[id - 1] = { ...signal, ...end };
+  }
+
+  function demandOwn({ run, intents: named, actors: changed = [] }: CommitRequest): void {
+    if (![named, ...changed.map((actor) => actor.intents)].every((own) => areIntentsOf(run, own)))
+      throw storeError("store_rejected", "in memory");
   }
 
   function active(id: string, fence: number): RunRecord | null {
@@ -79,10 +89,11 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "log">)
       return "ok";
     },
     read: async (run) => runs.get(run) ?? null,
-    list: async ({ space, state, statuses, before, limit }) =>
+    list: async ({ space, state, statuses, machines, before, limit }) =>
       [...runs.values()]
         .filter((run) => space === undefined || run.space === space)
         .filter((run) => state === undefined || run.state === state)
+        .filter((run) => machines === undefined || machines.includes(run.machine))
         .filter(
           (run) => statuses === undefined || (run.state !== "active" && statuses.includes(endedWith(run))),
         )
@@ -95,6 +106,40 @@ export function memoryRuns(world: Pick<MemoryWorld, "runs" | "intents" | "log">)
         .map(({ id, space: of, owner }) => ({ id, space: of, owner }))
         .sort((a, b) => (a.id < b.id ? -1 : 1)),
     openIntents: async (run) => intents.get(run) ?? [],
+    actors: async (run) => [...(actors.get(run)?.values() ?? [])],
+    messages: async ({ run, actor, limit }) =>
+      log.filter((row) => row.run === run && row.actor === actor).slice(-limit),
+    signal: async ({ run, key, event, nowMs }) => {
+      const known = key === null ? undefined : signals.find((one) => one.run === run && one.key === key);
+      if (known !== undefined) return known;
+      if (runs.get(run)?.state !== "active") return null;
+      const id = signals.length + 1;
+      const signal: Signal = { id, run, key, event, atMs: nowMs, state: "open", sequence: null };
+      signals.push(signal);
+      return signal;
+    },
+    readSignal: async (id) => signals[id - 1] ?? null,
+    closeSignals: async ({ run, fence, ids }) => {
+      if (runs.get(run)?.fence !== fence) return false;
+      for (const id of ids)
+        if (signals[id - 1]?.run === run) close(id, { state: "unhandled", sequence: null });
+      return true;
+    },
+    inbox: async (owner) => {
+      const own = [...runs.values()].filter((run) => run.owner === owner && run.state === "active");
+      const ids = new Set(own.map(({ id }) => id));
+      return {
+        signals: signals.filter(({ run, state }) => state === "open" && ids.has(run)),
+        paused: own.filter(({ pausedAtMs }) => pausedAtMs !== undefined).map(({ id }) => id),
+      };
+    },
+    pause: async ({ run: id, isPaused, nowMs }) => {
+      const run = runs.get(id);
+      if (run?.state !== "active") return false;
+      const { pausedAtMs: _, ...running } = run;
+      put(isPaused ? { ...run, pausedAtMs: nowMs } : running);
+      return true;
+    },
     takeOver: async ({ run: id, fence, owner, nowMs }) => {
       const run = active(id, fence);
       if (run !== null) return put({ ...run, fence: fence + 1, owner, updatedAtMs: nowMs });

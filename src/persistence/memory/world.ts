@@ -1,7 +1,7 @@
 import type { Draft, Generation, Journal, Manifest } from "../../domain/generation.ts";
 import type { JobRow } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
-import type { Intent, LogRow, RunRecord } from "../../domain/run.ts";
+import type { ActorRow, Intent, LogRow, RunRecord, Signal } from "../../domain/run.ts";
 
 /** What a memory store keeps. Stores that share a world compete as processes on one database do. */
 export interface MemoryWorld {
@@ -18,6 +18,10 @@ export interface MemoryWorld {
   readonly runs: Map<string, RunRecord>;
   /** The open ones by run, oldest first. */
   readonly intents: Map<string, readonly Intent[]>;
+  /** Child actors by run, then by key, in the order they began. */
+  readonly actors: Map<string, Map<string, ActorRow>>;
+  /** The id of a signal is its place plus one. */
+  readonly signals: Signal[];
   /** The id of a row is its place plus one. */
   readonly log: LogRow[];
   /** In the order of their commits. */
@@ -41,6 +45,8 @@ export function createMemoryWorld(): MemoryWorld {
     inputs: new Map(),
     runs: new Map(),
     intents: new Map(),
+    actors: new Map(),
+    signals: [],
     log: [],
     generations: [],
     blobs: new Map(),

@@ -26,7 +26,25 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     `update runs set sequence = ?, snapshot = ?, updated_at = ?, intents = ?, state = ? ${GUARD}`,
   );
   const logRow = db.prepare(
-    "insert into events (run, sequence, at, type, value, data) values (?, ?, ?, ?, ?, ?)",
+    "insert into events (run, sequence, at, type, value, data, actor) values (?, ?, ?, ?, ?, ?, ?)",
+  );
+  const putActor = db.prepare(
+    `insert into run_actors (run, key, begun, snapshot, intents) values (?, ?, ?, ?, ?)
+     on conflict (run, key) do update set snapshot = excluded.snapshot, intents = excluded.intents`,
+  );
+  const removeActor = db.prepare("delete from run_actors where run = ? and key = ?");
+  const leaveSignal = db.prepare<[string, string | null, string, number, string]>(
+    `insert into signals (run, key, event, at) select ?, ?, ?, ? where exists
+     (select 1 from runs where id = ? and state = 'active')`,
+  );
+  const takeSignal = db.prepare<[number, number, string]>(
+    "update signals set state = 'handled', sequence = ? where id = ? and run = ? and state = 'open'",
+  );
+  const closeSignal = db.prepare<[number, string]>(
+    "update signals set state = 'unhandled' where id = ? and run = ? and state = 'open'",
+  );
+  const pause = db.prepare<[number | null, string]>(
+    "update runs set paused_at = ? where id = ? and state = 'active'",
   );
   const takeOver = db.prepare(
     `update runs set fence = fence + 1, owner = @owner, updated_at = @nowMs
@@ -44,12 +62,22 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     "update runs set cancel_requested_at = coalesce(cancel_requested_at, ?) where id = ? and state = 'active'",
   );
 
-  function record({ run, sequence, atMs, eventType, value, event }: CommitRequest): void {
-    logRow.run(run, sequence, atMs, eventType, value, event);
+  function record(request: CommitRequest): void {
+    const { run, sequence, atMs, eventType, value, event, actor = null } = request;
+    logRow.run(run, sequence, atMs, eventType, value, event, actor);
+    for (const message of request.messages ?? []) {
+      logRow.run(run, sequence, atMs, message.type, message.value, message.event, message.actor);
+    }
+    for (const key of request.removed ?? []) removeActor.run(run, key);
+    for (const { key, snapshot, intents } of request.actors ?? []) {
+      putActor.run(run, key, sequence, snapshot, JSON.stringify(intents));
+    }
+    for (const id of request.signals ?? []) takeSignal.run(sequence, id, run);
   }
 
-  function intentsOf({ run, intents }: CommitRequest): string {
-    if (!areIntentsOf(run, intents)) throw storeError("store_rejected", db.name);
+  function intentsOf({ run, intents, actors = [] }: CommitRequest): string {
+    if (![intents, ...actors.map((actor) => actor.intents)].every((own) => areIntentsOf(run, own)))
+      throw storeError("store_rejected", db.name);
     return JSON.stringify(intents);
   }
 
@@ -102,6 +130,24 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     list: (filter) => read(() => queries.runs(filter)),
     unfinished: (filter) => read(() => queries.unfinished(filter)),
     openIntents: (run) => read(() => queries.openIntents(run)),
+    actors: (run) => read(() => queries.actors(run)),
+    messages: (query) => read(() => queries.messages(query)),
+    signal: ({ run, key, event, nowMs }) =>
+      write(() => {
+        const known = key === null ? null : queries.signalOf(run, key);
+        if (known !== null) return known;
+        const { changes, lastInsertRowid } = leaveSignal.run(run, key, event, nowMs, run);
+        return changes === 0 ? null : queries.signal(Number(lastInsertRowid));
+      }),
+    readSignal: (id) => read(() => queries.signal(id)),
+    closeSignals: ({ run, fence, ids }) =>
+      write(() => {
+        if (queries.run(run)?.fence !== fence) return false;
+        for (const id of ids) closeSignal.run(id, run);
+        return true;
+      }),
+    inbox: (owner) => read(() => queries.inbox(owner)),
+    pause: ({ run, isPaused, nowMs }) => write(() => pause.run(isPaused ? nowMs : null, run).changes === 1),
     takeOver: (request) =>
       write(() => {
         const isTaken = takeOver.run(request).changes === 1;
@@ -120,7 +166,7 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     cancelRequests: (owner) => read(() => queries.toCancel(owner)),
     note: async (run, { atMs, type, data }) => {
       const text = JSON.stringify(data) ?? "null";
-      return write(() => Number(logRow.run(run, null, atMs, type, null, text).lastInsertRowid));
+      return write(() => Number(logRow.run(run, null, atMs, type, null, text, null).lastInsertRowid));
     },
     log: (query) => read(() => queries.log(query)),
     tail: (query) => read(() => queries.tail(query)),
