@@ -3,6 +3,7 @@ import type { Store } from "../domain/ports.ts";
 import type { PurgedSpaces } from "../engine/controls.ts";
 import { counted } from "./counted.ts";
 import { bold, dim, green, type Line, yellow } from "./paint.ts";
+import { printable } from "./printable.ts";
 import type { Invocation } from "./shell.ts";
 import { withControls } from "./with-controls.ts";
 
@@ -61,14 +62,7 @@ function where(spaces: readonly string[]): string {
 }
 
 function foundNothing(one: PurgedSpaces["spaces"][number]): boolean {
-  const counts = [
-    one.inputs,
-    one.rewritten.length,
-    one.withdrawn.length,
-    one.drafts,
-    one.folders,
-    one.logged,
-  ];
+  const counts = [one.inputs, one.rewritten.length, one.drafts, one.folders, one.logged];
   return one.generation === null && counts.every((count) => count === 0);
 }
 
@@ -98,11 +92,17 @@ function told(thread: string, { spaces }: PurgedSpaces): readonly Line[] {
         dim("  memory      "),
         one.generation === null ? "held nothing of it" : `now generation ${one.generation}`,
       ],
-      [dim("  generations "), `${one.rewritten.length} rewritten, ${one.withdrawn.length} withdrawn`],
+      [dim("  generations "), `${one.rewritten.length} rewritten`],
       [
         dim("  besides     "),
         `${counted(one.drafts, "dry run")}, ${counted(one.folders, "folder")} of refused work, ${counted(one.logged, "log entry", "log entries")}`,
       ],
+      ...one.undecided.map(
+        (place): Line => [
+          yellow("  look at     "),
+          `${printable(place)}: it may come from the thread, or from elsewhere; it was left as it is`,
+        ],
+      ),
     ]),
     [green("succeeded"), " · purged, and the store compacted; `slowwave run` writes the memory anew"],
   ];

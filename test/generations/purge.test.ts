@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { functionAgent } from "../../src/agents/function-agent.ts";
+import type { Stage1Output } from "../../src/domain/memory.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { scrubHandbook } from "../../src/memory-files/purge/scrub-handbook.ts";
 import { tracesOf } from "../../src/memory-files/purge/traces.ts";
@@ -101,28 +102,152 @@ test("events and snapshots of a whole run never hold a thread's id", async () =>
   await store.close();
 });
 
-test("a handbook loses the tasks that cite the thread; one in which it can't be told apart is given up", () => {
-  const output = {
-    threadId: "t-9",
+test("a handbook loses citations, tasks, bullets and groups that only the thread stood behind, and dangling references", () => {
+  const traces = tracesOf(
+    "t-9",
+    [output("t-9", "- only this one says that\n- quartz 4711")],
+    [output("t-91", "- theirs")],
+  );
+  const handbook = (...lines: string[]) =>
+    ["# Task Group: a", "scope: s", "applies_to: cwd=/w", "", ...lines].join("\n");
+  const mine = [
+    "## Task 1: mine",
+    "### rollout_summary_files",
+    "- rollout_summaries/a.md (thread_id=t-9)",
+    "### keywords",
+    "- k",
+  ];
+  const both = [
+    "## Task 2: ours",
+    "### rollout_summary_files",
+    "- rollout_summaries/a.md (thread_id=t-9)",
+    "- rollout_summaries/b.md (thread_id=t-91)",
+    "### keywords",
+    "- quartz, shared",
+  ];
+  const scrubbed = (text: string) => scrubHandbook(text, traces).text;
+  expect(scrubbed(handbook(...mine))).toBe("");
+  expect(
+    scrubbed(
+      handbook(
+        ...mine,
+        ...both,
+        "## Reusable knowledge",
+        "- worded anew [Task 1]",
+        "  - and what hangs on it",
+        "- said by both [Task 1] [Task 2]",
+        "- the quartz line listens on 4711 [Task 2]",
+        "- leads nowhere [Task 7]",
+        "- theirs alone [Task 2]",
+        "Prose about quartz.",
+        "| quartz | x |",
+        "- short",
+      ),
+    ),
+  ).toBe(
+    handbook(
+      "## Task 2: ours",
+      "### rollout_summary_files",
+      "- rollout_summaries/b.md (thread_id=t-91)",
+      "### keywords",
+      "- shared",
+      "## Reusable knowledge",
+      "- said by both [Task 2]",
+      "- theirs alone [Task 2]",
+      "- short",
+    ),
+  );
+});
+
+test("of what an agent worded anew not a word is left, after the next run and another import either", async () => {
+  const folder = temporaryFolder();
+  const secret = {
+    thread_id: "thread-of-payroll",
+    source_updated_at: "2026-09-03T10:00:00Z",
+    rollout_slug: "wages",
+    cwd: "/w/app",
+    raw_memory:
+      "- The payroll service listens on port 4711.\n- Only two people may read the quartz tables.\n",
+    rollout_summary: "# Payroll\n\nThe bank closes its gateway at midnight.\n",
+  };
+  const kept = {
+    thread_id: "thread-1",
+    cwd: "/w/app",
+    raw_memory: "- The index is rebuilt with make reindex.\n",
+  };
+  const lines = [`${line(kept)}\n`, `${line(secret)}\n`];
+  const here = commandLine({ stdin: lines }, folder);
+  await here.slowwave("import", "-");
+  const store = await openSqliteStore({ path: join(here.home, "slowwave.db") });
+  const agent = functionAgent(async ({ workspace, report }) => {
+    const names = readdirSync(join(workspace, "rollout_summaries"));
+    const citation = (id: string) => {
+      const name = names.find((file) =>
+        readFileSync(join(workspace, "rollout_summaries", file), "utf8").includes(id),
+      );
+      return `- rollout_summaries/${name} (cwd=/w/app, thread_id=${id})`;
+    };
+    const task = (number: number, title: string, id: string, words: string) =>
+      [
+        `## Task ${number}: ${title}`,
+        "### rollout_summary_files",
+        citation(id),
+        "### keywords",
+        `- ${words}`,
+        "",
+      ].join("\n");
+    const skill = join(workspace, "skills/pay-people");
+    mkdirSync(skill, { recursive: true });
+    writeFileSync(
+      join(skill, "SKILL.md"),
+      "---\nname: pay-people\ndescription: How wages leave through the gateway\n---\n\n1. Open port 4711.\n",
+    );
+    writeFileSync(
+      join(workspace, "MEMORY.md"),
+      [
+        "# Task Group: app\nscope: the app\napplies_to: cwd=/w/app; reuse_rule=here\n",
+        task(1, "Search index", "thread-1", "index, reindex"),
+        task(2, "Wages", "thread-of-payroll", "payroll, gateway"),
+        "## Reusable knowledge\n- index: `make reindex` [Task 1]\n- quartz and the service on 4711: two readers [Task 2]\n",
+        "| service | port |\n|---|---|\n| payroll | 4711 |\n\nAt midnight the gateway is shut.\n",
+      ].join("\n"),
+    );
+    writeFileSync(
+      join(workspace, "memory_summary.md"),
+      "v1\n\n## User Profile\n\nWorks on payroll.\n\n## User preferences\n\n- quartz stays closed\n\n## What's in Memory\n\n- index: reindex\n- wages: payroll, gateway\n  desc: ports\n",
+    );
+    report("I noted that quartz is read by two, on 4711.");
+  });
+  const engine = createEngine({ store, agent, home: here.home });
+  expect((await (await engine.start({ space: "global" })).result).status).toBe("succeeded");
+  await engine.close();
+  await store.close();
+  const words = ["payroll", "4711", "quartz", "gateway", "wages", "midnight", "thread-of-payroll"];
+  const everywhere = () => found(here.home, [...words, "Payroll", "Wages"]);
+  expect(everywhere().length).toBeGreaterThan(10);
+  const purged = await here.json("purge", "thread-of-payroll", "--yes");
+  expect(purged).toMatchObject({ code: 0, value: { spaces: [{ inputs: 1, undecided: [] }] } });
+  expect(everywhere()).toEqual([]);
+  expect(readFileSync(join(here.home, "memories/MEMORY.md"), "utf8")).toContain(
+    "- index: `make reindex` [Task 1]",
+  );
+  expect((await here.slowwave("run")).code).toBe(0);
+  expect(everywhere()).toEqual([]);
+}, 60_000);
+
+function output(threadId: string, rawMemory: string): Stage1Output {
+  return {
+    threadId,
     sourceUpdatedAt: 1_774_000_000,
     generatedAt: 1_774_000_000,
-    rawMemory: "- only this one says that",
+    rawMemory,
     rolloutSummary: "",
     rolloutSlug: null,
     rolloutPath: "",
     cwd: "",
     gitBranch: null,
   };
-  const traces = tracesOf("t-9", [output], []);
-  const group = (...tasks: string[]) =>
-    ["# Task Group: a", "", ...tasks, "## User preferences", "- short"].join("\n");
-  const one = "## Task 1: mine\n- x (thread_id=t-9)\n";
-  const two = "## Task 2: theirs\n- y (thread_id=t-91)\n";
-  expect(scrubHandbook(group(one, two), traces)).toBe(group(two));
-  expect(scrubHandbook(group(one), traces)).toBe("");
-  expect(scrubHandbook(`${group(two)}\n- Only this one says that. [Task 1]`, traces)).toBe(group(two));
-  expect(scrubHandbook(`${group(two)}\n- learned in t-9`, traces)).toBeNull();
-});
+}
 
 test("what the gate cut out of an agent's file leaves with the thread it came from", async () => {
   const folder = temporaryFolder();

@@ -2,50 +2,78 @@ import { changesBetween, type Generation, isUnchanged, type Manifest } from "../
 import type { Lease } from "../../domain/job.ts";
 import type { GenerationStore } from "../../domain/ports.ts";
 import { contentHash } from "../content-hash.ts";
-import { type Scrubbed, scrubFile } from "./scrub-file.ts";
+import { isHostPath } from "../host-files.ts";
+import { scrubHostFile, scrubMemory } from "./scrub-memory.ts";
 import type { Traces } from "./traces.ts";
 
 export interface ScrubbedManifest {
   readonly manifest: Manifest;
   readonly blobs: ReadonlyMap<string, Uint8Array>;
-  /** In some file the thread can't be told apart; that file is left out. */
-  readonly untold: boolean;
+  /** Places of which it can't be known whether they come from the thread. */
+  readonly undecided: readonly string[];
 }
 
+/** Null: nothing of the thread is in the files, and nothing is undecided. */
 export type Scrub = (manifest: Manifest) => Promise<ScrubbedManifest | null>;
 
-/** The same content is judged once, in however many generations it is. Null: nothing of the thread is in it. */
-export function scrubber(store: Pick<GenerationStore, "blob">, threadId: string, traces: Traces): Scrub {
-  const known = new Map<string, Scrubbed | "missing">();
+/** No file can hold a character that no text has. */
+const UNCHANGED = "\u0000";
 
-  const judged = async (path: string, hash: string): Promise<Scrubbed | "missing"> => {
-    const key = `${path}\n${hash}`;
-    const earlier = known.get(key);
-    if (earlier !== undefined) return earlier;
-    const bytes = await store.blob(hash);
-    const found = bytes === null ? "missing" : scrubFile(path, bytes, threadId, traces);
-    known.set(key, found);
-    return found;
-  };
-
+/** Scrubs whole memories; a file that is no text goes when the thread is named in its bytes. */
+export function createScrubber(
+  store: Pick<GenerationStore, "blob">,
+  threadId: string,
+  traces: Traces,
+): Scrub {
+  // Most files of a memory are summaries, the same in every generation.
+  const hostFiles = new Map<string, string | null>();
   return async (manifest) => {
+    const texts = new Map<string, string>();
+    const changed = new Map<string, string | null>();
+    const gone = new Set<string>();
+    for (const { path, hash } of manifest) {
+      const key = `${path}\n${hash}`;
+      const known = hostFiles.get(key);
+      if (known !== undefined) {
+        if (known !== UNCHANGED) changed.set(path, known);
+        continue;
+      }
+      const bytes = await store.blob(hash);
+      if (bytes === null) continue;
+      const text = decode(bytes);
+      if (text !== null && isHostPath(path)) {
+        const left = scrubHostFile(path, text, { threadId, traces });
+        hostFiles.set(key, left === text ? UNCHANGED : left);
+        if (left !== text) changed.set(path, left);
+      } else if (text !== null) texts.set(path, text);
+      else if (traces.hits(path) || traces.cites(Buffer.from(bytes).toString("latin1"))) gone.add(path);
+    }
+    const { changed: written, undecided } = scrubMemory(texts, { traces });
+    for (const [path, text] of written) changed.set(path, text);
     const kept: Manifest[number][] = [];
     const blobs = new Map<string, Uint8Array>();
-    let untold = false;
     for (const entry of manifest) {
-      // A file's name is made of the thread's words too.
-      const found = traces.hits(entry.path) ? "gone" : await judged(entry.path, entry.hash);
-      if (found === "unchanged" || found === "missing") kept.push(entry);
-      else if (found === "untold") untold = true;
-      else if (found !== "gone") {
-        const bytes = Buffer.from(found.text);
+      const text = changed.get(entry.path);
+      if (gone.has(entry.path) || text === null) continue;
+      if (text === undefined) kept.push(entry);
+      else {
+        const bytes = Buffer.from(text);
         const hash = await contentHash(bytes);
         blobs.set(hash, bytes);
         kept.push({ path: entry.path, hash, bytes: bytes.length });
       }
     }
-    return isUnchanged(changesBetween(manifest, kept)) ? null : { manifest: kept, blobs, untold };
+    if (isUnchanged(changesBetween(manifest, kept)) && undecided.length === 0) return null;
+    return { manifest: kept, blobs, undecided };
   };
+}
+
+function decode(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
 }
 
 const MOST = 100_000;
@@ -53,19 +81,19 @@ const MOST = 100_000;
 /** Every stored generation of the space but the one in effect, which was published anew already. */
 export async function purgeGenerations(
   store: GenerationStore,
-  at: { readonly space: string; readonly lease: Lease; readonly nowMs: number; beat(): Promise<void> },
+  at: { readonly space: string; readonly lease: Lease; readonly nowMs: number; renew(): Promise<void> },
   scrub: Scrub,
-): Promise<{ readonly rewritten: readonly string[]; readonly withdrawn: readonly string[] } | "lost"> {
-  const [rewritten, withdrawn]: [string[], string[]] = [[], []];
+): Promise<readonly string[] | "lost"> {
+  const rewritten: string[] = [];
   for (const { id } of (await store.list(at.space, MOST)) as readonly Generation[]) {
-    const scrubbed = await scrub((await store.manifest(id)) ?? []);
-    if (scrubbed === null) continue;
-    await at.beat();
-    const { manifest, blobs, untold } = scrubbed;
-    const files = untold ? { manifest: null, blobs: new Map<string, Uint8Array>() } : { manifest, blobs };
-    const done = await store.rewrite({ lease: at.lease, generation: id, ...files, nowMs: at.nowMs });
+    const before = (await store.manifest(id)) ?? [];
+    const scrubbed = await scrub(before);
+    if (scrubbed === null || isUnchanged(changesBetween(before, scrubbed.manifest))) continue;
+    await at.renew();
+    const { manifest, blobs } = scrubbed;
+    const done = await store.rewrite({ lease: at.lease, generation: id, manifest, blobs, nowMs: at.nowMs });
     if (done === "lost") return "lost";
-    (untold ? withdrawn : rewritten).push(id);
+    rewritten.push(id);
   }
-  return { rewritten, withdrawn };
+  return rewritten;
 }

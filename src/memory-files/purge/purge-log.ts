@@ -8,8 +8,10 @@ export async function purgeLog(runs: RunStore, traces: Traces): Promise<number> 
   let count = 0;
   for (let after = 0; ; ) {
     const page = await runs.log({ after, limit: PAGE });
-    const rows = page.flatMap(({ id, data }) => {
-      const clean = cleaned(data, traces);
+    const rows = page.flatMap(({ id, type, data }) => {
+      // What an agent says of its work, and findings that quote it, may be worded anew.
+      const least = type.startsWith("agent.") || type === "gate.finding" ? "possible" : "certain";
+      const clean = scrubJson(data, traces, least);
       return clean === data ? [] : [{ id, data: clean }];
     });
     if (rows.length > 0) await runs.redact({ rows, snapshot: null });
@@ -21,7 +23,7 @@ export async function purgeLog(runs: RunStore, traces: Traces): Promise<number> 
   for (let before: string | undefined; ; ) {
     const page = await runs.list({ limit: PAGE, ...(before === undefined ? {} : { before }) });
     for (const { id, snapshot } of page) {
-      const clean = cleaned(snapshot, traces);
+      const clean = scrubJson(snapshot, traces, "certain");
       if (clean === snapshot) continue;
       await runs.redact({ rows: [], snapshot: { run: id, snapshot: clean } });
       count += 1;
@@ -32,12 +34,12 @@ export async function purgeLog(runs: RunStore, traces: Traces): Promise<number> 
 }
 
 /** Texts inside a JSON text; numbers, names and the rest stay as they are, byte for byte. */
-function cleaned(json: string, traces: Traces): string {
+function scrubJson(json: string, traces: Traces, least: "possible" | "certain"): string {
   let isChanged = false;
   const value: unknown = JSON.parse(json, (_key, part: unknown) => {
-    if (typeof part !== "string" || !traces.hits(part)) return part;
+    if (typeof part !== "string" || !traces.hits(part, least)) return part;
     isChanged = true;
-    return traces.without(part);
+    return traces.without(part, least);
   });
   return isChanged ? JSON.stringify(value) : json;
 }

@@ -1,4 +1,5 @@
 import { SlowwaveError } from "../../domain/failure.ts";
+import { changesBetween, isUnchanged, type Manifest } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
 import type { ApplyBench } from "../apply.ts";
@@ -7,7 +8,7 @@ import { withRootLock } from "../root-lock.ts";
 import { settleRoot } from "../settle-root.ts";
 import { CONTROL_LEASE_SECONDS, takeSpace } from "../take-space.ts";
 import { purgeFolders } from "./purge-folders.ts";
-import { purgeGenerations, type Scrub, scrubber } from "./purge-generations.ts";
+import { createScrubber, purgeGenerations, type Scrub } from "./purge-generations.ts";
 import { purgeLog } from "./purge-log.ts";
 import { type Traces, tracesOf } from "./traces.ts";
 
@@ -29,7 +30,8 @@ export interface Purged {
   /** What readers see now, if it had to change. */
   readonly generation: string | null;
   readonly rewritten: readonly string[];
-  readonly withdrawn: readonly string[];
+  /** Places in the memory of which it can't be known whether they come from the thread; they are as they were. */
+  readonly undecided: readonly string[];
   readonly drafts: number;
   readonly folders: number;
   readonly logged: number;
@@ -74,7 +76,7 @@ const NOTHING: Purged = {
   inputs: 0,
   generation: null,
   rewritten: [],
-  withdrawn: [],
+  undecided: [],
   drafts: 0,
   folders: 0,
   logged: 0,
@@ -83,11 +85,17 @@ const NOTHING: Purged = {
 /** Its rows go last: when they and every generation are without it, so is everything else. */
 async function isUnknown({ store }: ApplyBench, space: string, threadId: string): Promise<boolean> {
   if ((await store.memories.versionsOf(space, threadId)).length > 0) return false;
-  const scrub = scrubber(store.generations, threadId, tracesOf(threadId, [], []));
+  const scrub = createScrubber(store.generations, threadId, tracesOf(threadId, [], []));
   for (const { id } of await store.generations.list(space, MOST_GENERATIONS)) {
-    if ((await scrub((await store.generations.manifest(id)) ?? [])) !== null) return false;
+    if ((await scrubChanges(scrub, (await store.generations.manifest(id)) ?? [])) !== null) return false;
   }
   return true;
+}
+
+/** Null: no file changes. */
+async function scrubChanges(scrub: Scrub, manifest: Manifest) {
+  const scrubbed = await scrub(manifest);
+  return scrubbed === null || isUnchanged(changesBetween(manifest, scrubbed.manifest)) ? null : scrubbed;
 }
 
 interface At {
@@ -100,41 +108,46 @@ async function purgeAll(bench: ApplyBench, request: PurgeRequest, at: At): Promi
   const { store, clock } = bench;
   const { space, threadId, folders } = request;
   const { lease, traces } = at;
-  const beat = async () => {
+  const renew = async () => {
     const times = { leaseSeconds: CONTROL_LEASE_SECONDS, nowMs: clock.nowMs() };
     if ((await store.jobs.renew([lease], times)).lost.length > 0) throw lost();
   };
-  const scrub = scrubber(store.generations, threadId, traces);
-  const generation = await withRootLock(bench, space, () => publishWithout(bench, request, lease, scrub));
-  const context = { space, lease, nowMs: clock.nowMs(), beat };
-  const generations = await purgeGenerations(store.generations, context, scrub);
-  if (generations === "lost") throw lost();
+  const scrub = createScrubber(store.generations, threadId, traces);
+  const { generation, undecided } = await withRootLock(bench, space, () =>
+    publishWithout(bench, request, lease, scrub),
+  );
+  const context = { space, lease, nowMs: clock.nowMs(), renew };
+  const rewritten = await purgeGenerations(store.generations, context, scrub);
+  if (rewritten === "lost") throw lost();
   const drafts = await purgeDrafts(bench, space, scrub);
-  await beat();
+  await renew();
   await purgeOrphans(bench, traces);
   const logged = await purgeLog(store.runs, traces);
-  await beat();
+  await renew();
   const isAlive = async (run: string) => (await store.runs.read(run))?.state === "active";
   let removed = 0;
   for (const folder of folders) removed += await purgeFolders(folder, traces, isAlive);
-  await beat();
+  await renew();
   if ((await store.memories.forget(threadId, lease)) === "lost") throw lost();
   const inputs = new Set(at.versions.map(({ sourceUpdatedAt }) => sourceUpdatedAt)).size;
-  return { inputs, generation, ...generations, drafts, folders: removed, logged };
+  return { inputs, generation, rewritten, undecided, drafts, folders: removed, logged };
 }
 
-/** What readers see, without the thread. What can't be told apart goes as a whole; the next run writes it anew. */
+/** What readers see, without the thread. */
 async function publishWithout(
   bench: ApplyBench,
   { id, space, root }: PurgeRequest,
   lease: Lease,
   scrub: Scrub,
-): Promise<string | null> {
+): Promise<{ readonly generation: string | null; readonly undecided: readonly string[] }> {
   const settled = await settleRoot(bench, { run: id, space, root, lease });
   if (settled === "lost") throw lost();
   const { head, actual } = settled;
   const scrubbed = head === null ? null : await scrub(head.manifest);
-  if (head === null || scrubbed === null) return null;
+  const undecided = scrubbed?.undecided ?? [];
+  if (head === null || scrubbed === null || isUnchanged(changesBetween(head.manifest, scrubbed.manifest))) {
+    return { generation: null, undecided };
+  }
   const published = await publishManifest(bench, {
     lease,
     generation: {
@@ -151,7 +164,7 @@ async function publishWithout(
     actual,
   });
   if (published === "lost") throw lost();
-  return `${id}-purged`;
+  return { generation: `${id}-purged`, undecided };
 }
 
 async function purgeDrafts({ store }: ApplyBench, space: string, scrub: Scrub): Promise<number> {
@@ -160,7 +173,7 @@ async function purgeDrafts({ store }: ApplyBench, space: string, scrub: Scrub): 
   const hashes: string[] = [];
   for (const { hash } of await generations.drafts(space)) {
     const manifest = (await generations.draft(space, hash))?.manifest ?? [];
-    if ((await scrub(manifest)) === null) continue;
+    if ((await scrubChanges(scrub, manifest)) === null) continue;
     gone.push(hash);
     hashes.push(...manifest.map((entry) => entry.hash));
   }
@@ -180,7 +193,7 @@ async function purgeOrphans({ store }: ApplyBench, traces: Traces): Promise<void
     const hashes: string[] = [];
     for (const hash of page) {
       const bytes = await generations.blob(hash);
-      if (bytes !== null && traces.hits(Buffer.from(bytes).toString())) hashes.push(hash);
+      if (bytes !== null && traces.hits(Buffer.from(bytes).toString(), "possible")) hashes.push(hash);
     }
     if (hashes.length > 0) await generations.collect({ nowMs: 0, graceMs: 0, limit: PAGE, hashes });
     const last = page.at(-1);
