@@ -33,23 +33,24 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "agents",
     "services",
   ],
-  server: ["domain", "text", "machines", "durable", "agents", "services", "engine"],
-  cli: [
+  // What the command line and the server may use beside the nouns of `domain`: thin pages by theme, so that a command
+  // loads what it needs and a folder can be rebuilt behind them.
+  internal: [
     "domain",
-    "text",
     "machines",
     "durable",
-    "files",
     "process",
     "import",
     "sandbox",
     "persistence",
+    "files",
     "memory-files",
     "agents",
     "services",
     "engine",
-    "server",
   ],
+  server: ["domain", "internal"],
+  cli: ["domain", "internal", "server"],
   "index.ts": ["domain", "machines", "durable", "engine"],
 };
 

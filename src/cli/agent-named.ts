@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { ACP_PRESETS, type AcpPresetName } from "../agents/acp/presets.ts";
-import { type AcpAgentOptions, acpAgent } from "../agents/acp-agent.ts";
-import { codexAgent } from "../agents/codex-agent.ts";
-import { extractiveAgent } from "../agents/extractive-agent.ts";
 import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Program } from "../process/find-program.ts";
-import type { SandboxName } from "../sandbox/sandbox.ts";
+import {
+  ACP_PRESETS,
+  type AcpAgentOptions,
+  type AcpPresetName,
+  acpAgent,
+  codexAgent,
+  extractiveAgent,
+} from "../internal/agents.ts";
+import type { Program, SandboxName } from "../internal/sandbox.ts";
 
 /** How the chosen agent is started. */
 export interface AgentChoice {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Store } from "../domain/ports.ts";
-import { createEngine } from "../engine/engine.ts";
+import { createEngine } from "../internal/engine.ts";
 import { agentNamed } from "./agent-named.ts";
 import { EXIT } from "./exit-code.ts";
 import { bold } from "./paint.ts";

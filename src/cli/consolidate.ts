@@ -1,7 +1,6 @@
 import type { Store } from "../domain/ports.ts";
 import type { RunResult } from "../domain/result.ts";
-import { createEngine } from "../engine/engine.ts";
-import type { Engine, Run } from "../engine/engine-api.ts";
+import { createEngine, type Engine, type Run } from "../internal/engine.ts";
 import { agentNamed, endable } from "./agent-named.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { interruptible } from "./interrupt.ts";

@@ -3,10 +3,14 @@ import { join } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
 import { changesBetween, type FileChanges, type Generation, isUnchanged } from "../domain/generation.ts";
 import type { GenerationStore, Store } from "../domain/ports.ts";
-import { nodeFiles } from "../files/node-files.ts";
-import { compare, type FileDiff } from "../memory-files/compare.ts";
-import { type Edits, editsSince } from "../memory-files/edits.ts";
-import { generationNamed } from "../memory-files/named.ts";
+import {
+  compare,
+  type Edits,
+  editsSince,
+  type FileDiff,
+  generationNamed,
+  nodeFiles,
+} from "../internal/memory.ts";
 import { changedFiles, counted } from "./counted.ts";
 import { diffLines, statLines } from "./diff-lines.ts";
 import { moment } from "./elapsed.ts";

@@ -1,5 +1,4 @@
-import type { FileDiff } from "../memory-files/compare.ts";
-import { headerOf } from "../memory-files/unified.ts";
+import { type FileDiff, headerOf } from "../internal/memory.ts";
 import { counted } from "./counted.ts";
 import { bold, cyan, dim, green, type Line, red } from "./paint.ts";
 

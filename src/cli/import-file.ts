@@ -1,7 +1,6 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { UpsertOutcome } from "../domain/memory.ts";
-import type { Rejection } from "../import/rejection.ts";
-import { readStage1, type Stage1File } from "../import/stage1-file.ts";
+import { type Rejection, readStage1, type Stage1File } from "../internal/import.ts";
 import { EXIT } from "./exit-code.ts";
 import { inputFile } from "./input-file.ts";
 import type { Output } from "./output.ts";

@@ -1,11 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
-import { mermaid } from "../machines/formats/mermaid.ts";
-import { scxml } from "../machines/formats/scxml.ts";
-import { statelySource } from "../machines/formats/stately.ts";
-import { type Drawing, svg } from "../machines/formats/svg.ts";
-import { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
+import {
+  type Drawing,
+  mermaid,
+  PHASE2_VERSION,
+  phase2Machine,
+  scxml,
+  statelySource,
+  svg,
+} from "../internal/machine.ts";
 import { pageFolder } from "../server/page.ts";
 import { EXIT } from "./exit-code.ts";
 import type { Invocation } from "./shell.ts";

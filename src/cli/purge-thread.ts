@@ -1,6 +1,6 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
-import type { PurgedSpaces } from "../engine/controls.ts";
+import type { PurgedSpaces } from "../internal/engine.ts";
 import { counted } from "./counted.ts";
 import { bold, dim, green, type Line, yellow } from "./paint.ts";
 import { printable } from "./printable.ts";

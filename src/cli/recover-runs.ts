@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { RunResult } from "../domain/result.ts";
-import { spacesOfKilledControls } from "../memory-files/free-space.ts";
+import { spacesOfKilledControls } from "../internal/runs.ts";
 import { followed, withEngine } from "./consolidate.ts";
 import { EXIT } from "./exit-code.ts";
 import { bold } from "./paint.ts";

@@ -1,4 +1,4 @@
-import { createHome } from "../engine/home.ts";
+import { createHome } from "../internal/store.ts";
 import type { Places } from "./places.ts";
 
 /** Where a space's memory is. `--memory-root` is about the space of this invocation; others stay in the home. */

@@ -1,13 +1,12 @@
 import type { RunEvent } from "../domain/event.ts";
 import { causeOf, codeOf } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
-import { systemClock } from "../durable/system.ts";
-import type { Engine } from "../engine/engine-api.ts";
+import { type Engine, systemClock } from "../internal/engine.ts";
+import { type DayLimits, dayUse, hasDayLimits } from "../internal/runs.ts";
 import { createApp } from "../server/app.ts";
 import { type Listening, listen } from "../server/listen.ts";
 import { pageFolder } from "../server/page.ts";
 import { keepDue } from "../server/schedule.ts";
-import { type DayLimits, dayUse, hasDayLimits } from "../services/day-budget.ts";
 import { withEngine } from "./consolidate.ts";
 import { EXIT } from "./exit-code.ts";
 import { dim, type Line, yellow } from "./paint.ts";

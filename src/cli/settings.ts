@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import { DEFAULT_SETTINGS, type Settings } from "../domain/settings.ts";
-import { settingsFrom, settingsSchema } from "../engine/settings.ts";
-import type { Program } from "../process/find-program.ts";
-import { SANDBOX_NAMES, type SandboxName } from "../sandbox/sandbox.ts";
+import { type Program, SANDBOX_NAMES, type SandboxName } from "../internal/sandbox.ts";
+import { settingsFrom, settingsSchema } from "../internal/settings.ts";
 import type { World } from "./world.ts";
 
 /** What the person may set: the job's settings, which agent does the work, and in which sandbox. */

@@ -2,7 +2,7 @@ import { type BudgetUse, isNear, usedOf } from "../domain/budget.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunResult, StateSpan } from "../domain/result.ts";
 import type { LogRow } from "../domain/run.ts";
-import { resultOf, spansOf, wholeLog } from "../engine/result.ts";
+import { resultOf, spansOf, wholeLog } from "../internal/runs.ts";
 import { moment } from "./elapsed.ts";
 import { EXIT } from "./exit-code.ts";
 import { bold, dim, type Line, red, yellow } from "./paint.ts";

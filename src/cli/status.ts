@@ -1,8 +1,7 @@
 import { isDirty, type JobRow } from "../domain/job.ts";
 import { tokenHeldBy } from "../domain/parked-run.ts";
 import type { Store } from "../domain/ports.ts";
-import { rowBeforeKilledControl } from "../memory-files/free-space.ts";
-import { type DayUse, dayUse, spentSentence } from "../services/day-budget.ts";
+import { type DayUse, dayUse, rowBeforeKilledControl, spentSentence } from "../internal/runs.ts";
 import { adviceFor, type Liveness } from "./advice.ts";
 import { about, moment } from "./elapsed.ts";
 import { EXIT } from "./exit-code.ts";

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
-import { openSqliteStore } from "../persistence/sqlite/index.ts";
+import { openSqliteStore } from "../internal/store.ts";
 import type { Output } from "./output.ts";
 import { dim } from "./paint.ts";
 import type { Places } from "./places.ts";

@@ -1,7 +1,7 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { LogRow } from "../domain/run.ts";
-import { systemClock } from "../durable/system.ts";
+import { systemClock } from "../internal/engine.ts";
 import { eventView } from "../server/event-view.ts";
 import { createFeed, type Feed } from "../server/feed.ts";
 import { runDetail } from "../server/run-detail.ts";

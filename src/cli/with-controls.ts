@@ -1,5 +1,5 @@
 import type { Store } from "../domain/ports.ts";
-import { type Controls, createControls } from "../engine/controls.ts";
+import { type Controls, createControls } from "../internal/engine.ts";
 import { EXIT } from "./exit-code.ts";
 import { rootOf } from "./root-of.ts";
 import type { Invocation } from "./shell.ts";

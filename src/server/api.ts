@@ -3,7 +3,7 @@ import type { FileChanges, Generation } from "../domain/generation.ts";
 import type { JobRow } from "../domain/job.ts";
 import type { RunResult } from "../domain/result.ts";
 import type { Outcome, Status } from "../domain/status.ts";
-import type { DayLimits } from "../services/day-budget.ts";
+import type { DayLimits } from "../internal/runs.ts";
 
 /**
  * What the HTTP API answers (contract, section 9), as the page reads it. All JSON; times are Unix milliseconds

@@ -1,9 +1,14 @@
-import { usedIn } from "../agents/used.ts";
 import { budgetsOf, NOTHING_USED } from "../domain/budget.ts";
 import type { RunStore } from "../domain/ports.ts";
 import type { LogRow, RunRecord } from "../domain/run.ts";
-import type { Phase2Context } from "../machines/words.ts";
-import { type Allowance, type DayLimits, dayUse, hasDayLimits } from "../services/day-budget.ts";
+import {
+  type Allowance,
+  type DayLimits,
+  dayUse,
+  hasDayLimits,
+  type Phase2Context,
+  usedIn,
+} from "../internal/runs.ts";
 import type { BudgetMeter } from "./api.ts";
 
 /** How much of each limit a run has used: by now while it lives, by its end afterwards. `log` is its newest part. */

@@ -1,5 +1,5 @@
 import type { AnyStateMachine } from "xstate";
-import { structureHash } from "../durable/structure-hash.ts";
+import { structureHash } from "../internal/machine.ts";
 import type { MachineAnswer } from "./api.ts";
 
 /** The machine as the page reads it: its resolved definition, where functions are told by name. */

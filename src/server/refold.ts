@@ -1,8 +1,7 @@
 import type { AnyStateMachine, EventObject } from "xstate";
 import type { RunStore } from "../domain/ports.ts";
 import type { LogRow, RunRecord } from "../domain/run.ts";
-import { structureHash } from "../durable/structure-hash.ts";
-import { dotted, type Effect, type Step, transitionsOf } from "../durable/transition.ts";
+import { dotted, type Effect, type Step, structureHash, transitionsOf } from "../internal/machine.ts";
 import { refuse } from "./refusal.ts";
 
 /** A machine event of the log with what it did, folded again from the log alone. */

@@ -1,6 +1,6 @@
 import type { RunRecord } from "../domain/run.ts";
 import { type Outcome, outcomeOf, type Status } from "../domain/status.ts";
-import type { Phase2Context } from "../machines/words.ts";
+import type { Phase2Context } from "../internal/runs.ts";
 
 /** One line for each way a run can end; where there is a cause, the cause says more. */
 const ENDINGS: Readonly<Record<Status, string>> = {

@@ -1,8 +1,8 @@
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord, RunTally } from "../domain/run.ts";
 import { type Outcome, outcomeOf, type Status } from "../domain/status.ts";
-import { dotted } from "../durable/transition.ts";
-import type { Phase2Context } from "../machines/words.ts";
+import { dotted } from "../internal/machine.ts";
+import type { Phase2Context } from "../internal/runs.ts";
 import type { RunSummary, RunsAnswer } from "./api.ts";
 import { parsed } from "./event-view.ts";
 import { lineOf, statusesOf, statusOf } from "./run-line.ts";

@@ -1,6 +1,6 @@
 import { refusal } from "../domain/job.ts";
 import type { Clock, JobStore } from "../domain/ports.ts";
-import type { Engine } from "../engine/engine-api.ts";
+import type { Engine } from "../internal/engine.ts";
 
 export interface ScheduleOptions {
   readonly jobs: Pick<JobStore, "list">;

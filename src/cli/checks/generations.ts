@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isUnchanged } from "../../domain/generation.ts";
-import { systemClock } from "../../durable/system.ts";
-import { nodeFiles } from "../../files/node-files.ts";
-import { type Integrity, inspectGenerations } from "../../memory-files/integrity.ts";
+import { systemClock } from "../../internal/engine.ts";
+import { type Integrity, inspectGenerations, nodeFiles } from "../../internal/memory.ts";
 import { counted } from "../counted.ts";
 import { rootOf } from "../root-of.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";

@@ -1,6 +1,6 @@
 import { isLeaseAlive, type JobRow } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
-import { rowBeforeKilledControl } from "../../memory-files/free-space.ts";
+import { rowBeforeKilledControl } from "../../internal/runs.ts";
 import { about } from "../elapsed.ts";
 import { type Check, fine, type Patient, warning } from "./check.ts";
 

@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { causeOf } from "../../domain/failure.ts";
-import { nodeFiles } from "../../files/node-files.ts";
-import { checkRoot } from "../../memory-files/check-root.ts";
+import { checkRoot, nodeFiles } from "../../internal/memory.ts";
 import { rootOf } from "../root-of.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";
 

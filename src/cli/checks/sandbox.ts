@@ -1,6 +1,5 @@
 import { causeOf } from "../../domain/failure.ts";
-import type { SandboxName } from "../../sandbox/sandbox.ts";
-import { sandboxNamed } from "../../sandbox/sandbox-named.ts";
+import { type SandboxName, sandboxNamed } from "../../internal/sandbox.ts";
 import { choicesFrom } from "../settings.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";
 

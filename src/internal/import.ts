@@ -1,0 +1,6 @@
+/**
+ * Stage-1 outputs from JSONL.
+ * For the command line and the server; nothing here is promised to hosts.
+ */
+export type { Rejection } from "../import/rejection.ts";
+export { readStage1, type Stage1File } from "../import/stage1-file.ts";

@@ -1,0 +1,11 @@
+/**
+ * The statechart: its definition, its formats, and replaying it from a log.
+ * For the command line and the server; nothing here is promised to hosts.
+ */
+export { structureHash } from "../durable/structure-hash.ts";
+export { dotted, type Effect, type Step, transitionsOf } from "../durable/transition.ts";
+export { mermaid } from "../machines/formats/mermaid.ts";
+export { scxml } from "../machines/formats/scxml.ts";
+export { statelySource } from "../machines/formats/stately.ts";
+export { type Drawing, svg } from "../machines/formats/svg.ts";
+export { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";

@@ -1,0 +1,7 @@
+/**
+ * The sandboxes that hold an agent, and the program an agent is started as.
+ * For the command line and the server; nothing here is promised to hosts.
+ */
+export type { Program } from "../process/find-program.ts";
+export { SANDBOX_NAMES, type SandboxName } from "../sandbox/sandbox.ts";
+export { sandboxNamed } from "../sandbox/sandbox-named.ts";
