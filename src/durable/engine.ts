@@ -38,6 +38,8 @@ export interface DurableOptions {
   readonly examine?: (record: RunRecord) => void;
   /** Before a run of a dead process goes on here: end what it left running, take over what it held. */
   readonly adopting?: (record: RunRecord) => Promise<void>;
+  /** Asked before a run of a dead process is taken over; calls `adopt` if there is room for it here, else answers null. */
+  readonly admit?: (record: RunRecord, adopt: () => Promise<DurableRun | null>) => Promise<DurableRun | null>;
   /** After a run of a dead process was parked: end what it left running. */
   readonly parked?: (record: RunRecord) => Promise<void>;
   /** When a run is live in this process, begun here or adopted. */
@@ -215,6 +217,7 @@ export function createDurableEngine(options: DurableOptions): DurableEngine {
       options.examine?.(record);
     },
     parked: async (record) => options.parked?.(record),
+    ...(options.admit === undefined ? {} : { admit: options.admit }),
   });
 
   return {

@@ -27,6 +27,8 @@ export function recovery(engine: {
   /** Throws what is wrong with a run that cannot be gone on with. */
   examine(record: RunRecord): void;
   parked(record: RunRecord): Promise<void>;
+  /** Calls `adopt` if this process may work on one run more; else null, and a later look finds the run again. */
+  admit?(record: RunRecord, adopt: () => Promise<DurableRun | null>): Promise<DurableRun | null>;
 }): Recovery {
   const { store, clock, owner, is } = engine;
   let timer: unknown = null;
@@ -87,7 +89,7 @@ export function recovery(engine: {
         if (!(await isLeft(run.owner))) continue;
         const record = await store.runs.read(run.id);
         if (record?.state !== "active" || !(await isLeft(record.owner))) continue;
-        const live = await adopt(record);
+        const live = await (engine.admit?.(record, () => adopt(record)) ?? adopt(record));
         if (live !== null) adopted.push(live);
       } catch (error) {
         // One that can't be taken over yet, for its agent can't be ended, keeps nobody waiting but its own space.

@@ -14,6 +14,11 @@ export interface EngineOptions extends Partial<Settings> {
   readonly home: string;
   /** Where readers find a space's memory; default `<home>/memories` and `<home>/spaces/<key>/memories`. */
   readonly memoryRoot?: (space: string) => string;
+  /**
+   * How many runs this process works on at once, begun and taken over together; each has an agent of its own. A start
+   * beyond waits for its turn, a takeover for a free place. Default: null, no limit.
+   */
+  readonly maxLiveRuns?: number | null;
   readonly clock?: Clock;
   readonly ids?: Ids;
   /** File operations; replaced in tests. */
@@ -54,10 +59,16 @@ export interface Engine {
    */
   start(request?: StartRequest): Promise<Run>;
   /**
-   * Takes over every unfinished run whose owner is dead; they go on in the background. Goes on looking until closed.
-   * Spaces that a killed `apply` or `purge` still had are free again.
+   * For schedules: a run only if a claim of the space would be given now. Null leaves no trace: nothing is due, or another
+   * process begins it at this moment.
    */
-  recover(): Promise<readonly Run[]>;
+  startIfDue(request?: StartRequest): Promise<Run | null>;
+  /**
+   * Takes over every unfinished run whose owner is dead; they go on in the background. Goes on looking until closed.
+   * Spaces that a killed `apply` or `purge` still had are free again. `maxLiveRuns`: the limit of this process from now
+   * on (see `EngineOptions`); runs for which there is no place now are taken over when one is free.
+   */
+  recover(options?: { readonly maxLiveRuns?: number | null }): Promise<readonly Run[]>;
   /** From any process; `requested` when a living owner elsewhere will see it within 2 seconds. */
   cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
   /** The result of a finished run, of this or an earlier process. Null when unknown or unfinished. */

@@ -1,215 +1,101 @@
 import { resolve } from "node:path";
-import { ReplaySubject } from "rxjs";
 import { createAgentRegistry } from "../agents/agent-registry.ts";
 import type { RunEvent } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { RunHold } from "../domain/phase2.ts";
+import { refusal } from "../domain/job.ts";
+import type { Store } from "../domain/ports.ts";
 import type { RunResult } from "../domain/result.ts";
-import { contextOf } from "../domain/run.ts";
-import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../domain/settings.ts";
+import { contextOf, type RunRecord } from "../domain/run.ts";
 import type { DurableRun } from "../durable/durable-run.ts";
-import { createDurableEngine } from "../durable/engine.ts";
+import { createDurableEngine, type DurableEngine, type DurableOptions } from "../durable/engine.ts";
 import { systemClock, systemIds } from "../durable/system.ts";
 import { dotted } from "../durable/transition.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
-import type { Phase2Context, Phase2Input } from "../machines/words.ts";
+import type { Phase2Context } from "../machines/words.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
 import { retire } from "../memory-files/retire.ts";
-import { phase2Actors } from "./actors.ts";
+import { type Admission, createAdmission, type Place } from "./admission.ts";
 import { announcements } from "./announce.ts";
-import type { Engine, EngineOptions, Run } from "./engine-api.ts";
-
-import { createHold } from "./hold.ts";
+import type { Engine, EngineOptions, Run, StartRequest } from "./engine-api.ts";
 import { createHome } from "./home.ts";
-import { createObservers } from "./observers.ts";
+import { createLiveRuns, type LiveRuns } from "./live-runs.ts";
+import { createObservers, type Observers } from "./observers.ts";
 import { demandContext, parkedEvents, releaseParked } from "./parked.ts";
 import { recoverAbandonedWork } from "./recover-abandoned-work.ts";
 import { resultOf } from "./result.ts";
+import { inputOf, openRun, type RunEnvironment, termsOf } from "./run-context.ts";
 import { settingsFrom } from "./settings.ts";
-
-/** Observers that subscribe late still hear the run from its beginning. */
-const REPLAYED_EVENTS = 1_000;
 
 const NO_FENCE = -1;
 
+/** The parts of one engine, as its functions below share them. */
+interface Parts extends RunEnvironment {
+  readonly live: LiveRuns;
+  readonly observers: Observers;
+  readonly admission: Admission;
+  /** Places of starts that are looking for an unfinished run of their space first, by space. */
+  readonly promised: Map<string, Place[]>;
+  /** Places of runs, by run. */
+  readonly places: Map<string, Place>;
+  readonly emit: (event: RunEvent) => void;
+  /** Empty until the home was prepared. */
+  homeId: string;
+}
+
 /** Builds the engine. Nothing is touched before the first `start`, `recover` or `cancel`. */
 export function createEngine(options: EngineOptions): Engine {
-  const { store, agent: runner } = options;
-  const clock = options.clock ?? systemClock;
-  const ids = options.ids ?? systemIds(clock);
-  const files = options.files ?? nodeFiles();
-  const home = createHome(resolve(options.home), options.memoryRoot);
-  const observers = createObservers();
-  const registry = createAgentRegistry();
-  const bindings = new Map<string, Binding>();
-  const live = new Map<string, Run>();
-  const followed = new WeakMap<DurableRun, Run>();
   const defaults = settingsFrom(options);
-  let homeId = "";
-
-  const tell = (event: RunEvent) => {
-    observers.tell(event);
-    bindings.get(event.run)?.told.next(event);
-  };
-
-  /** Made before a run is live, so that its actors find what binds them to this process. */
-  const bind = (
-    id: string,
-    space: string,
-    given: Pick<Binding, "settings" | "root" | "deadlineAtMs">,
-  ): Binding => {
-    const hold = createHold({ id, space }, { runs: store.runs, clock, tell });
-    const binding = { ...given, hold, told: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
-    bindings.set(id, binding);
-    return binding;
-  };
-
-  const durable = createDurableEngine({
-    store,
-    machine: phase2Machine,
-    version: PHASE2_VERSION,
-    clock,
-    ids,
-    actors: ({ id, space }) => {
-      const { hold, settings, root, deadlineAtMs } = bindings.get(id) as Binding;
-      const places = { ...home.placesOf(space, id), root };
-      const worker = durable.owner;
-      return phase2Actors({
-        store,
-        hold,
-        places,
-        homeId,
-        worker,
-        settings,
-        deadlineAtMs,
-        runner,
-        registry,
-        clock,
-        ids,
-        files,
-      });
-    },
-    examine: demandContext,
-    adopting: async ({ id, space, snapshot }) => {
-      const { value, context } = JSON.parse(snapshot) as { value: unknown; context: Phase2Context };
-      const { token, settings, root, deadlineAtMs } = context;
-      const { hold } = bind(id, space, { settings, root, deadlineAtMs });
-      const state = dotted(value);
-      tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true, state });
-      // Law 5: what the dead process left running is ended before anything else happens for the space.
-      await runner.endOrphan(home.placesOf(space, id).scratch, clock);
-      const { leaseSeconds } = settings;
-      const request = { space, token, worker: durable.owner, leaseSeconds, nowMs: clock.nowMs() };
-      // The token may own nothing any more because this very run settled the job and died before it could say so.
-      // A lease that fits no row is refused by every guard, but a repeated settlement finds its own trace.
-      hold.hold((await store.jobs.takeOver(request)) ?? { space, token, fence: NO_FENCE });
-    },
-    parked: async (record) => {
-      await runner.endOrphan(home.placesOf(record.space, record.id).scratch, clock).catch(() => {});
-      for (const event of parkedEvents(record, clock.nowMs())) tell(event);
-    },
-    launched: (run) => follow(run),
-    left: (run, why) => {
-      // A run that ended by itself has closed its agent; one that was taken away or left has not.
-      if (why !== null) for (const handle of registry.ofRun(run)) handle.close().catch(() => {});
-    },
-  });
+  const parts = partsOf(options, () => void recoverLater());
+  const { store, live, observers, admission } = parts;
+  const durable = createDurableEngine(durableOptions(parts, () => durable.owner));
   durable.committed$.subscribe((step) => {
-    for (const event of announcements(step)) tell(event);
+    for (const event of announcements(step)) parts.emit(event);
   });
+  const recover = (filter?: { space: string }) => adopt(parts, durable, filter);
+  /** A run for which there was no place may have one now. */
+  const recoverLater = () => recover().catch(() => {});
 
-  const follow = (durableRun: DurableRun) => {
-    const { id, space, adopted, done } = durableRun;
-    const { told } = bindings.get(id) as Binding;
-    const result = done
-      .then(() => resultOf(store, id) as Promise<RunResult>)
-      .then((found) => retireAfter(found))
-      .then((found) => {
-        tell({ type: "run.finished", run: id, space, atMs: clock.nowMs(), result: found });
-        return found;
-      })
-      .finally(() => {
-        bindings.delete(id);
-        live.delete(id);
-        told.complete();
-      });
-    // A host that only listens to events must not be killed by an unhandled rejection.
-    result.catch(() => {});
-    const run = { id, space, adopted, events$: told.asObservable(), result };
-    live.set(id, run);
-    followed.set(durableRun, run);
-  };
-
-  /** Housekeeping; that it failed is no failure of the run. */
-  const retireAfter = async (found: RunResult): Promise<RunResult> => {
-    const { space, outcome } = found;
-    if (outcome === "succeeded" && found.generation !== null) {
-      const unfinished = await store.runs.list({ space, state: "active", limit: 10 }).catch(() => null);
-      const bases = unfinished?.map((run) => (contextOf(run) as Partial<Phase2Context>).base ?? null);
-      if (bases !== undefined) await retire({ store, clock }, { space, bases }).catch(() => {});
+  const start = async (request: StartRequest, free?: Place): Promise<Run> => {
+    const { space = "global", now = false, dryRun = false, ...overrides } = request;
+    const settings = settingsFrom(overrides, defaults);
+    checkSpace(space);
+    await prepareRoot(parts, space);
+    const { unfinished, place } = await enterSpace(parts, space, free ?? (await admission.enter()), recover);
+    if (unfinished !== null) return unfinished;
+    const id = parts.ids.run();
+    const terms = termsOf(parts, space, settings);
+    place.run = id;
+    parts.places.set(id, place);
+    live.bind(id, space, terms);
+    const input = inputOf(parts, { run: id, space, now, dryRun }, terms);
+    const atMs = parts.clock.nowMs();
+    parts.emit({ type: "run.started", run: id, space, atMs, adopted: false, state: "claiming" });
+    try {
+      return live.of(await durable.start({ id, space, input }));
+    } catch (error) {
+      live.unbind(id);
+      leavePlace(parts, id);
+      observers.forget(id);
+      throw error;
     }
-    return found;
-  };
-
-  const adopt = async (filter?: { space: string }): Promise<readonly Run[]> => {
-    homeId = await home.prepare();
-    const deps = { store, homeId, clock, ids, files, owner: durable.owner };
-    await recoverAbandonedWork(deps, home.rootOf, filter?.space);
-    return (await durable.recover(filter)).map((run) => followed.get(run) as Run);
   };
 
   return {
     owner: durable.owner,
     runs: observers.runs,
     events$: observers.events$,
-    async start({ space = "global", now = false, dryRun = false, ...overrides } = {}) {
-      const settings = settingsFrom(overrides, defaults);
-      checkSpace(space);
-      homeId = await home.prepare();
-      await checkRoot({ root: home.rootOf(space), homeId, space, files });
-      const [unfinished] = await adopt({ space });
-      if (unfinished !== undefined) return unfinished;
-      const id = ids.run();
-      const root = home.rootOf(space);
-      const { maxRunMinutes } = settings;
-      const deadlineAtMs = maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000;
-      bind(id, space, { settings, root, deadlineAtMs });
-      const input: Phase2Input = {
-        run: id,
-        space,
-        root,
-        token: ids.token(),
-        deadlineAtMs,
-        force: now,
-        ...(dryRun ? { dryRun } : {}),
-        settings,
-        maxRepairs: runner.singleTurn ? 0 : MAX_REPAIRS,
-        maxRestarts: MAX_RESTARTS,
-      };
-      const state = "claiming";
-      tell({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: false, state });
-      try {
-        return followed.get(await durable.start({ id, space, input })) as Run;
-      } catch (error) {
-        bindings.delete(id);
-        observers.forget(id);
-        throw error;
-      }
+    start: (request = {}) => start(request),
+    startIfDue: (request = {}) => startIfDue(parts, settingsFrom(request, defaults), request, start),
+    recover: ({ maxLiveRuns } = {}) => {
+      if (maxLiveRuns !== undefined) admission.setLimit(maxLiveRuns);
+      return recover();
     },
-    recover: () => adopt(),
-    async cancel(run) {
-      homeId = await home.prepare();
-      const result = live.get(run)?.result;
-      const outcome = await durable.cancel(run);
-      await result?.catch(() => {});
-      const record = outcome === "cancelled" ? null : await store.runs.read(run);
-      if (record?.state !== "parked") return outcome;
-      return (await releaseParked({ store, clock, owner: durable.owner }, record)) ? "cancelled" : "over";
-    },
+    cancel: (run) => cancel(parts, durable, run),
     result: (run) => resultOf(store, run),
     async close() {
-      const results = [...live.values()].map((run) => run.result);
+      admission.close(new SlowwaveError("engine_closed", "The engine is closed; create a new one."));
+      const results = live.all().map((run) => run.result);
       await durable.close();
       await Promise.allSettled(results);
       observers.complete();
@@ -217,12 +103,220 @@ export function createEngine(options: EngineOptions): Engine {
   };
 }
 
-interface Binding {
-  readonly hold: RunHold;
-  readonly settings: Settings;
-  readonly root: string;
-  readonly deadlineAtMs: number | null;
-  readonly told: ReplaySubject<RunEvent>;
+function partsOf(options: EngineOptions, onPlaceFree: () => void): Parts {
+  const { store, agent: runner } = options;
+  const clock = options.clock ?? systemClock;
+  const ids = options.ids ?? systemIds(clock);
+  const observers = createObservers();
+  const emit = (event: RunEvent) => {
+    observers.tell(event);
+    live.publish(event);
+  };
+  const live = createLiveRuns({
+    store,
+    clock,
+    emit,
+    finished: (result) => retireAfter({ store, clock }, result),
+    left: (run) => leavePlace(parts, run),
+  });
+  const parts: Parts = {
+    store,
+    runner,
+    clock,
+    ids,
+    live,
+    observers,
+    emit,
+    registry: createAgentRegistry(),
+    home: createHome(resolve(options.home), options.memoryRoot),
+    files: options.files ?? nodeFiles(),
+    admission: createAdmission(options.maxLiveRuns ?? null, onPlaceFree),
+    promised: new Map(),
+    places: new Map(),
+    homeId: "",
+  };
+  return parts;
+}
+
+function durableOptions(parts: Parts, owner: () => string): DurableOptions {
+  const { store, live, runner, home, clock, ids, registry, emit } = parts;
+  const endOrphan = ({ space, id }: { space: string; id: string }) =>
+    runner.endOrphan(home.placesOf(space, id).scratch, clock);
+  return {
+    store,
+    machine: phase2Machine,
+    version: PHASE2_VERSION,
+    clock,
+    ids,
+    actors: ({ id }) => {
+      const binding = live.bindingOf(id);
+      return openRun(parts, { hold: binding.hold, worker: owner(), homeId: parts.homeId }, binding);
+    },
+    examine: demandContext,
+    admit: (record, takeOver) => admit(parts, record, takeOver),
+    adopting: async ({ id, space, snapshot }) => {
+      const { value, context } = JSON.parse(snapshot) as { value: unknown; context: Phase2Context };
+      const { token, settings } = context;
+      const { hold } = live.bind(id, space, context);
+      const state = dotted(value);
+      emit({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true, state });
+      // An agent must not outlive its engine: what the dead process left running is ended before anything else happens.
+      await endOrphan({ space, id });
+      const { leaseSeconds } = settings;
+      const request = { space, token, worker: owner(), leaseSeconds, nowMs: clock.nowMs() };
+      // The token may own nothing any more because this very run settled the job and died before it could say so.
+      // A lease that fits no row is refused by every guard, but a repeated settlement finds its own trace.
+      hold.hold((await store.jobs.takeOver(request)) ?? { space, token, fence: NO_FENCE });
+    },
+    parked: async (record) => {
+      await endOrphan(record).catch(() => {});
+      for (const event of parkedEvents(record, clock.nowMs())) emit(event);
+    },
+    launched: (run) => live.follow(run),
+    left: (run, why) => {
+      // A run that ended by itself has closed its agent; one that was taken away or left has not.
+      if (why !== null) for (const handle of registry.ofRun(run)) handle.close().catch(() => {});
+    },
+  };
+}
+
+/** Takes an unfinished run over if there is a place for it: its own start's, or a free one. */
+async function admit(
+  { admission, promised, places }: Parts,
+  record: RunRecord,
+  takeOver: () => Promise<DurableRun | null>,
+): Promise<DurableRun | null> {
+  const isEnding = record.cancelRequestedAtMs !== null;
+  const place = promised.get(record.space)?.pop() ?? (isEnding ? admission.force() : admission.tryEnter());
+  if (place === null) return null;
+  place.run = record.id;
+  places.set(record.id, place);
+  try {
+    const run = await takeOver();
+    if (run === null) leavePlace({ places }, record.id);
+    return run;
+  } catch (error) {
+    leavePlace({ places }, record.id);
+    throw error;
+  }
+}
+
+function leavePlace({ places }: Pick<Parts, "places">, run: string): void {
+  places.get(run)?.leave();
+  places.delete(run);
+}
+
+/** The space's unfinished run, taken over into this place; else a place for a new run. Leaves the place when it fails. */
+async function enterSpace(
+  { admission, promised }: Parts,
+  space: string,
+  place: Place,
+  recover: (filter: { space: string }) => Promise<readonly Run[]>,
+): Promise<
+  { readonly unfinished: Run; readonly place: null } | { readonly unfinished: null; readonly place: Place }
+> {
+  promised.set(space, [...(promised.get(space) ?? []), place]);
+  try {
+    const [unfinished] = await recover({ space });
+    if (unfinished !== undefined) return { unfinished, place: null };
+  } catch (error) {
+    if (place.run === null) place.leave();
+    throw error;
+  } finally {
+    const left = promised.get(space)?.filter((other) => other !== place) ?? [];
+    if (left.length === 0) promised.delete(space);
+    else promised.set(space, left);
+  }
+  // Another start of this space may have taken its run over into this place.
+  return { unfinished: null, place: place.run === null ? place : await admission.enter() };
+}
+
+/** Makes the home and looks at the memory root; rejects with a `home_*` or `root_*` code. */
+async function prepareRoot(parts: Parts, space: string): Promise<void> {
+  const { home, files } = parts;
+  parts.homeId = await home.prepare();
+  await checkRoot({ root: home.rootOf(space), homeId: parts.homeId, space, files });
+}
+
+async function adopt(
+  parts: Parts,
+  durable: DurableEngine,
+  filter?: { space: string },
+): Promise<readonly Run[]> {
+  parts.homeId = await parts.home.prepare();
+  await recoverAbandonedWork({ ...parts, owner: durable.owner }, parts.home.rootOf, filter?.space);
+  return (await durable.recover(filter)).map((run) => parts.live.of(run));
+}
+
+/**
+ * Two processes that keep one schedule look at the same moment. Under a lock of the space only one of them begins its
+ * run; by the time the other has the lock the claim is answered, and the row says so.
+ */
+async function startIfDue(
+  { store, clock, admission }: Parts,
+  settings: { readonly successCooldownSeconds: number },
+  request: StartRequest,
+  start: (request: StartRequest, free: Place) => Promise<Run>,
+): Promise<Run | null> {
+  const { space = "global", now = false } = request;
+  // Before the lock: who waits for a place must not keep another process from the space.
+  const place = await admission.enter();
+  let lock: Awaited<ReturnType<Store["owners"]["lock"]>> = null;
+  try {
+    lock = await store.owners.lock(`start ${space}`);
+    const { successCooldownSeconds } = settings;
+    const claim = { force: now, successCooldownSeconds, nowMs: clock.nowMs() };
+    if (lock === null || refusal(await store.jobs.read(space), claim) !== null) return null;
+    const run = await start(request, place);
+    await claimAnswered(run);
+    return run;
+  } finally {
+    if (place.run === null) place.leave();
+    await lock?.unlock();
+  }
+}
+
+/** Resolves when the run has left the state in which it claims its job. */
+function claimAnswered({ events$ }: Run): Promise<void> {
+  return new Promise((resolve) => {
+    events$.subscribe({
+      next: (event) => {
+        if (event.type === "state.entered" && event.state !== "claiming") resolve();
+        if (event.type === "run.started" && event.state !== "claiming") resolve();
+      },
+      complete: resolve,
+    });
+  });
+}
+
+async function cancel(
+  parts: Parts,
+  durable: DurableEngine,
+  run: string,
+): Promise<"cancelled" | "requested" | "over" | "unknown"> {
+  const { store, clock, live, home } = parts;
+  parts.homeId = await home.prepare();
+  const result = live.get(run)?.result;
+  const outcome = await durable.cancel(run);
+  await result?.catch(() => {});
+  const record = outcome === "cancelled" ? null : await store.runs.read(run);
+  if (record?.state !== "parked") return outcome;
+  return (await releaseParked({ store, clock, owner: durable.owner }, record)) ? "cancelled" : "over";
+}
+
+/** Housekeeping; that it failed is no failure of the run. */
+async function retireAfter(
+  { store, clock }: Pick<Parts, "store" | "clock">,
+  { space, outcome, generation }: RunResult,
+): Promise<void> {
+  if (outcome !== "succeeded" || generation === null) return;
+  try {
+    const unfinished = await store.runs.list({ space, state: "active", limit: 10 });
+    const bases = unfinished.map((run) => (contextOf(run) as Partial<Phase2Context>).base ?? null);
+    await retire({ store, clock }, { space, bases });
+  } catch {
+    // The next run tries again.
+  }
 }
 
 function checkSpace(space: string): void {

@@ -4,7 +4,7 @@ import type { Engine } from "../internal/engine.ts";
 
 export interface ScheduleOptions {
   readonly jobs: Pick<JobStore, "list">;
-  readonly engine: Pick<Engine, "start" | "recover">;
+  readonly engine: Pick<Engine, "startIfDue" | "recover">;
   readonly clock: Clock;
   readonly everyMs: number;
   readonly successCooldownSeconds: number;
@@ -14,7 +14,7 @@ export interface ScheduleOptions {
   readonly failed: (space: string | null, error: unknown) => void;
 }
 
-/** Runs at work at once; each has an agent of its own. */
+/** Runs at work at once, those taken over from dead processes included; each has an agent of its own. */
 const AT_ONCE = 2;
 
 /**
@@ -37,7 +37,7 @@ export function keepDue(options: ScheduleOptions) {
       try {
         // Here and not only in the claim, or each round would leave a skipped run behind.
         if (await isSpent?.(space)) continue;
-        await (await engine.start({ space })).result;
+        await (await engine.startIfDue({ space }))?.result;
       } catch (error) {
         if (!isStopped) failed(space, error);
       }
@@ -47,7 +47,7 @@ export function keepDue(options: ScheduleOptions) {
   async function round(): Promise<void> {
     const beganMs = clock.monotonicMs();
     try {
-      await engine.recover();
+      await engine.recover({ maxLiveRuns: AT_ONCE });
       const spaces = await dueSpaces();
       await Promise.all(Array.from({ length: AT_ONCE }, () => work(spaces)));
     } catch (error) {

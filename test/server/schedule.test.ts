@@ -32,7 +32,7 @@ function world(rows: readonly JobRow[]) {
         recovered += 1;
         return [];
       },
-      start: async ({ space = "" } = {}) => {
+      startIfDue: async ({ space = "" } = {}) => {
         told.push(`start ${space}`);
         if (space.startsWith("bad")) throw new Error("refused");
         const result = new Promise((resolve) => ends.set(space, () => resolve(undefined)));
