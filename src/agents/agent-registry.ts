@@ -1,4 +1,5 @@
 import type { AgentHandle } from "../domain/agent.ts";
+import type { TreeSize } from "../files/measure-tree.ts";
 import type { AgentMeter } from "./agent-meter.ts";
 
 /**
@@ -8,10 +9,11 @@ import type { AgentMeter } from "./agent-meter.ts";
 export interface AgentRegistry {
   /** Announces a start under way, so that a close meanwhile waits for it. */
   starting(run: string, start: Promise<unknown>): void;
-  /** `meter`: what counts the use of this agent, if somebody does. */
-  add(run: string, handle: AgentHandle, meter?: AgentMeter): void;
+  /** `meter`: what counts the use of this agent, if somebody does. `start`: size of its workspace before it began. */
+  add(run: string, handle: AgentHandle, meter?: AgentMeter, start?: TreeSize): void;
   find(agent: string): AgentHandle | null;
   meterOf(agent: string): AgentMeter | null;
+  startOf(agent: string): TreeSize | null;
   /** Settles when no start of this run is under way. Never rejects. */
   started(run: string): Promise<void>;
   ofRun(run: string): readonly AgentHandle[];
@@ -21,7 +23,12 @@ export interface AgentRegistry {
 export function createAgentRegistry(): AgentRegistry {
   const held = new Map<
     string,
-    { readonly run: string; readonly handle: AgentHandle; meter: AgentMeter | null }
+    {
+      readonly run: string;
+      readonly handle: AgentHandle;
+      readonly meter: AgentMeter | null;
+      readonly start: TreeSize | null;
+    }
   >();
   // By run as well: one process may hold thousands.
   const runs = new Map<string, Map<string, AgentHandle>>();
@@ -35,12 +42,13 @@ export function createAgentRegistry(): AgentRegistry {
         if (starts.get(run) === settled) starts.delete(run);
       });
     },
-    add(run, handle, meter) {
-      held.set(handle.id, { run, handle, meter: meter ?? null });
+    add(run, handle, meter, start) {
+      held.set(handle.id, { run, handle, meter: meter ?? null, start: start ?? null });
       runs.set(run, (runs.get(run) ?? new Map()).set(handle.id, handle));
     },
     find: (agent) => held.get(agent)?.handle ?? null,
     meterOf: (agent) => held.get(agent)?.meter ?? null,
+    startOf: (agent) => held.get(agent)?.start ?? null,
     started: async (run) => void (await starts.get(run)),
     ofRun: (run) => [...(runs.get(run)?.values() ?? [])],
     remove(agent) {

@@ -71,7 +71,7 @@ export function phase2Actors(deps: ActorDeps) {
     confirmOwnership: confirmOwnership(job),
     publishMemory: publishMemory(bench),
     keepDraft: keepDraft(bench),
-    closeAgent: closeAgent({ ...agent, beforeClose }),
+    closeAgent: closeAgent({ ...agent, files: deps.files, beforeClose }),
     recordSuccess: recordSuccess(job),
     recordFailure: recordFailure(job),
   };

@@ -8,7 +8,10 @@ import { codeOf } from "../domain/failure.ts";
  * Node's error, whose message names the real path.
  */
 export interface Files {
-  /** Never through a symlink in the last segment. Rejects with ELOOP or ENOTDIR when it is not a folder. */
+  /**
+   * Never through a symlink in the last segment (one that is to be followed is named with `/.` after it). Rejects with
+   * ELOOP or ENOTDIR when it is not a folder.
+   */
   open(path: string): Promise<Folder>;
   /** What is at the path itself (`lstat`); null when nothing is. */
   facts(path: string): Promise<Facts | null>;
@@ -19,8 +22,11 @@ export interface Files {
 }
 
 export interface Folder {
+  /** For messages. Shortened in the middle where it is longer than any path that the system would take. */
   readonly path: string;
   list(): Promise<readonly Entry[]>;
+  /** The same one by one, so that a folder of millions of names needs no memory of its own. */
+  entries(): AsyncIterable<Entry>;
   facts(name: string): Promise<Facts | null>;
   /** A regular file's bytes, read once. Never follows a symlink, never waits on a FIFO. */
   read(name: string, limit: number): Promise<FileRead>;
@@ -31,11 +37,21 @@ export interface Folder {
   /** Nothing there is fine. */
   remove(name: string): Promise<void>;
   enter(name: string): Promise<Folder>;
+  /** The folder that holds this one by now; it may have been moved since it was entered (compare `identity` of `own`). */
+  parent(): Promise<Folder>;
+  /** Of this folder, wherever it lies and whatever it is called by now. */
+  own(): Facts;
+  /** Moves what `name` is, without following it, into another folder of the same file system. Replaces an empty folder there. */
+  move(name: string, into: Folder, as: string): Promise<void>;
+  /** A path of `name` for one system call, good while this folder is held. */
+  address(name: string): string;
   makeFolder(name: string): Promise<void>;
   /** Answers whether it is gone: false when it was not empty. */
   removeFolder(name: string): Promise<boolean>;
-  /** Makes a folder readable and writable for us again; an agent may have closed it. */
+  /** Makes a folder readable and writable for us again; an agent may have closed it. A symlink in its place rejects. */
   unlock(name: string): Promise<void>;
+  /** Sets the time of the last change of `name` itself, not of what a symlink leads to. */
+  setTime(name: string, atMs: number): Promise<void>;
   /** Renames and removals in this folder are on the disk when this resolves. */
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -50,10 +66,17 @@ export interface Entry {
 
 export interface Facts {
   readonly kind: FileKind;
+  /** Length; a hole counts. */
   readonly bytes: number;
+  /** What the disk gave to it, in bytes. */
+  readonly allocatedBytes: number;
+  /** The same for all hard links of one file. */
+  readonly identity: string;
   /** Hard links; more than one means that the bytes have another name somewhere. */
   readonly links: number;
   readonly mode: number;
+  /** Unix milliseconds of the last change of its content. */
+  readonly changedMs: number;
 }
 
 export type FileRead =

@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { access, mkdir } from "node:fs/promises";
+import { access, lutimes, mkdir, opendir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { codeOf } from "../domain/failure.ts";
@@ -15,7 +15,7 @@ import type { Entry, Facts, FileKind, FileRead, Files, Folder } from "./folder.t
 export function nodeFiles(options: { readonly anchored?: boolean } = {}): Files {
   const anchored = options.anchored ?? fs.existsSync("/proc/self/fd");
   return {
-    open: (path) => openFolder(path, path, anchored),
+    open: (path) => openFolder(anchored ? path.replace(/\/\.$/, "") : path, path, anchored),
     facts: (path) => told(path, path, () => factsAt(path)),
     makeFolders,
     assertWritable: (path) => access(path, fs.constants.W_OK | fs.constants.X_OK),
@@ -24,6 +24,12 @@ export function nodeFiles(options: { readonly anchored?: boolean } = {}): Files 
 
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
+/** The longest path that Linux takes. */
+const PATH_LENGTH = 4_096;
+/** Bytes of a folder's own, from which on it is read in portions: some ten thousand names. */
+const LARGE_FOLDER = 512 * 1024;
+/** Of Linux; Node does not name it. */
+const O_PATH = 0o10000000;
 
 const { O_CREAT, O_DIRECTORY = 0, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_WRONLY } = fs.constants;
 
@@ -40,6 +46,7 @@ const unlink = promisify(fs.unlink);
 const makeOne = promisify(fs.mkdir);
 const removeOne = promisify(fs.rmdir);
 const chmod = promisify(fs.chmod);
+const lchmod = fs.lchmod === undefined ? null : promisify(fs.lchmod);
 const readdir = promisify(fs.readdir) as unknown as (
   path: string,
   options: { withFileTypes: true },
@@ -67,42 +74,29 @@ async function syncFolder(fd: number): Promise<void> {
 
 async function openFolder(path: string, address: string, anchored: boolean): Promise<Folder> {
   const fd = await told(address, path, () => open(address, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  return heldFolder(fd, path, anchored);
+}
+
+function heldFolder(fd: number, path: string, anchored: boolean): Folder {
   const base = anchored ? `/proc/self/fd/${fd}` : path;
   const at = (name: string) => `${base}/${segment(name)}`;
+  const below = (name: string) => (anchored ? shortened(`${path}/${name}`) : join(path, name));
   const act = <Result>(name: string, work: (address: string) => Promise<Result>) =>
-    told(at(name), join(path, name), () => work(at(name)));
+    told(at(name), below(name), () => work(at(name)));
   const unmoved = async () => {
     if (anchored) return;
     const [held, named] = await Promise.all([fstat(fd), lstat(path)]);
-    if (held.ino !== named.ino || held.dev !== named.dev) {
+    if (identityOf(held) !== identityOf(named)) {
       throw Object.assign(new Error(`ELOOP: the folder was replaced meanwhile, '${path}'`), {
         code: "ELOOP",
       });
     }
   };
   return {
+    ...readingOf({ fd, base, path, act, unmoved }),
     path,
-    list: () => told(base, path, async () => (await readdir(base, { withFileTypes: true })).map(entryOf)),
-    facts: (name) => act(name, factsAt),
-    read: (name, limit) =>
-      act(name, async (address) => {
-        const found = await readFile(address, limit);
-        await unmoved();
-        return found;
-      }),
-    create: (name, content, { mode = PRIVATE_FILE, sync = false } = {}) =>
-      act(name, async (address) => {
-        await unmoved();
-        await createFile(address, content, { mode, sync });
-      }),
-    rename: (from, to) =>
-      told(at(from), join(path, to), async () => {
-        await unmoved();
-        await rename(at(from), at(to));
-      }),
-    remove: (name) => act(name, (address) => unless(["ENOENT"], () => unlink(address)).then(() => {})),
     enter: async (name) => {
-      const inner = await openFolder(join(path, segment(name)), at(name), anchored);
+      const inner = await openFolder(below(name), at(name), anchored);
       try {
         await unmoved();
       } catch (error) {
@@ -111,12 +105,93 @@ async function openFolder(path: string, address: string, anchored: boolean): Pro
       }
       return inner;
     },
+    parent: () => openFolder(dirname(path), anchored ? `${base}/..` : dirname(path), anchored),
+    own: () => factsOf(fs.fstatSync(fd)),
+    address: at,
+    create: (name, content, { mode = PRIVATE_FILE, sync = false } = {}) =>
+      act(name, async (address) => {
+        await unmoved();
+        await createFile(address, content, { mode, sync });
+      }),
+    rename: (from, to) =>
+      told(at(from), below(to), async () => {
+        await unmoved();
+        await rename(at(from), at(to));
+      }),
+    move: (name, into, as) =>
+      act(name, async (address) => {
+        await unmoved();
+        await rename(address, into.address(as));
+      }),
+    remove: (name) => act(name, (address) => unless(["ENOENT"], () => unlink(address)).then(() => {})),
     makeFolder: (name) => act(name, (address) => makeOne(address, PRIVATE_FOLDER)),
     removeFolder: (name) => act(name, (address) => unless(["ENOTEMPTY", "EEXIST"], () => removeOne(address))),
-    unlock: (name) => act(name, (address) => chmod(address, PRIVATE_FOLDER)),
+    unlock: (name) => act(name, (address) => (anchored ? unlockHeld(address) : unlockNamed(address))),
+    setTime: (name, atMs) => act(name, (address) => lutimes(address, atMs / 1_000, atMs / 1_000)),
     sync: () => told(base, path, () => syncFolder(fd)),
-    close: () => close(fd),
+    close: async () => fs.closeSync(fd),
   };
+}
+
+interface Reading {
+  readonly fd: number;
+  readonly base: string;
+  readonly path: string;
+  act<Result>(name: string, work: (address: string) => Promise<Result>): Promise<Result>;
+  unmoved(): Promise<void>;
+}
+
+function readingOf({
+  fd,
+  base,
+  path,
+  act,
+  unmoved,
+}: Reading): Pick<Folder, "list" | "entries" | "facts" | "read"> {
+  const list = () =>
+    told(base, path, async () => (await readdir(base, { withFileTypes: true })).map(entryOf));
+  return {
+    list,
+    async *entries() {
+      if (fs.fstatSync(fd).size < LARGE_FOLDER) return yield* await list();
+      const folder = await told(base, path, () => opendir(base, { bufferSize: 256 }));
+      // The iterator closes the folder, also when it is left early.
+      for await (const entry of folder) yield entryOf(entry);
+    },
+    facts: (name) => act(name, factsAt),
+    read: (name, limit) =>
+      act(name, async (address) => {
+        const found = await readFile(address, limit);
+        await unmoved();
+        return found;
+      }),
+  };
+}
+
+/**
+ * The folder is held by a descriptor that needs no right to read it, and its mode is changed through that: changed
+ * by name, it would be that of whatever the name leads to by then.
+ */
+async function unlockHeld(address: string): Promise<void> {
+  const fd = await open(address, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    await chmod(`/proc/self/fd/${fd}`, PRIVATE_FOLDER);
+  } finally {
+    await close(fd);
+  }
+}
+
+/** `lchmod` is there where there is no /proc, on macOS. */
+async function unlockNamed(address: string): Promise<void> {
+  if (lchmod !== null) return lchmod(address, PRIVATE_FOLDER);
+  if ((await factsAt(address))?.kind === "folder") await chmod(address, PRIVATE_FOLDER);
+}
+
+/** A tree may be deeper than any path: what is only shown is kept short. */
+function shortened(path: string): string {
+  return path.length <= PATH_LENGTH
+    ? path
+    : `${path.slice(0, PATH_LENGTH / 4)}/…${path.slice(-PATH_LENGTH / 4)}`;
 }
 
 /** A name that could leave the folder is a broken caller: names from outside are checked long before. */
@@ -191,7 +266,19 @@ async function factsAt(address: string): Promise<Facts | null> {
 }
 
 function factsOf(stats: fs.Stats): Facts {
-  return { kind: kindOf(stats), bytes: stats.size, links: stats.nlink, mode: stats.mode & 0o777 };
+  return {
+    kind: kindOf(stats),
+    bytes: stats.size,
+    allocatedBytes: stats.blocks * 512,
+    identity: identityOf(stats),
+    links: stats.nlink,
+    mode: stats.mode & 0o777,
+    changedMs: stats.mtimeMs,
+  };
+}
+
+function identityOf({ dev, ino }: fs.Stats): string {
+  return `${dev}:${ino}`;
 }
 
 function entryOf(entry: fs.Dirent): Entry {

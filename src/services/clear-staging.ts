@@ -1,7 +1,8 @@
-import { chmod, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import type { RunPlaces } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
+import type { Files, Folder } from "../files/folder.ts";
+import { removePath, removeTree } from "../files/remove-tree.ts";
 import { roomHome } from "../sandbox/room-home.ts";
 import { QUARANTINE } from "../validation/quarantined.ts";
 
@@ -11,82 +12,84 @@ export interface RejectedLimits {
   readonly maxRejectedDays?: number;
 }
 
+export interface ClearOptions extends RejectedLimits {
+  readonly clock: Clock;
+  readonly files: Files;
+  /** Whether the workspace is worth a look: it is moved to `rejected`. */
+  readonly keep: boolean;
+}
+
 const MOST_REJECTED = 20;
 const REJECTED_DAYS = 30;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-/** Removes a run's staging, or moves it to `rejected` when it is worth a look. May be repeated. */
-export async function clearStaging(
-  places: RunPlaces,
-  options: { readonly clock: Clock; readonly keep: boolean } & RejectedLimits,
-): Promise<void> {
-  const kept = options.keep
-    ? await moveToRejected(places, options.clock)
-    : await keepQuarantine(places, options);
-  await removeTree(places.scratch);
-  if (kept) await prune(places, options);
+/** Removes a run's staging, or moves it to `rejected`. No symlink in it is followed. May be repeated. */
+export async function clearStaging(places: RunPlaces, options: ClearOptions): Promise<void> {
+  const { files } = options;
+  const kept = options.keep ? await moveToRejected(places, options) : await keepQuarantine(places, options);
+  await removePath(files, places.scratch);
+  if (kept) await pruneRejected(places, options);
 }
 
-/** Of a run that was let through: what the gate took out of it, if anything. */
-async function keepQuarantine(
-  { scratch, rejected }: RunPlaces,
-  { clock }: { readonly clock: Clock },
-): Promise<boolean> {
-  const from = join(scratch, QUARANTINE);
-  if (!(await exists(from))) return false;
-  await mkdir(rejected, { recursive: true, mode: 0o700 });
-  await rename(from, join(rejected, QUARANTINE));
-  const now = new Date(clock.nowMs());
-  await utimes(rejected, now, now);
+/** Keeps what the gate took out of the memory of a run that it let through, if anything. */
+async function keepQuarantine(places: RunPlaces, { files, clock }: ClearOptions): Promise<boolean> {
+  if ((await files.facts(`${places.scratch}/${QUARANTINE}`)) === null) return false;
+  await files.makeFolders(places.rejected);
+  await withFolders(files, [places.scratch, places.rejected], async ([scratch, rejected]) => {
+    await removeTree(rejected, QUARANTINE);
+    await scratch.move(QUARANTINE, rejected, QUARANTINE);
+  });
+  await dateRejected(places, { files, clock });
   return true;
 }
 
-async function moveToRejected({ scratch, rejected }: RunPlaces, clock: Clock): Promise<boolean> {
-  if (!(await exists(scratch))) return true;
-  await mkdir(dirname(rejected), { recursive: true, mode: 0o700 });
-  await removeTree(roomHome(scratch));
-  await removeTree(rejected);
-  await rename(scratch, rejected);
-  // Ages are counted by the clock that prunes, not by what the agent left as times.
-  const now = new Date(clock.nowMs());
-  await utimes(rejected, now, now);
-  return true;
-}
-
-async function prune({ rejected }: RunPlaces, options: { readonly clock: Clock } & RejectedLimits) {
-  const { clock, maxRejected = MOST_REJECTED, maxRejectedDays = REJECTED_DAYS } = options;
-  const folder = dirname(rejected);
-  const kept = await Promise.all(
-    (await readdir(folder)).map(async (name) => ({ name, atMs: (await stat(join(folder, name))).mtimeMs })),
+async function moveToRejected(places: RunPlaces, { files, clock }: ClearOptions): Promise<boolean> {
+  const { scratch, rejected } = places;
+  if ((await files.facts(scratch)) === null) return true;
+  await files.makeFolders(dirname(rejected));
+  // It may hold copies of the person's keys.
+  await removePath(files, roomHome(scratch));
+  await removePath(files, rejected);
+  await withFolders(files, [dirname(scratch), dirname(rejected)], ([staging, all]) =>
+    staging.move(basename(scratch), all, basename(rejected)),
   );
-  const newestFirst = kept.toSorted((a, b) => b.atMs - a.atMs || (a.name < b.name ? 1 : -1));
-  const oldest = clock.nowMs() - maxRejectedDays * DAY_MS;
-  const over = newestFirst.filter(({ atMs }, place) => place >= maxRejected || atMs < oldest);
-  for (const { name } of over) if (name !== basename(rejected)) await removeTree(join(folder, name));
+  await dateRejected(places, { files, clock });
+  return true;
 }
 
-async function removeTree(path: string): Promise<void> {
-  const remove = () => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
+/** Ages are counted by the clock that prunes, not by the times that the agent left. */
+async function dateRejected(
+  { rejected }: RunPlaces,
+  { files, clock }: Pick<ClearOptions, "files" | "clock">,
+) {
+  await withFolders(files, [dirname(rejected)], ([all]) => all.setTime(basename(rejected), clock.nowMs()));
+}
+
+async function pruneRejected({ rejected }: RunPlaces, options: ClearOptions): Promise<void> {
+  const { clock, files, maxRejected = MOST_REJECTED, maxRejectedDays = REJECTED_DAYS } = options;
+  await withFolders(files, [dirname(rejected)], async ([all]) => {
+    const kept: { readonly name: string; readonly atMs: number }[] = [];
+    for (const { name } of await all.list()) {
+      const facts = await all.facts(name);
+      if (facts !== null) kept.push({ name, atMs: facts.changedMs });
+    }
+    const newestFirst = kept.toSorted((a, b) => b.atMs - a.atMs || (a.name < b.name ? 1 : -1));
+    const oldest = clock.nowMs() - maxRejectedDays * DAY_MS;
+    const over = newestFirst.filter(({ atMs }, place) => place >= maxRejected || atMs < oldest);
+    for (const { name } of over) if (name !== basename(rejected)) await removeTree(all, name);
+  });
+}
+
+async function withFolders<const Paths extends readonly string[], Result>(
+  files: Files,
+  paths: Paths,
+  use: (folders: { readonly [At in keyof Paths]: Folder }) => Promise<Result>,
+): Promise<Result> {
+  const folders: Folder[] = [];
   try {
-    await remove();
-  } catch (error) {
-    if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    await openUp(path);
-    await remove();
+    for (const path of paths) folders.push(await files.open(`${path}/.`));
+    return await use(folders as unknown as { readonly [At in keyof Paths]: Folder });
+  } finally {
+    for (const folder of folders) await folder.close();
   }
-}
-
-/** An agent may have closed its own folders to everyone, us included. Symlinks are not followed. */
-async function openUp(folder: string): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) await openUp(join(folder, entry.name));
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -4,6 +4,7 @@ import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { CloseInput, RunHold, RunPlaces } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
+import type { Files } from "../files/folder.ts";
 import { settlesWithin } from "../process/wait.ts";
 import { clearStaging, type RejectedLimits } from "./clear-staging.ts";
 
@@ -13,6 +14,7 @@ export interface CloseDeps {
   readonly runner: AgentRunner;
   readonly registry: AgentRegistry;
   readonly clock: Clock;
+  readonly files: Files;
   readonly rejected?: RejectedLimits;
   /** The last renewal of the lease; the guarded write decides, so its failure only is noted. */
   beforeClose?(): Promise<void>;
@@ -29,12 +31,17 @@ const CLOSE_MS = 30_000;
  */
 export function closeAgent(deps: CloseDeps) {
   return fromPromise<void, CloseInput>(async ({ input }) => {
-    const { hold, places, clock, rejected } = deps;
+    const { hold, places, clock, files, rejected } = deps;
     await deps
       .beforeClose?.()
       .catch((error: unknown) => hold.note("lease.unrenewed", { why: causeOf(error) }));
     const failures = await endAll(deps, input);
-    await clearStaging(places, { clock, keep: input.status === "failed_invalid_artifacts", ...rejected });
+    await clearStaging(places, {
+      clock,
+      files,
+      keep: input.status === "failed_invalid_artifacts",
+      ...rejected,
+    });
     const [first] = failures;
     if (first !== undefined) throw first;
   });

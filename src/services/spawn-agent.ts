@@ -9,6 +9,8 @@ import type { Used } from "../domain/budget.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { RunHold, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
+import type { Files } from "../files/folder.ts";
+import { measureTree, type TreeSize } from "../files/measure-tree.ts";
 
 export interface SpawnDeps {
   readonly hold: RunHold;
@@ -16,6 +18,7 @@ export interface SpawnDeps {
   readonly runner: AgentRunner;
   readonly registry: AgentRegistry;
   readonly clock: Clock;
+  readonly files: Pick<Files, "open">;
   readonly limits: AgentLimits;
   /** What the agent is asked; called when the workspace is laid. */
   prompt(input: SpawnInput): Promise<string>;
@@ -49,7 +52,7 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
   if (begun === null && orphaned) return { kind: "stale" };
 
   const { workspace, scratch } = places;
-  const prompt = await deps.prompt(input);
+  const [prompt, start] = await Promise.all([deps.prompt(input), sizeOf(deps.files, workspace)]);
   const { used = null, room } = input.attempt === 0 ? {} : ((await deps.earlier?.(input.run)) ?? {});
   const meter = agentMeter({ before: used, hasModel: runner.usesModel ?? true });
   meter.asked(prompt);
@@ -62,9 +65,19 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
     await handle.close();
     signal.throwIfAborted();
   }
-  registry.add(input.run, handle, meter);
+  registry.add(input.run, handle, meter, start);
   await follow(deps, handle, { meter, ...(room === undefined ? {} : { room }) });
   return { kind: "spawned", id: handle.id, threadId: handle.threadId, sandbox: handle.sandbox };
+}
+
+/** Growth counts from here: what an agent writes in its first moments must not pass for what it was given. */
+async function sizeOf(files: SpawnDeps["files"], workspace: string): Promise<TreeSize> {
+  const folder = await files.open(workspace);
+  try {
+    return await measureTree(folder);
+  } finally {
+    await folder.close();
+  }
 }
 
 async function follow(

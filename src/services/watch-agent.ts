@@ -3,7 +3,7 @@ import { fromEventObservable } from "xstate";
 import { agentMeter } from "../agents/agent-meter.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import { type Finishing, finishing } from "../agents/finishing.ts";
-import { growthWatch } from "../agents/growth-watch.ts";
+import { growingFolders, growthWatch } from "../agents/growth-watch.ts";
 import { exceeded } from "../agents/limits.ts";
 import { silenceWatch } from "../agents/silence.ts";
 import type { AgentEvent, AgentHandle, AgentRunner } from "../domain/agent.ts";
@@ -11,6 +11,7 @@ import type { RunLimits } from "../domain/budget.ts";
 import { causeOf } from "../domain/failure.ts";
 import type { Phase2Event, RunHold, RunPlaces, WatchInput } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
+import type { Files } from "../files/folder.ts";
 import { plainText } from "../text/plain-text.ts";
 import { withoutSecrets } from "../text/secret-ranges.ts";
 
@@ -20,6 +21,7 @@ export interface WatchDeps {
   readonly runner: AgentRunner;
   readonly registry: AgentRegistry;
   readonly clock: Clock;
+  readonly files: Files;
   readonly limits: RunLimits;
   /** Unix milliseconds at which the run's time is up; null or absent: never. */
   readonly deadlineAtMs?: number | null;
@@ -75,9 +77,12 @@ function follow(
   const near = finisher.watch(meter);
   const growth = growthWatch({
     clock,
-    folder: deps.places.workspace,
-    maxBytes: limits.maxOutputBytes,
-    onGrown: (bytes) => tell({ type: "budget.reached", why: grownPast(bytes, limits.maxOutputBytes ?? 0) }),
+    files: deps.files,
+    folders: growingFolders(deps.places, {
+      start: registry.startOf(handle.id),
+      maxBytes: limits.maxOutputBytes,
+    }),
+    onGrown: (why) => tell({ type: "budget.reached", why }),
   });
 
   function tell(event: Phase2Event): void {
@@ -159,11 +164,6 @@ function newsOf(event: AgentEvent): Phase2Event | null {
     case "agent.usage":
       return null;
   }
-}
-
-function grownPast(bytes: number, limit: number): string {
-  const [grown, allowed] = [bytes, limit].map((number) => number.toLocaleString("en-US"));
-  return `the agent added ${grown} bytes to its workspace, ${allowed} are allowed (maxOutputBytes)`;
 }
 
 function plural(count: number, noun: string): string {

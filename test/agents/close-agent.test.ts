@@ -6,6 +6,7 @@ import { createActor, toPromise } from "xstate";
 import { createAgentRegistry } from "../../src/agents/agent-registry.ts";
 import type { AgentHandle, AgentRunner } from "../../src/domain/agent.ts";
 import type { Status } from "../../src/domain/status.ts";
+import { nodeFiles } from "../../src/files/node-files.ts";
 import { type CloseDeps, closeAgent } from "../../src/services/close-agent.ts";
 import { recordedHold } from "./hold.ts";
 import { manualClock } from "./manual-clock.ts";
@@ -136,23 +137,24 @@ test("of refused stagings the newest 20 of the last 30 days are kept", async () 
 
 test("folders that an agent closed to everyone are removed, also without being root", () => {
   const { places } = place();
-  const clear = new URL("../../src/services/clear-staging.ts", import.meta.url).href;
+  const source = (name: string) => JSON.stringify(new URL(`../../src/${name}`, import.meta.url).href);
+  // Relative paths: the folders above may be closed to whom this runs as.
   const script = `
     import { chmodSync, existsSync, mkdirSync } from "node:fs";
-    import { clearStaging } from ${JSON.stringify(clear)};
-    const scratch = ${JSON.stringify(join(places.root, "run"))};
-    mkdirSync(scratch + "/closed/inner", { recursive: true });
-    chmodSync(scratch + "/closed/inner", 0);
-    chmodSync(scratch + "/closed", 0);
-    await clearStaging({ scratch }, { keep: false });
-    process.stdout.write(String(existsSync(scratch)));`;
+    import { nodeFiles } from ${source("files/node-files.ts")};
+    import { clearStaging } from ${source("services/clear-staging.ts")};
+    mkdirSync("./run/closed/inner", { recursive: true });
+    chmodSync("./run/closed/inner", 0);
+    chmodSync("./run/closed", 0);
+    await clearStaging({ scratch: "./run" }, { files: nodeFiles(), keep: false });
+    process.stdout.write(String(existsSync("./run")));`;
   mkdirSync(places.root);
   const root = process.getuid?.() === 0;
   // Root may do everything, so it would prove nothing.
-  if (root) for (const path of [dirname(places.root), places.root]) chownSync(path, NOBODY, NOBODY);
+  if (root) chownSync(places.root, NOBODY, NOBODY);
   const args = ["--no-warnings", "--input-type=module", "-e", script];
   const as = root ? { uid: NOBODY, gid: NOBODY } : {};
-  const { stdout, stderr } = spawnSync(process.execPath, args, { ...as, encoding: "utf8" });
+  const { stdout, stderr } = spawnSync(process.execPath, args, { ...as, cwd: places.root, encoding: "utf8" });
   expect({ stdout, stderr }).toEqual({ stdout: "false", stderr: "" });
 });
 
@@ -163,7 +165,7 @@ function setup(differing: Partial<CloseDeps> = {}, scripted: Partial<AgentRunner
   const registry = createAgentRegistry();
   const clock = manualClock();
   const hold = recordedHold();
-  const logic = closeAgent({ hold, places, runner, registry, clock, ...differing });
+  const logic = closeAgent({ hold, places, runner, registry, clock, files: nodeFiles(), ...differing });
   const close = (status: Status) => {
     const actor = createActor(logic, { input: { run: "r1", space: "global", agent: null, status } });
     const closed = toPromise(actor);

@@ -6,6 +6,7 @@ import { createActor, toPromise } from "xstate";
 import { createAgentRegistry } from "../../src/agents/agent-registry.ts";
 import type { AgentConfig, AgentRunner } from "../../src/domain/agent.ts";
 import type { SpawnAnswer } from "../../src/domain/phase2.ts";
+import { nodeFiles } from "../../src/files/node-files.ts";
 import { type SpawnDeps, spawnAgent } from "../../src/services/spawn-agent.ts";
 import { recordedHold } from "./hold.ts";
 import { manualClock } from "./manual-clock.ts";
@@ -231,6 +232,7 @@ function setup(scripted: Partial<AgentRunner> = {}, hold: SpawnDeps["hold"] = re
     runner,
     registry: createAgentRegistry(),
     clock: manualClock(),
+    files: nodeFiles(),
     limits,
     prompt: async ({ attempt }) => `consolidate attempt ${attempt}`,
   };

@@ -8,12 +8,14 @@ import type { AgentRunner, AgentUsage } from "../../src/domain/agent.ts";
 import type { RunLimits } from "../../src/domain/budget.ts";
 import { SlowwaveError } from "../../src/domain/failure.ts";
 import type { Phase2Event, WatchInput } from "../../src/domain/phase2.ts";
+import { nodeFiles } from "../../src/files/node-files.ts";
 import { watchAgent } from "../../src/services/watch-agent.ts";
 import { recordedHold } from "./hold.ts";
 import { manualClock } from "./manual-clock.ts";
 import { place } from "./place.ts";
 import { carelessHandle, scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
 
+const KIB = 1_024;
 const MINUTE = 60_000;
 const NO_LIMITS: RunLimits = {
   maxRunMinutes: null,
@@ -184,24 +186,24 @@ test("tool calls and everything it says are counted here, whatever it reports", 
 });
 
 test("an agent that fills its workspace is ended; what lay there before, and holes, don't count", async () => {
-  const { agent, watch, clock, places } = setup({ maxOutputBytes: 100_000 });
-  writeFileSync(join(places.workspace, "before"), "x".repeat(300_000));
+  const { agent, watch, clock, places } = setup({ maxOutputBytes: 100 * KIB });
+  writeFileSync(join(places.workspace, "before"), "x".repeat(300 * KIB));
   const seen = watch();
   agent.tell({ type: "agent.running" });
   await timersSet(clock, 1);
   mkdirSync(join(places.workspace, "deep", "er"), { recursive: true });
-  writeFileSync(join(places.workspace, "deep", "er", "fits"), "x".repeat(99_000));
+  writeFileSync(join(places.workspace, "deep", "er", "fits"), "x".repeat(96 * KIB));
   writeFileSync(join(places.workspace, "hole"), "");
   truncateSync(join(places.workspace, "hole"), 10_000_000);
   await clock.advance(5_000);
   await timersSet(clock, 1);
   expect(seen.news).toEqual([{ type: "agent.running" }]);
-  writeFileSync(join(places.workspace, "much"), "x".repeat(2_000));
+  writeFileSync(join(places.workspace, "much"), "x".repeat(8 * KIB));
   await clock.advance(5_000);
   await until(() => seen.news.length === 2);
   expect(seen.news.at(-1)).toEqual({
     type: "budget.reached",
-    why: "the agent added 101,000 bytes to its workspace, 100,000 are allowed (maxOutputBytes)",
+    why: "the agent added 106,496 bytes to its workspace, 102,400 are allowed (maxOutputBytes)",
   });
   expect(clock.pending()).toBe(0);
 });
@@ -394,6 +396,7 @@ function setup(
     runner,
     registry,
     clock,
+    files: nodeFiles(),
     limits: { ...NO_LIMITS, ...limits },
     deadlineAtMs: minutes === null ? null : clock.nowMs() + minutes * MINUTE,
     repairPrompt: async ({ repair }) => `mend turn ${repair}`,

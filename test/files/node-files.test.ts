@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Folder } from "../../src/files/folder.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
-import { change, temporaryFolder } from "./bench.ts";
+import { change, temporaryFolder } from "../workspace/bench.ts";
 
 const bytes = (text: string) => Buffer.from(text);
 const LIMIT = 1_000;
