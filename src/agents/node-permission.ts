@@ -1,8 +1,10 @@
-import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { SlowwaveError } from "../domain/failure.ts";
+import { nodeFiles } from "../files/node-files.ts";
+import { removePath } from "../files/remove-tree.ts";
 import { outputOf } from "../process/output-of.ts";
 import type { Command } from "../process/supervised-process.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -102,7 +104,7 @@ async function tryNode(node: string, sandbox: Sandbox | undefined): Promise<Mode
       ? { sandbox: "node-permission", network: network === "none" ? "none" : "open" }
       : { missing: MISSING };
   } finally {
-    await rm(place, { recursive: true, force: true });
+    await removePath(nodeFiles(), place);
   }
 }
 

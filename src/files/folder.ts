@@ -48,7 +48,9 @@ export interface Folder {
   makeFolder(name: string): Promise<void>;
   /** Answers whether it is gone: false when it was not empty. */
   removeFolder(name: string): Promise<boolean>;
-  /** Makes a folder readable and writable for us again; an agent may have closed it. A symlink in its place rejects. */
+  /** Where a symlink says that it leads; it is not followed. */
+  readLink(name: string): Promise<string>;
+  /** Makes a folder or file readable and writable for us again; an agent may have closed it. A symlink rejects with ELOOP. */
   unlock(name: string): Promise<void>;
   /** Sets the time of the last change of `name` itself, not of what a symlink leads to. */
   setTime(name: string, atMs: number): Promise<void>;

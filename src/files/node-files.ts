@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { access, lutimes, mkdir, opendir } from "node:fs/promises";
+import { access, lutimes, mkdir, opendir, readlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { codeOf } from "../domain/failure.ts";
@@ -126,6 +126,7 @@ function heldFolder(fd: number, path: string, anchored: boolean): Folder {
     remove: (name) => act(name, (address) => unless(["ENOENT"], () => unlink(address)).then(() => {})),
     makeFolder: (name) => act(name, (address) => makeOne(address, PRIVATE_FOLDER)),
     removeFolder: (name) => act(name, (address) => unless(["ENOTEMPTY", "EEXIST"], () => removeOne(address))),
+    readLink: (name) => act(name, (address) => readlink(address)),
     unlock: (name) => act(name, (address) => (anchored ? unlockHeld(address) : unlockNamed(address))),
     setTime: (name, atMs) => act(name, (address) => lutimes(address, atMs / 1_000, atMs / 1_000)),
     sync: () => told(base, path, () => syncFolder(fd)),
@@ -169,22 +170,27 @@ function readingOf({
 }
 
 /**
- * The folder is held by a descriptor that needs no right to read it, and its mode is changed through that: changed
+ * The thing is held by a descriptor that needs no right to read it, and its mode is changed through that: changed
  * by name, it would be that of whatever the name leads to by then.
  */
 async function unlockHeld(address: string): Promise<void> {
-  const fd = await open(address, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  const fd = await open(address, O_PATH | O_NOFOLLOW);
   try {
+    if (fs.fstatSync(fd).isSymbolicLink()) throw linkInPlace(address);
     await chmod(`/proc/self/fd/${fd}`, PRIVATE_FOLDER);
   } finally {
-    await close(fd);
+    fs.closeSync(fd);
   }
 }
 
 /** `lchmod` is there where there is no /proc, on macOS. */
 async function unlockNamed(address: string): Promise<void> {
-  if (lchmod !== null) return lchmod(address, PRIVATE_FOLDER);
-  if ((await factsAt(address))?.kind === "folder") await chmod(address, PRIVATE_FOLDER);
+  if ((await factsAt(address))?.kind === "symlink") throw linkInPlace(address);
+  await (lchmod ?? chmod)(address, PRIVATE_FOLDER);
+}
+
+function linkInPlace(address: string): Error {
+  return Object.assign(new Error(`ELOOP: a symlink is in its place, '${address}'`), { code: "ELOOP" });
 }
 
 /** A tree may be deeper than any path: what is only shown is kept short. */

@@ -1,8 +1,10 @@
 import { existsSync, readlinkSync } from "node:fs";
-import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { causeOf } from "../domain/failure.ts";
+import { nodeFiles } from "../files/node-files.ts";
+import { removePath } from "../files/remove-tree.ts";
 import { scrubbedEnvironment } from "../process/environment.ts";
 import { type Output, outputOf } from "../process/output-of.ts";
 import type { Command } from "../process/supervised-process.ts";
@@ -64,7 +66,7 @@ async function failureOf(bubblewrap: Bubblewrap, network: RoomNetwork): Promise<
     // It may well have written there, but on a ground of its own.
     return existsSync(join(place, "outside")) ? "it wrote outside" : whyNot(tried, network);
   } finally {
-    await rm(place, { recursive: true, force: true });
+    await removePath(nodeFiles(), place);
   }
 }
 

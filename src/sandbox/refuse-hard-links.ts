@@ -1,20 +1,25 @@
-import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
+import { nodeFiles } from "../files/node-files.ts";
+import { walkTree } from "../files/walk-tree.ts";
 
 /**
  * A file with a second name may have that name outside: to write here would be to write there, and no sandbox sees
- * a difference. Staging is laid anew for each run and has none.
+ * a difference. Staging is prepared anew for each run and has none.
  */
 export async function refuseHardLinks(workspace: string): Promise<void> {
-  for (const entry of await readdir(workspace, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    if ((await lstat(path)).nlink > 1) {
+  const folder = await nodeFiles().open(`${workspace}/.`);
+  try {
+    for await (const visit of walkTree(folder)) {
+      if (visit.entry.kind !== "file") continue;
+      const facts = await visit.folder.facts(visit.entry.name);
+      if (facts === null || facts.links === 1) continue;
+      const path = JSON.stringify(`${visit.folder.path}/${visit.entry.name}`);
       throw new SlowwaveError(
         "failed_sandbox_policy",
-        `The workspace holds a file that has another name elsewhere (${JSON.stringify(path)}). Run \`slowwave doctor\`, then run again.`,
+        `The workspace holds a file that has another name elsewhere (${path}). Run \`slowwave doctor\`, then run again.`,
       );
     }
+  } finally {
+    await folder.close();
   }
 }

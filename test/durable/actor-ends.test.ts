@@ -113,7 +113,7 @@ test("no timer is set that Node cannot hold, and the one of a month does not rin
   const machine = setup({}).createMachine({
     id: "long",
     initial: "waiting",
-    states: { waiting: { after: { 2_592_000_000: "rung" } }, rung: {} },
+    states: { waiting: { after: { 2592000000: "rung" } }, rung: {} },
   });
   const { open, clock } = durableWorld(machine);
   let longest = 0;

@@ -1,6 +1,9 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, extname, isAbsolute, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { extname, isAbsolute, join } from "node:path";
 import { SlowwaveError } from "../../domain/failure.ts";
+import { splitPath, withinMade } from "../../files/folder.ts";
+import { nodeFiles } from "../../files/node-files.ts";
+import { removePath } from "../../files/remove-tree.ts";
 import type { SeenFile } from "./presets.ts";
 
 /** A login or a configuration; what is larger is neither. */
@@ -15,14 +18,18 @@ export async function layHome(
   files: readonly SeenFile[],
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  await rm(home, { recursive: true, force: true });
-  await mkdir(home, { recursive: true, mode: 0o700 });
-  for (const file of files) {
-    const text = await seen(file, env);
-    if (text === null) continue;
-    const path = join(home, file.to);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(path, text, { mode: 0o600 });
+  const disk = nodeFiles();
+  await removePath(disk, home);
+  await disk.makeFolders(home);
+  const folder = await disk.open(home);
+  try {
+    for (const file of files) {
+      const text = await seen(file, env);
+      const [at, name] = splitPath(file.to);
+      if (text !== null) await withinMade(folder, at, (inner) => inner.create(name, Buffer.from(text)));
+    }
+  } finally {
+    await folder.close();
   }
 }
 

@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
+import { nodeFiles } from "../../files/node-files.ts";
+import { removePath } from "../../files/remove-tree.ts";
 import { scrubbedEnvironment } from "../../process/environment.ts";
 import type { Program } from "../../process/find-program.ts";
 
@@ -37,6 +39,6 @@ async function toldVersion([file, ...args]: Program): Promise<string | null> {
       ).stdin?.end();
     });
   } finally {
-    await rm(home, { recursive: true, force: true });
+    await removePath(nodeFiles(), home);
   }
 }

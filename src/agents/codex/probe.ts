@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentProbe } from "../../domain/agent.ts";
+import { nodeFiles } from "../../files/node-files.ts";
+import { removePath } from "../../files/remove-tree.ts";
 import { outputOf } from "../../process/output-of.ts";
 import { CODEX_MISSING, type CodexProgramOptions, codexEnvironment, codexProgram } from "./command.ts";
 
@@ -43,7 +45,7 @@ export async function probeCodex(options: CodexProgramOptions): Promise<AgentPro
     const isConfined = tried.stdout.includes("tried") && isInside && !existsSync(join(place, "outside"));
     return isConfined ? { sandbox: "codex", version } : { missing: sandboxMissing(version, tried.why) };
   } finally {
-    await rm(place, { recursive: true, force: true });
+    await removePath(nodeFiles(), place);
   }
 }
 

@@ -1,41 +1,61 @@
-import { chmod, readdir, readFile, readlink, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { codeOf } from "../../domain/failure.ts";
+import type { Files, Folder } from "../../files/folder.ts";
+import { removeTree } from "../../files/remove-tree.ts";
+import { type Visit, walkTree } from "../../files/walk-tree.ts";
 import type { Traces } from "./traces.ts";
+
+/** A larger file can't be searched: the run that left it is removed. */
+const MAX_SEARCHED_BYTES = 64 * 1024 ** 2;
 
 /** Removes every run's folder in which anything of the thread is found, but for runs that live. Returns how many. */
 export async function purgeFolders(
+  files: Pick<Files, "open">,
   parent: string,
   traces: Traces,
   isAlive: (run: string) => Promise<boolean>,
 ): Promise<number> {
   let count = 0;
-  for (const entry of await entriesOf(parent)) {
-    if (!(await holds(parent, entry, traces)) || (await isAlive(entry.name))) continue;
-    await rm(join(parent, entry.name), { recursive: true, force: true });
-    count += 1;
+  const runs = await files.open(`${parent}/.`).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
+  });
+  try {
+    for (const entry of (await runs?.list()) ?? []) {
+      if (runs === null || !(await holdsTraces(runs, entry, traces)) || (await isAlive(entry.name))) continue;
+      await removeTree(runs, entry.name);
+      count += 1;
+    }
+  } finally {
+    await runs?.close();
   }
   return count;
 }
 
-type Entry = Awaited<ReturnType<typeof entriesOf>>[number];
-
-async function holds(folder: string, entry: Entry, traces: Traces): Promise<boolean> {
-  const path = join(folder, entry.name);
-  if (traces.hits(entry.name)) return true;
-  // What a symlink leads to is not ours, but where it leads is said by its text.
-  if (entry.isSymbolicLink()) return traces.hits(await readlink(path));
-  if (entry.isFile()) return isIn(await read(path), traces);
-  if (!entry.isDirectory()) return false;
-  await chmod(path, 0o700).catch(() => {});
-  for (const inner of await entriesOf(path)) if (await holds(path, inner, traces)) return true;
-  return false;
+async function holdsTraces(runs: Folder, entry: Visit["entry"], traces: Traces): Promise<boolean> {
+  if (await namesTraces({ folder: runs, entry }, traces)) return true;
+  if (entry.kind !== "folder") return false;
+  // An agent may have closed its own folders to everyone, us included.
+  await runs.unlock(entry.name);
+  const run = await runs.enter(entry.name);
+  try {
+    for await (const visit of walkTree(run, { unlock: true })) {
+      if (await namesTraces(visit, traces)) return true;
+    }
+    return false;
+  } finally {
+    await run.close();
+  }
 }
 
-/** An agent may have closed its own files to everyone, us included. */
-async function read(path: string): Promise<string> {
-  await chmod(path, 0o600).catch(() => {});
-  return readFile(path, "utf8");
+/** By its name, by its text, or by where it leads: what a symlink leads to is not ours. */
+async function namesTraces({ folder, entry: { name, kind } }: Visit, traces: Traces): Promise<boolean> {
+  if (traces.hits(name)) return true;
+  if (kind === "symlink") return traces.hits(await folder.readLink(name));
+  if (kind !== "file") return false;
+  await folder.unlock(name);
+  const read = await folder.read(name, MAX_SEARCHED_BYTES);
+  if (read.kind === "file") return isIn(Buffer.from(read.content).toString("utf8"), traces);
+  return read.kind === "too-large";
 }
 
 /** As it stands, and for lines of JSON as the texts in them: there a line break is two characters. */
@@ -57,13 +77,4 @@ function textsOf(line: string): readonly string[] {
     // No JSON; it was looked at as it stands.
   }
   return texts;
-}
-
-async function entriesOf(folder: string) {
-  try {
-    return await readdir(folder, { withFileTypes: true });
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return [];
-    throw error;
-  }
 }

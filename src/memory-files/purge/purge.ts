@@ -105,7 +105,7 @@ interface At {
 }
 
 async function purgeAll(bench: ApplyBench, request: PurgeRequest, at: At): Promise<Purged> {
-  const { store, clock } = bench;
+  const { store, clock, files } = bench;
   const { space, threadId, folders } = request;
   const { lease, traces } = at;
   const renew = async () => {
@@ -126,7 +126,7 @@ async function purgeAll(bench: ApplyBench, request: PurgeRequest, at: At): Promi
   await renew();
   const isAlive = async (run: string) => (await store.runs.read(run))?.state === "active";
   let removed = 0;
-  for (const folder of folders) removed += await purgeFolders(folder, traces, isAlive);
+  for (const folder of folders) removed += await purgeFolders(files, folder, traces, isAlive);
   await renew();
   if ((await store.memories.forget(threadId, lease)) === "lost") throw lost();
   const inputs = new Set(at.versions.map(({ sourceUpdatedAt }) => sourceUpdatedAt)).size;
