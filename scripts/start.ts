@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../src/cli/main.ts";
-import { createOutput } from "../src/cli/output.ts";
-import { bold, cyan, dim } from "../src/cli/paint.ts";
-import { clipped } from "../src/cli/printable.ts";
+import { createOutput } from "../src/cli/ui/output.ts";
+import { bold, cyan, dim } from "../src/cli/ui/paint.ts";
+import { clipped } from "../src/cli/ui/printable.ts";
 import { processWorld } from "../src/cli/process-world.ts";
 
 const SHOWN_LINES = 24;

@@ -1,5 +1,5 @@
 import { isDirty, isLeaseAlive, type JobRow } from "../domain/job.ts";
-import { about } from "./elapsed.ts";
+import { about } from "./ui/format.ts";
 
 /** All that decides what a space is waiting for. Times are Unix seconds. */
 export interface Situation {

@@ -1,7 +1,7 @@
 import { causeOf, codeOf, SlowwaveError } from "../domain/failure.ts";
 import { EXIT } from "./exit-code.ts";
-import type { Output } from "./output.ts";
-import { red } from "./paint.ts";
+import type { Output } from "./ui/output.ts";
+import { red } from "./ui/paint.ts";
 
 /** How a command that ended before there was a result says so; returns the exit code. */
 export function failed(

@@ -1,21 +1,21 @@
 import { failed } from "./failed.ts";
-import { createOutput } from "./output.ts";
 import { processWorld } from "./process-world.ts";
-import { perform } from "./program.ts";
+import { runProgram } from "./program.ts";
+import { createOutput } from "./ui/output.ts";
 import type { World } from "./world.ts";
 
 /** The command line, in whatever world it is run; resolves to the exit code and never rejects. */
 export async function main(world: World): Promise<number> {
   const output = createOutput(world);
   try {
-    return await perform({ world, output });
+    return await runProgram({ world, output });
   } catch (error) {
-    return failed(error, output, manner(world));
+    return failed(error, output, outputMode(world));
   }
 }
 
 /** Asked of the arguments themselves, since they may be what is wrong. */
-function manner({ argv, env }: World): { readonly json: boolean; readonly debug: boolean } {
+function outputMode({ argv, env }: World): { readonly json: boolean; readonly debug: boolean } {
   const end = argv.indexOf("--");
   const json = argv.slice(0, end === -1 ? argv.length : end).includes("--json");
   return { json, debug: env.SLOWWAVE_DEBUG === "1" };
@@ -26,7 +26,7 @@ export async function enter(): Promise<void> {
   const world = processWorld();
   process.on("uncaughtException", (error) => {
     // A broken program must not leave an agent behind: it ends with this process.
-    process.exit(failed(error, createOutput(world), manner(world)));
+    process.exit(failed(error, createOutput(world), outputMode(world)));
   });
   const code = await main(world);
   await Promise.all(

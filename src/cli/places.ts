@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
+import { createHome } from "../internal/store.ts";
 import type { World } from "./world.ts";
 
 /** Flags every command knows. */
@@ -63,4 +64,11 @@ function given(value: string | undefined): string | undefined {
 
 function absolute(value: string | undefined): string | undefined {
   return value !== undefined && isAbsolute(value) ? value : undefined;
+}
+
+/** Where a space's memory is. `--memory-root` is about the space of this invocation; others stay in the home. */
+export function rootOf(places: Places, space: string): string {
+  return places.memoryRoot !== null && space === places.space
+    ? places.memoryRoot
+    : createHome(places.home).rootOf(space);
 }

@@ -1,44 +1,49 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { SlowwaveError } from "../domain/failure.ts";
-import { addAgents } from "./commands/agents.ts";
-import { addApply } from "./commands/apply.ts";
-import { addCancel } from "./commands/cancel.ts";
-import { addDiff } from "./commands/diff.ts";
-import { addDoctor } from "./commands/doctor.ts";
-import { addImport } from "./commands/import.ts";
-import { addMachine } from "./commands/machine.ts";
-import { addPurge } from "./commands/purge.ts";
-import { addRecover } from "./commands/recover.ts";
-import { addRollback } from "./commands/rollback.ts";
-import { addRun } from "./commands/run.ts";
-import { addRuns } from "./commands/runs.ts";
-import { addServe } from "./commands/serve.ts";
-import { addStatus } from "./commands/status.ts";
-import { addWatch } from "./commands/watch.ts";
 import { EXIT } from "./exit-code.ts";
 import { examples, type Shell, withGlobalFlags } from "./shell.ts";
 
-const COMMANDS = [
-  addRun,
-  addImport,
-  addStatus,
-  addRuns,
-  addCancel,
-  addDiff,
-  addRollback,
-  addApply,
-  addPurge,
-  addRecover,
-  addAgents,
-  addDoctor,
-  addWatch,
-  addServe,
-  addMachine,
-];
+type AddCommand = (program: Command, shell: Shell, end: (code: Promise<number>) => Promise<void>) => void;
+
+/** Every command in the order of `--help`. A command's file is loaded when its name stands among the arguments. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  run: async () => (await import("./commands/run.ts")).addRun,
+  import: async () => (await import("./commands/import.ts")).addImport,
+  status: async () => (await import("./commands/status.ts")).addStatus,
+  runs: async () => (await import("./commands/runs.ts")).addRuns,
+  cancel: async () => (await import("./commands/cancel.ts")).addCancel,
+  diff: async () => (await import("./commands/diff.ts")).addDiff,
+  rollback: async () => (await import("./commands/rollback.ts")).addRollback,
+  apply: async () => (await import("./commands/apply.ts")).addApply,
+  purge: async () => (await import("./commands/purge.ts")).addPurge,
+  recover: async () => (await import("./commands/recover.ts")).addRecover,
+  agents: async () => (await import("./commands/agents.ts")).addAgents,
+  doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
+  watch: async () => (await import("./commands/watch.ts")).addWatch,
+  serve: async () => (await import("./commands/serve.ts")).addServe,
+  machine: async () => (await import("./commands/machine.ts")).addMachine,
+};
+
+/**
+ * The commands that these arguments may mean: each one that is named anywhere, since a flag's value can look like a
+ * command; all of them where none is named, for the help and for the sentence that refuses an unknown one.
+ */
+async function commandsFor(argv: readonly string[]): Promise<readonly AddCommand[]> {
+  const named = Object.keys(COMMANDS).filter((name) => argv.includes(name));
+  if (named.length > 0 && !argv.includes("help")) return load(named);
+  if (argv.length === 1 && argv[0] === "--version") return [];
+  return load(Object.keys(COMMANDS));
+}
+
+function load(names: readonly string[]): Promise<readonly AddCommand[]> {
+  return Promise.all(
+    Object.entries(COMMANDS).flatMap(([name, loadCommand]) => (names.includes(name) ? [loadCommand()] : [])),
+  );
+}
 
 /** Parses the arguments and does what they ask; resolves to the exit code, rejects with what went wrong. */
-export async function perform(shell: Shell): Promise<number> {
+export async function runProgram(shell: Shell): Promise<number> {
   let exitCode: number = EXIT.ok;
   const program = withGlobalFlags(new Command("slowwave"))
     .description("Turns what many coding-agent sessions learned into one lasting memory.")
@@ -54,7 +59,7 @@ export async function perform(shell: Shell): Promise<number> {
   const end = async (code: Promise<number>) => {
     exitCode = await code;
   };
-  for (const add of COMMANDS) add(program, shell, end);
+  for (const add of await commandsFor(shell.world.argv)) add(program, shell, end);
   for (const command of every(program)) command.exitOverride().configureHelp({ showGlobalOptions: true });
   try {
     if (shell.world.argv.length === 0) program.outputHelp();

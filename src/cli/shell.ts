@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Output } from "./output.ts";
 import { type PlaceFlags, type Places, placesOf } from "./places.ts";
+import type { Output } from "./ui/output.ts";
 import type { World } from "./world.ts";
 
 /** What every command is given. */

@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
+import type { RunRecord } from "../domain/run.ts";
 import { openSqliteStore } from "../internal/store.ts";
-import type { Output } from "./output.ts";
-import { dim } from "./paint.ts";
 import type { Places } from "./places.ts";
+import type { Output } from "./ui/output.ts";
+import { dim } from "./ui/paint.ts";
 
 /** The store of the home; a home that is not there yet is made, for its owner alone, and named. */
 export async function openStore({ home, database }: Places, output: Output): Promise<Store> {
@@ -24,4 +25,35 @@ export async function openStore({ home, database }: Places, output: Output): Pro
 /** For commands that only look: null where nothing was ever kept, and nothing is made. */
 export async function openExistingStore({ database }: Places): Promise<Store | null> {
   return existsSync(database) ? openSqliteStore({ path: database }) : null;
+}
+
+/** Prefixes are looked for among this many of the newest runs. */
+const SEARCHED = 1_000;
+
+/** The run a person means: its id, an unambiguous beginning of it, or `last` (of the space). */
+export async function runNamed(name: string, store: Store | null, { space }: Places): Promise<RunRecord> {
+  if (store === null) throw unknown(name);
+  if (name === "last") {
+    const [newest] = await store.runs.list({ space, limit: 1 });
+    if (newest === undefined) throw unknown(name);
+    return newest;
+  }
+  const exact = name === "" ? null : await store.runs.read(name);
+  if (exact !== null) return exact;
+  const alike = (await store.runs.list({ limit: SEARCHED })).filter(
+    ({ id }) => name !== "" && id.startsWith(name),
+  );
+  if (alike.length > 1) {
+    throw new SlowwaveError(
+      "ambiguous_run",
+      `${alike.length} runs begin with "${name}"; give more of the id.`,
+    );
+  }
+  const [only] = alike;
+  if (only === undefined) throw unknown(name);
+  return only;
+}
+
+function unknown(name: string): SlowwaveError {
+  return new SlowwaveError("unknown_run", `There is no run "${name}" here; \`slowwave runs\` lists them.`);
 }

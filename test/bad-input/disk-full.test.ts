@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import { checkStore } from "../../src/cli/checks/store.ts";
+import { checkStore } from "../../src/cli/doctor/store-checks.ts";
 import { translated } from "../../src/persistence/sqlite/failures.ts";
 import { temporaryFolder } from "../cli/invoke.ts";
 

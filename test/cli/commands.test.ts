@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { createOutput } from "../../src/cli/output.ts";
+import { createOutput } from "../../src/cli/ui/output.ts";
 import { here } from "../sandbox/here.ts";
 import { commandLine, line, signals } from "./invoke.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { rendered } from "../../src/cli/paint.ts";
-import { clipped, printable, printableJson } from "../../src/cli/printable.ts";
+import { rendered } from "../../src/cli/ui/paint.ts";
+import { clipped, printable, printableJson } from "../../src/cli/ui/printable.ts";
 
 const ESC = "\u001b";
 

@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { createOutput } from "../../src/cli/output.ts";
-import { reportRun } from "../../src/cli/report.ts";
+import { createOutput } from "../../src/cli/ui/output.ts";
+import { reportRun } from "../../src/cli/ui/run-report.ts";
 import { type BudgetUse, budgetsOf, NOTHING_USED } from "../../src/domain/budget.ts";
 import type { RunResult } from "../../src/domain/result.ts";
 

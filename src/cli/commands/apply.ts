@@ -1,5 +1,10 @@
 import type { Command } from "commander";
-import { examples, invocation, type Shell } from "../shell.ts";
+import type { FileChanges } from "../../domain/generation.ts";
+import { withControls } from "../maintenance.ts";
+import { rootOf } from "../places.ts";
+import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { changedFiles, moment } from "../ui/format.ts";
+import { bold, dim, green, type Line } from "../ui/paint.ts";
 
 export function addApply(
   program: Command,
@@ -18,7 +23,56 @@ export function addApply(
       "after",
       examples("slowwave run --dry-run", "slowwave apply 3f9ac81e", "slowwave apply 3f9a --json"),
     )
-    .action((hash: string, _: object, command: Command) =>
-      end(import("../apply-draft.ts").then(({ applyDraft }) => applyDraft(invocation(shell, command), hash))),
-    );
+    .action((hash: string, _: object, command: Command) => end(applyDraft(invocation(shell, command), hash)));
+}
+
+interface ApplyReport {
+  readonly space: string;
+  readonly outcome: "succeeded";
+  readonly status: "succeeded" | "succeeded_no_workspace_changes";
+  readonly reason: null;
+  /** The dry run. */
+  readonly run: string;
+  readonly hash: string;
+  readonly generation: string | null;
+  readonly files: FileChanges;
+  /** Unix seconds: inputs up to then count as consolidated now. */
+  readonly completionWatermark: number;
+}
+
+/** `slowwave apply`; returns the exit code. */
+export async function applyDraft(at: Invocation, hash: string): Promise<number> {
+  const { places, output, json } = at;
+  return withControls(at, async (controls) => {
+    const answer = await controls.apply({ space: places.space, hash });
+    if (answer.kind === "running") return { running: places.space };
+    const { draft } = answer;
+    const report: ApplyReport = {
+      space: places.space,
+      outcome: "succeeded",
+      status: answer.kind === "applied" ? "succeeded" : "succeeded_no_workspace_changes",
+      reason: null,
+      run: draft.run,
+      hash: draft.hash,
+      generation: answer.generation,
+      files: answer.files,
+      completionWatermark: draft.watermark,
+    };
+    if (json) output.printJson(report);
+    else output.print(...told(report, rootOf(places, places.space)));
+    return null;
+  });
+}
+
+function told(report: ApplyReport, root: string): readonly Line[] {
+  return [
+    [dim("  applied     "), `dry run ${report.hash} of run ${report.run}`],
+    [dim("  memory      "), bold(root)],
+    [
+      dim("  changed     "),
+      report.status === "succeeded" ? changedFiles(report.files) : "nothing; the memory is this already",
+    ],
+    [dim("  watermark   "), `inputs up to ${moment(report.completionWatermark * 1_000)} are consolidated`],
+    [green("succeeded"), ` · generation ${report.generation ?? "none"}; \`slowwave rollback\` takes it back`],
+  ];
 }

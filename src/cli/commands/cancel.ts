@@ -1,5 +1,14 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { examples, invocation, type Shell } from "../shell.ts";
+import type { Store } from "../../domain/ports.ts";
+import { createEngine } from "../../internal/engine.ts";
+import { agentNamed } from "../agents.ts";
+import { EXIT } from "../exit-code.ts";
+import { rootOf } from "../places.ts";
+import { choicesFrom } from "../settings.ts";
+import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { openExistingStore, runNamed } from "../store.ts";
+import { bold } from "../ui/paint.ts";
 
 export function addCancel(
   program: Command,
@@ -14,7 +23,62 @@ export function addCancel(
       "Ends the run's agent and releases its job. A run at work in another process hears it within 2 seconds.",
     )
     .addHelpText("after", examples("slowwave cancel last", "slowwave cancel 1k3c0e --json"))
-    .action((run: string, _: object, command: Command) =>
-      end(import("../cancel-run.ts").then(({ cancelRun }) => cancelRun(invocation(shell, command), run))),
-    );
+    .action((run: string, _: object, command: Command) => end(cancelRun(invocation(shell, command), run)));
+}
+
+interface CancelReport {
+  readonly run: string;
+  /** `requested`: its process was asked and has not answered yet. `over`: there was nothing left to cancel. */
+  readonly answer: "cancelled" | "requested" | "over";
+}
+
+/** A living owner looks for requests every second; ending an agent may take some more. */
+const PATIENCE_MS = 5_000;
+const LOOK_MS = 100;
+
+/** `slowwave cancel`; returns the exit code. */
+export async function cancelRun(at: Invocation, name: string): Promise<number> {
+  const { places, world, output, json } = at;
+  const store = await openExistingStore(places);
+  try {
+    const { id } = await runNamed(name, store, places);
+    const { settings, agent, ...how } = choicesFrom({}, world.env, places.configFile);
+    const engine = createEngine({
+      ...settings,
+      store: store as Store,
+      agent: agentNamed(agent, how),
+      home: places.home,
+      memoryRoot: (space) => rootOf(places, space),
+    });
+    try {
+      const said = await engine.cancel(id);
+      const answer = said === "requested" ? await settled(id, engine.result, world.nowMs) : said;
+      const report: CancelReport = { run: id, answer: answer === "unknown" ? "over" : answer };
+      if (json) output.printJson(report);
+      else output.print([bold(`run ${id}`), ` ${SENTENCES[report.answer]}`]);
+      return EXIT.ok;
+    } finally {
+      await engine.close();
+    }
+  } finally {
+    await store?.close();
+  }
+}
+
+const SENTENCES = {
+  cancelled: "was cancelled and its job released.",
+  requested: "was asked to end; `slowwave status` shows when it has.",
+  over: "was over already; there was nothing to cancel.",
+} as const;
+
+async function settled(
+  run: string,
+  result: (run: string) => Promise<{ readonly outcome: string } | null>,
+  nowMs: () => number,
+): Promise<CancelReport["answer"]> {
+  for (const until = nowMs() + PATIENCE_MS; nowMs() < until; await sleep(LOOK_MS)) {
+    const found = await result(run);
+    if (found !== null) return found.outcome === "cancelled" ? "cancelled" : "over";
+  }
+  return "requested";
 }

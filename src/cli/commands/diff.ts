@@ -1,5 +1,24 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Command } from "commander";
-import { examples, invocation, type Shell } from "../shell.ts";
+import { SlowwaveError } from "../../domain/failure.ts";
+import { changesBetween, type FileChanges, type Generation, isUnchanged } from "../../domain/generation.ts";
+import type { GenerationStore, Store } from "../../domain/ports.ts";
+import {
+  compare,
+  type Edits,
+  editsSince,
+  type FileDiff,
+  generationNamed,
+  nodeFiles,
+} from "../../internal/memory.ts";
+import { EXIT } from "../exit-code.ts";
+import { rootOf } from "../places.ts";
+import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { openExistingStore } from "../store.ts";
+import { diffLines, statLines } from "../ui/diff-lines.ts";
+import { changedFiles, counted, moment } from "../ui/format.ts";
+import { bold, dim, type Line } from "../ui/paint.ts";
 
 export function addDiff(program: Command, shell: Shell, end: (code: Promise<number>) => Promise<void>): void {
   program
@@ -33,15 +52,172 @@ export function addDiff(program: Command, shell: Shell, end: (code: Promise<numb
         command: Command,
       ) =>
         end(
-          import("../diff-generations.ts").then(({ diffGenerations }) =>
-            diffGenerations(invocation(shell, command), {
-              from: from ?? null,
-              to: to ?? null,
-              stat: options.stat === true,
-              list: options.list === true,
-              edits: options.edits === true,
-            }),
-          ),
+          diffGenerations(invocation(shell, command), {
+            from: from ?? null,
+            to: to ?? null,
+            stat: options.stat === true,
+            list: options.list === true,
+            edits: options.edits === true,
+          }),
         ),
     );
+}
+
+export interface DiffFlags {
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly stat: boolean;
+  readonly list: boolean;
+  /** What was changed by hand in the folder since the generation in effect. */
+  readonly edits: boolean;
+}
+
+const NONE = "This space has no generation yet; `slowwave run` makes the first.";
+
+/** `slowwave diff`; returns the exit code. */
+export async function diffGenerations(at: Invocation, flags: DiffFlags): Promise<number> {
+  const store = await openExistingStore(at.places);
+  try {
+    if (flags.list) await listGenerations(at, store);
+    else if (flags.edits) await showEdits(at, flags, store);
+    else await showDiff(at, flags, store);
+    return EXIT.ok;
+  } finally {
+    await store?.close();
+  }
+}
+
+async function showDiff(at: Invocation, { from, to, stat }: DiffFlags, store: Store | null): Promise<void> {
+  const { places, output, json } = at;
+  const pair = store === null ? null : await chosen(store.generations, places.space, from, to);
+  if (store === null || pair === null) {
+    if (json) output.printJson({ from: null, to: null, files: [] });
+    else output.say(NONE);
+    return;
+  }
+  const manifest = async (generation: Generation | null) =>
+    generation === null ? [] : ((await store.generations.manifest(generation.id)) ?? []);
+  const files = await compare(store.generations, await manifest(pair.from), await manifest(pair.to));
+  tell(at, { ...pair, files, stat });
+  const edits = json ? null : await editsOf(at, store);
+  if (edits !== null && !isUnchanged(edits.changes)) {
+    output.say(
+      `The memory folder was edited by hand since then (${changedFiles(edits.changes)}); \`slowwave diff --edits\` shows it.`,
+    );
+  }
+}
+
+async function showEdits(at: Invocation, { from, stat }: DiffFlags, store: Store | null): Promise<void> {
+  if (from !== null) {
+    throw new SlowwaveError(
+      "invalid_usage",
+      "`--edits` compares the folder with the current generation; it takes no other.",
+    );
+  }
+  const edits = store === null ? null : await editsOf(at, store);
+  if (edits === null) {
+    if (at.json) at.output.printJson({ from: null, to: null, files: [] });
+    else
+      at.output.say(
+        "There is nothing to compare: no generation yet, or the folder can't be read (`slowwave doctor`).",
+      );
+    return;
+  }
+  const files = await compare(edits, edits.before, edits.after);
+  tell(at, { from: edits.since, to: null, files, stat });
+}
+
+async function editsOf({ places }: Invocation, { generations }: Store): Promise<Edits | null> {
+  const { home, space } = places;
+  const homeId = (await readFile(join(home, "home-id"), "utf8").catch(() => "")).trim();
+  return editsSince({ generations, files: nodeFiles() }, { space, root: rootOf(places, space), homeId });
+}
+
+/** `to`: null is the folder as it is. */
+function tell(
+  { output, json }: Invocation,
+  {
+    from,
+    to,
+    files,
+    stat,
+  }: {
+    readonly from: Generation | null;
+    readonly to: Generation | null;
+    readonly files: readonly FileDiff[];
+    readonly stat: boolean;
+  },
+): void {
+  if (json) {
+    const shown = stat ? files.map(({ hunks: _, ...file }) => file) : files;
+    output.printJson({ from, to, files: shown });
+    return;
+  }
+  output.say(
+    [dim("from  "), titleOf(from)],
+    [dim("to    "), to === null ? "the memory folder as it is now" : titleOf(to)],
+  );
+  if (files.length === 0) output.say("No difference.");
+  else output.print(...(stat ? statLines(files) : diffLines(files)));
+}
+
+/** Without names the last two; with one name, from there until now. */
+async function chosen(
+  generations: GenerationStore,
+  space: string,
+  from: string | null,
+  to: string | null,
+): Promise<{ readonly from: Generation | null; readonly to: Generation } | null> {
+  if (from !== null) {
+    const first = await generationNamed(generations, space, from);
+    return { from: first, to: await generationNamed(generations, space, to ?? "current") };
+  }
+  const [newest, previous] = await generations.list(space, 2);
+  return newest === undefined ? null : { from: previous ?? null, to: newest };
+}
+
+const KINDS = {
+  published: "published",
+  adopted: "found in the folder and adopted",
+  edited: "edited by hand",
+  rollback: "restored by a rollback",
+  purged: "left by a purge",
+} as const;
+
+function titleOf(generation: Generation | null): string {
+  if (generation === null) return "nothing";
+  const { id, kind, createdAtMs, agent, findings, withdrawnAtMs } = generation;
+  return [
+    `${id}  ${moment(createdAtMs)}  ${KINDS[kind]}`,
+    ...(agent === undefined ? [] : [`by ${agent}`]),
+    ...(findings === undefined || findings === 0 ? [] : [counted(findings, "finding")]),
+    ...(withdrawnAtMs === undefined ? [] : ["withdrawn by a purge"]),
+  ].join(", ");
+}
+
+const LISTED = 1_000;
+
+async function listGenerations({ places, output, json }: Invocation, store: Store | null): Promise<void> {
+  const generations = store === null ? [] : await store.generations.list(places.space, LISTED);
+  const lines: Line[] = [];
+  const rows: unknown[] = [];
+  for (const [back, generation] of generations.entries()) {
+    const changes = await changesOf(store as Store, generation);
+    const { added, modified, deleted } = changes;
+    rows.push({ back, ...generation, files: changes });
+    const counts = `+${added.length} ~${modified.length} -${deleted.length} files`;
+    lines.push([
+      bold(String(back).padStart(3)),
+      `  ${titleOf(generation)}`,
+      dim(`  ${counts}${back === 0 ? "  (current)" : ""}`),
+    ]);
+  }
+  if (json) output.printJson({ generations: rows });
+  else if (lines.length === 0) output.say(NONE);
+  else output.print(...lines);
+}
+
+async function changesOf({ generations }: Store, { id, parent }: Generation): Promise<FileChanges> {
+  const before = parent === null ? [] : ((await generations.manifest(parent)) ?? []);
+  return changesBetween(before, (await generations.manifest(id)) ?? []);
 }

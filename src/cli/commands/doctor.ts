@@ -1,5 +1,14 @@
 import type { Command } from "commander";
-import { examples, invocation, type Shell } from "../shell.ts";
+import { causeOf } from "../../domain/failure.ts";
+import type { Store } from "../../domain/ports.ts";
+import { type Check, failure } from "../doctor/check.ts";
+import { checkAgent, checkClock, checkHome, checkNode, checkSandbox } from "../doctor/host-checks.ts";
+import { checkGenerations, checkMemoryRoot } from "../doctor/memory-checks.ts";
+import { checkJobs, checkLeftovers, checkRuns, checkStore } from "../doctor/store-checks.ts";
+import { EXIT } from "../exit-code.ts";
+import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { openExistingStore } from "../store.ts";
+import { bold, cyan, dim, green, red, yellow } from "../ui/paint.ts";
 
 export function addDoctor(
   program: Command,
@@ -13,10 +22,55 @@ export function addDoctor(
     .option("--full", "hash every file of every generation again, however long it takes")
     .addHelpText("after", examples("slowwave doctor", "slowwave doctor --space my-project --json"))
     .action((options: { full?: boolean }, command: Command) =>
-      end(
-        import("../doctor.ts").then(({ doctor }) =>
-          doctor(invocation(shell, command), options.full === true),
-        ),
-      ),
+      end(doctor(invocation(shell, command), options.full === true)),
     );
+}
+
+/** `slowwave doctor`; returns the exit code: 1 when something is broken, warnings are none. */
+export async function doctor(at: Invocation, full = false): Promise<number> {
+  const checks = await allChecks(at, full);
+  if (at.json) at.output.printJson({ checks });
+  else for (const check of checks) tell(check, at);
+  return checks.some(({ verdict }) => verdict === "fail") ? EXIT.failed : EXIT.ok;
+}
+
+async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[]> {
+  const first = [checkNode(), await checkHome({ at, store: null }), checkStore(at)];
+  let store: Store | null;
+  try {
+    store = await openExistingStore(at.places);
+  } catch (error) {
+    // Without the store, what it would say cannot be checked; the file may have said why already.
+    const patient = { at, store: null };
+    const isTold = first.some(({ name, verdict }) => name === "store" && verdict === "fail");
+    return [
+      ...first,
+      ...(isTold ? [] : [failure("store", causeOf(error))]),
+      await checkSandbox(patient),
+      await checkAgent(patient),
+    ];
+  }
+  try {
+    const patient = { at, store };
+    return [
+      ...first,
+      ...(await checkJobs(patient)),
+      ...(await checkRuns(patient)),
+      await checkClock(patient),
+      ...(await checkMemoryRoot(patient)),
+      ...(await checkGenerations(patient, full)),
+      await checkSandbox(patient),
+      await checkAgent(patient),
+      ...(await checkLeftovers(patient)),
+    ];
+  } finally {
+    await store?.close();
+  }
+}
+
+const SIGNS = { ok: green("ok  "), warn: yellow("warn"), fail: red("fail") } as const;
+
+function tell({ name, verdict, message, mend }: Check, { output }: Invocation): void {
+  output.print([SIGNS[verdict], " ", bold(name.padEnd(12)), dim(message)]);
+  if (mend !== null) output.print(["     ", cyan("→"), ` ${mend}`]);
 }

@@ -1,5 +1,16 @@
+import { createReadStream } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Command } from "commander";
-import { examples, invocation, type Shell } from "../shell.ts";
+import { codeOf, SlowwaveError } from "../../domain/failure.ts";
+import type { UpsertOutcome } from "../../domain/memory.ts";
+import { type Rejection, readStage1, type Stage1File } from "../../internal/import.ts";
+import { EXIT } from "../exit-code.ts";
+import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { openStore } from "../store.ts";
+import type { Output } from "../ui/output.ts";
+import { bold, dim, red, yellow } from "../ui/paint.ts";
+import type { World } from "../world.ts";
 
 export function addImport(
   program: Command,
@@ -23,10 +34,166 @@ export function addImport(
       ),
     )
     .action((file: string, options: { keepGoing?: boolean }, command: Command) =>
-      end(
-        import("../import-file.ts").then(({ importFile }) =>
-          importFile(invocation(shell, command), { file, keepGoing: options.keepGoing === true }),
-        ),
-      ),
+      end(importFile(invocation(shell, command), { file, keepGoing: options.keepGoing === true })),
     );
+}
+
+interface ImportReport extends UpsertOutcome {
+  readonly rejected: readonly Rejection[];
+  /** Secrets that were replaced; what they were is told to no one. */
+  readonly redacted: number;
+  readonly error?: Refusal;
+}
+
+interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly cause: null;
+}
+
+const NOTHING: UpsertOutcome = { imported: 0, updated: 0, unchanged: 0 };
+/** Rejected lines shown to a person; `--json` has all. */
+const SHOWN = 20;
+
+/** `slowwave import`; returns the exit code. */
+export async function importFile(
+  at: Invocation,
+  { file, keepGoing }: { readonly file: string; readonly keepGoing: boolean },
+): Promise<number> {
+  const { output, world, places, json } = at;
+  const read = await readStage1(inputFile(file, world));
+  const { rejected, secrets, outputs } = read;
+  if (outputs.length + rejected.length === 0) {
+    throw new SlowwaveError(
+      "file_empty",
+      "There is nothing in the file; each line is one stage-1 output as JSON.",
+    );
+  }
+  const refusal = refusalOf(read, keepGoing);
+  if (refusal !== null) {
+    const report: ImportReport = { ...NOTHING, rejected, redacted: 0, error: refusal };
+    if (json) output.printJson(report);
+    else tellRefusal(report, refusal.message, output);
+    return EXIT.usage;
+  }
+  const store = await openStore(places, output);
+  try {
+    const report: ImportReport = {
+      ...(await store.memories.upsert(places.space, outputs)),
+      rejected,
+      redacted: secrets,
+    };
+    if (json) output.printJson(report);
+    else tell(report, output);
+    return EXIT.ok;
+  } finally {
+    await store.close();
+  }
+}
+
+/** All or nothing, unless the person said otherwise; and nothing at all is no success. */
+function refusalOf({ outputs, rejected }: Stage1File, keepGoing: boolean): Refusal | null {
+  if (rejected.length === 0 || (keepGoing && outputs.length > 0)) return null;
+  const lines = `${rejected.length} of ${rejected.length + outputs.length} lines`;
+  const hint = outputs.length > 0 ? " Mend them, or take the others with --keep-going." : " Mend them first.";
+  return {
+    code: "import_rejected",
+    message: `${lines} cannot be taken, so nothing was imported.${hint}`,
+    cause: null,
+  };
+}
+
+function tell({ imported, updated, unchanged, rejected, redacted }: ImportReport, output: Output): void {
+  tellRejected(rejected, output);
+  output.print([
+    bold(`${imported} imported`),
+    `, ${updated} updated, ${unchanged} unchanged`,
+    rejected.length > 0 ? yellow(`, ${rejected.length} rejected`) : "",
+    redacted > 0 ? dim(` · ${redacted} ${redacted === 1 ? "secret" : "secrets"} replaced`) : "",
+  ]);
+}
+
+function tellRefusal({ rejected }: ImportReport, message: string, output: Output): void {
+  tellRejected(rejected, output);
+  output.say([red("error"), ` ${message}`], "  code: import_rejected");
+}
+
+function tellRejected(rejected: readonly Rejection[], output: Output): void {
+  for (const { line, code, message } of rejected.slice(0, SHOWN)) {
+    output.say([yellow(`line ${line}`), ` ${message} `, dim(code)]);
+  }
+  if (rejected.length > SHOWN) output.say(dim(`… and ${rejected.length - SHOWN} more; --json lists all`));
+}
+
+/** The bytes of `import FILE`, or of stdin for `-`; refuses at once what cannot be JSONL. */
+export async function* inputFile(
+  name: string,
+  world: Pick<World, "cwd" | "stdin">,
+): AsyncGenerator<Uint8Array> {
+  if (name === "") throw new SlowwaveError("file_not_found", "The file to import has no name.");
+  const path = resolve(world.cwd, name);
+  const source = name === "-" ? world.stdin : createReadStream(path, { fd: await opened(path) });
+  const shown = name === "-" ? "stdin" : path;
+  let isFirst = true;
+  try {
+    for await (const chunk of source) {
+      if (isFirst) assertText(chunk, shown);
+      isFirst = false;
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof SlowwaveError) throw error;
+    throw unreadable(shown, error);
+  }
+}
+
+async function opened(path: string): Promise<FileHandle> {
+  let file: FileHandle;
+  try {
+    file = await open(path, "r");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") {
+      throw new SlowwaveError("file_not_found", `There is no file ${path}; check the path.`);
+    }
+    throw unreadable(path, error);
+  }
+  if ((await file.stat()).isDirectory()) {
+    await file.close();
+    throw new SlowwaveError("file_is_a_folder", `${path} is a folder; name a JSONL file in it.`);
+  }
+  return file;
+}
+
+/** What packed and UTF-16 files begin with. */
+const BEGINNINGS: readonly (readonly [what: string, bytes: readonly number[]])[] = [
+  ["gzip", [0x1f, 0x8b]],
+  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+  ["zip", [0x50, 0x4b, 0x03, 0x04]],
+  ["bzip2", [0x42, 0x5a, 0x68]],
+  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
+];
+const UTF_16 = [
+  [0xff, 0xfe],
+  [0xfe, 0xff],
+];
+
+function assertText(chunk: Uint8Array, shown: string): void {
+  const begins = (bytes: readonly number[]) => bytes.every((byte, at) => chunk[at] === byte);
+  const packed = BEGINNINGS.find(([, bytes]) => begins(bytes));
+  if (packed !== undefined) {
+    throw new SlowwaveError(
+      "file_packed",
+      `${shown} is packed (${packed[0]}); unpack it first, for example: ${packed[0] === "gzip" ? "gunzip -c FILE" : "… "} | slowwave import -`,
+    );
+  }
+  if (UTF_16.some(begins)) {
+    throw new SlowwaveError("file_not_utf8", `${shown} is UTF-16; save it as UTF-8.`);
+  }
+  if (chunk.subarray(0, 1024).includes(0)) {
+    throw new SlowwaveError("file_binary", `${shown} is a binary file; JSONL is text.`);
+  }
+}
+
+function unreadable(shown: string, cause: unknown): SlowwaveError {
+  return new SlowwaveError("file_unreadable", `${shown} cannot be read; check its permissions.`, { cause });
 }

@@ -1,5 +1,12 @@
 import type { Command } from "commander";
-import { examples, invocation, type Shell } from "../shell.ts";
+import { SlowwaveError } from "../../domain/failure.ts";
+import type { Store } from "../../domain/ports.ts";
+import type { PurgedSpaces } from "../../internal/engine.ts";
+import { withControls } from "../maintenance.ts";
+import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { counted } from "../ui/format.ts";
+import { bold, dim, green, type Line, yellow } from "../ui/paint.ts";
+import { printable } from "../ui/printable.ts";
 
 export function addPurge(
   program: Command,
@@ -18,10 +25,107 @@ export function addPurge(
     .option("--yes", "don't ask")
     .addHelpText("after", examples("slowwave purge 5f0c1e9a-…", "slowwave purge 5f0c1e9a-… --yes --json"))
     .action((thread: string, options: { yes?: boolean }, command: Command) =>
-      end(
-        import("../purge-thread.ts").then(({ purgeThread }) =>
-          purgeThread(invocation(shell, command), { thread, yes: options.yes === true }),
-        ),
-      ),
+      end(purgeThread(invocation(shell, command), { thread, yes: options.yes === true })),
     );
+}
+
+/** `slowwave purge`; returns the exit code. */
+export async function purgeThread(
+  at: Invocation,
+  { thread, yes }: { readonly thread: string; readonly yes: boolean },
+): Promise<number> {
+  const { places, output, json } = at;
+  return withControls(at, async (controls, store) => {
+    const known = await controls.spacesOf(thread);
+    // One that was killed after it forgot the rows has left nothing but free pages, unless files were put back.
+    const spaces = known.length > 0 ? known : await spacesWithMemory(store, places.space);
+    if (!yes) await confirm(at, thread, known);
+    const answer = await controls.purge({ threadId: thread, spaces });
+    if (answer.kind === "running") return { running: answer.space };
+    if (json) output.printJson({ thread, outcome: "succeeded", spaces: answer.spaces });
+    else output.print(...told(thread, answer));
+    return null;
+  });
+}
+
+async function spacesWithMemory(store: Store, space: string): Promise<readonly string[]> {
+  return (await store.generations.current(space)) === null ? [] : [space];
+}
+
+async function confirm(
+  { output, json, world }: Invocation,
+  thread: string,
+  spaces: readonly string[],
+): Promise<void> {
+  const refused = new SlowwaveError(
+    "not_confirmed",
+    "Nothing was removed: a purge can't be undone, so it wants the word yes, or --yes.",
+  );
+  if (json) throw refused;
+  output.say(
+    [
+      yellow("purge"),
+      " removes ",
+      bold(thread),
+      " for good, from ",
+      where(spaces),
+      " and every kept generation.",
+    ],
+    "It cannot be undone. Type yes to go on:",
+  );
+  const answer = await firstLine(world.stdin);
+  if (answer.trim().toLowerCase() !== "yes") throw refused;
+}
+
+function where(spaces: readonly string[]): string {
+  if (spaces.length === 0)
+    return "whatever was made of it (no input of that id is kept here: is the id right?)";
+  return spaces.length === 1 ? `the space ${spaces[0]}` : `${spaces.length} spaces`;
+}
+
+function foundNothing(one: PurgedSpaces["spaces"][number]): boolean {
+  const counts = [one.inputs, one.rewritten.length, one.drafts, one.folders, one.logged];
+  return one.generation === null && counts.every((count) => count === 0);
+}
+
+async function firstLine(stdin: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const chunk of stdin) {
+    text += Buffer.from(chunk).toString();
+    if (text.includes("\n") || text.length > 1_000) break;
+  }
+  return text.split("\n")[0] ?? "";
+}
+
+function told(thread: string, { spaces }: PurgedSpaces): readonly Line[] {
+  if (spaces.every(foundNothing)) {
+    return [
+      [
+        yellow("nothing found"),
+        ` · no trace of ${thread} is in this home; if that is not the id, \`slowwave purge ID\` takes another`,
+      ],
+    ];
+  }
+  return [
+    ...spaces.flatMap((one): readonly Line[] => [
+      [dim("  space       "), bold(one.space)],
+      [dim("  inputs      "), `${one.inputs} removed`],
+      [
+        dim("  memory      "),
+        one.generation === null ? "held nothing of it" : `now generation ${one.generation}`,
+      ],
+      [dim("  generations "), `${one.rewritten.length} rewritten`],
+      [
+        dim("  besides     "),
+        `${counted(one.drafts, "dry run")}, ${counted(one.folders, "folder")} of refused work, ${counted(one.logged, "log entry", "log entries")}`,
+      ],
+      ...one.undecided.map(
+        (place): Line => [
+          yellow("  look at     "),
+          `${printable(place)}: it may come from the thread, or from elsewhere; it was left as it is`,
+        ],
+      ),
+    ]),
+    [green("succeeded"), " · purged, and the store compacted; `slowwave run` writes the memory anew"],
+  ];
 }

@@ -1,5 +1,14 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { examples, invocation, type Shell } from "../shell.ts";
+import type { RunResult } from "../../domain/result.ts";
+import { spacesOfKilledControls } from "../../internal/runs.ts";
+import { EXIT } from "../exit-code.ts";
+import { rootOf } from "../places.ts";
+import { followed, withEngine } from "../run-with-engine.ts";
+import { choicesFrom } from "../settings.ts";
+import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { bold } from "../ui/paint.ts";
+import { reportRun } from "../ui/run-report.ts";
 
 export function addRecover(
   program: Command,
@@ -13,7 +22,41 @@ export function addRecover(
       "Takes over every unfinished run whose process is dead, in all spaces, and brings it to its end. A space that a killed apply or purge still has is free again.",
     )
     .addHelpText("after", examples("slowwave recover", "slowwave recover --json"))
-    .action((_: object, command: Command) =>
-      end(import("../recover-runs.ts").then(({ recoverRuns }) => recoverRuns(invocation(shell, command)))),
-    );
+    .action((_: object, command: Command) => end(recoverRuns(invocation(shell, command))));
+}
+
+/** `slowwave recover`; returns the exit code: 1 when a recovered run failed. */
+export async function recoverRuns(at: Invocation): Promise<number> {
+  const { places, output, json, world } = at;
+  if (!existsSync(places.database)) return told([], [], at);
+  return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine, store) => {
+    const freed = await spacesOfKilledControls(store);
+    const runs = await engine.recover();
+    const results: RunResult[] = [];
+    for (const run of runs) {
+      output.say([bold(`continuing run ${run.id}`), ` of space ${run.space}`]);
+      const result = await followed(at, run);
+      if (!json) reportRun(result, rootOf(places, run.space), output);
+      results.push(result);
+    }
+    return told(results, freed, at);
+  });
+}
+
+function told(
+  recovered: readonly RunResult[],
+  freed: readonly string[],
+  { output, json }: Invocation,
+): number {
+  if (json) output.printJson({ recovered, freed });
+  else if (recovered.length === 0 && freed.length === 0)
+    output.print("Nothing to recover: no run was left unfinished by a dead process.");
+  else output.print(...freed.map(freedLine));
+  return recovered.every(({ outcome }) => outcome === "succeeded" || outcome === "skipped")
+    ? EXIT.ok
+    : EXIT.failed;
+}
+
+function freedLine(space: string): string {
+  return `space ${space} is free again; the apply or purge that was killed there can be repeated`;
 }

@@ -1,8 +1,15 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
+import { exitCodeOf } from "../exit-code.ts";
+import { rootOf } from "../places.ts";
+import { followed, withEngine } from "../run-with-engine.ts";
 import type { FlagValues } from "../settings.ts";
+import { choicesFrom } from "../settings.ts";
+import type { Invocation } from "../shell.ts";
 import { examples, invocation, type Shell } from "../shell.ts";
+import { bold, dim } from "../ui/paint.ts";
+import { reportRun } from "../ui/run-report.ts";
 import type { World } from "../world.ts";
 
 /** Flags that set a setting, each with the setting's name. */
@@ -66,16 +73,41 @@ export function addRun(program: Command, shell: Shell, end: (code: Promise<numbe
     )
     .action((words: readonly string[], options: RunOptions, command: Command) =>
       end(
-        import("../consolidate.ts").then(({ consolidate }) =>
-          consolidate(invocation(shell, command), {
-            values: { ...valuesOf(options), ...programOf(words, options, shell.world) },
-            now: options.now === true,
-            strict: options.strict === true,
-            dryRun: options.dryRun === true,
-          }),
-        ),
+        consolidate(invocation(shell, command), {
+          values: { ...valuesOf(options), ...programOf(words, options, shell.world) },
+          now: options.now === true,
+          strict: options.strict === true,
+          dryRun: options.dryRun === true,
+        }),
       ),
     );
+}
+
+export interface RunFlags {
+  readonly values: FlagValues;
+  readonly now: boolean;
+  readonly strict: boolean;
+  readonly dryRun: boolean;
+}
+
+/** `slowwave run`: one consolidation in the foreground; returns the exit code. */
+export async function consolidate(at: Invocation, flags: RunFlags): Promise<number> {
+  const { places, output } = at;
+  const choices = choicesFrom(flags.values, at.world.env, places.configFile);
+  return withEngine(at, choices, async (engine) => {
+    const run = await engine.start({
+      space: places.space,
+      now: flags.now,
+      dryRun: flags.dryRun,
+    });
+    if (run.adopted) {
+      output.say([bold(`continuing run ${run.id}`), " left unfinished by a process that died"]);
+    } else output.say(dim(`run ${run.id} of space ${run.space} (agent ${choices.agent})`));
+    const result = await followed(at, run);
+    if (at.json) output.printJson(result);
+    else reportRun(result, rootOf(places, run.space), output);
+    return exitCodeOf(result, flags);
+  });
 }
 
 /** Words count only after the two dashes: a stray one is a mistake, not a program. */

@@ -1,5 +1,12 @@
 import type { Command } from "commander";
-import { countOption, examples, invocation, type Shell } from "../shell.ts";
+import type { Store } from "../../domain/ports.ts";
+import type { RunRecord } from "../../domain/run.ts";
+import { EXIT } from "../exit-code.ts";
+import { countOption, examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { openExistingStore } from "../store.ts";
+import { elapsed, moment } from "../ui/format.ts";
+import { dim, green, type Line, red, yellow } from "../ui/paint.ts";
+import { showRun, type RunSummary, summaryOf } from "../ui/run-page.ts";
 
 export function addRuns(program: Command, shell: Shell, end: (code: Promise<number>) => Promise<void>): void {
   const runs = program
@@ -14,9 +21,7 @@ export function addRuns(program: Command, shell: Shell, end: (code: Promise<numb
     )
     .action((options: { last: number; allSpaces?: boolean }, command: Command) =>
       end(
-        import("../runs.ts").then(({ listRuns }) =>
-          listRuns(invocation(shell, command), { last: options.last, allSpaces: options.allSpaces === true }),
-        ),
+        listRuns(invocation(shell, command), { last: options.last, allSpaces: options.allSpaces === true }),
       ),
     );
   runs
@@ -28,9 +33,62 @@ export function addRuns(program: Command, shell: Shell, end: (code: Promise<numb
     .addHelpText("after", examples("slowwave runs show last", "slowwave runs show 1k3 --transcript"))
     .action((id: string, options: { transcript?: boolean }, command: Command) =>
       end(
-        import("../show-run.ts").then(({ showRun }) =>
-          showRun(invocation(shell, command), { id, transcript: options.transcript === true }),
-        ),
+        showRun(invocation(shell, command), { id, transcript: options.transcript === true }),
       ),
     );
+}
+
+/** `slowwave runs`; returns the exit code. */
+export async function listRuns(
+  { places, output, json }: Invocation,
+  { last, allSpaces }: { readonly last: number; readonly allSpaces: boolean },
+): Promise<number> {
+  const store = await openExistingStore(places);
+  try {
+    const filter = allSpaces ? { limit: last } : { space: places.space, limit: last };
+    const runs = store === null ? [] : await summaries(await store.runs.list(filter), store);
+    if (json) output.printJson({ runs });
+    else if (runs.length === 0) output.say("No runs yet; `slowwave run` makes the first.");
+    else output.print(...runs.map(runLine));
+    return EXIT.ok;
+  } finally {
+    await store?.close();
+  }
+}
+
+function summaries(records: readonly RunRecord[], store: Store): Promise<readonly RunSummary[]> {
+  return Promise.all(
+    records.map(async (record) =>
+      summaryOf(record, record.state === "active" && (await store.owners.probe(record.owner)) === "alive"),
+    ),
+  );
+}
+
+const PAINT = {
+  succeeded: green,
+  skipped: dim,
+  running: yellow,
+  unfinished: yellow,
+  failed: red,
+  cancelled: red,
+};
+
+export function runLine({
+  run,
+  space,
+  outcome,
+  status,
+  inputs,
+  dryRun,
+  startedAt,
+  finishedAt,
+}: RunSummary): Line {
+  const spent = finishedAt === null ? "" : elapsed(Date.parse(finishedAt) - Date.parse(startedAt));
+  return [
+    `${run}  ${moment(Date.parse(startedAt))}  `,
+    PAINT[outcome]((status ?? outcome).padEnd(30)),
+    dim(
+      ` ${spent.padStart(10)}  ${inputs} inputs${dryRun ? ", dry run" : ""}${space === "global" ? "" : `  ${space}`}`,
+    ),
+  ];
 }

@@ -1,7 +1,22 @@
+import { randomBytes } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { SlowwaveError } from "../../domain/failure.ts";
-import { durationMs } from "../duration.ts";
-import { examples, invocation, type Shell } from "../shell.ts";
+import type { RunEvent } from "../../domain/event.ts";
+import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
+import type { Store } from "../../domain/ports.ts";
+import { type Engine, systemClock } from "../../internal/engine.ts";
+import { type DayLimits, dayUse, hasDayLimits } from "../../internal/runs.ts";
+import { createApp } from "../../server/app.ts";
+import { type Listening, listen } from "../../server/listen.ts";
+import { pageFolder } from "../../server/page.ts";
+import { keepDue } from "../../server/schedule.ts";
+import { EXIT } from "../exit-code.ts";
+import { withEngine } from "../run-with-engine.ts";
+import { choicesFrom, type FlagValues } from "../settings.ts";
+import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { durationMs } from "../ui/format.ts";
+import { dim, type Line, yellow } from "../ui/paint.ts";
 
 interface ServeOptions {
   readonly port?: number;
@@ -32,16 +47,14 @@ export function addServe(
     .addHelpText("after", examples("slowwave serve", "slowwave serve --port 8080 --every 15m"))
     .action(({ port, every, agent, model }: ServeOptions, command: Command) =>
       end(
-        import("../serve.ts").then(({ serve }) =>
-          serve(invocation(shell, command), {
-            values: {
-              ...(agent === undefined ? {} : { agent: { flag: "--agent", text: agent } }),
-              ...(model === undefined ? {} : { model: { flag: "--model", text: model } }),
-            },
-            port: port ?? null,
-            everyMs: every ?? null,
-          }),
-        ),
+        serve(invocation(shell, command), {
+          values: {
+            ...(agent === undefined ? {} : { agent: { flag: "--agent", text: agent } }),
+            ...(model === undefined ? {} : { model: { flag: "--model", text: model } }),
+          },
+          port: port ?? null,
+          everyMs: every ?? null,
+        }),
       ),
     );
 }
@@ -49,4 +62,117 @@ export function addServe(
 function portOf(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
   throw new SlowwaveError("invalid_usage", `--port needs a number from 0 to 65535, not "${text}".`);
+}
+
+export interface ServeFlags {
+  readonly values: FlagValues;
+  /** Null: the usual one, or any other that is free. */
+  readonly port: number | null;
+  /** Null: runs are only started by hand. */
+  readonly everyMs: number | null;
+}
+
+const USUAL_PORT = 7411;
+
+/** `slowwave serve`: until a signal ends it; returns the exit code. */
+export async function serve(at: Invocation, { values, port, everyMs }: ServeFlags): Promise<number> {
+  const { places, output, json } = at;
+  const choices = choicesFrom(values, at.world.env, places.configFile);
+  return withEngine(at, choices, async (engine, store) => {
+    const ended = closing(engine);
+    const token = await serveToken(places.home);
+    const app = createApp({ store, engine, token });
+    const listening = await listenOn(app, port);
+    const { successCooldownSeconds } = choices.settings;
+    const failed = (space: string | null, error: unknown) => output.say(yellow(complaint(space, error)));
+    const schedule =
+      everyMs === null
+        ? null
+        : keepDue({
+            jobs: store.jobs,
+            engine,
+            clock: systemClock,
+            everyMs,
+            successCooldownSeconds,
+            failed,
+            isSpent: (space) => isSpent(store, space, choices.settings),
+          });
+    if (schedule === null) await engine.recover().catch((error: unknown) => failed(null, error));
+    const heard = engine.events$.subscribe((event) => output.say(...lineOf(event)));
+    const address = `http://127.0.0.1:${listening.port}/`;
+    if (json) output.printJson({ url: `${address}#token=${token}`, port: listening.port, token });
+    else output.print(`${address}#token=${token}`);
+    if (pageFolder() === null)
+      output.say(yellow("The page is not built (`npm run build`); the API answers."));
+    try {
+      await ended;
+    } finally {
+      schedule?.stop();
+      heard.unsubscribe();
+      app.close();
+      await listening.close();
+    }
+    // The signal's own code takes its place.
+    return EXIT.failed;
+  });
+}
+
+async function isSpent({ runs }: Store, space: string, limits: DayLimits): Promise<boolean> {
+  if (!hasDayLimits(limits)) return false;
+  const { freeAtMs } = await dayUse(runs, { space, limits, nowMs: systemClock.nowMs() });
+  return freeAtMs !== null;
+}
+
+/** Resolves when the engine is closed, which is what a signal does first. */
+function closing(engine: Engine): Promise<void> {
+  return new Promise((resolve) => {
+    engine.events$.subscribe({ complete: resolve });
+  });
+}
+
+async function listenOn(app: Parameters<typeof listen>[0]["app"], port: number | null): Promise<Listening> {
+  if (port !== null) return listen({ app, port });
+  return listen({ app, port: USUAL_PORT }).catch((error: unknown) => {
+    if (codeOf(error) === "port_taken") return listen({ app, port: 0 });
+    throw error;
+  });
+}
+
+/** Only how runs begin and end; the page shows the rest. */
+function lineOf(event: RunEvent): readonly Line[] {
+  if (event.type === "run.started") {
+    return [dim(`run ${event.run} of space ${event.space} ${event.adopted ? "is continued" : "begins"}`)];
+  }
+  if (event.type !== "run.finished") return [];
+  return [dim(`run ${event.run} of space ${event.space}: ${event.result.outcome} (${event.result.status})`)];
+}
+
+function complaint(space: string | null, error: unknown): string {
+  return `${space === null ? "The schedule" : `Space ${space}`} could not go on: ${causeOf(error)}`;
+}
+
+/**
+ * The token of this home's server. Kept in the home, readable by its owner alone like the database beside it, so that
+ * an open page goes on after the server was started again. Removing the file makes a new one.
+ */
+export async function serveToken(home: string): Promise<string> {
+  const file = join(home, "serve-token");
+  try {
+    // Of several servers that start together the first one's stays.
+    await writeFile(file, `${randomBytes(32).toString("base64url")}\n`, { flag: "wx", mode: 0o600 }).catch(
+      (error: unknown) => {
+        if (codeOf(error) !== "EEXIST") throw error;
+      },
+    );
+    const token = (await readFile(file, "utf8")).trim();
+    if (/^[\w-]{43}$/.test(token)) return token;
+  } catch (error) {
+    throw new SlowwaveError("home_unavailable", `The file ${file} cannot be read or written.`, {
+      cause: error,
+    });
+  }
+  throw new SlowwaveError(
+    "home_damaged",
+    `The file ${file} holds no token; remove it, and a new one is made.`,
+  );
 }

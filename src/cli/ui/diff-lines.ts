@@ -1,5 +1,5 @@
-import { type FileDiff, headerOf } from "../internal/memory.ts";
-import { counted } from "./counted.ts";
+import { type FileDiff, headerOf } from "../../internal/memory.ts";
+import { counted } from "./format.ts";
 import { bold, cyan, dim, green, type Line, red } from "./paint.ts";
 
 /** A unified diff for a terminal. */

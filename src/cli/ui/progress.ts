@@ -1,5 +1,5 @@
-import type { RunEvent } from "../domain/event.ts";
-import { elapsed } from "./elapsed.ts";
+import type { RunEvent } from "../../domain/event.ts";
+import { elapsed } from "./format.ts";
 import type { Output } from "./output.ts";
 import { cyan, dim, green, type Line, red, yellow } from "./paint.ts";
 import { clipped } from "./printable.ts";

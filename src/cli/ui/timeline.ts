@@ -1,5 +1,5 @@
-import type { StateSpan } from "../domain/result.ts";
-import { elapsed } from "./elapsed.ts";
+import type { StateSpan } from "../../domain/result.ts";
+import { elapsed } from "./format.ts";
 import { cyan, dim, green, type Line, red } from "./paint.ts";
 import { clipped } from "./printable.ts";
 

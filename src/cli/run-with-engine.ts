@@ -1,44 +1,14 @@
 import type { Store } from "../domain/ports.ts";
 import type { RunResult } from "../domain/result.ts";
 import { createEngine, type Engine, type Run } from "../internal/engine.ts";
-import { agentNamed, endable } from "./agent-named.ts";
-import { exitCodeOf } from "./exit-code.ts";
-import { interruptible } from "./interrupt.ts";
-import { bold, dim, yellow } from "./paint.ts";
-import { showProgress } from "./progress.ts";
-import { reportRun } from "./report.ts";
-import { rootOf } from "./root-of.ts";
-import { type Choices, choicesFrom, type FlagValues } from "./settings.ts";
+import { abortable, agentNamed } from "./agents.ts";
+import { rootOf } from "./places.ts";
+import type { Choices } from "./settings.ts";
 import type { Invocation } from "./shell.ts";
 import { openStore } from "./store.ts";
-import { exitCodeOfSignal } from "./world.ts";
-
-export interface RunFlags {
-  readonly values: FlagValues;
-  readonly now: boolean;
-  readonly strict: boolean;
-  readonly dryRun: boolean;
-}
-
-/** `slowwave run`: one consolidation in the foreground; returns the exit code. */
-export async function consolidate(at: Invocation, flags: RunFlags): Promise<number> {
-  const { places, output } = at;
-  const choices = choicesFrom(flags.values, at.world.env, places.configFile);
-  return withEngine(at, choices, async (engine) => {
-    const run = await engine.start({
-      space: places.space,
-      now: flags.now,
-      dryRun: flags.dryRun,
-    });
-    if (run.adopted) {
-      output.say([bold(`continuing run ${run.id}`), " left unfinished by a process that died"]);
-    } else output.say(dim(`run ${run.id} of space ${run.space} (agent ${choices.agent})`));
-    const result = await followed(at, run);
-    if (at.json) output.printJson(result);
-    else reportRun(result, rootOf(places, run.space), output);
-    return exitCodeOf(result, flags);
-  });
-}
+import { yellow } from "./ui/paint.ts";
+import { showProgress } from "./ui/progress.ts";
+import { exitCodeOfSignal, type StopSignal, type World } from "./world.ts";
 
 /** Shows the run until it ends. Rejects when this process has to leave it unfinished. */
 export async function followed({ output, world }: Invocation, run: Run): Promise<RunResult> {
@@ -70,7 +40,7 @@ export async function withEngine(
   work: (engine: Engine, store: Store) => Promise<number>,
 ): Promise<number> {
   const { places, world, output } = at;
-  const { runner, endAll } = endable(agentNamed(agent, how));
+  const { runner, abortAll } = abortable(agentNamed(agent, how));
   const store = await openStore(places, output);
   const engine = createEngine({
     ...settings,
@@ -84,7 +54,7 @@ export async function withEngine(
       output.say(isWorking(engine) ? CANCELLING : "Closing.");
       void engine.close();
     },
-    force: endAll,
+    force: abortAll,
   });
   try {
     const code = await work(engine, store);
@@ -98,4 +68,41 @@ export async function withEngine(
     await store.close();
     interrupt.release();
   }
+}
+
+/** What signals do while a run is under way. */
+export interface Interrupt {
+  /** The first signal that came; null while none did. */
+  readonly signal: StopSignal | null;
+  /** From now on signals end the process as usual. */
+  release(): void;
+}
+
+/**
+ * The first signal asks for the end, a second one forces it: `force` has two seconds, then the process is gone.
+ */
+export function interruptible(
+  world: Pick<World, "onSignal" | "exit">,
+  stop: { readonly ask: (signal: StopSignal) => void; readonly force: () => Promise<void> },
+): Interrupt {
+  let first: StopSignal | null = null;
+  const release = world.onSignal((signal) => {
+    if (first === null) {
+      first = signal;
+      stop.ask(signal);
+      return;
+    }
+    const leave = () => {
+      clearTimeout(patience);
+      world.exit(exitCodeOfSignal(signal));
+    };
+    const patience = setTimeout(leave, 2_000);
+    stop.force().then(leave, leave);
+  });
+  return {
+    get signal() {
+      return first;
+    },
+    release,
+  };
 }

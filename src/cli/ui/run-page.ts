@@ -1,15 +1,14 @@
-import { type BudgetUse, isNear, usedOf } from "../domain/budget.ts";
-import type { Store } from "../domain/ports.ts";
-import type { RunResult, StateSpan } from "../domain/result.ts";
-import type { LogRow } from "../domain/run.ts";
-import { resultOf, spansOf, wholeLog } from "../internal/runs.ts";
-import { moment } from "./elapsed.ts";
-import { EXIT } from "./exit-code.ts";
+import { type BudgetUse, isNear, usedOf } from "../../domain/budget.ts";
+import type { Store } from "../../domain/ports.ts";
+import type { RunResult, StateSpan } from "../../domain/result.ts";
+import { contextOf, type LogRow, type RunRecord } from "../../domain/run.ts";
+import { type Outcome, outcomeOf, type Status } from "../../domain/status.ts";
+import { resultOf, spansOf, wholeLog } from "../../internal/runs.ts";
+import { EXIT } from "../exit-code.ts";
+import type { Invocation } from "../shell.ts";
+import { openExistingStore, runNamed } from "../store.ts";
+import { moment } from "./format.ts";
 import { bold, dim, type Line, red, yellow } from "./paint.ts";
-import { runNamed } from "./run-name.ts";
-import { type RunSummary, summaryOf } from "./run-summary.ts";
-import type { Invocation } from "./shell.ts";
-import { openExistingStore } from "./store.ts";
 import { timeline } from "./timeline.ts";
 
 interface RunView extends RunSummary {
@@ -161,4 +160,42 @@ function filesOf(result: RunResult | null): readonly Line[] {
       ...(paths.length > SHOWN_FILES ? [dim(`  ${sign} … ${paths.length - SHOWN_FILES} more`)] : []),
     ]),
   ];
+}
+
+/** One run in a list. */
+export interface RunSummary {
+  readonly run: string;
+  readonly space: string;
+  readonly outcome: Outcome | "running" | "unfinished";
+  /** Null while it has none. */
+  readonly status: Status | null;
+  readonly inputs: number;
+  /** It published nothing, whatever its status says. */
+  readonly dryRun: boolean;
+  readonly startedAt: string;
+  /** Null while it is unfinished. */
+  readonly finishedAt: string | null;
+}
+
+/** Read from the record alone; `isAlive` tells a run at work from one that was left. */
+export function summaryOf(record: RunRecord, isAlive: boolean): RunSummary {
+  const { status, inputs, dryRun } = contextOf(record) as Summarised;
+  const known = record.state === "parked" ? "parked_unknown_version" : (status ?? "failed_agent");
+  const isOver = record.state !== "active";
+  return {
+    run: record.id,
+    space: record.space,
+    outcome: isOver ? outcomeOf(known) : isAlive ? "running" : "unfinished",
+    status: isOver ? known : null,
+    inputs: inputs ?? 0,
+    dryRun: dryRun ?? false,
+    startedAt: new Date(record.createdAtMs).toISOString(),
+    finishedAt: isOver ? new Date(record.updatedAtMs).toISOString() : null,
+  };
+}
+
+interface Summarised {
+  readonly status?: Status | null;
+  readonly inputs?: number | null;
+  readonly dryRun?: boolean;
 }

@@ -48,7 +48,7 @@ export function agentNamed(name: string, choice: AgentChoice = {}): AgentRunner 
 }
 
 /** An agent whose processes can be ended at once, when there is no time to ask the engine. */
-export function endable(runner: AgentRunner): { readonly runner: AgentRunner; endAll(): Promise<void> } {
+export function abortable(runner: AgentRunner): { readonly runner: AgentRunner; abortAll(): Promise<void> } {
   const handles = new Set<AgentHandle>();
   return {
     runner: {
@@ -59,7 +59,7 @@ export function endable(runner: AgentRunner): { readonly runner: AgentRunner; en
         return handle;
       },
     },
-    endAll: async () => {
+    abortAll: async () => {
       await Promise.allSettled([...handles].map((handle) => handle.close()));
     },
   };

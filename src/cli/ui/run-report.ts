@@ -1,9 +1,8 @@
-import type { BudgetName } from "../domain/budget.ts";
-import type { RunResult } from "../domain/result.ts";
-import { progressOf } from "../domain/texts.ts";
-import { changedFiles, counted } from "./counted.ts";
+import type { BudgetName } from "../../domain/budget.ts";
+import type { RunResult } from "../../domain/result.ts";
+import { progressOf } from "../../domain/texts.ts";
 import { diffTextLines } from "./diff-lines.ts";
-import { elapsed } from "./elapsed.ts";
+import { changedFiles, counted, elapsed } from "./format.ts";
 import type { Output } from "./output.ts";
 import { bold, dim, green, type Line, red, yellow } from "./paint.ts";
 
