@@ -6,7 +6,7 @@ import { countOption, examples, type Invocation, invocation, type Shell } from "
 import { openExistingStore } from "../store.ts";
 import { elapsed, moment } from "../ui/format.ts";
 import { dim, green, type Line, red, yellow } from "../ui/paint.ts";
-import { showRun, type RunSummary, summaryOf } from "../ui/run-page.ts";
+import { type RunSummary, showRun, summaryOf } from "../ui/run-page.ts";
 
 export function addRuns(program: Command, shell: Shell, end: (code: Promise<number>) => Promise<void>): void {
   const runs = program
@@ -32,9 +32,7 @@ export function addRuns(program: Command, shell: Shell, end: (code: Promise<numb
     .option("--transcript", "what the agent said, too")
     .addHelpText("after", examples("slowwave runs show last", "slowwave runs show 1k3 --transcript"))
     .action((id: string, options: { transcript?: boolean }, command: Command) =>
-      end(
-        showRun(invocation(shell, command), { id, transcript: options.transcript === true }),
-      ),
+      end(showRun(invocation(shell, command), { id, transcript: options.transcript === true })),
     );
 }
 
