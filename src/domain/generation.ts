@@ -15,9 +15,26 @@ export interface Generation {
   readonly agent?: string;
   /** How many findings the gate had on it; absent when there was no gate. */
   readonly findings?: number;
+  /** What in its files is a person's, by path; absent when nothing is. */
+  readonly handEdits?: HandEdits;
   /** Present when a purge had to take all of its files away: only this row is left. */
   readonly withdrawnAtMs?: number;
 }
+
+/**
+ * Lines of one file that a person wrote or changed, and lines of an agent that are not to come back. Lines are counted
+ * from 0 in the file of the generation that the edit belongs to.
+ */
+export interface HandEdit {
+  readonly line: number;
+  /** How many lines from there are the person's; 0 when the edit only took lines away. */
+  readonly lines: number;
+  /** Hashes of what the lines said that went. */
+  readonly replaced: readonly string[];
+}
+
+/** By path. A file that a person deleted has one edit, at line -1. */
+export type HandEdits = Readonly<Record<string, readonly HandEdit[]>>;
 
 /**
  * `edited`: what a person changed in the root by hand, kept before anything replaced it. `purged`: what was left

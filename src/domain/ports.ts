@@ -5,7 +5,7 @@
  * Everything is told what time it is (`nowMs`, Unix milliseconds); nothing here reads a clock.
  * A store that stays busy longer than its patience rejects with code `store_busy`.
  */
-import type { Draft, Generation, Journal, Manifest } from "./generation.ts";
+import type { Draft, Generation, HandEdits, Journal, Manifest } from "./generation.ts";
 import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "./job.ts";
 import type { Stage1Input, Stage1Output, UpsertOutcome } from "./memory.ts";
 import type {
@@ -222,12 +222,13 @@ export interface GenerationStore {
   orphans(query: { after: string; limit: number }): Promise<readonly string[]>;
   /**
    * A purge's right alone: gives a generation other files, or none and a date (`null`: withdrawn), and removes the blobs that
-   * only its old files named, in one transaction that is conditional on the lease.
+   * only its old files named, in one transaction that is conditional on the lease. `handEdits`: absent, they stay.
    */
   rewrite(request: {
     lease: Lease;
     generation: string;
     manifest: Manifest | null;
+    handEdits?: HandEdits;
     blobs: ReadonlyMap<string, Uint8Array>;
     nowMs: number;
   }): Promise<"applied" | "lost">;

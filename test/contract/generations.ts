@@ -29,6 +29,23 @@ export function generationContract(name: string, open: OpenWorld): void {
         expect(await b.generations.blob(hash)).toEqual(request.blobs.get(hash));
     });
 
+    test("a generation comes back with what in it is a person's; a purge may give it other edits, or none", async () => {
+      const lease = await claimedLease(a);
+      const handEdits = { "a.md": [{ line: 3, lines: 2, replaced: ["0f"] }] };
+      const request = publication("g1", lease, { "a.md": "1" }, { handEdits });
+      await a.generations.commit(request);
+      expect(await b.generations.read("g1")).toEqual(request.generation);
+      const { manifest, nowMs } = request;
+      const rewrite = { lease, generation: "g1", manifest, blobs: new Map(), nowMs };
+      const other = { "a.md": [{ line: 1, lines: 0, replaced: ["ff"] }] };
+      await a.generations.rewrite({ ...rewrite, handEdits: other });
+      expect((await b.generations.read("g1"))?.handEdits).toEqual(other);
+      await a.generations.rewrite(rewrite);
+      expect((await b.generations.read("g1"))?.handEdits).toEqual(other);
+      await a.generations.rewrite({ ...rewrite, handEdits: {} });
+      expect(await b.generations.read("g1")).not.toHaveProperty("handEdits");
+    });
+
     test("what is not there is null", async () => {
       expect(await a.generations.current("global")).toBeNull();
       expect(await a.generations.read("g1")).toBeNull();

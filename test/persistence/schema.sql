@@ -63,7 +63,7 @@ CREATE TABLE generations (
   run text,
   kind text not null,
   created_at integer not null
-, agent text, findings integer, withdrawn_at integer) strict;
+, agent text, findings integer, withdrawn_at integer, hand_edits text) strict;
 
 CREATE INDEX generations_by_space on generations (space, number);
 

@@ -62,7 +62,9 @@ export function memoryGenerations(
       const isWhole = manifest.every(({ hash }) => blobs.has(hash) || fresh.has(hash));
       if (!isWhole) throw storeError("store_rejected", "in memory");
       put(fresh);
-      generations.push(structuredClone({ generation, manifest }));
+      const { handEdits = {}, ...plain } = generation;
+      const kept = { ...plain, ...(Object.keys(handEdits).length > 0 && { handEdits }) };
+      generations.push(structuredClone({ generation: kept, manifest }));
       if (journal !== null) journals.set(journal.generation, structuredClone(journal));
       return "applied";
     },
@@ -91,7 +93,7 @@ export function memoryGenerations(
         .filter((hash) => hash > after && !isNamed(hash))
         .sort()
         .slice(0, limit),
-    rewrite: async ({ lease, generation, manifest, blobs: fresh, nowMs }) => {
+    rewrite: async ({ lease, generation, manifest, blobs: fresh, handEdits, nowMs }) => {
       const entry = entryOf(generation);
       if (entry === null || lease.space !== entry.generation.space) return "lost";
       if (!owns(jobs.get(lease.space) ?? null, lease)) return "lost";
@@ -99,6 +101,10 @@ export function memoryGenerations(
       put(fresh);
       entry.manifest = structuredClone(manifest ?? []);
       if (manifest === null) entry.generation = { ...entry.generation, withdrawnAtMs: nowMs };
+      if (handEdits !== undefined) {
+        const { handEdits: _, ...generation } = entry.generation;
+        entry.generation = { ...generation, ...(Object.keys(handEdits).length > 0 && { handEdits }) };
+      }
       drop(old);
       return "applied";
     },

@@ -1,5 +1,12 @@
 import type { Database } from "better-sqlite3";
-import type { Generation, Journal, JournalStep, Manifest, ManifestEntry } from "../../domain/generation.ts";
+import type {
+  Generation,
+  HandEdits,
+  Journal,
+  JournalStep,
+  Manifest,
+  ManifestEntry,
+} from "../../domain/generation.ts";
 import type { Lease, Settled } from "../../domain/job.ts";
 import type { GenerationStore } from "../../domain/ports.ts";
 import type { BlobTable } from "./blob-table.ts";
@@ -8,22 +15,28 @@ import type { JobTable } from "./job-table.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
 const GENERATION = `select id, space, parent, run, kind, created_at as createdAtMs, agent, findings,
-  withdrawn_at as withdrawnAtMs from generations`;
+  withdrawn_at as withdrawnAtMs, hand_edits as handEdits from generations`;
 
 /** What a row does not say is absent, not null. */
-type Row = Omit<Generation, "agent" | "findings" | "withdrawnAtMs"> & {
+type Row = Omit<Generation, "agent" | "findings" | "withdrawnAtMs" | "handEdits"> & {
   readonly agent: string | null;
   readonly findings: number | null;
   readonly withdrawnAtMs: number | null;
+  readonly handEdits: string | null;
 };
 
-function generationOf({ agent, findings, withdrawnAtMs, ...row }: Row): Generation {
+function generationOf({ agent, findings, withdrawnAtMs, handEdits, ...row }: Row): Generation {
   return {
     ...row,
     ...(agent === null ? {} : { agent }),
     ...(findings === null ? {} : { findings }),
     ...(withdrawnAtMs === null ? {} : { withdrawnAtMs }),
+    ...(handEdits === null ? {} : { handEdits: JSON.parse(handEdits) as HandEdits }),
   };
+}
+
+function jsonOf(handEdits: HandEdits | undefined): string | null {
+  return handEdits === undefined || Object.keys(handEdits).length === 0 ? null : JSON.stringify(handEdits);
 }
 
 type JournalRow = Omit<Journal, "steps"> & { readonly steps: string };
@@ -44,8 +57,8 @@ export function sqliteGenerations(
     "select path, hash, bytes from generation_files where generation = ? order by position",
   );
   const insert = db.prepare(
-    `insert into generations (id, space, parent, run, kind, created_at, agent, findings)
-     values (@id, @space, @parent, @run, @kind, @createdAtMs, @agent, @findings)`,
+    `insert into generations (id, space, parent, run, kind, created_at, agent, findings, hand_edits)
+     values (@id, @space, @parent, @run, @kind, @createdAtMs, @agent, @findings, @handEdits)`,
   );
   const insertFile = db.prepare(
     "insert into generation_files (generation, position, path, hash, bytes) values (?, ?, ?, ?, ?)",
@@ -60,6 +73,7 @@ export function sqliteGenerations(
   const removeFiles = db.prepare<[string]>("delete from generation_files where generation = ?");
   const removeRow = db.prepare<[string]>("delete from generations where id = ?");
   const withdraw = db.prepare<[number, string]>("update generations set withdrawn_at = ? where id = ?");
+  const edit = db.prepare<[string | null, string]>("update generations set hand_edits = ? where id = ?");
   const closeJournal = db.prepare("delete from journal where generation = ?");
 
   function commit({ lease, generation, manifest, blobs: fresh, journal, nowMs }: Publication): Settled {
@@ -67,7 +81,12 @@ export function sqliteGenerations(
     const isFree = lease === null ? !jobs.isRunning(generation.space) : isMine(lease, generation);
     if (!isFree) return "lost";
     for (const [hash, bytes] of fresh) blobs.put(hash, bytes);
-    insert.run({ ...generation, agent: generation.agent ?? null, findings: generation.findings ?? null });
+    insert.run({
+      ...generation,
+      agent: generation.agent ?? null,
+      findings: generation.findings ?? null,
+      handEdits: jsonOf(generation.handEdits),
+    });
     insertFiles(generation.id, manifest);
     if (journal !== null) {
       openJournal.run(journal.generation, journal.space, journal.root, JSON.stringify(journal.steps), nowMs);
@@ -92,7 +111,7 @@ export function sqliteGenerations(
   }
 
   function rewrite(request: Parameters<GenerationStore["rewrite"]>[0]): "applied" | "lost" {
-    const { lease, generation, manifest, blobs: fresh, nowMs } = request;
+    const { lease, generation, manifest, blobs: fresh, handEdits, nowMs } = request;
     const row = one.get(generation);
     if (row === undefined || !isMine(lease, generationOf(row))) return "lost";
     const old = files.all(generation).map(({ hash }) => hash);
@@ -100,6 +119,7 @@ export function sqliteGenerations(
     removeFiles.run(generation);
     insertFiles(generation, manifest ?? []);
     if (manifest === null) withdraw.run(nowMs, generation);
+    if (handEdits !== undefined) edit.run(jsonOf(handEdits), generation);
     blobs.removeUnnamed(old);
     return "applied";
   }
