@@ -1,0 +1,176 @@
+import type { HandEdit, HandEdits, Manifest } from "../domain/generation.ts";
+import { carryOver, locateHandEdits } from "./carry-over.ts";
+import { annotate, type EditedFile, moveHandEdits, recordHandEdits } from "./hand-edits.ts";
+import { isHostPath } from "./host-files.ts";
+import { isBlank, linesOf } from "./outline.ts";
+
+/** The files of one version of a memory, with what in them is a person's. */
+export interface EditedMemory {
+  readonly manifest: Manifest;
+  readonly edits: HandEdits;
+}
+
+/** Bytes by content hash; null when nobody has them. */
+export type ReadBlob = (hash: string) => Promise<Uint8Array | null>;
+
+const HANDBOOK = "MEMORY.md";
+const SUMMARY = "memory_summary.md";
+/** A file that a person deleted. */
+const DELETED: readonly HandEdit[] = [{ line: -1, lines: 0, replaced: [] }];
+
+/**
+ * What is a person's in a memory folder, from the version it was last brought to and what it holds now. `before` null:
+ * the folder was adopted; a memory that cites sessions was made by an agent, any other is the person's as a whole.
+ */
+export async function recordMemoryEdits(
+  before: EditedMemory | null,
+  after: Manifest,
+  blob: ReadBlob,
+): Promise<HandEdits> {
+  const now = new Map(after.filter(({ path }) => !isHostPath(path)).map((entry) => [entry.path, entry.hash]));
+  if (before === null) return (await isGenerated(now, blob)) ? {} : ownAll(now, blob);
+  const edits: Record<string, readonly HandEdit[]> = {};
+  for (const [path, hash] of now) {
+    const old = before.manifest.find((entry) => entry.path === path);
+    const known = before.edits[path] ?? [];
+    if (old?.hash === hash) edits[path] = known;
+    else {
+      const [was, is] = [old === undefined ? null : await textOf(blob, old.hash), await textOf(blob, hash)];
+      if (old === undefined || was === null || is === null) edits[path] = ownLines(is);
+      else edits[path] = recordHandEdits({ text: was, edits: known }, is);
+    }
+  }
+  for (const { path } of before.manifest) {
+    // A run must write the handbook and its summary: one that was deleted is wanted anew.
+    if (!now.has(path) && path.startsWith("skills/")) edits[path] = DELETED;
+  }
+  for (const [path, known] of Object.entries(before.edits)) {
+    if (isDeleted(known) && !now.has(path)) edits[path] = known;
+  }
+  return withoutEmpty(edits);
+}
+
+/** Where the person's words are in a version that is final; `base` is the version it was made from. */
+export async function locateMemoryEdits(
+  base: EditedMemory,
+  manifest: Manifest,
+  blob: ReadBlob,
+): Promise<HandEdits> {
+  const edits: Record<string, readonly HandEdit[]> = {};
+  const now = new Map(manifest.map(({ path, hash }) => [path, hash]));
+  for (const [path, known] of Object.entries(base.edits)) {
+    const hash = now.get(path);
+    const old = base.manifest.find((entry) => entry.path === path);
+    if (hash === undefined || old?.hash === hash) {
+      if (hash !== undefined || isDeleted(known)) edits[path] = known;
+      continue;
+    }
+    const file = old === undefined ? null : await fileOf(blob, old.hash, known);
+    const text = await textOf(blob, hash);
+    if (file !== null && text !== null) edits[path] = locateHandEdits(file, text);
+  }
+  return withoutEmpty(edits);
+}
+
+/** The same for a version from which a purge took lines away. */
+export async function moveMemoryEdits(
+  base: EditedMemory,
+  manifest: Manifest,
+  blob: ReadBlob,
+): Promise<HandEdits> {
+  const edits: Record<string, readonly HandEdit[]> = {};
+  for (const { path, hash } of manifest) {
+    const known = base.edits[path];
+    const old = base.manifest.find((entry) => entry.path === path);
+    if (known === undefined || old === undefined) continue;
+    const file = await fileOf(blob, old.hash, known);
+    const text = await textOf(blob, hash);
+    edits[path] = old.hash === hash || file === null || text === null ? known : moveHandEdits(file, text);
+  }
+  for (const [path, known] of Object.entries(base.edits)) if (isDeleted(known)) edits[path] = known;
+  return withoutEmpty(edits);
+}
+
+/**
+ * What must be written so that an agent's result keeps everything the person did: path → new bytes, or null for a file
+ * that goes. `result` holds the files as the agent left them, those of the host aside.
+ */
+export async function carryOverMemory(
+  base: EditedMemory,
+  result: ReadonlyMap<string, Uint8Array>,
+  blob: ReadBlob,
+): Promise<ReadonlyMap<string, Uint8Array | null>> {
+  const changed = new Map<string, Uint8Array | null>();
+  const gone = (base.edits[HANDBOOK] ?? []).flatMap(({ replaced }) => replaced);
+  const paths = new Set([...Object.keys(base.edits), ...(gone.length > 0 ? [SUMMARY] : [])]);
+  for (const path of paths) {
+    const known = base.edits[path] ?? [];
+    const left = result.get(path);
+    const entry = base.manifest.find((one) => one.path === path);
+    if (isDeleted(known)) {
+      if (left !== undefined) changed.set(path, null);
+      continue;
+    }
+    const bytes = entry === undefined ? null : await blob(entry.hash);
+    if (bytes === null) continue;
+    const text = decode(bytes);
+    const now = left === undefined ? null : decode(left);
+    if (text === null || isOwn({ text, edits: known }) || (known.length > 0 && !path.endsWith(".md"))) {
+      if (known.length > 0 && (left === undefined || Buffer.compare(left, bytes) !== 0))
+        changed.set(path, bytes);
+      continue;
+    }
+    if (left === undefined && known.every(({ lines }) => lines === 0)) continue;
+    const carried = carryOver({ text, edits: known }, now, path === SUMMARY ? gone : []);
+    if (carried.text !== now) changed.set(path, Buffer.from(carried.text));
+  }
+  return changed;
+}
+
+function isDeleted(edits: readonly HandEdit[]): boolean {
+  return edits[0]?.line === -1;
+}
+
+/** Every line of it is the person's. */
+function isOwn(file: EditedFile): boolean {
+  const lines = annotate(file).filter((line) => !isBlank(line));
+  return lines.length > 0 && lines.every(({ edit }) => edit !== null);
+}
+
+function ownLines(text: string | null): readonly HandEdit[] {
+  return [{ line: 0, lines: text === null ? 1 : Math.max(1, linesOf(text).length), replaced: [] }];
+}
+
+async function ownAll(files: ReadonlyMap<string, string>, blob: ReadBlob): Promise<HandEdits> {
+  const edits: Record<string, readonly HandEdit[]> = {};
+  for (const [path, hash] of files) edits[path] = ownLines(await textOf(blob, hash));
+  return edits;
+}
+
+async function isGenerated(files: ReadonlyMap<string, string>, blob: ReadBlob): Promise<boolean> {
+  const hash = files.get(HANDBOOK) ?? files.get(SUMMARY);
+  const text = hash === undefined ? null : await textOf(blob, hash);
+  return text !== null && /rollout_summaries\/|^# Task Group:|^v1\r?$/m.test(text);
+}
+
+function withoutEmpty(edits: Readonly<Record<string, readonly HandEdit[]>>): HandEdits {
+  return Object.fromEntries(Object.entries(edits).filter(([, list]) => list.length > 0));
+}
+
+async function fileOf(blob: ReadBlob, hash: string, edits: readonly HandEdit[]): Promise<EditedFile | null> {
+  const text = await textOf(blob, hash);
+  return text === null ? null : { text, edits };
+}
+
+async function textOf(blob: ReadBlob, hash: string): Promise<string | null> {
+  const bytes = await blob(hash);
+  return bytes === null ? null : decode(bytes);
+}
+
+function decode(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
