@@ -7,6 +7,8 @@ export interface Evidence {
   readonly threadOf: ReadonlyMap<string, string>;
   /** Path of the summary file → its text, with the raw memory of the same thread. */
   readonly texts: ReadonlyMap<string, string>;
+  /** Whether an input holds these words, spelled like that. */
+  says(words: string): boolean;
 }
 
 const seen = new WeakMap<readonly HostFile[], Evidence>();
@@ -33,7 +35,11 @@ export function evidenceOf(files: readonly HostFile[]): Evidence {
     const summary = texts.get(path);
     if (name !== undefined && summary !== undefined) texts.set(path, `${summary}\n${bodyOf(section)}`);
   }
-  const evidence = { threads: new Set(threadOf.values()), threadOf, texts };
+  const says = (words: string) => {
+    const wanted = words.trim();
+    return wanted !== "" && [...texts.values()].some((text) => text.includes(wanted));
+  };
+  const evidence = { threads: new Set(threadOf.values()), threadOf, texts, says };
   seen.set(files, evidence);
   return evidence;
 }

@@ -5,15 +5,15 @@ import { allowedPaths } from "./allowed-paths.ts";
 import type { Candidate, Check, Remark } from "./check.ts";
 import { collisions } from "./collisions.ts";
 import { controlCharacters } from "./control-characters.ts";
-import { groupForm } from "./group-form.ts";
-import { groupsIndexed } from "./groups-indexed.ts";
+import { groupForm, groupsIndexed } from "./handbook.ts";
 import { hostFilesKept } from "./host-files-kept.ts";
 import { inputInstructions } from "./input-instructions.ts";
-import { memoryKept } from "./memory-kept.ts";
+import { memoryKept } from "./loss.ts";
 import { noSecrets } from "./no-secrets.ts";
 import { references } from "./references.ts";
 import { regularFiles } from "./regular-files.ts";
 import { requiredFiles } from "./required-files.ts";
+import { residue } from "./residue.ts";
 import { sizes } from "./sizes.ts";
 import { skillForm } from "./skill-form.ts";
 import { skillScripts } from "./skill-scripts.ts";
@@ -33,6 +33,7 @@ export const CHECKS: readonly Check[] = [
   controlCharacters,
   collisions,
   hostFilesKept,
+  residue,
   noSecrets,
   memoryKept,
   groupForm,

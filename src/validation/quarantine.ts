@@ -71,7 +71,9 @@ function clean(path: string, text: string, before: string | null, found: readonl
   if (cut.length > 0 && !isProse(path)) return { text: null, cut, kept, hidden: 0 };
   const gone = new Set(cut.flatMap(({ from, to }) => range(from, to)));
   const left = lines.flatMap((line, at) => (gone.has(at + 1) ? [] : [line]));
-  const clear = left.map((line) => (known.has(bare(line)) ? line : shown(line)));
+  // A memory whose lines ended in line feeds alone goes on so; a person's editor may have made it otherwise.
+  const ending = before?.includes("\r") ? (line: string) => line : (line: string) => line.replace(/\r$/, "");
+  const clear = left.map((line) => ending(known.has(bare(line)) ? line : shown(line)));
   const hidden = clear.filter((line, at) => line !== left[at]).length;
   return { text: clear.join("\n"), cut, kept, hidden };
 }

@@ -35,7 +35,7 @@ export async function candidateOf(
 
 /** The base that a candidate becomes once it is published. */
 export function baseOf({ manifest, text }: Candidate): Base {
-  return { manifest, text };
+  return { manifest, text, history: async () => [] };
 }
 
 /** Everything the gate says of a candidate, cuts included; that inputs hold orders is no fault of the agent's. */

@@ -150,7 +150,7 @@ describe("a citation of a session that is gone", () => {
     const { evidence, manifest } = await candidateOf([session(2)], {});
     const [gone = ""] = evidenceOf(evidence).threadOf.keys();
     const memory = handbook([gone]);
-    const base = { manifest, text: (path: string) => (path === "MEMORY.md" ? memory : null) };
+    const base = { ...NO_BASE, manifest, text: (path: string) => (path === "MEMORY.md" ? memory : null) };
     const files = { "MEMORY.md": memory, "memory_summary.md": SUMMARY };
     const found = await references(await candidateOf([session(1)], files, base));
     expect(found.map(({ finding }) => finding.code)).toEqual(["unknown_summary"]);

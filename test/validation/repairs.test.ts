@@ -26,9 +26,9 @@ describe("repair turns", () => {
   });
 
   test("what is only asked for is accepted after them, and told", async () => {
-    const siege = await besieged();
+    const siege = await besieged({ group_not_indexed: "off" });
     const result = await siege.attack(({ edit }) =>
-      edit("MEMORY.md", (text) => text.replace(/^scope: .*$/m, "about: checkout")),
+      edit("MEMORY.md", (text) => `${text}# Task Group: manners of tables\n`),
     );
     expect([result.status, result.agent?.turns]).toEqual(["succeeded", 3]);
     expect(result.findings.map(({ code, severity }) => `${code} ${severity}`)).toEqual([
@@ -39,9 +39,9 @@ describe("repair turns", () => {
   });
 
   test("a finding of warn costs no turn", async () => {
-    const siege = await besieged({ group_header: "warn" });
+    const siege = await besieged({ group_header: "warn", group_not_indexed: "warn" });
     const result = await siege.attack(({ edit }) =>
-      edit("MEMORY.md", (text) => text.replace(/^scope: .*$/m, "about: checkout")),
+      edit("MEMORY.md", (text) => `${text}# Task Group: manners of tables\n`),
     );
     expect([result.status, result.agent?.turns]).toEqual(["succeeded", 1]);
   });

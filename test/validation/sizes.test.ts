@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Manifest } from "../../src/domain/generation.ts";
+import { NO_BASE } from "../../src/validation/base.ts";
 import type { Candidate } from "../../src/validation/check.ts";
 import { GATE_LIMITS } from "../../src/validation/limits.ts";
 import { sizes } from "../../src/validation/sizes.ts";
@@ -8,7 +9,7 @@ const files = (count: number, bytes = 1): Manifest =>
   Array.from({ length: count }, (_, n) => ({ path: `skills/mine/${n}.md`, hash: "h", bytes }));
 
 async function found(before: Manifest, after: Manifest, problems: Candidate["problems"] = []) {
-  const base = { manifest: before, text: () => null };
+  const base = { ...NO_BASE, manifest: before };
   const none = { expected: [], evidence: [], text: () => null, bytes: () => null };
   const remarks = await sizes({ ...none, manifest: after, problems, base });
   return remarks.map(({ finding }) => [finding.code, finding.message]);

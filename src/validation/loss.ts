@@ -1,0 +1,142 @@
+import type { GateCode } from "../domain/gate.ts";
+import type { PastHandbook } from "./base.ts";
+import type { Check, Remark } from "./check.ts";
+import { type Evidence, evidenceOf } from "./evidence.ts";
+import { type GroupPart, groupsIn, type StatementPart } from "./handbook-parts.ts";
+import { statementIndex } from "./statement-index.ts";
+
+const PATH = "MEMORY.md";
+
+/**
+ * Statements of the base whose sessions are all gone are forgotten rightly; the others should still be said, in these
+ * or similar words. A small memory is rewritten freely, and one near its limit must be condensed.
+ */
+export const LOSS = {
+  /** Share of the statements that may go in one run, and over the generations that the gate looks back. */
+  repairAbove: 0.4,
+  refuseAbove: 0.8,
+  fewestStatements: 12,
+  condensedAboveBytes: 160 * 1024,
+  /** A group is there as long as this share of its statements is said somewhere. */
+  groupKeptFrom: 0.25,
+  fewestOfGroup: 3,
+} as const;
+
+/** What the memory said before is still said: compared with the base, group by group, and with the best of the generations before. */
+export const memoryKept: Check = async (candidate) => {
+  const before = candidate.base.text(PATH);
+  if (before === null) return [];
+  const evidence = evidenceOf(candidate.evidence);
+  const after = candidate.text(PATH) ?? "";
+  const isSaid = statementIndex(after);
+  const due = statementsDue(groupsIn(before), evidence);
+  const lost = due.filter(({ text }) => !isSaid(text));
+  const share = due.length < LOSS.fewestStatements ? 0 : lost.length / due.length;
+  const isCondensed = Buffer.byteLength(before) > LOSS.condensedAboveBytes;
+  if (share > LOSS.refuseAbove) return [loss("memory_wiped", lost, due.length)];
+  const groups = lostGroups(before, after, evidence, isSaid, isCondensed);
+  if (share > LOSS.repairAbove && !isCondensed) return [loss("memory_loss", lost, due.length), ...groups];
+  if (groups.length > 0 || isCondensed) return groups;
+  return erosion(await candidate.base.history(), evidence, isSaid);
+};
+
+/** Statements of sessions that are still inputs, and those without a reference beside them. */
+function statementsDue(groups: readonly GroupPart[], evidence: Evidence): readonly StatementPart[] {
+  return groups.flatMap((group) => {
+    const alive = new Set(
+      group.tasks
+        .filter(({ citations }) => citations.some(({ path }) => evidence.threadOf.has(path)))
+        .map(({ number }) => number),
+    );
+    return group.statements.filter(({ tasks }) =>
+      tasks.length === 0
+        ? group.tasks.length === 0 || alive.size > 0
+        : tasks.some((number) => alive.has(number)),
+    );
+  });
+}
+
+function loss(code: GateCode, lost: readonly StatementPart[], due: number): Remark {
+  const lines = lost.slice(0, 25).map(({ line }) => line);
+  const message = `${lost.length} of ${due} statements of ${PATH} would be lost although their sessions are still there; if that is wanted, set gate.${code} to "warn".`;
+  const repair = `${lost.length} of ${due} statements of the former ${PATH} are gone although their sessions are still inputs. Restore what still holds from the summaries those sessions left; it stood in lines ${lines.join(", ")}${lost.length > lines.length ? ", …" : ""} of the former file.`;
+  return { finding: { code, path: PATH, message, repair } };
+}
+
+/**
+ * Groups of the base of which nothing is left although their sessions are still inputs: none of those is cited any
+ * more, or hardly one of the statements is said. A group that was merged into another is said there.
+ */
+function lostGroups(
+  before: string,
+  after: string,
+  { threadOf }: Evidence,
+  isSaid: (statement: string) => boolean,
+  isCondensed: boolean,
+): readonly Remark[] {
+  const cited = new Set(
+    groupsIn(after).flatMap(({ tasks }) =>
+      tasks.flatMap(({ citations }) => citations.map(({ path }) => path)),
+    ),
+  );
+  const gone = groupsIn(before).filter((group) => {
+    const paths = group.tasks.flatMap(({ citations }) => citations.map(({ path }) => path));
+    const alive = paths.filter((path) => threadOf.has(path));
+    if (alive.length === 0) return false;
+    const living = new Set(
+      group.tasks
+        .filter(({ citations }) => citations.some(({ path }) => threadOf.has(path)))
+        .map(({ number }) => number),
+    );
+    const due = group.statements.filter(({ tasks }) => tasks.some((number) => living.has(number)));
+    const kept = due.filter(({ text }) => isSaid(text)).length;
+    const isSilent =
+      !isCondensed && due.length >= LOSS.fewestOfGroup && kept < due.length * LOSS.groupKeptFrom;
+    return isSilent || (!alive.some((path) => cited.has(path)) && kept <= due.length / 2);
+  });
+  if (gone.length === 0) return [];
+  const lines = gone
+    .slice(0, 20)
+    .map(({ line }) => line)
+    .join(", ");
+  const [what, verb] = gone.length === 1 ? ["A task group", "is"] : [`${gone.length} task groups`, "are"];
+  return [
+    {
+      finding: {
+        code: "group_lost",
+        path: PATH,
+        message: `${what} of the former ${PATH} (line ${lines} there) ${verb} gone although the sessions they come from are still inputs.`,
+        repair: `${what} of the former ${PATH} ${verb} gone (line ${lines} there) although their sessions are still inputs. Write them again from those sessions' summaries, or merge their statements and citations into another group; nothing may stand in their place.`,
+      },
+    },
+  ];
+}
+
+/** Small losses, run after run: fewer statements than allowed are left of the fullest of the last generations. */
+function erosion(
+  history: readonly PastHandbook[],
+  evidence: Evidence,
+  isSaid: (statement: string) => boolean,
+): readonly Remark[] {
+  let worst: { readonly lost: number; readonly due: number; readonly generation: string } | null = null;
+  for (const { generation, text, deleted } of history) {
+    const due = statementsDue(groupsIn(text), evidence).filter((statement) => !deleted.has(statement.text));
+    if (due.length < LOSS.fewestStatements) continue;
+    const lost = due.filter((statement) => !isSaid(statement.text)).length;
+    if (lost <= due.length * LOSS.repairAbove) continue;
+    if (worst === null || lost / due.length > worst.lost / worst.due)
+      worst = { lost, due: due.length, generation };
+  }
+  if (worst === null) return [];
+  const { lost, due, generation } = worst;
+  return [
+    {
+      finding: {
+        code: "memory_eroded",
+        path: PATH,
+        message: `Over the last runs ${lost} of ${due} statements of ${PATH} were lost although their sessions are still there; \`slowwave diff ${generation} current\` shows them, \`slowwave rollback ${generation}\` brings them back.`,
+        repair: `Over the last runs ${lost} of ${due} statements of ${PATH} were lost, a few each time, although their sessions are still inputs. Go through raw_memories.md again and restore what still holds.`,
+      },
+    },
+  ];
+}

@@ -1,0 +1,353 @@
+import { deflateSync } from "node:zlib";
+import type { GateCode } from "../domain/gate.ts";
+import { isHostPath } from "../memory-files/host-files.ts";
+import { shownPath } from "../memory-files/memory-path.ts";
+import { type Candidate, type Check, type Remark, told } from "./check.ts";
+import { evidenceOf } from "./evidence.ts";
+import { CHAT, PLACEHOLDERS, RESIDUE_SHAPES } from "./residue-shapes.ts";
+import { changedLines } from "./rewritten-lines.ts";
+
+const HANDBOOK = "MEMORY.md";
+const SUMMARY = "memory_summary.md";
+
+/** What is wrong with some lines of a file, and what the agent is asked to do about it. */
+interface Spoiled {
+  readonly code: GateCode;
+  /** Completes "Line 3 of MEMORY.md …" for one line and for several. */
+  readonly what: string;
+  readonly ask: string;
+  readonly lines: readonly number[];
+}
+
+/** A line of an agent's file that did not stand in the base. */
+interface NewLine {
+  readonly number: number;
+  readonly text: string;
+}
+
+/**
+ * What models leave in a file while they write it: talk to the user, markup of tools and thoughts, fences, patches,
+ * line numbers, placeholders, loops. Lines of the base are never looked at, since a person may have written them, and
+ * neither is the text of bullets that say what an input says.
+ */
+export const residue: Check = (candidate) =>
+  candidate.manifest
+    .map(({ path }) => path)
+    .filter((path) => !isHostPath(path) && /\.(?:md|markdown|txt)$/i.test(path))
+    .flatMap((path) => residueIn(path, candidate));
+
+function residueIn(path: string, candidate: Candidate): readonly Remark[] {
+  const text = candidate.text(path);
+  const before = candidate.base.text(path);
+  if (text === null || text.trim() === "" || text === before) return [];
+  const known = new Set(before?.split("\n").map((line) => line.trim()) ?? []);
+  const lines = text.split("\n").map((line) => line.replace(/\r$/, ""));
+  const fresh = lines
+    .map((line, at) => ({ number: at + 1, text: line }))
+    .filter((line) => line.text.trim() !== "" && !known.has(line.text.trim()));
+  const isMemory = path === HANDBOOK || path === SUMMARY;
+  const found = [
+    ...shapes(fresh, lines),
+    ...placeholders(fresh, candidate),
+    ...(isMemory ? escapes(fresh) : []),
+    ...(isMemory ? fences(lines, before) : []),
+    ...(isMemory ? changedLines(fresh, before, candidate) : []),
+    ...(isMemory ? repeats(lines, before, candidate) : []),
+    ...(isMemory ? loops(fresh, candidate) : []),
+    ...(path === HANDBOOK ? strayText(lines, fresh) : []),
+    ...(path === SUMMARY ? chat(fresh, lines) : []),
+    ...(isMemory ? cutOff(text, before) : []),
+  ];
+  return told(found.filter(({ lines: at }) => at.length > 0).map((spoiled) => remark(path, spoiled)));
+}
+
+function remark(at: string, { code, what, ask, lines }: Spoiled): Remark {
+  const path = shownPath(at);
+  const where = lines.length === 1 ? `Line ${lines[0]}` : `Line ${lines[0]} (and ${lines.length - 1} more)`;
+  const list = `Line${lines.length === 1 ? "" : "s"} ${lines.slice(0, 20).join(", ")}${lines.length > 20 ? ", …" : ""}`;
+  return {
+    finding: {
+      code,
+      path,
+      message: `${where} of ${path} ${what}.`,
+      repair: `${list}: ${what}; ${ask}.`,
+    },
+  };
+}
+
+/** Lists, headings and tables are what a memory is made of; a statement may speak of anything. */
+function isListed(line: string): boolean {
+  return /^\s*(?:[-*+] |\d{1,4}[.)] |#{1,6} |\|.*\|\s*$|> )/.test(line);
+}
+
+/** Numbers of the lines inside closed fences, the fences included. */
+function fenced(lines: readonly string[]): ReadonlySet<number> {
+  const inside = new Set<number>();
+  let open: { readonly from: number; readonly mark: string } | null = null;
+  for (const [at, line] of lines.entries()) {
+    const mark = /^\s{0,3}(`{3,}|~{3,})/.exec(line)?.[1];
+    if (mark === undefined) continue;
+    if (open === null) open = { from: at, mark };
+    else if (mark.startsWith(open.mark)) {
+      for (let n = open.from; n <= at; n += 1) inside.add(n + 1);
+      open = null;
+    }
+  }
+  return inside;
+}
+
+function shapes(fresh: readonly NewLine[], lines: readonly string[]): readonly Spoiled[] {
+  const code = fenced(lines);
+  const byKind = new Map<string, number[]>();
+  for (const { number, text } of fresh) {
+    const line = text.trim().slice(0, 400);
+    if (code.has(number) || isListed(text)) continue;
+    const what = RESIDUE_SHAPES.find(({ pattern }) => pattern.test(line))?.what;
+    if (what !== undefined) byKind.set(what, [...(byKind.get(what) ?? []), number]);
+  }
+  return [...byKind].map(([what, at]) => ({
+    code: "model_residue",
+    what: `holds ${what}`,
+    ask: "take it away and leave only what belongs to the file",
+    lines: at,
+  }));
+}
+
+function placeholders(fresh: readonly NewLine[], { evidence }: Candidate): readonly Spoiled[] {
+  const inputs = evidenceOf(evidence);
+  const lines = fresh.filter(({ text }) => {
+    const bullet = /^\s*(?:[-*+]|\d{1,4}[.)]) (.*)$/.exec(text)?.[1];
+    const said = (bullet ?? text).trim();
+    if (said.length > 200 || /^#{1,6} /.test(said)) return false;
+    if (bullet !== undefined && !/^(?:\.{3}|…|[[(<{].*[\])>}]\.?$)/.test(said)) return false;
+    return (
+      PLACEHOLDERS.some((pattern) => pattern.test(said)) &&
+      !(bullet !== undefined && said.length > 10 && inputs.says(said))
+    );
+  });
+  return [
+    {
+      code: "placeholder",
+      what: "stands in the place of text that is not there",
+      ask: "write the whole text that belongs there; what stood in the former file is to be copied, not referred to",
+      lines: lines.map(({ number }) => number),
+    },
+  ];
+}
+
+const STRUCTURE = String.raw`\\n(?:\\n)*(?:#{1,6} |[-*] |scope:|applies_to:|v1\b|\\t)`;
+
+/** A file that was written as the text of a string, or in another encoding. */
+function escapes(fresh: readonly NewLine[]): readonly Spoiled[] {
+  const pattern = new RegExp(STRUCTURE, "g");
+  const escaped = fresh.filter(({ text }) => (text.match(pattern)?.length ?? 0) >= 3);
+  const encoded = fresh.filter(({ text }) =>
+    /^\s*(?:data:[\w/+;=-]{0,60},)?[A-Za-z0-9+/=_-]{240,}\s*$/.test(text),
+  );
+  return [
+    {
+      code: "model_residue",
+      what: "holds a whole text with its line breaks written as \\n",
+      ask: "write real line breaks",
+      lines: escaped.map(({ number }) => number),
+    },
+    {
+      code: "model_residue",
+      what: "holds an encoded text",
+      ask: "write it as plain Markdown",
+      lines: encoded.map(({ number }) => number),
+    },
+  ];
+}
+
+/** A fence around memory, or one that never ends, hides what follows from every reader of Markdown. */
+function fences(lines: readonly string[], before: string | null): readonly Spoiled[] {
+  const marks = (text: readonly string[]) => text.filter((line) => /^(?:`{3,}|~{3,})/.test(line)).length;
+  const open = lines.findLastIndex((line) => /^(?:`{3,}|~{3,})/.test(line)) + 1;
+  const isOpen = marks(lines) % 2 === 1 && marks(before?.split("\n") ?? []) % 2 === 0;
+  const inside = fenced(lines);
+  const hidden = lines.flatMap((line, at) =>
+    inside.has(at + 1) && /^(?:# Task Group:|## (?:Task \d|What's in Memory))/.test(line) ? [at + 1] : [],
+  );
+  return [
+    {
+      code: "model_residue",
+      what: "stands inside a code fence",
+      ask: "take the fence away: the file itself is Markdown",
+      lines: hidden,
+    },
+    {
+      code: "model_residue",
+      what: "opens or closes a code fence that has no other end",
+      ask: "take it away, or close it",
+      lines: isOpen && hidden.length === 0 ? [open] : [],
+    },
+  ];
+}
+
+/** Lines this short are often the same. */
+const TELLING = 20;
+const MOST_REPEATS = 5;
+
+/** Statements that stand there again and again, or a file that holds itself twice. */
+function repeats(
+  lines: readonly string[],
+  before: string | null,
+  { evidence }: Candidate,
+): readonly Spoiled[] {
+  const inputs = evidenceOf(evidence);
+  const was = counts(before?.split("\n") ?? []);
+  const now = counts(lines);
+  const again = [...now].filter(([line, at]) => at.length > Math.max(1, was.get(line)?.length ?? 0));
+  const looped = again.filter(
+    ([line, at]) => at.length > MOST_REPEATS + (was.get(line)?.length ?? 0) && !inputs.says(bulletText(line)),
+  );
+  const extra = again.reduce(
+    (sum, [line, at]) => sum + at.length - Math.max(1, was.get(line)?.length ?? 0),
+    0,
+  );
+  const total = [...now.values()].reduce((sum, at) => sum + at.length, 0);
+  const isTwice = extra >= 5 && extra > total / 5 && looped.length === 0;
+  return [
+    {
+      code: "repeated_text",
+      what: "repeats what stands there already, over and over",
+      ask: "keep it once",
+      lines: looped.flatMap(([, at]) => at.slice(1)),
+    },
+    {
+      code: "repeated_text",
+      what: "begins text that stands in the file twice",
+      ask: "keep each group and each statement once",
+      lines: isTwice ? again.flatMap(([, at]) => at.slice(1)).sort((a, b) => a - b) : [],
+    },
+  ];
+}
+
+/** Statements by the lines they stand in; evidence and keywords may be the same in several tasks. */
+function counts(lines: readonly string[]): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, number[]>();
+  for (const [at, raw] of lines.entries()) {
+    const line = raw.trim();
+    if (line.length < TELLING || /^(?:#|scope:|applies_to:)|^[-*+] [`]?rollout_summaries\//.test(line))
+      continue;
+    const places = found.get(line);
+    if (places === undefined) found.set(line, [at + 1]);
+    else places.push(at + 1);
+  }
+  return found;
+}
+
+function bulletText(line: string): string {
+  return line.replace(/^\s*(?:[-*+]|\d{1,4}[.)]) /, "").replace(/(?:\s*\[Task \d{1,6}\])+\s*$/, "");
+}
+
+/** One line in which the same words come again and again. */
+function loops(fresh: readonly NewLine[], { evidence }: Candidate): readonly Spoiled[] {
+  const inputs = evidenceOf(evidence);
+  const lines = fresh.filter(
+    ({ text }) =>
+      text.length > 600 &&
+      deflateSync(text.slice(0, 20_000)).length < Math.min(text.length, 20_000) * 0.1 &&
+      !inputs.says(bulletText(text).slice(0, 60)),
+  );
+  return [
+    {
+      code: "repeated_text",
+      what: "says the same words over and over",
+      ask: "say it once",
+      lines: lines.map(({ number }) => number),
+    },
+  ];
+}
+
+function isChat(text: string): boolean {
+  const said = text
+    .trim()
+    .replace(/^[*_>#\s]{1,8}/, "")
+    .slice(0, 400);
+  return CHAT.some((pattern) => pattern.test(said));
+}
+
+function chat(fresh: readonly NewLine[], lines: readonly string[]): readonly Spoiled[] {
+  const profile = sectionOf(lines, "## User Profile");
+  const found = fresh.filter(
+    ({ number, text }) => !isListed(text) && !/^\s/.test(text) && !profile.has(number) && isChat(text),
+  );
+  return [spokenTo(found.map(({ number }) => number))];
+}
+
+function sectionOf(lines: readonly string[], heading: string): ReadonlySet<number> {
+  const from = lines.findIndex((line) => line.trim() === heading);
+  if (from < 0) return new Set();
+  const length = lines.slice(from + 1).findIndex((line) => line.startsWith("#"));
+  const to = length < 0 ? lines.length : from + 1 + length;
+  return new Set(lines.slice(from, to).map((_, at) => from + 1 + at));
+}
+
+function spokenTo(lines: readonly number[]): Spoiled {
+  return {
+    code: "model_residue",
+    what: "speaks to whoever asked for the file",
+    ask: "take it away: the file is for readers who know nothing of this conversation",
+    lines,
+  };
+}
+
+/**
+ * Prose outside of lists. Before the first group and after the last list it is what a model said around the file; in
+ * between it is only against the form, unless it talks to somebody.
+ */
+function strayText(lines: readonly string[], fresh: readonly NewLine[]): readonly Spoiled[] {
+  const first = lines.findIndex((line) => line.startsWith("# Task Group:"));
+  if (first < 0) return [];
+  const lastListed = lines.findLastIndex((line) => isListed(line) || /^(?:scope|applies_to):/.test(line));
+  const code = fenced(lines);
+  const prose = fresh.filter(
+    ({ number, text }) =>
+      !isListed(text) &&
+      !code.has(number) &&
+      !/^(?:scope|applies_to): ?\S/.test(text) &&
+      !/^(?:-{3,}|\*{3,}|_{3,})\s*$/.test(text),
+  );
+  const isTalk = ({ number, text }: NewLine) =>
+    number <= first || (!/^\s/.test(text) && (number > lastListed + 1 || isChat(text)));
+  const bullets = fresh.filter(
+    ({ text }) => /^[-*+] /.test(text) && !/\[Task \d{1,6}\]\s*$/.test(text) && isChat(text.slice(2)),
+  );
+  const isLoose = ({ number, text }: NewLine) => !/^\s/.test(text) && (lines[number - 2] ?? "").trim() === "";
+  return [
+    spokenTo([...prose.filter(isTalk), ...bullets].map(({ number }) => number).sort((a, b) => a - b)),
+    {
+      code: "stray_text",
+      what: "is text outside of the lists",
+      ask: "make it a bullet with the tasks it comes from, or take it away",
+      lines: prose.filter((line) => !isTalk(line) && isLoose(line)).map(({ number }) => number),
+    },
+  ];
+}
+
+/** A file whose last line stops in the middle of a word or statement. */
+function cutOff(text: string, before: string | null): readonly Spoiled[] {
+  if (text.endsWith("\n")) return [];
+  const lines = text.split("\n");
+  const last = (lines.at(-1) ?? "").trimEnd();
+  const references = /\[Task \d{1,6}\]\s*$/;
+  const isPart =
+    before
+      ?.split("\n")
+      .some((line) => line.length > last.length && last.length > 0 && line.startsWith(last)) ?? false;
+  const statements = lines.filter((line) => line.startsWith("- "));
+  const isUnlike =
+    last.startsWith("- ") &&
+    !references.test(last) &&
+    statements.filter((line) => references.test(line)).length > Math.max(1, statements.length / 3);
+  return [
+    {
+      code: "cut_off",
+      what: "ends in the middle of a statement, and the file with it",
+      ask: "write the file to its end",
+      lines: isPart || isUnlike || /^(?:#{1,6}|[-*+])\s*$/.test(last) ? [lines.length] : [],
+    },
+  ];
+}
