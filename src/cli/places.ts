@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
+import { checkSpaceKey } from "../domain/space.ts";
 import { createHome } from "../internal/store.ts";
 import type { World } from "./world.ts";
 
@@ -20,8 +21,6 @@ export interface Places {
   readonly memoryRoot: string | null;
   readonly configFile: string;
 }
-
-const MAX_SPACE = 200;
 
 /** Flags, then the environment, then the platform's folders (relative XDG folders are ignored, as XDG asks). */
 export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "cwd">): Places {
@@ -43,12 +42,7 @@ export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "c
 }
 
 function checkedSpace(space: string): string {
-  if (space === "" || [...space].length > MAX_SPACE || /[\p{Cc}\p{Cs}]/u.test(space)) {
-    throw new SlowwaveError(
-      "space_invalid",
-      `A space key has 1 to ${MAX_SPACE} characters and no control characters; choose another --space.`,
-    );
-  }
+  checkSpaceKey(space);
   return space;
 }
 

@@ -6,6 +6,7 @@ import { refusal } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunResult } from "../domain/result.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
+import { checkSpaceKey } from "../domain/space.ts";
 import type { DurableRun } from "../durable/durable-run.ts";
 import { createDurableEngine, type DurableEngine, type DurableOptions } from "../durable/engine.ts";
 import { systemClock, systemIds } from "../durable/system.ts";
@@ -59,7 +60,7 @@ export function createEngine(options: EngineOptions): Engine {
   const start = async (request: StartRequest, free?: Place): Promise<Run> => {
     const { space = "global", now = false, dryRun = false, ...overrides } = request;
     const settings = settingsFrom(overrides, defaults);
-    checkSpace(space);
+    checkSpaceKey(space);
     await prepareRoot(parts, space);
     const { unfinished, place } = await enterSpace(parts, space, free ?? (await admission.enter()), recover);
     if (unfinished !== null) return unfinished;
@@ -316,14 +317,5 @@ async function retireAfter(
     await retire({ store, clock }, { space, bases });
   } catch {
     // The next run tries again.
-  }
-}
-
-function checkSpace(space: string): void {
-  if (space === "" || space.length > 200 || /[\p{Cc}\p{Cs}]/u.test(space)) {
-    throw new SlowwaveError(
-      "space_invalid",
-      "A space key is 1 to 200 characters without control characters.",
-    );
   }
 }

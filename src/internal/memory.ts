@@ -8,4 +8,5 @@ export { compare, type FileDiff } from "../memory-files/compare.ts";
 export { type Edits, editsSince } from "../memory-files/edits.ts";
 export { type Integrity, inspectGenerations } from "../memory-files/integrity.ts";
 export { generationNamed } from "../memory-files/named.ts";
+export { storedBlob } from "../memory-files/stored-blob.ts";
 export { headerOf } from "../memory-files/unified.ts";

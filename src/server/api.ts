@@ -93,7 +93,7 @@ export interface EventsAnswer {
   readonly hasEarlier: boolean;
 }
 
-/** `GET /api/runs/:id/at/:sequence`: the snapshot after that machine event, re-folded from the log. */
+/** `GET /api/runs/:id/at/:sequence`: the snapshot after that machine event, replayed from the log. */
 export interface SnapshotAnswer {
   readonly sequence: number;
   readonly value: string;
@@ -152,6 +152,49 @@ export interface DiffAnswer {
     readonly before: string | null;
     readonly after: string | null;
   }[];
+}
+
+/**
+ * `GET /api/spaces/:space/memory`: the generation in effect. What somebody changed by hand in the folder since then is
+ * not in it.
+ */
+export interface MemoryAnswer {
+  readonly space: string;
+  /** Null: nothing was published yet. */
+  readonly generation: Generation | null;
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly hash: string }[];
+}
+
+/** `GET /api/spaces/:space/memory/FILE` */
+export interface MemoryFileAnswer {
+  readonly space: string;
+  readonly generation: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly hash: string;
+  /** Null: not text, or longer than 8 MiB. */
+  readonly text: string | null;
+}
+
+/** `POST /api/spaces/:space/rollback` with `{ generation? }`: as `slowwave rollback` names one. */
+export interface RollbackAnswer {
+  readonly space: string;
+  readonly outcome: "restored" | "unchanged";
+  /** In effect now. */
+  readonly generation: string;
+  readonly restored: string;
+  /** Generation that keeps what a person had changed by hand; null when there was nothing. */
+  readonly kept: string | null;
+  readonly files: FileChanges;
+}
+
+/** `POST /api/spaces/:space/apply` with `{ hash }`: of a dry run. */
+export interface ApplyAnswer {
+  readonly space: string;
+  readonly outcome: "applied" | "unchanged";
+  readonly hash: string;
+  readonly generation: string | null;
+  readonly files: FileChanges;
 }
 
 /** Every error: `{ error: { code, message } }` with a 4xx or 5xx status. */

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { refuse } from "./refusal.ts";
+import { httpError } from "./http-error.ts";
 
 /** What a request brings that decides whether it is heard. Header values; null when absent. */
-export interface Knock {
+export interface RequestCredentials {
   readonly host: string | null;
   readonly origin: string | null;
   readonly authorization: string | null;
@@ -28,10 +28,10 @@ const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
  * - `Origin`, where there is one, is this very server, and writes have one: no other site can post;
  * - the token is right. Compared in constant time.
  */
-export function guard(knock: Knock, options: GuardOptions): void {
-  checkHost(knock.host, options);
-  checkOrigin(knock, options);
-  checkToken(knock, options);
+export function guard(credentials: RequestCredentials, options: GuardOptions): void {
+  checkHost(credentials.host, options);
+  checkOrigin(credentials, options);
+  checkToken(credentials, options);
 }
 
 export function checkHost(host: string | null, { hosts }: Pick<GuardOptions, "hosts">): void {
@@ -39,31 +39,34 @@ export function checkHost(host: string | null, { hosts }: Pick<GuardOptions, "ho
     .exec(host ?? "")
     ?.groups?.name?.toLowerCase();
   if (name !== undefined && (LOOPBACK.includes(name) || hosts.includes(name))) return;
-  throw refuse(
+  throw httpError(
     "host_refused",
     "This server answers only under a loopback name, such as 127.0.0.1 or localhost.",
   );
 }
 
-function checkOrigin({ origin, host, isWrite }: Knock, { origins = [] }: GuardOptions): void {
+function checkOrigin({ origin, host, isWrite }: RequestCredentials, { origins = [] }: GuardOptions): void {
   if (origin === null && !isWrite) return;
   if (origin === `http://${host}` || origin === `https://${host}`) return;
   if (origin !== null && !isWrite && origins.includes(origin)) return;
   const what = origin === null ? "A write needs an Origin header" : "This origin may not ask here";
-  throw refuse("origin_refused", `${what}; use the page this server serves.`);
+  throw httpError("origin_refused", `${what}; use the page this server serves.`);
 }
 
-function checkToken({ authorization, queryToken }: Knock, { token }: GuardOptions): void {
+function checkToken({ authorization, queryToken }: RequestCredentials, { token }: GuardOptions): void {
   if (token === null) return;
   const given = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? queryToken;
   if (given === null) {
-    throw refuse(
+    throw httpError(
       "token_missing",
       "Send the token that `slowwave serve` printed as `Authorization: Bearer TOKEN`.",
     );
   }
   if (!isSame(given, token)) {
-    throw refuse("token_wrong", "The token is not this server's; open the address `slowwave serve` printed.");
+    throw httpError(
+      "token_wrong",
+      "The token is not this server's; open the address `slowwave serve` printed.",
+    );
   }
 }
 

@@ -4,8 +4,8 @@ import type { Duplex } from "node:stream";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { App } from "./app.ts";
-import { declineUpgrade, errorResponse, refuse } from "./refusal.ts";
-import { requestTarget } from "./request-fields.ts";
+import { declineUpgrade, errorResponse, httpError } from "./http-error.ts";
+import { requestTarget } from "./request.ts";
 
 export interface ListenOptions {
   readonly app: Pick<App, "fetch" | "upgrade">;
@@ -35,7 +35,9 @@ export function nodeListener(app: Pick<App, "fetch">) {
     overrideGlobalObjects: false,
     errorHandler: (error) => {
       const isMalformed = error instanceof RequestError;
-      return errorResponse(isMalformed ? refuse("invalid_request", "This is no valid HTTP request.") : error);
+      return errorResponse(
+        isMalformed ? httpError("invalid_request", "This is no valid HTTP request.") : error,
+      );
     },
   });
 }
@@ -68,8 +70,8 @@ export async function listen({
     declineUpgrade(
       socket,
       isMalformed
-        ? refuse("invalid_request", "This is no valid HTTP request.")
-        : refuse("not_found", "There is no stream at this address."),
+        ? httpError("invalid_request", "This is no valid HTTP request.")
+        : httpError("not_found", "There is no stream at this address."),
     );
   });
   await bound(server, port);

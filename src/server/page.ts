@@ -1,8 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PAGE_POLICY, SAFE_HEADERS } from "./headers.ts";
-import { refuse } from "./refusal.ts";
+import { httpError, PAGE_POLICY, SAFE_HEADERS } from "./http-error.ts";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -28,14 +27,14 @@ export function openPage(folder: string | null = pageFolder()): Page {
     answer: (path) => {
       files ??= folder === null ? new Map() : readAll(folder);
       if (files.size === 0) {
-        throw refuse(
+        throw httpError(
           "page_missing",
           "The page is not built here; `npm run build` makes it. The API works without it.",
         );
       }
       const name = path === "" ? "index.html" : path;
       const bytes = files.get(name);
-      if (bytes === undefined) throw refuse("not_found", "There is nothing at this address.");
+      if (bytes === undefined) throw httpError("not_found", "There is nothing at this address.");
       return new Response(bytes, {
         headers: {
           ...SAFE_HEADERS,

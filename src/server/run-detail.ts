@@ -1,13 +1,31 @@
-import { SlowwaveError } from "../domain/failure.ts";
+import { budgetsOf, NOTHING_USED } from "../domain/budget.ts";
+import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobRow } from "../domain/job.ts";
-import type { Store } from "../domain/ports.ts";
+import type { RunStore, Store } from "../domain/ports.ts";
 import type { LogRow, RunRecord } from "../domain/run.ts";
-import { type Phase2Context, resultOf } from "../internal/runs.ts";
-import type { EventsAnswer, LeaseView, RunAnswer } from "./api.ts";
-import { budgetOf, dayBudgetOf } from "./budget.ts";
+import {
+  type Allowance,
+  type DayLimits,
+  dayUse,
+  hasDayLimits,
+  type Phase2Context,
+  resultOf,
+  usedIn,
+} from "../internal/runs.ts";
+import type {
+  BudgetMeter,
+  DiffAnswer,
+  EventsAnswer,
+  ExportedRun,
+  LeaseView,
+  RunAnswer,
+  SnapshotAnswer,
+} from "./api.ts";
 import { eventView, parsed } from "./event-view.ts";
-import { refuse } from "./refusal.ts";
-import { snapshotOf, summaryOf } from "./runs-list.ts";
+import { httpError } from "./http-error.ts";
+import { diffOf } from "./memory-routes.ts";
+import type { Replayer } from "./replay.ts";
+import { snapshotOf, summaryOf } from "./run-summary.ts";
 
 export const EVENTS_SHOWN = 1_000;
 
@@ -23,7 +41,7 @@ export interface DetailDeps {
 /** Throws `unknown_run`. */
 export async function readRun(runs: Pick<Store["runs"], "read">, id: string): Promise<RunRecord> {
   const record = await runs.read(id);
-  if (record === null) throw refuse("unknown_run", "There is no run of this id here.");
+  if (record === null) throw httpError("unknown_run", "There is no run of this id here.");
   return record;
 }
 
@@ -121,4 +139,110 @@ function mayRetry(record: RunRecord, job: JobRow | null, rival: RunRecord | null
     return { ok: false, why: "Nothing new since the last consolidation: a run would be skipped." };
   }
   return { ok: true, why: "Starts a new run of this space at once, whatever backoff or cooldown says." };
+}
+
+/** How much of each limit a run has used: by now while it lives, by its end afterwards. `log` is its newest part. */
+export function budgetOf(
+  record: RunRecord,
+  { value, context }: { readonly value: string; readonly context: Partial<Phase2Context> },
+  log: readonly LogRow[],
+  nowMs: number,
+): readonly BudgetMeter[] {
+  const { settings } = context;
+  if (settings === undefined) return [];
+  const isOver = record.state !== "active";
+  const turns = context.agent == null ? 0 : 1 + (context.repairs ?? 0);
+  const used = usedOf(log) ?? { ...NOTHING_USED, turns };
+  const spent = {
+    minutes: minutes((isOver ? record.updatedAtMs : nowMs) - record.createdAtMs),
+    silence: !isOver && value === "supervising" ? minutes(nowMs - lastWordAtMs(record, log)) : 0,
+  };
+  return budgetsOf(used, settings, spent);
+}
+
+/** How much of the day's limits of its space is used by now, as the run's settings have them; none, no meters. */
+export async function dayBudgetOf(
+  runs: Pick<RunStore, "list" | "tail">,
+  { space }: Pick<RunRecord, "space">,
+  limits: Partial<DayLimits>,
+  nowMs: number,
+): Promise<readonly BudgetMeter[]> {
+  if (!hasDayLimits(limits)) return [];
+  const use = await dayUse(runs, { space, nowMs, limits });
+  const of = ({ used, limit }: Allowance, estimated = false) => ({ used, limit, estimated });
+  const meters: readonly BudgetMeter[] = [
+    { name: "runsPerDay", ...of(use.runs), unit: "runs", setting: "maxRunsPerDay" },
+    {
+      name: "tokensPerDay",
+      ...of(use.tokens, use.tokens.estimated),
+      unit: "tokens",
+      setting: "maxTokensPerDay",
+    },
+    { name: "costPerDay", ...of(use.costUsd), unit: "USD", setting: "maxCostUsdPerDay" },
+  ];
+  return meters.filter(({ limit }) => limit !== null);
+}
+
+/** Notes of another version may read otherwise. */
+function usedOf(log: readonly LogRow[]) {
+  try {
+    return usedIn(log);
+  } catch {
+    return null;
+  }
+}
+
+/** The agent's last word, or the machine's last step, which brought us here. */
+function lastWordAtMs(record: RunRecord, log: readonly LogRow[]): number {
+  const last = log.findLast(({ type, sequence }) => type.startsWith("agent.") || sequence !== null);
+  return last?.atMs ?? record.updatedAtMs;
+}
+
+function minutes(ms: number): number {
+  return Math.max(0, ms) / 60_000;
+}
+
+/** Newest log rows of an export; older ones are left out, and `hasEarlier` says so. */
+const MOST_EVENTS = 20_000;
+
+/** Everything the page shows of one run, as one document. */
+export async function exportRun(
+  id: string,
+  deps: DetailDeps & { readonly replayer: Replayer },
+): Promise<ExportedRun> {
+  const detail = await runDetail(id, { ...deps, canStart: false, events: MOST_EVENTS });
+  const { store } = deps;
+  const record = await readRun(store.runs, id);
+  const { context } = snapshotOf(record);
+  const { generation, base = null } = context;
+  const isPublished = generation != null && generation !== base;
+  return {
+    format: "slowwave-run",
+    version: 1,
+    exportedAtMs: deps.nowMs,
+    detail,
+    snapshots: await snapshotsOf(deps.replayer.replay(record)),
+    diff: isPublished ? await readable(diffOf(store.generations, { from: base, to: generation })) : null,
+  };
+}
+
+/** A run of another version is exported without its moments. */
+async function snapshotsOf(replaying: ReturnType<Replayer["replay"]>): Promise<readonly SnapshotAnswer[]> {
+  try {
+    const replayed = await replaying;
+    return replayed.map(({ row, value, snapshot }) => ({ sequence: row.sequence ?? 0, value, snapshot }));
+  } catch (error) {
+    if (codeOf(error) === "other_machine") return [];
+    throw error;
+  }
+}
+
+/** Purged generations leave nothing to compare. */
+async function readable(diff: Promise<DiffAnswer>): Promise<DiffAnswer | null> {
+  try {
+    return await diff;
+  } catch (error) {
+    if (codeOf(error) === "unknown_generation") return null;
+    throw error;
+  }
 }

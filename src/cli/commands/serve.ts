@@ -5,13 +5,14 @@ import { type Command, Option } from "commander";
 import type { RunEvent } from "../../domain/event.ts";
 import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
-import { type Engine, systemClock } from "../../internal/engine.ts";
+import { createControls, type Engine, systemClock } from "../../internal/engine.ts";
 import { type DayLimits, dayUse, hasDayLimits } from "../../internal/runs.ts";
 import { createApp } from "../../server/app.ts";
 import { type Listening, listen } from "../../server/listen.ts";
 import { pageFolder } from "../../server/page.ts";
 import { keepDue } from "../../server/schedule.ts";
 import { EXIT } from "../exit-code.ts";
+import { rootOf } from "../places.ts";
 import { withEngine } from "../run-with-engine.ts";
 import { choicesFrom, type FlagValues } from "../settings.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
@@ -81,7 +82,9 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
   return withEngine(at, choices, async (engine, store) => {
     const ended = closing(engine);
     const token = await serveToken(places.home);
-    const app = createApp({ store, engine, token });
+    const memoryRoot = (space: string) => rootOf(places, space);
+    const maintenance = createControls({ store, home: places.home, memoryRoot });
+    const app = createApp({ store, engine, maintenance, token });
     const listening = await listenOn(app, port);
     const { successCooldownSeconds } = choices.settings;
     const failed = (space: string | null, error: unknown) => output.say(yellow(complaint(space, error)));

@@ -1,7 +1,7 @@
 import type { AnyStateMachine } from "xstate";
 import type { LogRow } from "../../domain/run.ts";
 import { parsed } from "../event-view.ts";
-import type { Folded } from "../refold.ts";
+import type { ReplayedStep } from "../replay.ts";
 
 /**
  * What Stately's inspector reads (`@statelyai/inspect` 0.7): three kinds of message about actors, each under a
@@ -47,8 +47,8 @@ export const PROTOCOL = "0.7.2";
 /** Turns one run's log into messages, row by row; it remembers which children live. */
 export interface Teller {
   /** A machine event with what it did. */
-  step(folded: Folded): readonly InspectionMessage[];
-  /** An observation, or a machine event that cannot be folded here. */
+  step(replayed: ReplayedStep): readonly InspectionMessage[];
+  /** An observation, or a machine event that cannot be replayed here. */
   note(row: LogRow): readonly InspectionMessage[];
 }
 
@@ -75,7 +75,7 @@ export function tellerOf(run: string, machine: AnyStateMachine): Teller {
     snapshot: who.snapshot,
   });
 
-  function started({ row, effects }: Folded): readonly InspectionMessage[] {
+  function started({ row, effects }: ReplayedStep): readonly InspectionMessage[] {
     return effects.flatMap((effect) => {
       if (effect.kind !== "start") return [];
       const session = `${run}/${row.sequence}/${effect.child}`;
@@ -87,7 +87,7 @@ export function tellerOf(run: string, machine: AnyStateMachine): Teller {
   }
 
   /** Told with its end when the event is its own, as stopped when the machine let it go. */
-  function ended({ row, event, ended }: Folded): readonly InspectionMessage[] {
+  function ended({ row, event, ended }: ReplayedStep): readonly InspectionMessage[] {
     return ended.flatMap((child) => {
       const session = sessions.get(child);
       sessions.delete(child);
@@ -104,8 +104,8 @@ export function tellerOf(run: string, machine: AnyStateMachine): Teller {
   }
 
   return {
-    step: (folded) => {
-      const { row, event, snapshot } = folded;
+    step: (replayed) => {
+      const { row, event, snapshot } = replayed;
       const source = sessions.get(sourceOf(event.type) ?? "");
       const heard: EventMessage = {
         ...base(row.atMs, run, String(row.id)),
@@ -117,8 +117,8 @@ export function tellerOf(run: string, machine: AnyStateMachine): Teller {
       return [
         ...(row.sequence === 0 ? [actor(row.atMs, birth)] : []),
         heard,
-        ...ended(folded),
-        ...started(folded),
+        ...ended(replayed),
+        ...started(replayed),
         { ...base(row.atMs, run), type: "@xstate.snapshot", event, snapshot },
       ];
     },

@@ -1,12 +1,16 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { AnyStateMachine } from "xstate";
 import type { RunStore } from "../../domain/ports.ts";
+import type { LogRow, RunRecord } from "../../domain/run.ts";
+import type { Feed } from "../feed.ts";
 import { type GuardOptions, guard } from "../guard.ts";
-import { declineUpgrade, refuse } from "../refusal.ts";
-import { requestTarget } from "../request-fields.ts";
+import { declineUpgrade, httpError } from "../http-error.ts";
+import type { Replayer } from "../replay.ts";
+import { requestTarget } from "../request.ts";
 import { readRun } from "../run-detail.ts";
-import { type TellDeps, tellRun } from "./tell-run.ts";
+import { type InspectionMessage, tellerOf } from "./messages.ts";
 
 export interface RelayOptions extends TellDeps, GuardOptions {
   readonly runs: Pick<RunStore, "read" | "log">;
@@ -51,7 +55,7 @@ export function createRelay(options: RelayOptions): Relay {
       { ...options, origins: [STATELY] },
     );
     const run = url.searchParams.get("run");
-    if (run === null) throw refuse("invalid_request", "Say which run: /api/inspect?run=ID.");
+    if (run === null) throw httpError("invalid_request", "Say which run: /api/inspect?run=ID.");
     return tellRun(await readRun(options.runs, run), options);
   }
 
@@ -102,4 +106,47 @@ function serve(peer: WebSocket, tell: ReturnType<typeof tellRun>, closing: Abort
     () => peer.close(1001),
     () => peer.terminate(),
   );
+}
+
+export interface TellDeps {
+  readonly runs: Pick<RunStore, "log">;
+  readonly feed: Feed;
+  readonly replayer: Replayer;
+  readonly machine: AnyStateMachine;
+}
+
+const PAGE = 500;
+const PATIENCE_MS = 15_000;
+
+/**
+ * Begins to tell one run as inspector messages: all of its log, then on as it grows. Throws `other_machine` at
+ * once; what it returns goes on until `signal` is raised. `send` is waited for, so that a slow reader holds
+ * back one page and no more.
+ */
+export function tellRun(run: RunRecord, { runs, feed, replayer, machine }: TellDeps) {
+  const replayed = replayer.begin(run);
+  const teller = tellerOf(run.id, machine);
+  return async (send: (message: InspectionMessage) => Promise<void>, signal: AbortSignal): Promise<void> => {
+    let after = 0;
+    const tell = async (rows: readonly LogRow[]) => {
+      for (const row of rows) {
+        const messages = row.sequence === null ? teller.note(row) : teller.step(replayed(row));
+        for (const message of messages) {
+          if (signal.aborted) return;
+          await send(message);
+        }
+      }
+    };
+    for (let isWhole = false; !isWhole && !signal.aborted; ) {
+      const page = await runs.log({ run: run.id, after, limit: PAGE });
+      await tell(page);
+      after = page.at(-1)?.id ?? after;
+      isWhole = page.length < PAGE;
+    }
+    while (!signal.aborted) {
+      const rows = await feed.next(after, { patienceMs: PATIENCE_MS, signal });
+      await tell(rows.filter((row) => row.run === run.id));
+      after = rows.at(-1)?.id ?? after;
+    }
+  };
 }

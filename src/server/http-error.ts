@@ -2,7 +2,6 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { ErrorAnswer } from "./api.ts";
-import { SAFE_HEADERS } from "./headers.ts";
 
 /** HTTP status of each code this server gives by itself; what else the engine or the store refuses is listed below. */
 const STATUS: Readonly<Record<string, number>> = {
@@ -13,6 +12,8 @@ const STATUS: Readonly<Record<string, number>> = {
   not_found: 404,
   unknown_run: 404,
   unknown_generation: 404,
+  unknown_draft: 404,
+  unknown_file: 404,
   coverage_missing: 404,
   page_missing: 404,
   invalid_request: 400,
@@ -20,6 +21,14 @@ const STATUS: Readonly<Record<string, number>> = {
   body_not_json: 415,
   looks_only: 409,
   other_machine: 409,
+  skipped_running: 409,
+  draft_outdated: 409,
+  ambiguous_draft: 409,
+  ambiguous_generation: 409,
+  nothing_to_restore: 409,
+  generation_withdrawn: 409,
+  blob_damaged: 409,
+  content_changed: 409,
   invalid_settings: 400,
   space_invalid: 400,
   engine_closed: 503,
@@ -29,7 +38,7 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 
 /** Anything thrown while answering, as the API tells it. Strangers keep their message to themselves. */
-export function refusalOf(error: unknown): { readonly status: number; readonly body: ErrorAnswer } {
+export function errorAnswer(error: unknown): { readonly status: number; readonly body: ErrorAnswer } {
   if (error instanceof SlowwaveError) {
     const { code, message } = error;
     const status = STATUS[code] ?? (code.startsWith("root_") || code.startsWith("home_") ? 409 : 500);
@@ -39,13 +48,13 @@ export function refusalOf(error: unknown): { readonly status: number; readonly b
   return { status: 500, body: { error: { code: codeOf(error) ?? "unexpected", message } } };
 }
 
-export function refuse(code: string, message: string): SlowwaveError {
+export function httpError(code: string, message: string): SlowwaveError {
   return new SlowwaveError(code, message);
 }
 
 /** The error as the answer of any door of this server: JSON, sealed as every answer is. */
 export function errorResponse(error: unknown): Response {
-  const { status, body } = refusalOf(error);
+  const { status, body } = errorAnswer(error);
   return Response.json(body, {
     status,
     headers: {
@@ -58,7 +67,7 @@ export function errorResponse(error: unknown): Response {
 
 /** Answers a request for an upgrade with an error and lets go of its connection, also of a client that never closes. */
 export function declineUpgrade(socket: Duplex, error: unknown): void {
-  const { status, body } = refusalOf(error);
+  const { status, body } = errorAnswer(error);
   const text = JSON.stringify(body);
   socket.on("error", () => socket.destroy());
   socket.end(
@@ -73,3 +82,27 @@ export function declineUpgrade(socket: Duplex, error: unknown): void {
     () => socket.destroy(),
   );
 }
+
+/** On every answer. Nothing may frame it, guess its type, or learn the address it was asked under. */
+export const SAFE_HEADERS: Readonly<Record<string, string>> = {
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+};
+
+/** The page loads its own files and talks to its own server, and nothing else. No inline script or style. */
+export const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");

@@ -2,10 +2,10 @@ import type { AnyStateMachine, EventObject } from "xstate";
 import type { RunStore } from "../domain/ports.ts";
 import type { LogRow, RunRecord } from "../domain/run.ts";
 import { dotted, type Effect, type Step, structureHash, transitionsOf } from "../internal/machine.ts";
-import { refuse } from "./refusal.ts";
+import { httpError } from "./http-error.ts";
 
-/** A machine event of the log with what it did, folded again from the log alone. */
-export interface Folded {
+/** A machine event of the log with what it did, replayed from the log alone. */
+export interface ReplayedStep {
   readonly row: LogRow;
   readonly event: EventObject;
   /** Dotted. */
@@ -18,24 +18,24 @@ export interface Folded {
 }
 
 /**
- * Folds runs again: the log holds every event, and the machine is pure, so any moment of any run can be seen,
+ * Replays runs: the log holds every event, and the machine is pure, so any moment of any run can be seen,
  * of finished and of crashed ones too. Only runs of this very machine; others are refused with `other_machine`.
  */
-export interface Refolder {
+export interface Replayer {
   /** To be given the run's machine events one after the other, from the first. */
-  begin(run: RunRecord): (row: LogRow) => Folded;
+  begin(run: RunRecord): (row: LogRow) => ReplayedStep;
   /** Up to and including `to`. Empty when the run has no such events. */
-  fold(run: RunRecord, to?: number): Promise<readonly Folded[]>;
+  replay(run: RunRecord, to?: number): Promise<readonly ReplayedStep[]>;
 }
 
-export function refolderOf(machine: AnyStateMachine, runs: Pick<RunStore, "steps">): Refolder {
+export function createReplayer(machine: AnyStateMachine, runs: Pick<RunStore, "steps">): Replayer {
   const transitions = transitionsOf(machine);
   const hash = structureHash(machine);
 
-  function begin(run: RunRecord): (row: LogRow) => Folded {
+  function begin(run: RunRecord): (row: LogRow) => ReplayedStep {
     if (run.machine !== machine.id || run.hash !== hash) {
       const message = `Run ${run.id} belongs to another version of the machine; only its last snapshot can be shown.`;
-      throw refuse("other_machine", message);
+      throw httpError("other_machine", message);
     }
     let at: Step["snapshot"] | null = null;
     return (row) => {
@@ -43,7 +43,7 @@ export function refolderOf(machine: AnyStateMachine, runs: Pick<RunStore, "steps
       const before: Step["snapshot"] | null = at;
       const step = stepOf(before, event);
       const now: Step["snapshot"] | null = step?.snapshot ?? before;
-      if (now === null) throw refuse("other_machine", `Run ${run.id} does not begin with its beginning.`);
+      if (now === null) throw httpError("other_machine", `Run ${run.id} does not begin with its beginning.`);
       at = now;
       const lived = Object.keys(before?.children ?? {});
       return {
@@ -70,9 +70,9 @@ export function refolderOf(machine: AnyStateMachine, runs: Pick<RunStore, "steps
 
   return {
     begin,
-    fold: async (run, to = run.sequence) => {
-      const fold = begin(run);
-      return (await runs.steps({ run: run.id, to })).map(fold);
+    replay: async (run, to = run.sequence) => {
+      const step = begin(run);
+      return (await runs.steps({ run: run.id, to })).map(step);
     },
   };
 }

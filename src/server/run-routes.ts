@@ -1,0 +1,157 @@
+import type { Context } from "hono";
+import type { Clock, Store } from "../domain/ports.ts";
+import type { Engine } from "../internal/engine.ts";
+import * as answers from "./answers.ts";
+import type { CancelAnswer, SnapshotAnswer, StartAnswer } from "./api.ts";
+import type { Feed } from "./feed.ts";
+import { httpError } from "./http-error.ts";
+import { liveStream } from "./live-stream.ts";
+import type { Replayer } from "./replay.ts";
+import * as fields from "./request.ts";
+import { type Route, route } from "./routes.ts";
+import { earlierEvents, exportRun, readRun, runDetail } from "./run-detail.ts";
+import { listRuns, summaryOf } from "./run-summary.ts";
+
+export interface RunRoutesDeps {
+  readonly store: Store;
+  /** Absent: the server only looks. */
+  readonly engine: Pick<Engine, "start" | "cancel"> | undefined;
+  readonly clock: Clock;
+  readonly feed: Feed;
+  readonly replayer: Replayer;
+}
+
+/** Runs: listed, started, cancelled, and seen at any moment, past or live. */
+export function runRoutes(deps: RunRoutesDeps): readonly Route[] {
+  const { store, engine, clock, replayer } = deps;
+  const detailDeps = () => ({ store, canStart: engine !== undefined, nowMs: clock.nowMs() });
+  return [
+    route({
+      method: "get",
+      path: "/runs",
+      summary: "Runs, newest first.",
+      query: fields.runsFields,
+      answer: answers.runsAnswer,
+      handle: ({ query }) => listRuns(store.runs, query),
+    }),
+    route({
+      method: "post",
+      path: "/runs",
+      summary: "Starts a run of a space, or continues the one that a dead process left.",
+      body: fields.startFields,
+      answer: answers.startAnswer,
+      status: 201,
+      handle: ({ body }) => start(deps, body),
+    }),
+    route({
+      method: "get",
+      path: "/runs/:id",
+      summary: "All that is known of one run.",
+      answer: answers.runAnswer,
+      handle: ({ params: { id = "" } }) => runDetail(id, detailDeps()),
+    }),
+    route({
+      method: "get",
+      path: "/runs/:id/events",
+      summary: "Rows of a run's log before the ones that its page shows.",
+      query: fields.eventsFields,
+      answer: answers.eventsAnswer,
+      handle: ({ params: { id = "" }, query }) => earlierEvents(store.runs, id, query),
+    }),
+    route({
+      method: "get",
+      path: "/runs/:id/at/:sequence",
+      summary: "The machine after one of its events, replayed from the log.",
+      answer: answers.snapshotAnswer,
+      handle: ({ params: { id = "", sequence = "" } }) => snapshotAt(deps, id, sequence),
+    }),
+    route({
+      method: "get",
+      path: "/runs/:id/export",
+      summary: "Everything the page shows of one run, as one document to keep.",
+      answer: { mediaType: "application/json" },
+      handle: async ({ params: { id = "" }, context }) => {
+        const exported = await exportRun(id, { ...detailDeps(), replayer });
+        // The id is known to the store, and in a header only its harmless characters are used.
+        const name = exported.detail.run.id.replace(/[^a-z0-9-]/gi, "_");
+        context.header("content-disposition", `attachment; filename="slowwave-run-${name}.json"`);
+        return exported;
+      },
+    }),
+    route({
+      method: "post",
+      path: "/runs/:id/cancel",
+      summary: "Cancels a run, whichever process it works in.",
+      answer: answers.cancelAnswer,
+      handle: ({ params: { id = "" } }) => cancel(deps, id),
+    }),
+    route({
+      method: "get",
+      path: "/live",
+      summary: "The log as it grows, as server-sent events; the token may stand in the query here.",
+      query: fields.liveFields,
+      answer: { mediaType: "text/event-stream" },
+      handle: ({ query, context }) => live(deps, query, context),
+    }),
+  ];
+}
+
+async function start(
+  { engine }: RunRoutesDeps,
+  { space, now }: { readonly space?: string | undefined; readonly now?: boolean | undefined },
+): Promise<StartAnswer> {
+  if (engine === undefined) {
+    throw httpError("looks_only", "This server only looks; start a run with `slowwave run`.");
+  }
+  const run = await engine.start({
+    ...(space === undefined ? {} : { space }),
+    ...(now === undefined ? {} : { now }),
+  });
+  // Nobody waits for its end here; the log tells it.
+  run.result.catch(() => {});
+  return { run: run.id, adopted: run.adopted };
+}
+
+async function cancel({ store, engine, clock }: RunRoutesDeps, run: string): Promise<CancelAnswer> {
+  const { state } = await readRun(store.runs, run);
+  if (state !== "active") return { outcome: "over" };
+  if (engine === undefined) {
+    return { outcome: (await store.runs.requestCancel(run, clock.nowMs())) ? "requested" : "over" };
+  }
+  const outcome = await engine.cancel(run);
+  if (outcome !== "cancelled") return { outcome };
+  // A run beyond its point of no return goes on to its own end.
+  const ended = summaryOf(await readRun(store.runs, run));
+  return { outcome: ended.status === "cancelled" ? "cancelled" : "over" };
+}
+
+async function snapshotAt(
+  { store, replayer }: RunRoutesDeps,
+  id: string,
+  number: string,
+): Promise<SnapshotAnswer> {
+  const to = fields.fieldsOf(fields.sequence, number);
+  const step = (await replayer.replay(await readRun(store.runs, id), to)).at(-1);
+  if (step?.row.sequence !== to) throw httpError("not_found", "The run has no machine event of this number.");
+  return { sequence: to, value: step.value, snapshot: step.snapshot };
+}
+
+async function live(
+  { feed, clock }: RunRoutesDeps,
+  { after, run }: { readonly after?: number | undefined; readonly run?: string | undefined },
+  context: Context<fields.ServerEnv>,
+): Promise<Response> {
+  const seen = context.req.header("last-event-id");
+  const last = seen === undefined || seen === "" ? after : fields.fieldsOf(fields.sequence, seen);
+  const stream = liveStream({
+    feed,
+    clock,
+    run: run ?? null,
+    after: last ?? (await feed.newest()),
+    cut: () => context.env?.outgoing?.destroy(),
+  });
+  context.header("content-type", "text/event-stream; charset=utf-8");
+  // Tells proxies not to collect what should arrive at once.
+  context.header("x-accel-buffering", "no");
+  return context.body(stream);
+}
