@@ -5,7 +5,14 @@ import { endOrphanProcess } from "../process/end-orphan.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import type { SandboxName } from "../sandbox/sandbox.ts";
 import { sandboxNamed } from "../sandbox/sandbox-named.ts";
-import { type AcpProgramOptions, acpCommand, presetOf, titleOf } from "./acp/command.ts";
+import {
+  type AcpProgramOptions,
+  acpCommand,
+  acpMissing,
+  acpProgram,
+  presetOf,
+  titleOf,
+} from "./acp/command.ts";
 import { type AcpConnection, connectAcp } from "./acp/connection.ts";
 import { probeAcp } from "./acp/probe.ts";
 import { openSession } from "./acp/session.ts";
@@ -42,6 +49,7 @@ export function acpAgent(options: AcpAgentOptions): AgentRunner {
   return {
     name,
     network: "open",
+    findMissing: async () => ((await acpProgram(options)) === null ? acpMissing(options) : null),
     probe: () => probeAcp(options, sandbox),
     spawn: (spec, clock) => startAcp(name, options, spec, clock),
     endOrphan: endOrphanProcess,

@@ -4,7 +4,7 @@ import type { Clock } from "../domain/ports.ts";
 import { endOrphanProcess } from "../process/end-orphan.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import { agentStream } from "./agent-stream.ts";
-import { type CodexProgramOptions, codexCommand } from "./codex/command.ts";
+import { type CodexProgramOptions, codexCommand, codexMissing, codexProgram } from "./codex/command.ts";
 import { type Connection, connectCodex } from "./codex/connection.ts";
 import { probeCodex } from "./codex/probe.ts";
 import { openThread } from "./codex/thread.ts";
@@ -32,6 +32,7 @@ export function codexAgent(options: CodexAgentOptions = {}): AgentRunner {
   return {
     name: "codex",
     network: "open",
+    findMissing: async () => ((await codexProgram(options)) === null ? codexMissing(options) : null),
     probe: () => probeCodex(options),
     spawn: (spec, clock) => startCodex(options, spec, clock),
     endOrphan: endOrphanProcess,

@@ -92,6 +92,11 @@ export interface AgentRunner {
   readonly usesModel?: boolean;
   /** Absent = false. Where true, `prompt` always rejects, so that a repair turn is not worth asking for. */
   readonly singleTurn?: boolean;
+  /**
+   * Whether the program that it starts is here: null, or a sentence that says what is missing and what to do. Cheap, for
+   * it is asked before anything is claimed. Absent = it needs none.
+   */
+  findMissing?(): Promise<string | null>;
   /** Whether the agent can be kept in its workspace here; tried, not assumed. Absent = it says so at spawn. */
   probe?(): Promise<AgentProbe>;
   /** Rejects with a reason when the agent cannot be started; nothing is left running then. */

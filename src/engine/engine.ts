@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { createAgentRegistry } from "../agents/agent-registry.ts";
+import type { AgentRunner } from "../domain/agent.ts";
 import type { RunEvent } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { refusal } from "../domain/job.ts";
@@ -16,6 +17,7 @@ import { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
 import type { Phase2Context } from "../machines/words.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
 import { retire } from "../memory-files/retire.ts";
+import { clearAbandonedStaging } from "./abandoned-staging.ts";
 import { type Admission, createAdmission, type Place } from "./admission.ts";
 import { announcements } from "./announce.ts";
 import type { Engine, EngineOptions, Run, StartRequest } from "./engine-api.ts";
@@ -64,6 +66,10 @@ export function createEngine(options: EngineOptions): Engine {
     await prepareRoot(parts, space);
     const { unfinished, place } = await enterSpace(parts, space, free ?? (await admission.enter()), recover);
     if (unfinished !== null) return unfinished;
+    await demandProgram(parts.runner).catch((error: unknown) => {
+      place.leave();
+      throw error;
+    });
     const id = parts.ids.run();
     const terms = termsOf(parts, space, settings);
     place.run = id;
@@ -161,7 +167,12 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
       const { hold } = live.bind(id, space, context);
       const state = dotted(value);
       emit({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true, state });
-      // An agent must not outlive its engine: what the dead process left running is ended before anything else happens.
+      // An agent must not outlive its engine: what dead processes left running in the space is ended before anything
+      // else happens there, also what belongs to another of its runs.
+      for (const other of await store.runs.unfinished({ space })) {
+        const isDead = live.get(other.id) === undefined && (await store.owners.probe(other.owner)) === "dead";
+        if (isDead) await endOrphan(other);
+      }
       await endOrphan({ space, id });
       const { leaseSeconds } = settings;
       const request = { space, token, worker: owner(), leaseSeconds, nowMs: clock.nowMs() };
@@ -232,6 +243,12 @@ async function enterSpace(
   return { unfinished: null, place: place.run === null ? place : await admission.enter() };
 }
 
+/** A run that could not even start its agent would count as a failure and make its space wait. */
+async function demandProgram(runner: AgentRunner): Promise<void> {
+  const missing = (await runner.findMissing?.()) ?? null;
+  if (missing !== null) throw new SlowwaveError("agent_missing", missing);
+}
+
 /** Makes the home and looks at the memory root; rejects with a `home_*` or `root_*` code. */
 async function prepareRoot(parts: Parts, space: string): Promise<void> {
   const { home, files } = parts;
@@ -246,6 +263,8 @@ async function adopt(
 ): Promise<readonly Run[]> {
   parts.homeId = await parts.home.prepare();
   await recoverAbandonedWork({ ...parts, owner: durable.owner }, parts.home.rootOf, filter?.space);
+  // Looks at every folder of staging, so not before each start.
+  if (filter === undefined) await clearAbandonedStaging(parts, parts.home.folder);
   return (await durable.recover(filter)).map((run) => parts.live.of(run));
 }
 

@@ -1,8 +1,9 @@
 import type { Clock } from "../domain/ports.ts";
 import { endTree } from "./end-tree.ts";
 import { markOf } from "./environment.ts";
-import { readProcessRecord, writeProcessRecord } from "./process-record.ts";
-import { membersOf } from "./process-tree.ts";
+import type { ProcessStat } from "./process-identity.ts";
+import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "./process-record.ts";
+import { membersOf, type TreeSigns } from "./process-tree.ts";
 
 /**
  * Ends what a killed engine left running, by the record in its scratch folder. No grace: its owner is dead and
@@ -15,7 +16,17 @@ export async function endOrphanProcess(scratch: string, clock: Clock): Promise<b
   if (record.reach === "in-process") return true;
   // Before the look: whatever starts after it sees this.
   if (!record.revoked) await writeProcessRecord(scratch, { ...record, revoked: true });
-  const signs = { leader: record.process, mark: markOf(record.key), fresh: false };
-  await endTree(() => membersOf(signs), { clock, graceMs: 0 });
+  await endTree(() => membersOf(signsOf(record)), { clock, graceMs: 0 });
   return true;
+}
+
+/** What lives of an agent by the record in its scratch folder, whoever started it. */
+export async function findOrphans(scratch: string): Promise<readonly ProcessStat[]> {
+  const record = await readProcessRecord(scratch);
+  if (record === null || record === "unreadable" || record.reach === "in-process") return [];
+  return membersOf(signsOf(record));
+}
+
+function signsOf({ process, key }: ProcessRecord): TreeSigns {
+  return { leader: process, mark: markOf(key), fresh: false };
 }

@@ -24,6 +24,18 @@ export async function findProgram(
   return script === null ? null : [process.execPath, script];
 }
 
+/** What a person named, by a name on PATH or by its path. Null when nothing that can be run is there. */
+export async function findNamed([name, ...args]: Program, path: string | undefined): Promise<Program | null> {
+  // A script that is given to Node need not be executable.
+  if (isAbsolute(name)) return (await isFile(name)) ? [name, ...args] : null;
+  const file = await findOnPath(name, path);
+  return file === null ? null : [file, ...args];
+}
+
+export function programMissing(name: string): string {
+  return `There is no program "${name}" here; name one on PATH, or its absolute path.`;
+}
+
 /** Relative entries don't count: the working folder may hold anything. */
 export async function findOnPath(program: string, path: string | undefined): Promise<string | null> {
   for (const folder of (path ?? "").split(delimiter).filter(isAbsolute)) {
@@ -34,12 +46,18 @@ export async function findOnPath(program: string, path: string | undefined): Pro
 }
 
 async function isExecutable(file: string): Promise<boolean> {
-  try {
-    await access(file, constants.X_OK);
-    return (await stat(file)).isFile();
-  } catch {
-    return false;
-  }
+  const isAllowed = await access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  return isAllowed && isFile(file);
+}
+
+async function isFile(file: string): Promise<boolean> {
+  return stat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 /** `require.resolve` refuses packages whose `exports` hide their package.json: the folders are looked through. */

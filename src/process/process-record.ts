@@ -63,6 +63,9 @@ export async function readProcessRecord(scratch: string): Promise<ProcessRecord 
   }
 }
 
+/** Name of the record in the scratch folder of its run. */
+export const PROCESS_RECORD = "agent.json";
+
 function recordPath(scratch: string): string {
-  return join(scratch, "agent.json");
+  return join(scratch, PROCESS_RECORD);
 }

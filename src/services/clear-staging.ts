@@ -3,6 +3,7 @@ import type { RunPlaces } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { removePath, removeTree } from "../files/remove-tree.ts";
+import { PROCESS_RECORD } from "../process/process-record.ts";
 import { roomHome } from "../sandbox/room-home.ts";
 import { QUARANTINE } from "../validation/quarantined.ts";
 
@@ -17,6 +18,8 @@ export interface ClearOptions extends RejectedLimits {
   readonly files: Files;
   /** Whether the workspace is worth a look: it is moved to `rejected`. */
   readonly keep: boolean;
+  /** Whether the record of the agent's process stays: the agent could not be ended, and is looked for again by it. */
+  readonly keepRecord?: boolean;
 }
 
 const MOST_REJECTED = 20;
@@ -27,8 +30,15 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 export async function clearStaging(places: RunPlaces, options: ClearOptions): Promise<void> {
   const { files } = options;
   const kept = options.keep ? await moveToRejected(places, options) : await keepQuarantine(places, options);
-  await removePath(files, places.scratch);
+  if (options.keepRecord === true) await removeAllButRecord(places, files);
+  else await removePath(files, places.scratch);
   if (kept) await pruneRejected(places, options);
+}
+
+async function removeAllButRecord({ scratch }: RunPlaces, files: Files): Promise<void> {
+  await withFolders(files, [scratch], async ([folder]) => {
+    for (const { name } of await folder.list()) if (name !== PROCESS_RECORD) await removeTree(folder, name);
+  });
 }
 
 /** Keeps what the gate took out of the memory of a run that it let through, if anything. */
@@ -46,13 +56,13 @@ async function keepQuarantine(places: RunPlaces, { files, clock }: ClearOptions)
 async function moveToRejected(places: RunPlaces, { files, clock }: ClearOptions): Promise<boolean> {
   const { scratch, rejected } = places;
   if ((await files.facts(scratch)) === null) return true;
-  await files.makeFolders(dirname(rejected));
-  // It may hold copies of the person's keys.
-  await removePath(files, roomHome(scratch));
   await removePath(files, rejected);
-  await withFolders(files, [dirname(scratch), dirname(rejected)], ([staging, all]) =>
-    staging.move(basename(scratch), all, basename(rejected)),
-  );
+  await files.makeFolders(rejected);
+  await withFolders(files, [scratch, rejected], async ([from, to]) => {
+    // It may hold copies of the person's keys.
+    await removeTree(from, basename(roomHome(scratch)));
+    for (const { name } of await from.list()) if (name !== PROCESS_RECORD) await from.move(name, to, name);
+  });
   await dateRejected(places, { files, clock });
   return true;
 }

@@ -2,6 +2,7 @@ import { fromPromise } from "xstate";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
+import type { Finding } from "../domain/generation.ts";
 import type { CloseInput, RunHold, RunPlaces } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
@@ -26,8 +27,8 @@ const CLOSE_MS = 30_000;
 
 /**
  * Ends every agent of the run, one whose start is still under way included, then clears staging. Does nothing
- * when they are gone already; may be repeated. Rejects with `agent_unkillable` when one still lives: staging
- * is cleared all the same, since nothing reads it any more.
+ * when they are gone already; may be repeated. Rejects with `agent_unkillable` when one still lives, after a finding
+ * was recorded: staging is cleared all the same, since nothing reads it any more, but for the record of the process.
  */
 export function closeAgent(deps: CloseDeps) {
   return fromPromise<void, CloseInput>(async ({ input }) => {
@@ -36,15 +37,23 @@ export function closeAgent(deps: CloseDeps) {
       .beforeClose?.()
       .catch((error: unknown) => hold.note("lease.unrenewed", { why: causeOf(error) }));
     const failures = await endAll(deps, input);
-    await clearStaging(places, {
-      clock,
-      files,
-      keep: input.status === "failed_invalid_artifacts",
-      ...rejected,
-    });
     const [first] = failures;
+    if (first !== undefined) hold.note("gate.finding", agentLeft(first));
+    const keep = input.status === "failed_invalid_artifacts";
+    await clearStaging(places, { clock, files, keep, keepRecord: first !== undefined, ...rejected });
     if (first !== undefined) throw first;
   });
+}
+
+/** A person must know of a process that may still work with their rights. */
+function agentLeft(cause: unknown): Finding {
+  return {
+    code: "agent_left",
+    severity: "warn",
+    path: null,
+    message: `The agent could not be ended (${causeOf(cause).replace(/\.$/, "")}); \`slowwave recover\` tries again, \`slowwave doctor\` says whether it still lives.`,
+    repair: null,
+  };
 }
 
 async function endAll(deps: CloseDeps, input: CloseInput): Promise<readonly unknown[]> {

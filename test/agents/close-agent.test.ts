@@ -77,16 +77,30 @@ test("the lease is renewed before anything is ended; a failed renewal is noted a
   expect(existsSync(places.scratch)).toBe(false);
 });
 
-test("an agent that never ends is given up in bounded time, with a code; staging is cleared all the same", async () => {
-  const { close, registry, clock, places } = setup();
+test("an agent that never ends is given up in bounded time, with a code and a finding; of its staging the record of its process stays", async () => {
+  const { close, registry, clock, places, hold } = setup();
+  writeFileSync(join(places.scratch, "agent.json"), "{}");
   const stuck: AgentHandle = { ...scriptedHandle().handle, close: () => new Promise(() => {}) };
   registry.add("r1", stuck);
   const closing = close("failed_budget");
   const outcome = expect(closing).rejects.toMatchObject({ code: "agent_unkillable" });
   await clock.advance(30_000);
   await outcome;
-  expect(existsSync(places.scratch)).toBe(false);
+  expect(readdirSync(places.scratch)).toEqual(["agent.json"]);
   expect(registry.ofRun("r1")).toEqual([]);
+  expect(hold.notes).toEqual([
+    {
+      type: "gate.finding",
+      data: {
+        code: "agent_left",
+        severity: "warn",
+        path: null,
+        message:
+          "The agent could not be ended (The agent did not end within 30 s); `slowwave recover` tries again, `slowwave doctor` says whether it still lives.",
+        repair: null,
+      },
+    },
+  ]);
 });
 
 test("an agent whose close fails is told, after the others are closed", async () => {
@@ -108,6 +122,18 @@ test("staging that the gate refused is moved aside, once", async () => {
   expect(existsSync(places.scratch)).toBe(false);
   expect(existsSync(join(places.rejected, "workspace", "MEMORY.md"))).toBe(true);
   expect(existsSync(join(places.rejected, "home"))).toBe(false);
+});
+
+test("staging that the gate refused is moved aside also where its agent can't be ended, but for the record of the process", async () => {
+  const { close, registry, places } = setup();
+  writeFileSync(join(places.workspace, "MEMORY.md"), "bad");
+  writeFileSync(join(places.scratch, "agent.json"), "{}");
+  registry.add("r1", { ...scriptedHandle().handle, close: () => Promise.reject(new Error("pid 7 stays")) });
+  await expect(close("failed_invalid_artifacts")).rejects.toThrow("pid 7 stays");
+  expect([readdirSync(places.scratch), readdirSync(places.rejected)]).toEqual([
+    ["agent.json"],
+    ["workspace"],
+  ]);
 });
 
 test("of refused stagings the newest 20 of the last 30 days are kept", async () => {

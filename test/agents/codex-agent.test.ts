@@ -198,7 +198,9 @@ test("the probe tells version and sandbox, and what is missing as a sentence", a
     missing: expect.stringMatching(/^The sandbox of Codex 0\.169\.0 does not hold here/),
   });
   expect(await codexAgent({ command: ["/nowhere/codex"] }).probe?.()).toEqual({
-    missing: expect.stringMatching(/^Codex does not start: .*ENOENT.* Install it anew\.$/),
+    missing: expect.stringMatching(
+      /^There is no program ".*" here; name one on PATH, or its absolute path\.$/,
+    ),
   });
 });
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { AgentSpec } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { scrubbedEnvironment } from "../../process/environment.ts";
-import type { Program } from "../../process/find-program.ts";
+import { type Program, programMissing } from "../../process/find-program.ts";
 import type { Command } from "../../process/supervised-process.ts";
 import { roomHome } from "../../sandbox/room-home.ts";
 import type { Sandbox } from "../../sandbox/sandbox.ts";
@@ -43,8 +43,7 @@ export async function acpProgram(options: AcpProgramOptions): Promise<FoundProgr
 export function acpMissing(options: AcpProgramOptions): string {
   const { command } = options;
   const preset = presetOf(options);
-  if (command !== undefined)
-    return `There is no program "${command[0]}" here; name one on PATH, or its absolute path.`;
+  if (command !== undefined) return programMissing(command[0]);
   if (preset !== null)
     return `${preset.title} is not here: there is no \`${preset.program}\` on PATH. ${preset.install}.`;
   return "Any other agent that speaks ACP: name its program, as in `slowwave run --agent acp -- COMMAND…`.";

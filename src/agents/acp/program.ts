@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join, sep } from "node:path";
-import { findOnPath, findProgram, type Program } from "../../process/find-program.ts";
+import { findNamed, findProgram, type Program } from "../../process/find-program.ts";
 import type { AcpPreset } from "./presets.ts";
 
 /** What is started, absolute, and the folders it has to read for that. */
@@ -17,9 +17,9 @@ export async function presetProgram(preset: AcpPreset): Promise<FoundProgram | n
 }
 
 /** Where a program is that was named by the person; null when there is none of that name. */
-export async function namedProgram([name, ...args]: Program): Promise<FoundProgram | null> {
-  const file = isAbsolute(name) ? name : await findOnPath(name, process.env.PATH);
-  return file === null ? null : withFolders([file, ...args]);
+export async function namedProgram(program: Program): Promise<FoundProgram | null> {
+  const found = await findNamed(program, process.env.PATH);
+  return found === null ? null : withFolders(found);
 }
 
 /**

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { AgentSpec } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { scrubbedEnvironment } from "../../process/environment.ts";
-import { findProgram, type Program } from "../../process/find-program.ts";
+import { findNamed, findProgram, type Program, programMissing } from "../../process/find-program.ts";
 import type { Command } from "../../process/supervised-process.ts";
 
 export interface CodexProgramOptions {
@@ -23,11 +23,16 @@ const ENVIRONMENT = [
   ...["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"],
 ];
 
-export const CODEX_MISSING =
-  "Codex is not here: there is no `codex` on PATH. Install it with `npm install -g @openai/codex`, then run `codex login`.";
+export function codexMissing({ command }: CodexProgramOptions): string {
+  return command === undefined
+    ? "Codex is not here: there is no `codex` on PATH. Install it with `npm install -g @openai/codex`, then run `codex login`."
+    : programMissing(command[0]);
+}
 
+/** Null when it is not here; `codexMissing` says so. */
 export async function codexProgram({ command }: CodexProgramOptions): Promise<Program | null> {
-  return command ?? findProgram({ program: "codex", npmPackage: "@openai/codex" }, process.env.PATH);
+  if (command !== undefined) return findNamed(command, process.env.PATH);
+  return findProgram({ program: "codex", npmPackage: "@openai/codex" }, process.env.PATH);
 }
 
 export function codexEnvironment(
@@ -52,7 +57,9 @@ export function codexEnvironment(
 export async function codexCommand(options: CodexProgramOptions, spec: AgentSpec): Promise<Command> {
   const program = await codexProgram(options);
   if (program === null) {
-    throw new SlowwaveError("agent_not_started", CODEX_MISSING, { cause: new Error("codex was not found") });
+    throw new SlowwaveError("agent_not_started", codexMissing(options), {
+      cause: new Error("codex was not found"),
+    });
   }
   const temporary = join(spec.scratch, "tmp");
   await mkdir(temporary, { recursive: true });

@@ -6,7 +6,7 @@ import type { AgentProbe } from "../../domain/agent.ts";
 import { nodeFiles } from "../../files/node-files.ts";
 import { removePath } from "../../files/remove-tree.ts";
 import { outputOf } from "../../process/output-of.ts";
-import { CODEX_MISSING, type CodexProgramOptions, codexEnvironment, codexProgram } from "./command.ts";
+import { type CodexProgramOptions, codexEnvironment, codexMissing, codexProgram } from "./command.ts";
 
 const PATIENCE_MS = 30_000;
 const POLICY = [
@@ -19,7 +19,7 @@ const ATTEMPT = "echo in > inside; echo out > ../outside; echo tried";
 /** Asks Codex its version and lets its own sandbox run a command that tries to write beside its folder. */
 export async function probeCodex(options: CodexProgramOptions): Promise<AgentProbe> {
   const program = await codexProgram(options);
-  if (program === null) return { missing: CODEX_MISSING };
+  if (program === null) return { missing: codexMissing(options) };
   const [file, ...first] = program;
   const place = await realpath(await mkdtemp(join(tmpdir(), "slowwave-codex-")));
   const workspace = join(place, "workspace");

@@ -7,6 +7,7 @@ import { isLeaseAlive, type JobRow } from "../../domain/job.ts";
 import { tokenHeldBy } from "../../domain/parked-run.ts";
 import type { Store } from "../../domain/ports.ts";
 import type { RunRecord } from "../../domain/run.ts";
+import { findOrphans } from "../../internal/agents.ts";
 import { rowBeforeKilledControl } from "../../internal/runs.ts";
 import type { Invocation } from "../shell.ts";
 import { about, quoted } from "../ui/format.ts";
@@ -130,7 +131,16 @@ export async function checkLeftovers({ at, store }: Patient): Promise<readonly C
     const record = await store?.runs.read(run);
     if (record?.state === "active") continue;
     const path = join(home, "staging", run);
-    found.push(warning("staging", `${path} belongs to no run that lives`, `rm -r ${quoted(path)}`));
+    const living = await findOrphans(path);
+    if (living.length > 0) {
+      const pids = living.slice(0, 5).map(({ pid }) => pid);
+      const message = `the agent of run ${run} is over but still lives (pid ${pids.join(", ")})`;
+      found.push(warning("agent_left", message, "slowwave recover"));
+    } else {
+      // A run that this store does not know may be another store's.
+      const mend = record == null ? `rm -r ${quoted(path)}` : "slowwave recover";
+      found.push(warning("staging", `${path} belongs to no run that lives`, mend));
+    }
   }
   const owners = (await namesIn(join(home, "owners"))).filter((name) => name.endsWith(".db"));
   const verdicts = await Promise.all(owners.map((name) => store?.owners.probe(name.slice(0, -".db".length))));
