@@ -22,7 +22,7 @@ export { SlowwaveError } from "./domain/failure.ts";
 export type { GateCode, GateSettings, GateSeverity } from "./domain/gate.ts";
 export type { FileChanges, Finding, Generation, Manifest } from "./domain/generation.ts";
 export type { ClaimOutcome, JobRow, Lease, Settled } from "./domain/job.ts";
-export type { Stage1Input, Stage1Output, UpsertOutcome } from "./domain/memory.ts";
+export type { SetAside, Stage1Input, Stage1Output, UpsertOutcome } from "./domain/memory.ts";
 export type {
   Clock,
   GenerationStore,

@@ -2,7 +2,7 @@ import type { Observable } from "rxjs";
 import type { AgentEvent, AgentUsage } from "../domain/agent.ts";
 import type { RunHold } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
-import { withoutSecrets } from "../text/secret-ranges.ts";
+import { withoutSecrets } from "../text/redact.ts";
 import type { AgentMeter } from "./agent-meter.ts";
 import { isFinal } from "./agent-stream.ts";
 import { MOST_NOTES, type Room, transcript } from "./transcript.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/ports.ts";
 import { plainText } from "../text/plain-text.ts";
-import { masked, secretRanges } from "../text/secret-ranges.ts";
+import { maskRanges, secretRanges } from "../text/redact.ts";
 
 /** Something an agent said. */
 export interface Said {
@@ -77,7 +77,7 @@ export function transcript({ clock, note, room = { notes: 0, length: 0 } }: Tran
     const ranges = secretRanges(joined);
     let at = before.length;
     return all.map((said) => {
-      const text = masked(said.text, at, ranges);
+      const text = maskRanges(said.text, at, ranges);
       at += said.text.length;
       return { ...said, text };
     });

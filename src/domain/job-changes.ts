@@ -28,7 +28,7 @@ export function enqueued(row: JobRow | null, space: string, watermark: number): 
     ...row,
     ...(row.status === "running" ? {} : { status: "pending", retry_at: null }),
     retry_remaining: Math.max(row.retry_remaining, DEFAULT_RETRIES),
-    input_watermark: nextWatermark(row.input_watermark, watermark),
+    input_watermark: nextWatermark(row, watermark),
   };
 }
 

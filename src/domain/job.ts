@@ -101,7 +101,14 @@ export function refusal(
   return cooling && !request.force ? { kind: "skipped", why: "cooling-down" } : null;
 }
 
-/** Enqueue rule (original, section 2.1): a newer watermark is taken, any other still makes the job dirty. */
-export function nextWatermark(current: number | null, wanted: number): number {
-  return current === null || wanted > current ? wanted : current + 1;
+/**
+ * Enqueue rule (original, section 2.1): a newer watermark is taken, any other still makes the job dirty. A row of
+ * another program may have no watermark: it counts as everything that was done so far, at least 0.
+ */
+export function nextWatermark(
+  row: Pick<JobRow, "input_watermark" | "last_success_watermark">,
+  wanted: number,
+): number {
+  const current = row.input_watermark ?? row.last_success_watermark ?? 0;
+  return wanted > current ? wanted : current + 1;
 }

@@ -14,35 +14,62 @@ export interface Stage1Output {
   readonly gitBranch: string | null;
 }
 
-/** What a host may leave out of `store.memories.upsert`. */
-export type Stage1Input = Pick<
-  Stage1Output,
-  "threadId" | "sourceUpdatedAt" | "rawMemory" | "rolloutSummary"
-> &
-  Partial<Stage1Output>;
+/** The last second that RFC 3339 can write; milliseconds given by mistake lie far above it. */
+export const LATEST_SECONDS = 253_402_300_799;
 
 /**
- * The row an input becomes. Unpaired surrogates turn into U+FFFD here, since no database text can hold them and
- * every store must read back the same.
+ * What a host gives to `store.memories.upsert`: `rawMemory` and `rolloutSummary` of at most 1 MiB each, not both blank;
+ * times as whole Unix seconds or RFC 3339 text. `generatedAt` defaults to `sourceUpdatedAt`, the rest to nothing.
  */
-export function completed(input: Stage1Input): Stage1Output {
-  return {
-    threadId: input.threadId.toWellFormed(),
-    sourceUpdatedAt: input.sourceUpdatedAt,
-    rawMemory: input.rawMemory.toWellFormed(),
-    rolloutSummary: input.rolloutSummary.toWellFormed(),
-    generatedAt: input.generatedAt ?? input.sourceUpdatedAt,
-    rolloutSlug: input.rolloutSlug?.toWellFormed() ?? null,
-    rolloutPath: (input.rolloutPath ?? "").toWellFormed(),
-    cwd: (input.cwd ?? "").toWellFormed(),
-    gitBranch: input.gitBranch?.toWellFormed() ?? null,
-  };
+export interface Stage1Input
+  extends Pick<Stage1Output, "threadId" | "rawMemory" | "rolloutSummary">,
+    Partial<Pick<Stage1Output, "rolloutSlug" | "rolloutPath" | "cwd" | "gitBranch">> {
+  readonly sourceUpdatedAt: number | string;
+  readonly generatedAt?: number | string;
+}
+
+/**
+ * What an upsert makes of a record beside the row that is already stored for its thread: a later time replaces the row,
+ * an equal time replaces it when the content differs, everything else changes nothing. A row whose time makes no sense
+ * (another program wrote it) is replaced by any record.
+ */
+export function changeOf(
+  stored: Stage1Output | undefined,
+  record: Stage1Output,
+): "imported" | "updated" | "unchanged" {
+  if (stored === undefined) return "imported";
+  if (!isStoredTime(stored.sourceUpdatedAt) || record.sourceUpdatedAt > stored.sourceUpdatedAt)
+    return "updated";
+  const isOther =
+    record.sourceUpdatedAt === stored.sourceUpdatedAt &&
+    CONTENT.some((field) => record[field] !== stored[field]);
+  return isOther ? "updated" : "unchanged";
+}
+
+/** When the note was made is not what it says. */
+const CONTENT = ["rawMemory", "rolloutSummary", "rolloutSlug", "rolloutPath", "cwd", "gitBranch"] as const;
+
+export function isStoredTime(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 0 && (value as number) <= LATEST_SECONDS;
 }
 
 export interface UpsertOutcome {
   readonly imported: number;
   readonly updated: number;
   readonly unchanged: number;
+  /** Records of threads that were purged: refused for good, until `memories.remember` lifts it. */
+  readonly forgotten: number;
+  /** Secrets that were replaced in the records' texts; what they were is told to no one. */
+  readonly redacted: number;
+}
+
+/** A stored row that no run can use: another program wrote it, or its thread was purged. */
+export interface SetAside {
+  /** As it stands in the row, which may be anything. */
+  readonly threadId: string;
+  readonly code: string;
+  /** A sentence that names the column and never quotes its value. */
+  readonly message: string;
 }
 
 /** Rust's `trim` (Unicode White_Space): JavaScript's own differs in U+0085 (missing) and U+FEFF (extra). */

@@ -7,7 +7,7 @@
  */
 import type { Draft, Generation, HandEdits, Journal, Manifest } from "./generation.ts";
 import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "./job.ts";
-import type { Stage1Input, Stage1Output, UpsertOutcome } from "./memory.ts";
+import type { SetAside, Stage1Input, Stage1Output, UpsertOutcome } from "./memory.ts";
 import type {
   ActorRow,
   CommitOutcome,
@@ -97,13 +97,37 @@ export interface JobFailure {
 export interface MemoryStore {
   /**
    * All or nothing, with one enqueue by the largest `sourceUpdatedAt` among inserted and updated rows; none if
-   * nothing changed. A later `sourceUpdatedAt` replaces the row; an equal or older one changes nothing.
+   * nothing changed. Each record is checked, normalised and freed of secrets as an import does it; one that is wrong
+   * rejects with its `RecordCode` and a sentence that names record and field. `changeOf` decides what replaces a row.
    */
-  upsert(space: string, outputs: readonly Stage1Input[]): Promise<UpsertOutcome>;
-  /** The newest `limit` outputs that are not blank, in `latestFirst` order, in one statement. */
+  upsert(space: string, records: readonly Stage1Input[]): Promise<UpsertOutcome>;
+  /**
+   * Says that nothing of the thread is worth keeping any more: its row becomes blank and one second newer (so that an
+   * import of the same records does not bring it back), and the space dirty. `unchanged`: there is nothing to withdraw.
+   */
+  withdraw(space: string, threadId: string): Promise<"withdrawn" | "unchanged">;
+  /**
+   * The newest `limit` outputs that are not blank, in `latestFirst` order, in one statement. Rows that another program
+   * wrote are held to the rules of `upsert` first; what these normalise or redact is written back.
+   */
   select(space: string, limit: number): Promise<readonly Stage1Output[]>;
-  /** How many `select` could give: outputs that are not blank. With `newerThan` (Unix seconds): those after it. */
+  /** How many `select` could give. With `newerThan` (Unix seconds): those after it. */
   count(space: string, newerThan?: number): Promise<number>;
+  /** Rows that `select` leaves out because they break the rules of `upsert`, or because their thread was purged. */
+  setAside(space: string): Promise<readonly SetAside[]>;
+  /** Deletes the rows that `setAside` names; the number of rows. */
+  removeSetAside(space: string): Promise<number>;
+  /** Every space that has rows. */
+  spaces(): Promise<readonly string[]>;
+  /**
+   * Refuses the thread's records for good, in one space or (null) in all. Only a keyed hash of the id is kept.
+   * Repeating it changes nothing.
+   */
+  refuse(threadId: string, space: string | null): Promise<void>;
+  /** Lifts what `refuse` and `forget` put on the thread in this space, and on all spaces. False: there was nothing to lift. */
+  remember(threadId: string, space: string): Promise<boolean>;
+  /** How many threads are refused in this space; those refused in all spaces count too. Ids can't be listed: only hashes are kept. */
+  refused(space: string): Promise<number>;
   /** Keeps what a run consolidates, in this order, so that a replay sees the same input. Repeating it changes nothing. */
   recordInputs(run: string, outputs: readonly Stage1Output[]): Promise<void>;
   inputsOf(run: string): Promise<readonly Stage1Output[]>;
@@ -112,8 +136,8 @@ export interface MemoryStore {
   /** Every space that keeps anything of the thread. */
   spacesOf(threadId: string): Promise<readonly string[]>;
   /**
-   * Removes the thread's row, its recorded inputs and every text that only these named, in one transaction that is
-   * conditional on the lease.
+   * Removes the thread's row, its recorded inputs and every text that only these named, and refuses its records in this
+   * space from now on, in one transaction that is conditional on the lease.
    */
   forget(threadId: string, lease: Lease): Promise<"applied" | "lost">;
 }

@@ -4,13 +4,18 @@ import { SlowwaveError } from "./failure.ts";
 export const MAX_SPACE_KEY = 200;
 
 /**
- * Rejects a space key that no run could use, at every door alike: keys have 1 to 200 characters (code points), none of
- * them a control character or half of a pair. Throws `space_invalid`.
+ * Checks the key of a space: 1 to 200 code points, without control characters and half characters. Every door that takes
+ * a key asks here (command line, library, HTTP, stores). Throws `space_invalid`.
  */
-export function checkSpaceKey(space: string): void {
-  if (space !== "" && [...space].length <= MAX_SPACE_KEY && !/[\p{Cc}\p{Cs}]/u.test(space)) return;
+export function checkSpaceKey(space: unknown): asserts space is string {
+  const isValid =
+    typeof space === "string" &&
+    space !== "" &&
+    !/[\p{Cc}\p{Cs}]/u.test(space) &&
+    (space.length <= MAX_SPACE_KEY || [...space].length <= MAX_SPACE_KEY);
+  if (isValid) return;
   throw new SlowwaveError(
     "space_invalid",
-    `A space key has 1 to ${MAX_SPACE_KEY} characters and no control characters; choose another.`,
+    `A space key has 1 to ${MAX_SPACE_KEY} characters and no control characters; choose another one.`,
   );
 }

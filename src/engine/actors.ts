@@ -62,7 +62,7 @@ export function phase2Actors(deps: ActorDeps) {
     keepLease: keepLease(job),
     keepDeadline: keepDeadline({ clock, maxRunMinutes: settings.maxRunMinutes }),
     configureAgent: configureAgent(deps),
-    loadMemories: loadMemories(store),
+    loadMemories: loadMemories({ memories: store.memories, hold }),
     syncSummaries: syncSummaries(bench),
     syncRawMemories: syncRawMemories(bench),
     spawnAgent: spawnAgent({ ...agent, limits: toldLimits(settings) }),

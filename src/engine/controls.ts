@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import type { Clock, Ids, Store } from "../domain/ports.ts";
+import { checkSpaceKey } from "../domain/space.ts";
 import { systemClock, systemIds } from "../durable/system.ts";
 import type { Files } from "../files/folder.ts";
 import { nodeFiles } from "../files/node-files.ts";
@@ -26,7 +27,7 @@ export interface Controls {
   rollback(request: { readonly space: string; readonly target: string | null }): Promise<RollbackAnswer>;
   /** Where anything of the thread is kept as input; a purge of none of them only compacts the store. */
   spacesOf(threadId: string): Promise<readonly string[]>;
-  /** In these spaces; then the store's files are compacted. `running`: the first of them that a run works on. */
+  /** In these spaces, which refuse the thread from then on; then the store's files are compacted. `running`: the first of them that a run works on. */
   purge(request: {
     readonly threadId: string;
     readonly spaces: readonly string[];
@@ -49,6 +50,7 @@ export function createControls(options: ControlsOptions): Controls {
 
   /** Rejects with a `root_*` code when the memory root is not ours to write. */
   const prepared = async (space: string) => {
+    checkSpaceKey(space);
     const homeId = await home.prepare();
     const root = home.rootOf(space);
     await checkRoot({ root, homeId, space, files });
@@ -77,6 +79,8 @@ export function createControls(options: ControlsOptions): Controls {
         const request = { threadId, space, root, folders, id: ids.generation(), token: ids.token() };
         const purged = await registered((worker) => purge(bench, { ...request, worker }));
         if (purged === "running") return { kind: "running", space };
+        // Also where nothing of it was found: it is not to come in later.
+        await store.memories.refuse(threadId, space);
         done.push({ space, ...purged });
       }
       await store.compact();

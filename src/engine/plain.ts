@@ -4,6 +4,7 @@ import type { AgentRunner } from "../domain/agent.ts";
 import type { RunEvent } from "../domain/event.ts";
 import type { Clock, Ids, Store } from "../domain/ports.ts";
 import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../domain/settings.ts";
+import { checkSpaceKey } from "../domain/space.ts";
 import { systemClock, systemIds } from "../durable/system.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { phase2Machine } from "../machines/phase2.ts";
@@ -46,6 +47,7 @@ export async function plainPhase2(options: PlainOptions): Promise<PlainPhase2> {
   const clock = options.clock ?? systemClock;
   const ids = options.ids ?? systemIds(clock);
   const settings = settingsFrom(options);
+  checkSpaceKey(space);
   const home = createHome(resolve(options.home), options.memoryRoot);
   const files = nodeFiles();
   const homeId = await home.prepare();

@@ -1,7 +1,7 @@
+import { withoutShapedSecrets } from "../text/secret-shapes.ts";
 import { likeness, sameFrom } from "./alike.ts";
 import { type Group, type Item, kinds } from "./handbook.ts";
 import { meaningOf } from "./meaning.ts";
-import { withoutSecrets } from "./secrets.ts";
 import type { Kind } from "./sections.ts";
 import type { Part } from "./session.ts";
 import type { Thread } from "./thread.ts";
@@ -65,7 +65,7 @@ export function carriedFrom(
   return kinds.flatMap((kind) =>
     group.items[kind].filter(isUsers).map(({ text, tasks }) => ({
       kind,
-      text: withoutSecrets(text),
+      text: withoutShapedSecrets(text),
       threadIds: new Set(
         tasks.flatMap((number) => (cited.get(number) ?? []).map(({ threadId }) => threadId)),
       ),

@@ -1,8 +1,8 @@
+import { withoutShapedSecrets } from "../text/secret-shapes.ts";
 import { citesSessions, groupBlock, orphanBlock, type Project } from "./group.ts";
 import { type Handbook, readHandbook } from "./handbook.ts";
 import { projectsOf } from "./projects.ts";
 import { readRawMemories } from "./raw-memories.ts";
-import { withoutSecrets } from "./secrets.ts";
 import { summaryOf } from "./summary.ts";
 import { latestFirst, readThreads, type SummaryFile } from "./thread.ts";
 
@@ -61,7 +61,7 @@ function handbookOf(projects: readonly Project[], base: Handbook): string {
   );
   const groups = ranked.map((project) => groupBlock(project, byFolder.get(project.cwd) ?? null));
   const preamble =
-    base.preamble === "" || citesSessions(base.preamble) ? [] : [`${withoutSecrets(base.preamble)}\n`];
+    base.preamble === "" || citesSessions(base.preamble) ? [] : [`${withoutShapedSecrets(base.preamble)}\n`];
   let text = "";
   for (const scale of [1, 0.5, 0.25, 0.08, 0.02]) {
     const blocks = groups.map((group) => group(scale));

@@ -1,8 +1,8 @@
+import { withoutShapedSecrets } from "../text/secret-shapes.ts";
 import { type Carried, carriedFrom, isOurs, isUnchanged } from "./carry.ts";
 import { type Fact, factsOf } from "./facts.ts";
 import { cutAtWord } from "./fit.ts";
 import { type Group, kinds, kindTitles, noProject } from "./handbook.ts";
-import { withoutSecrets } from "./secrets.ts";
 import type { Kind } from "./sections.ts";
 import type { Part } from "./session.ts";
 import { type Task, tasksOf } from "./tasks.ts";
@@ -30,7 +30,7 @@ const room: Readonly<Record<Kind, { readonly least: number; readonly each: numbe
  * user's words. At a smaller scale it shows fewer statements and shorter citations.
  */
 export function groupBlock(project: Project, base: Group | null): (scale: number) => string {
-  const same = base !== null && isUnchanged(base, project.threads) ? withoutSecrets(base.text) : null;
+  const same = base !== null && isUnchanged(base, project.threads) ? withoutShapedSecrets(base.text) : null;
   let made: ((scale: number) => string) | null = null;
   return (scale) => {
     if (same !== null && scale === 1) return same;
@@ -60,7 +60,7 @@ function madeAnew(project: Project, base: Group | null): (scale: number) => stri
 
 /** A group none of whose sessions is left: what the user wrote in it, or nothing. */
 export function orphanBlock(base: Group): string | null {
-  if (base.cwd === null) return citesSessions(base.text) ? null : withoutSecrets(base.text);
+  if (base.cwd === null) return citesSessions(base.text) ? null : withoutShapedSecrets(base.text);
   if (!isOurs(base)) return null;
   const carried = carriedFrom(base, [], []);
   if (carried.length === 0 && base.foreign.length === 0) return null;

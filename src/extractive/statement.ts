@@ -1,11 +1,11 @@
 import { isInstruction } from "../text/instructions.ts";
+import { withoutShapedSecrets } from "../text/secret-shapes.ts";
 import { isWish, kindOf } from "./classify.ts";
 import { condensedFailure } from "./failure-line.ts";
 import { fitted, widthOf } from "./fit.ts";
 import { isNoise } from "./noise.ts";
 import { plainLine, unmarked } from "./plain.ts";
 import { type Quotation, quotationIn } from "./quotation.ts";
-import { withoutSecrets } from "./secrets.ts";
 import { type Kind, labelled, type Section } from "./sections.ts";
 import { sentencesOf } from "./sentences.ts";
 import { worthKeeping, worthOf } from "./worth.ts";
@@ -24,7 +24,7 @@ export interface Statement {
 export function statementsIn(markdown: string, section: Section, isProse: boolean): readonly Statement[] {
   if (section === "skip") return [];
   if (isInstruction(markdown)) return [];
-  const text = plainLine(withoutSecrets(markdown.slice(0, 6_000)));
+  const text = plainLine(withoutShapedSecrets(markdown.slice(0, 6_000)));
   const label = labelled(text);
   if (label?.kind === "skip") return [];
   const within = label?.kind ?? (section === "task" || section === "other" ? null : section);

@@ -1,9 +1,9 @@
 import { isInstruction } from "../text/instructions.ts";
+import { withoutShapedSecrets } from "../text/secret-shapes.ts";
 import { cutAtWord } from "./fit.ts";
 import { hidesText, visible } from "./hidden.ts";
 import { isDump } from "./noise.ts";
 import { plainLine, withoutComments } from "./plain.ts";
-import { withoutSecrets } from "./secrets.ts";
 import { sentencesOf } from "./sentences.ts";
 import { wordsOf } from "./words.ts";
 
@@ -31,7 +31,7 @@ function titleOf(candidate: string): Title {
   const raw = withoutComments(visible(candidate.slice(0, 2_000)));
   if (hidesText(candidate) || isInstruction(raw)) return { text: "", quality: 0 };
   const plan = /#\s*(?:plan|fix|feature)\s*:\s*([^#]{8,200})/i.exec(raw)?.[1];
-  const line = plainLine(withoutSecrets((plan ?? raw).replace(/```[\s\S]*?(?:```|$)/g, " "))).replace(
+  const line = plainLine(withoutShapedSecrets((plan ?? raw).replace(/```[\s\S]*?(?:```|$)/g, " "))).replace(
     /\s#{1,6}\s.*$/,
     "",
   );

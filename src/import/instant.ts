@@ -1,11 +1,14 @@
+import { isStoredTime } from "../domain/memory.ts";
+
 /** Either a moment in whole Unix seconds, or what is wrong with it. */
 export type Instant =
   | { readonly seconds: number }
   | { readonly fault: "wrong_type" | "invalid_time" | "time_out_of_range" };
 
-/** The end of the year 9999: what RFC 3339 can write. Milliseconds given by mistake lie far above. */
-const LATEST = 253_402_300_799;
-
+/**
+ * By hand, since zod's `iso.datetime` and `Temporal` refuse what RFC 3339 allows and other programs write: a space for
+ * the T, small letters, a leap second.
+ */
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
 /** A moment as RFC 3339 text, with any offset, or as integer Unix seconds. Fractions of a second are dropped. */
@@ -44,7 +47,7 @@ export function instantOf(value: unknown): Instant {
 }
 
 function inRange(seconds: number): Instant {
-  return seconds > 0 && seconds <= LATEST ? { seconds } : { fault: "time_out_of_range" };
+  return isStoredTime(seconds) ? { seconds } : { fault: "time_out_of_range" };
 }
 
 function daysIn(year: number, month: number): number {

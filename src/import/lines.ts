@@ -1,4 +1,12 @@
-import type { Rejection } from "./rejection.ts";
+import type { RecordCode } from "./record.ts";
+
+/** Why a line was not taken. */
+export interface Rejection {
+  /** Counted from 1, blank lines included, as an editor shows it. */
+  readonly line: number;
+  readonly code: RecordCode | "line_too_long" | "invalid_utf8" | "invalid_json";
+  readonly message: string;
+}
 
 export type Line =
   | { readonly number: number; readonly text: string }

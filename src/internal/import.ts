@@ -2,5 +2,5 @@
  * Stage-1 outputs from JSONL.
  * For the command line and the server; nothing here is promised to hosts.
  */
-export type { Rejection } from "../import/rejection.ts";
+export type { Rejection } from "../import/lines.ts";
 export { readStage1, type Stage1File } from "../import/stage1-file.ts";

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Clock } from "../domain/ports.ts";
-import { withoutSecrets } from "../text/secret-ranges.ts";
+import { withoutSecrets } from "../text/redact.ts";
 import { endGroup, killGroup } from "./end-group.ts";
 import { endTree } from "./end-tree.ts";
 import { feed } from "./feed.ts";

@@ -13,7 +13,7 @@ import type { Phase2Event, RunHold, RunPlaces, WatchInput } from "../domain/phas
 import type { Clock } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
 import { plainText } from "../text/plain-text.ts";
-import { withoutSecrets } from "../text/secret-ranges.ts";
+import { withoutSecrets } from "../text/redact.ts";
 
 export interface WatchDeps {
   readonly hold: Pick<RunHold, "note">;

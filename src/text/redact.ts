@@ -1,8 +1,24 @@
 import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import type { SecretLintRuleContext, SecretLintSourceCode } from "@secretlint/types";
-import { SECRET_SHAPES } from "./secret-shapes.ts";
+import {
+  disjoint,
+  maskRanges,
+  type Range,
+  REDACTED,
+  type ShapedSecret,
+  shapedSecrets,
+} from "./secret-shapes.ts";
 
-export const REDACTED = "[REDACTED_SECRET]";
+export { maskRanges, type Range } from "./secret-shapes.ts";
+
+/**
+ * The one redactor: at the import, in transcripts and logs, and in the gate. Our own shapes (`secret-shapes.ts`) first,
+ * which keep the name beside the value, then the scanners of secretlint. Linear in the length of the text.
+ */
+export function redact(text: string): Redaction {
+  const ranges = secretRanges(text);
+  return { text: maskRanges(text, 0, ranges), count: ranges.length };
+}
 
 export interface Redaction {
   readonly text: string;
@@ -10,66 +26,81 @@ export interface Redaction {
   readonly count: number;
 }
 
-/**
- * Replaces what has the shape of a secret: first our own shapes, which keep the name beside the value, then the
- * scanners of secretlint. Doing it again changes nothing. Linear in the length of the text.
- */
-export async function redacted(text: string): Promise<Redaction> {
-  const own = replacedShapes(text);
-  const ranges = await scanned(own.text);
-  return { text: replacedRanges(own.text, ranges), count: own.count + ranges.length };
+/** Where a text has the shape of a secret, in order and without overlaps. What is redacted already is none. */
+export function secretRanges(text: string): readonly Range[] {
+  return disjoint(secretsIn(text).map(({ from, to }) => [from, to]));
 }
 
-function replacedShapes(text: string): Redaction {
-  let count = 0;
-  const replaced = SECRET_SHAPES.reduce(
-    (rest, { pattern, isSecret }) =>
-      rest.replace(pattern, (match: string, ...groups: unknown[]) => {
-        // Without a capture group the first extra argument is the offset.
-        const kept = typeof groups[0] === "string" ? groups[0] : "";
-        const value = match.slice(kept.length);
-        if (value.includes(REDACTED) || isSecret?.(value) === false) return match;
-        count += 1;
-        return `${kept}${REDACTED}`;
-      }),
-    text,
-  );
-  return { text: replaced, count };
+/** The text without its secrets, as the import would keep it. */
+export function withoutSecrets(text: string): string {
+  return redact(text).text;
 }
 
-export type Range = readonly [from: number, to: number];
+/** Where something has the shape of a secret, and which. What it is, is told to no one. */
+export interface FoundSecret {
+  /** From 1. */
+  readonly line: number;
+  readonly kind: string;
+}
+
+/** By the same rules, for text that is to be judged and not changed. One finding a line. */
+export function findSecrets(text: string): readonly FoundSecret[] {
+  const found = new Map<number, string>();
+  const lineAt = lineCounter(text);
+  for (const { from, kind } of secretsIn(text)) {
+    const line = lineAt(from);
+    if (!found.has(line)) found.set(line, kind);
+  }
+  return [...found].map(([line, kind]) => ({ line, kind })).sort((a, b) => a.line - b.line);
+}
+
+function secretsIn(text: string): readonly ShapedSecret[] {
+  const own = shapedSecrets(text);
+  // Our own shapes keep the name beside the value, the scanners may not: where both find it, ours are right.
+  const covered = disjoint(own.map(({ from, to }) => [from, to]));
+  const others = scannedSecrets(text).filter((secret) => !overlapsAny(covered, secret));
+  return [...own, ...others];
+}
+
+/** `ranges` are in order, so that thousands of them on both sides take no quadratic time. */
+function overlapsAny(ranges: readonly Range[], { from, to }: ShapedSecret): boolean {
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ranges[middle] as Range)[1] <= from) low = middle + 1;
+    else high = middle;
+  }
+  const next = ranges[low];
+  return next !== undefined && next[0] < to;
+}
 
 /**
  * secretlint's filter rule lets a comment in the text switch scanners off. This text is not to be trusted, so
  * only its scanners run, without the linter around them (which also takes quadratic time in what is found).
+ * They do all their work before they return.
  */
-export const scanners = rules.filter((rule) => rule.meta.type === "scanner");
+const SCANNERS = rules.filter((rule) => rule.meta.type === "scanner");
 
-function scanned(text: string): Promise<readonly Range[]> {
-  return scannedBy(scanners, text);
-}
-
-/** Where these scanners find something that isn't redacted already; in order, without overlaps. */
-export async function scannedBy(by: typeof rules, text: string): Promise<readonly Range[]> {
-  const found: Range[] = [];
-  const context = contextOf(found);
+function scannedSecrets(text: string): readonly ShapedSecret[] {
+  const found: ShapedSecret[] = [];
   const source = sourceOf(text);
-  for (const scanner of by) await scanner.create(context, {}).file?.(source);
-  return disjoint(found.filter(([from, to]) => !text.slice(from, to).includes(REDACTED)));
-}
-
-/** Collects where something was found. */
-export function contextOf(found: Range[]): SecretLintRuleContext {
-  return {
-    sharedOptions: {},
-    createTranslator: () => (messageId, data) => ({ message: "", messageId: String(messageId), data }),
-    report: ({ range }) => void found.push(range),
-    ignore: () => {},
-  };
+  for (const scanner of SCANNERS) {
+    const kind = scanner.meta.id.replace(/^@secretlint\/secretlint-rule-/, "");
+    const context: SecretLintRuleContext = {
+      sharedOptions: {},
+      createTranslator: () => (messageId, data) => ({ message: "", messageId: String(messageId), data }),
+      report: ({ range: [from, to] }) => {
+        if (!text.slice(from, to).includes(REDACTED)) found.push({ from, to, kind });
+      },
+      ignore: () => {},
+    };
+    void scanner.create(context, {}).file?.(source);
+  }
+  return found;
 }
 
 /** Only the content counts: places are reported as ranges, and there is no file. */
-export function sourceOf(content: string): SecretLintSourceCode {
+function sourceOf(content: string): SecretLintSourceCode {
   const noPlaces = () => {
     throw new Error("places in the text are not known here");
   };
@@ -89,22 +120,15 @@ export function sourceOf(content: string): SecretLintSourceCode {
   };
 }
 
-export function disjoint(ranges: readonly Range[]): readonly Range[] {
-  const merged: Range[] = [];
-  for (const range of ranges.toSorted(([a], [b]) => a - b)) {
-    const last = merged.at(-1);
-    if (last === undefined || range[0] >= last[1]) merged.push(range);
-    else merged[merged.length - 1] = [last[0], Math.max(last[1], range[1])];
-  }
-  return merged;
-}
-
-function replacedRanges(text: string, ranges: readonly Range[]): string {
-  const parts: string[] = [];
-  let at = 0;
-  for (const [from, to] of ranges) {
-    parts.push(text.slice(at, from), REDACTED);
-    at = to;
-  }
-  return [...parts, text.slice(at)].join("");
+function lineCounter(text: string): (at: number) => number {
+  const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)];
+  return (at) => {
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= at) low = middle;
+      else high = middle;
+    }
+    return low + 1;
+  };
 }

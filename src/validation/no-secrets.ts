@@ -1,6 +1,6 @@
 import { isHostPath } from "../memory-files/host-files.ts";
 import { shownPath } from "../memory-files/memory-path.ts";
-import { findSecrets } from "../text/find-secrets.ts";
+import { findSecrets } from "../text/redact.ts";
 import { type Check, type Remark, told } from "./check.ts";
 
 /** No secret in what the agent wrote, by the rules that redact the inputs. The finding names line and kind, never the secret. */
@@ -10,7 +10,7 @@ export const noSecrets: Check = async ({ manifest, text }) => {
     const content = isHostPath(path) ? null : text(path);
     if (content === null) continue;
     const shown = shownPath(path);
-    const found = (await findSecrets(content)).map(({ line, kind }) => ({
+    const found = findSecrets(content).map(({ line, kind }) => ({
       finding: {
         code: "secret" as const,
         path: shown,

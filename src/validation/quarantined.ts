@@ -1,5 +1,5 @@
 import type { Workbench } from "../memory-files/workbench.ts";
-import { redacted } from "../text/redact.ts";
+import { redact } from "../text/redact.ts";
 import type { Quarantined } from "./quarantine.ts";
 
 /** What was cut out of the agent's files, one JSON object a line; kept in `<home>/rejected/<run>` for the person. */
@@ -17,7 +17,7 @@ export async function keepQuarantined(
   if (cuts.length === 0) return;
   const lines: string[] = [];
   for (const { text, ...where } of cuts.slice(0, MOST_LINES)) {
-    const { text: clear } = await redacted(text.slice(0, MOST_CHARACTERS));
+    const { text: clear } = redact(text.slice(0, MOST_CHARACTERS));
     lines.push(`${JSON.stringify({ ...where, text: clear })}\n`);
   }
   const scratch = await files.open(places.scratch);

@@ -5,7 +5,7 @@ import type { VerifyAnswer } from "../domain/phase2.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { type HostFile, isHostPath } from "../memory-files/host-files.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
-import { redacted } from "../text/redact.ts";
+import { redact } from "../text/redact.ts";
 import type { Base } from "./base.ts";
 import { candidateIn } from "./candidate.ts";
 import type { Candidate } from "./check.ts";
@@ -59,7 +59,7 @@ async function cleaned(candidate: Candidate, { severities }: Rules) {
 async function withoutSecrets(workspace: Folder, { manifest, text }: Candidate): Promise<void> {
   for (const { path } of manifest) {
     const content = isHostPath(path) ? null : text(path);
-    const clear = content === null ? null : await redacted(content);
+    const clear = content === null ? null : redact(content);
     if (clear !== null && clear.count > 0) await rewrite(workspace, path, Buffer.from(clear.text));
   }
 }

@@ -36,6 +36,7 @@ describe("a line that cannot be taken refuses the whole import", () => {
         updated: 0,
         unchanged: 0,
         rejected: [{ line: 2, code, message: expect.stringMatching(/\.$/) }],
+        forgotten: 0,
         redacted: 0,
         error: {
           code: "import_rejected",

@@ -12,7 +12,7 @@ describe("wrong use", () => {
     [["run", "extra", "--agent", "acp", "--", "program"], "invalid_usage", "Too many arguments"],
     [["run", "--", "program"], "invalid_usage", "Words after two dashes name the program of `--agent acp`"],
     [["run", "--agent", "acp"], "invalid_settings", 'The agent "acp" needs a program'],
-    [["import"], "invalid_usage", "Missing required argument 'file'"],
+    [["import"], "invalid_usage", "Name the file to import"],
     [["runs", "show"], "invalid_usage", "Missing required argument 'id'"],
     [["runs", "--last", "0"], "invalid_usage", "--last <n> needs a whole number of at least 1."],
     [["run", "--home", ""], "invalid_usage", "--home needs a folder."],

@@ -33,7 +33,7 @@ describe("import, run and look", () => {
     });
     expect(await json("import", "-")).toEqual({
       code: 0,
-      value: { imported: 2, updated: 0, unchanged: 0, rejected: [], redacted: 0 },
+      value: { imported: 2, updated: 0, unchanged: 0, forgotten: 0, rejected: [], redacted: 0 },
     });
     await again.slowwave("import", "-");
     expect(await json("import", "-")).toMatchObject({ value: { imported: 0, updated: 0, unchanged: 2 } });
@@ -205,6 +205,7 @@ describe("import, run and look", () => {
         "node",
         "home",
         "store",
+        "inputs",
         "lease",
         "runs",
         "clock",

@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 import { type AgentFunction, functionAgent } from "../../src/agents/function-agent.ts";
 import type { AgentRunner } from "../../src/domain/agent.ts";
 import type { RunEvent } from "../../src/domain/event.ts";
-import type { Stage1Input } from "../../src/domain/memory.ts";
+import type { Stage1Output } from "../../src/domain/memory.ts";
 import type { Store } from "../../src/domain/ports.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-api.ts";
@@ -40,10 +40,14 @@ export async function handbook(workspace: string): Promise<string> {
   ].join("\n");
 }
 
-export function session(n: number, some: Partial<Stage1Input> = {}): Stage1Input {
+export function session(n: number, some: Partial<Stage1Output> = {}): Stage1Output {
+  const sourceUpdatedAt = some.sourceUpdatedAt ?? 1_774_212_000 + n;
   return {
     threadId: `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`,
-    sourceUpdatedAt: 1_774_212_000 + n,
+    sourceUpdatedAt,
+    generatedAt: sourceUpdatedAt,
+    rolloutSlug: null,
+    gitBranch: null,
     rawMemory: `Reusable knowledge:\n- fact number ${n}\n`,
     rolloutSummary: `# Session ${n}\n\nWhat happened in it.`,
     cwd: "/home/dev/shop",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { recordOf } from "../../src/import/record.ts";
+import { parseLine } from "../../src/import/stage1-file.ts";
 import { line } from "../cli/invoke.ts";
 
 describe("a line as a record", () => {
@@ -13,8 +13,8 @@ describe("a line as a record", () => {
       rollout_summary: "summary",
       surplus: { ignored: true },
     });
-    expect(recordOf(7, text)).toEqual({
-      input: {
+    expect(parseLine(7, text)).toEqual({
+      record: {
         threadId: "thread-1",
         sourceUpdatedAt: 1_788_345_678,
         generatedAt: 1_788_393_600,
@@ -35,8 +35,8 @@ describe("a line as a record", () => {
       raw_memory: "x",
       rollout_summary: "",
     });
-    expect(recordOf(1, text)).toEqual({
-      input: {
+    expect(parseLine(1, text)).toEqual({
+      record: {
         threadId: "t",
         sourceUpdatedAt: 5,
         generatedAt: 5,
@@ -59,7 +59,7 @@ describe("a line as a record", () => {
     [{ raw_memory: "x".repeat(1024 * 1024), rollout_summary: "" }],
     [{ cwd: "" }],
   ])("%o is taken", (fields) => {
-    expect(recordOf(1, line(fields))).toHaveProperty("input");
+    expect(parseLine(1, line(fields))).toHaveProperty("record");
   });
 
   test.each([
@@ -119,7 +119,7 @@ describe("a line as a record", () => {
       "The record has two blank texts; raw_memory or rollout_summary must say something.",
     ],
   ])("%o is refused as %s", (fields, code, message) => {
-    expect(recordOf(3, line(fields))).toEqual({ line: 3, code, message });
+    expect(parseLine(3, line(fields))).toEqual({ line: 3, code, message });
   });
 
   test.each([
@@ -129,7 +129,7 @@ describe("a line as a record", () => {
     ["null", "not_an_object"],
     ['"text"', "not_an_object"],
   ])("%s is refused as %s", (text, code) => {
-    expect(recordOf(3, text)).toMatchObject({ line: 3, code });
+    expect(parseLine(3, text)).toMatchObject({ line: 3, code });
   });
 
   test("no message quotes what was given: it may be a secret", () => {
@@ -139,7 +139,7 @@ describe("a line as a record", () => {
       line({ source_updated_at: secret }),
       line({ thread_id: `/${secret}` }),
     ];
-    expect(given.map((text) => JSON.stringify(recordOf(1, text)).includes(secret))).toEqual([
+    expect(given.map((text) => JSON.stringify(parseLine(1, text)).includes(secret))).toEqual([
       false,
       false,
       false,
@@ -147,6 +147,6 @@ describe("a line as a record", () => {
   });
 
   test("a name that only a prototype has is no field", () => {
-    expect(recordOf(1, '{"__proto__":{"thread_id":"x"}}')).toMatchObject({ code: "missing_field" });
+    expect(parseLine(1, '{"__proto__":{"thread_id":"x"}}')).toMatchObject({ code: "missing_field" });
   });
 });

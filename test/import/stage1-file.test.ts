@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { normalised } from "../../src/import/normalise.ts";
+import { normaliseText } from "../../src/import/record.ts";
 import { readStage1 } from "../../src/import/stage1-file.ts";
 import { line } from "../cli/invoke.ts";
 
@@ -40,6 +40,6 @@ describe("normalised text", () => {
     ["half \ud83c moon", "half \u{fffd} moon"],
     ["🌙 \u{feff}\u202e\u2028 日本", "🌙 \u{feff}\u202e\u2028 日本"],
   ])("%j becomes %j", (given, expected) => {
-    expect(normalised(given)).toBe(expected);
+    expect(normaliseText(given)).toBe(expected);
   });
 });

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { JobRow } from "../../src/domain/job.ts";
 import { scriptedHandle, scriptedRunner } from "../agents/scripted-handle.ts";
 import { diligent, session } from "../engine/phase2-world.ts";
+import { withdraw } from "./story.ts";
 import { filesOf, type OriginalWorld, originalWorld, type Process, START, STORES } from "./world.ts";
 
 /**
@@ -185,10 +186,9 @@ async function succeedOnce(world: OriginalWorld): Promise<void> {
   await process.close();
 }
 
-/** Both texts of the only session are blank from now on. */
+/** The only session is withdrawn. */
 async function forgetAll(world: OriginalWorld): Promise<void> {
-  const blank = session(1, { sourceUpdatedAt: 1_774_212_100, rawMemory: " ", rolloutSummary: " " });
-  await world.store.memories.upsert("global", [blank]);
+  await withdraw(world.store, 1);
 }
 
 /** A worker that is none of our processes, and of which no run is known. */

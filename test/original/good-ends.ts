@@ -1,6 +1,6 @@
 import { diligent, session } from "../engine/phase2-world.ts";
 import { tireless } from "./agents.ts";
-import { blank, end, failing, type Story, succeed, usage } from "./story.ts";
+import { end, failing, type Story, succeed, usage, withdraw } from "./story.ts";
 import { aTurn, type Process, START } from "./world.ts";
 
 /** Runs that come to a good end, or need none. */
@@ -38,7 +38,7 @@ export const GOOD_ENDS: Readonly<Record<string, Story>> = {
     title: "The last input is gone: the memory is cleared, as a generation that keeps what was there",
     async play(world, { tell }) {
       await succeed(world);
-      await world.store.memories.upsert("global", [blank(1)]);
+      await withdraw(world.store, 1);
       const process = await world.start();
       await tell("the run", () => end(process));
     },

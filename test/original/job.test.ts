@@ -120,8 +120,9 @@ describe.each(STORES)("the original's job (%s)", (_, open) => {
     await memories.upsert("global", [
       output("full", { sourceUpdatedAt: 100 }),
       output("summary-only", { sourceUpdatedAt: 101, rawMemory: "  " }),
-      output("empty", { sourceUpdatedAt: 102, rawMemory: "", rolloutSummary: "" }),
+      output("empty", { sourceUpdatedAt: 102 }),
     ]);
+    await memories.withdraw("global", "empty");
     const selected = await memories.select("global", 1);
     expect(selected.map(({ threadId }) => threadId)).toEqual(["summary-only"]);
     expect(await memories.count("global")).toBe(2);

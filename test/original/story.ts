@@ -1,5 +1,6 @@
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import type { RunEvent } from "../../src/domain/event.ts";
+import type { Store } from "../../src/domain/ports.ts";
 import type { RunResult } from "../../src/domain/result.ts";
 import { diligent, session } from "../engine/phase2-world.ts";
 import { saying, tireless } from "./agents.ts";
@@ -45,8 +46,11 @@ export function failing(): never {
   throw new Error("the model said no");
 }
 
-export function blank(n: number) {
-  return session(n, { sourceUpdatedAt: 1_774_212_100, rawMemory: " \n", rolloutSummary: "\n\t" });
+/** Nothing of this session is worth keeping any more; its blank row is of the second 1,774,212,100. */
+export async function withdraw(store: Pick<Store, "memories">, n: number): Promise<void> {
+  const last = session(n, { sourceUpdatedAt: 1_774_212_099 });
+  await store.memories.upsert("global", [last]);
+  await store.memories.withdraw("global", last.threadId);
 }
 
 export function usage(inputTokens: number, outputTokens: number) {

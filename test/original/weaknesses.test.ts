@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { AgentTask } from "../../src/agents/function-agent.ts";
 import { diligent, session } from "../engine/phase2-world.ts";
 import { unfollowable } from "./agents.ts";
+import { withdraw } from "./story.ts";
 import { aTurn, filesOf, type OriginalWorld, originalWorld, type Process, START, STORES } from "./world.ts";
 
 /**
@@ -16,8 +17,7 @@ describe.each(STORES)("what goes wrong in the original (%s)", (_, open) => {
     const world = await dirtyWorld(open);
     await end(await world.start());
     const before = await filesOf(world.root);
-    const blank = session(1, { sourceUpdatedAt: 1_774_212_100, rawMemory: "", rolloutSummary: "" });
-    await world.store.memories.upsert("global", [blank]);
+    await withdraw(world.store, 1);
     expect(await end(await world.start())).toMatchObject({ status: "succeeded_no_input" });
     expect([...(await filesOf(world.root)).keys()]).toEqual(["raw_memories.md"]);
     const { generations } = world.store;
@@ -287,7 +287,7 @@ const ELSEWHERE: Readonly<Record<string, readonly (readonly [file: string, text:
   ],
   "W27: a memory of newlines counts": [
     ["original/golden/no-input-left.txt", "counted succeeded_no_input"],
-    ["contract/memories.ts", "outputs of which both texts are blank are neither selected nor counted"],
+    ["contract/memories.ts", "what is withdrawn is neither selected nor counted"],
   ],
   "W28: two summaries of one name": [
     ["artifacts/names.test.ts", "two threads with one name: the smaller id keeps it, whatever the order"],

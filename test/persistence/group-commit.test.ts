@@ -343,6 +343,8 @@ describe("a full disk", () => {
       imported: 1,
       updated: 0,
       unchanged: 0,
+      forgotten: 0,
+      redacted: 0,
     });
   });
 });

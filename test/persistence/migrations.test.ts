@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { APPLICATION_ID } from "../../src/persistence/sqlite/identity.ts";
@@ -77,6 +78,59 @@ test("a writer that knows only the original's columns can write both tables, and
   expect((await store.memories.select("global", 9)).map(({ threadId }) => threadId)).toEqual(["t1"]);
   expect((await store.jobs.list()).map(({ job_key, fence }) => [job_key, fence])).toEqual([["global", 0]]);
   await store.close();
+});
+
+test("rows that another program writes are held to the rules of the import: cleaned, or set aside by name", async () => {
+  const store = await openSqliteStore({ path: path() });
+  const row = { sourceUpdatedAt: 50, rawMemory: "ours", rolloutSummary: "ours", generatedAt: 50 };
+  await store.memories.upsert("global", [{ ...row, threadId: "ours" }]);
+  const db = new Database(path());
+  db.exec(`
+    insert into stage1_outputs (thread_id, source_updated_at, raw_memory, rollout_summary, generated_at) values
+      ('secret', 40, 'password=hunter2hunter2' || char(13, 10, 27), 'summary', 40),
+      ('text time', '2026-01-01T00:00:00Z', 'raw', 'summary', 40),
+      ('milliseconds', 1774212000000, 'raw', 'summary', 40),
+      ('../../evil', 40, 'raw', 'summary', 40),
+      ('nul', 40, 'a' || char(0) || 'b', 'summary', 40),
+      ('blank', 40, char(9, 133, 12288), '', 40);
+    update stage1_outputs set cwd = '/x' || char(10) || 'thread_id: forged' where thread_id = 'ours';`);
+  const clean = { rolloutSlug: null, rolloutPath: "", cwd: "", gitBranch: null };
+  const secret = { ...clean, threadId: "secret", sourceUpdatedAt: 40, generatedAt: 40 };
+  expect(await store.memories.count("global")).toBe(1);
+  expect(await store.memories.select("global", 9)).toEqual([
+    { ...secret, rawMemory: "password=[REDACTED_SECRET]\n\ufffd", rolloutSummary: "summary" },
+  ]);
+  expect((await store.memories.setAside("global")).map(({ threadId, code }) => [threadId, code])).toEqual([
+    ["text time", "wrong_type"],
+    ["milliseconds", "time_out_of_range"],
+    ["ours", "line_break"],
+    ["nul", "nul"],
+    ["../../evil", "unsafe_thread_id"],
+  ]);
+  expect(
+    db.prepare("select raw_memory from stage1_outputs where thread_id = 'secret'").pluck().get(),
+  ).not.toContain("hunter2");
+  db.exec("update stage1_outputs set raw_memory = 'refilled' where thread_id = 'blank'");
+  expect((await store.memories.select("global", 1)).map(({ threadId }) => threadId)).toEqual(["secret"]);
+  expect((await store.memories.select("global", 9)).map(({ threadId }) => threadId)).toEqual([
+    "secret",
+    "blank",
+  ]);
+  // A record of ours replaces what another program spoiled.
+  expect(await store.memories.upsert("global", [{ ...row, threadId: "milliseconds" }])).toMatchObject({
+    updated: 1,
+  });
+  expect(await store.memories.removeSetAside("global")).toBe(4);
+  expect(await store.memories.count("global")).toBe(3);
+  db.close();
+  await store.close();
+});
+
+test("no id of a purged thread stands in the database", async () => {
+  const store = await openSqliteStore({ path: path() });
+  await store.memories.refuse("a-thread-that-nobody-may-name", null);
+  await store.close();
+  expect(readFileSync(path()).includes("a-thread-that-nobody-may-name")).toBe(false);
 });
 
 test("opening again changes nothing and finds everything", async () => {

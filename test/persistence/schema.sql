@@ -106,6 +106,15 @@ CREATE TABLE journal (
 
 CREATE INDEX journal_by_space on journal (space, number);
 
+CREATE TABLE refusal_key (key blob not null) strict;
+
+CREATE TABLE refused_threads (
+  -- Empty: in every space.
+  space text not null,
+  hash blob not null,
+  primary key (space, hash)
+) strict, without rowid;
+
 CREATE TABLE run_actors (
   run text not null references runs (id) on delete cascade,
   key text not null,
@@ -205,9 +214,20 @@ CREATE TABLE stage1_outputs (
   space text not null default 'global',
   rollout_path text not null default '',
   cwd text not null default '',
-  git_branch text,
-  blank integer not null default 0,
+  git_branch text, blank integer generated always as (
+  trim(raw_memory, char(9, 10, 11, 12, 13, 32, 133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201,
+    8202, 8232, 8233, 8239, 8287, 12288)) = ''
+  and trim(rollout_summary, char(9, 10, 11, 12, 13, 32, 133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199,
+    8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) = '') virtual, accepted integer,
   primary key (space, thread_id)
 );
 
 CREATE INDEX stage1_outputs_latest on stage1_outputs (space, source_updated_at desc, thread_id desc) where blank = 0;
+
+CREATE TRIGGER stage1_outputs_touched after update of thread_id, source_updated_at, raw_memory, rollout_summary,
+  generated_at, rollout_slug, space, rollout_path, cwd, git_branch on stage1_outputs
+when new.accepted is old.accepted and new.accepted is not null begin
+  update stage1_outputs set accepted = null where rowid = new.rowid;
+end;
+
+CREATE INDEX stage1_outputs_unjudged on stage1_outputs (space) where accepted is null;

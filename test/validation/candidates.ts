@@ -1,4 +1,4 @@
-import { completed, latestFirst, type Stage1Input } from "../../src/domain/memory.ts";
+import { latestFirst, type Stage1Output } from "../../src/domain/memory.ts";
 import { consolidate } from "../../src/extractive/consolidate.ts";
 import { hostFiles, manifestOf } from "../../src/memory-files/host-files.ts";
 import { type Base, NO_BASE } from "../../src/validation/base.ts";
@@ -11,11 +11,11 @@ export type Written = Readonly<Record<string, string>>;
 
 /** A workspace as the gate reads it, made from texts alone. */
 export async function candidateOf(
-  inputs: readonly Stage1Input[],
+  inputs: readonly Stage1Output[],
   written: Written,
   base: Base = NO_BASE,
 ): Promise<Candidate> {
-  const evidence = await hostFiles(inputs.map(completed).sort(latestFirst));
+  const evidence = await hostFiles(inputs.toSorted(latestFirst));
   const expected = manifestOf(evidence);
   const entries = Object.entries(written).map(([path, text]) => ({
     path,
@@ -47,8 +47,8 @@ export async function verdictOn(candidate: Candidate) {
 }
 
 /** What the built-in agent makes of these inputs and that base. */
-export async function consolidatedFiles(inputs: readonly Stage1Input[], base: Base = NO_BASE) {
-  const evidence = await hostFiles(inputs.map(completed).sort(latestFirst));
+export async function consolidatedFiles(inputs: readonly Stage1Output[], base: Base = NO_BASE) {
+  const evidence = await hostFiles(inputs.toSorted(latestFirst));
   const texts = new Map(evidence.map(({ path, content }) => [path, Buffer.from(content).toString()]));
   const { memory, summary } = consolidate({
     rawMemories: texts.get("raw_memories.md") ?? "",

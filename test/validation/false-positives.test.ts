@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { Stage1Input } from "../../src/domain/memory.ts";
+import type { Stage1Output } from "../../src/domain/memory.ts";
 import { readStage1 } from "../../src/import/stage1-file.ts";
-import { findSecrets } from "../../src/text/find-secrets.ts";
+import { findSecrets } from "../../src/text/redact.ts";
 import { NO_BASE } from "../../src/validation/base.ts";
 import { suspicionsIn } from "../../src/validation/suspicions.ts";
 import { baseOf, candidateOf, consolidatedFiles, verdictOn } from "./candidates.ts";
@@ -37,7 +37,7 @@ const HONEST = [
 ];
 
 test.each(HONEST)("%s", async (line) => {
-  expect([await suspicionsIn(`- ${line}`), await findSecrets(line)]).toEqual([[], []]);
+  expect([await suspicionsIn(`- ${line}`), findSecrets(line)]).toEqual([[], []]);
 });
 
 describe.each(FILES)("%s", (file) => {
@@ -50,7 +50,7 @@ describe.each(FILES)("%s", (file) => {
         lines += all.filter((line) => line.trim() !== "").length;
         const told = [
           ...(await suspicionsIn(text)).map(({ from, kind }) => `${kind}: ${all[from - 1]}`),
-          ...(await findSecrets(text)).map(({ line, kind }) => `${kind}: ${all[line - 1]}`),
+          ...findSecrets(text).map(({ line, kind }) => `${kind}: ${all[line - 1]}`),
         ];
         found.push(...told.filter((line) => !PLANTED.test(line)));
       }
@@ -77,6 +77,6 @@ describe.each(FILES)("%s", (file) => {
   }, 60_000);
 });
 
-async function notes(file: string): Promise<readonly Stage1Input[]> {
+async function notes(file: string): Promise<readonly Stage1Output[]> {
   return (await readStage1(createReadStream(file))).outputs;
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { AgentTask } from "../../src/agents/function-agent.ts";
 import type { RunEvent } from "../../src/domain/event.ts";
 import type { GateSettings } from "../../src/domain/gate.ts";
-import type { Stage1Input } from "../../src/domain/memory.ts";
+import type { Stage1Output } from "../../src/domain/memory.ts";
 import type { RunResult } from "../../src/domain/result.ts";
 import { phase2World, session, treeOf } from "../engine/phase2-world.ts";
 
@@ -114,7 +114,7 @@ export async function besieged(gate: GateSettings = {}) {
     prompts,
     base,
     first,
-    async attack(by: Damage, inputs: readonly Partial<Stage1Input>[] = [{}]): Promise<RunResult> {
+    async attack(by: Damage, inputs: readonly Partial<Stage1Output>[] = [{}]): Promise<RunResult> {
       damage = by;
       const fresh = inputs.map((input) => {
         sessions += 1;

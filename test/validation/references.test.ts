@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Stage1Input } from "../../src/domain/memory.ts";
+import type { Stage1Output } from "../../src/domain/memory.ts";
 import { NO_BASE } from "../../src/validation/base.ts";
 import { evidenceOf } from "../../src/validation/evidence.ts";
 import { references } from "../../src/validation/references.ts";
@@ -36,7 +36,7 @@ async function codesOf(
     input = session(1),
     before,
     summary = SUMMARY,
-  }: { input?: Stage1Input; before?: string; summary?: string } = {},
+  }: { input?: Stage1Output; before?: string; summary?: string } = {},
 ) {
   const { evidence } = await candidateOf([input], {});
   const [path = "", id = ""] = [...evidenceOf(evidence).threadOf][0] ?? [];

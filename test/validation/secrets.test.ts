@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Stage1Input } from "../../src/domain/memory.ts";
+import type { Stage1Output } from "../../src/domain/memory.ts";
 import { readStage1 } from "../../src/import/stage1-file.ts";
 import { treeOf } from "../engine/phase2-world.ts";
 import { besieged } from "./hostile-world.ts";
@@ -56,7 +56,7 @@ test("secrets in inputs are replaced at the import; an agent that copies everyth
       const copied = notes.filter((line) => line.startsWith("- "));
       await edit("MEMORY.md", (handbook) => `${handbook}${copied.join("\n")}\n`);
     },
-    outputs as readonly Stage1Input[],
+    outputs as readonly Stage1Output[],
   );
   expect(result.status).toBe("succeeded");
   expect((await siege.tree())?.["MEMORY.md"]).toContain("[REDACTED_SECRET]");

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Stage1Input } from "../../src/domain/memory.ts";
+import type { Stage1Output } from "../../src/domain/memory.ts";
 import { readStage1 } from "../../src/import/stage1-file.ts";
 import { type Base, NO_BASE } from "../../src/validation/base.ts";
 import { baseOf, candidateOf, consolidatedFiles, verdictOn } from "./candidates.ts";
@@ -8,7 +8,7 @@ import { baseOf, candidateOf, consolidatedFiles, verdictOn } from "./candidates.
 /** The samples; real sessions where `SLOWWAVE_CORPUS` names a file of them. */
 const FILE = process.env.SLOWWAVE_CORPUS ?? new URL("../../samples/stage1.jsonl", import.meta.url).pathname;
 
-let inputs: readonly Stage1Input[] = [];
+let inputs: readonly Stage1Output[] = [];
 let memory = "";
 let summary = "";
 let base: Base = NO_BASE;

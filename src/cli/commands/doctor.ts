@@ -4,7 +4,7 @@ import type { Store } from "../../domain/ports.ts";
 import { type Check, failure } from "../doctor/check.ts";
 import { checkAgent, checkClock, checkHome, checkNode, checkSandbox } from "../doctor/host-checks.ts";
 import { checkGenerations, checkMemoryRoot } from "../doctor/memory-checks.ts";
-import { checkJobs, checkLeftovers, checkRuns, checkStore } from "../doctor/store-checks.ts";
+import { checkInputs, checkJobs, checkLeftovers, checkRuns, checkStore } from "../doctor/store-checks.ts";
 import { EXIT } from "../exit-code.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore } from "../store.ts";
@@ -54,6 +54,7 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
     const patient = { at, store };
     return [
       ...first,
+      ...(await checkInputs(patient)),
       ...(await checkJobs(patient)),
       ...(await checkRuns(patient)),
       await checkClock(patient),

@@ -4,13 +4,20 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { UpsertOutcome } from "../../domain/memory.ts";
+import type { Store } from "../../domain/ports.ts";
 import { type Rejection, readStage1, type Stage1File } from "../../internal/import.ts";
 import { EXIT } from "../exit-code.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openStore } from "../store.ts";
+import { counted } from "../ui/format.ts";
 import type { Output } from "../ui/output.ts";
 import { bold, dim, red, yellow } from "../ui/paint.ts";
 import type { World } from "../world.ts";
+
+interface ImportFlags {
+  readonly keepGoing?: boolean;
+  readonly remember?: readonly string[];
+}
 
 export function addImport(
   program: Command,
@@ -19,12 +26,14 @@ export function addImport(
 ): void {
   program
     .command("import")
-    .argument("<file>", "JSONL, one stage-1 output a line; - reads stdin")
+    .argument("[file]", "JSONL, one stage-1 output a line; - reads stdin")
     .summary("take stage-1 outputs from JSONL")
     .description(
-      "Takes stage-1 outputs, all or nothing. Secrets and control characters in their texts are replaced.",
+      "Takes stage-1 outputs, all or nothing. Secrets and control characters in their texts are replaced. Threads that " +
+        "were purged are counted as forgotten and not taken.",
     )
     .option("--keep-going", "take the valid lines and report the others")
+    .option("--remember <id...>", "take these threads again although they were purged")
     .addHelpText(
       "after",
       examples(
@@ -33,15 +42,17 @@ export function addImport(
         "slowwave import notes.jsonl --keep-going --json",
       ),
     )
-    .action((file: string, options: { keepGoing?: boolean }, command: Command) =>
-      end(importFile(invocation(shell, command), { file, keepGoing: options.keepGoing === true })),
-    );
+    .action((file: string | undefined, options: ImportFlags, command: Command) => {
+      const { keepGoing = false, remember = [] } = options;
+      const at = invocation(shell, command);
+      if (file !== undefined) return end(importFile(at, { file, keepGoing, remember }));
+      if (remember.length > 0) return end(liftRefusals(at, remember));
+      throw new SlowwaveError("invalid_usage", "Name the file to import, or - for stdin.");
+    });
 }
 
 interface ImportReport extends UpsertOutcome {
   readonly rejected: readonly Rejection[];
-  /** Secrets that were replaced; what they were is told to no one. */
-  readonly redacted: number;
   readonly error?: Refusal;
 }
 
@@ -51,14 +62,18 @@ interface Refusal {
   readonly cause: null;
 }
 
-const NOTHING: UpsertOutcome = { imported: 0, updated: 0, unchanged: 0 };
+const NOTHING: UpsertOutcome = { imported: 0, updated: 0, unchanged: 0, forgotten: 0, redacted: 0 };
 /** Rejected lines shown to a person; `--json` has all. */
 const SHOWN = 20;
 
 /** `slowwave import`; returns the exit code. */
 export async function importFile(
   at: Invocation,
-  { file, keepGoing }: { readonly file: string; readonly keepGoing: boolean },
+  {
+    file,
+    keepGoing,
+    remember,
+  }: { readonly file: string; readonly keepGoing: boolean; readonly remember: readonly string[] },
 ): Promise<number> {
   const { output, world, places, json } = at;
   const read = await readStage1(inputFile(file, world));
@@ -71,13 +86,14 @@ export async function importFile(
   }
   const refusal = refusalOf(read, keepGoing);
   if (refusal !== null) {
-    const report: ImportReport = { ...NOTHING, rejected, redacted: 0, error: refusal };
+    const report: ImportReport = { ...NOTHING, rejected, error: refusal };
     if (json) output.printJson(report);
     else tellRefusal(report, refusal.message, output);
     return EXIT.usage;
   }
   const store = await openStore(places, output);
   try {
+    await rememberThreads(store, places.space, remember);
     const report: ImportReport = {
       ...(await store.memories.upsert(places.space, outputs)),
       rejected,
@@ -89,6 +105,33 @@ export async function importFile(
   } finally {
     await store.close();
   }
+}
+
+/** `slowwave import --remember ID` without a file; returns the exit code. */
+async function liftRefusals(at: Invocation, threads: readonly string[]): Promise<number> {
+  const { output, places, json } = at;
+  const store = await openStore(places, output);
+  try {
+    const lifted = await rememberThreads(store, places.space, threads);
+    if (json) output.printJson({ remembered: lifted });
+    else {
+      output.print([
+        bold(`${lifted} remembered`),
+        lifted < threads.length ? ", the others were not forgotten" : "",
+        "; import them again to have them back",
+      ]);
+    }
+    return EXIT.ok;
+  } finally {
+    await store.close();
+  }
+}
+
+/** How many of these had been purged and may come in again. */
+async function rememberThreads(store: Store, space: string, threads: readonly string[]): Promise<number> {
+  let lifted = 0;
+  for (const thread of threads) if (await store.memories.remember(thread, space)) lifted += 1;
+  return lifted;
 }
 
 /** All or nothing, unless the person said otherwise; and nothing at all is no success. */
@@ -103,13 +146,17 @@ function refusalOf({ outputs, rejected }: Stage1File, keepGoing: boolean): Refus
   };
 }
 
-function tell({ imported, updated, unchanged, rejected, redacted }: ImportReport, output: Output): void {
+function tell(
+  { imported, updated, unchanged, forgotten, rejected, redacted }: ImportReport,
+  output: Output,
+): void {
   tellRejected(rejected, output);
   output.print([
     bold(`${imported} imported`),
     `, ${updated} updated, ${unchanged} unchanged`,
+    forgotten > 0 ? yellow(`, ${forgotten} forgotten`) : "",
     rejected.length > 0 ? yellow(`, ${rejected.length} rejected`) : "",
-    redacted > 0 ? dim(` · ${redacted} ${redacted === 1 ? "secret" : "secrets"} replaced`) : "",
+    redacted > 0 ? dim(` · ${counted(redacted, "secret")} replaced`) : "",
   ]);
 }
 

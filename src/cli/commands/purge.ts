@@ -8,6 +8,11 @@ import { counted } from "../ui/format.ts";
 import { bold, dim, green, type Line, yellow } from "../ui/paint.ts";
 import { printable } from "../ui/printable.ts";
 
+interface PurgeFlags {
+  readonly yes?: boolean;
+  readonly setAside?: boolean;
+}
+
 export function addPurge(
   program: Command,
   shell: Shell,
@@ -15,18 +20,36 @@ export function addPurge(
 ): void {
   program
     .command("purge")
-    .argument("<thread>", "the thread's id, as it was imported")
+    .argument("[thread]", "the thread's id, as it was imported")
     .summary("remove a thread, id and text, from everything in the home")
     .description(
       "Removes a thread for good: its stage-1 output, recorded inputs, summary, its part of raw_memories.md and " +
         "MEMORY.md, what agents said of it, also worded anew, refused work, drafts, and all of these in every kept generation. " +
-        "Lines that may come from it or from elsewhere are listed. Asks first; there is no way back. Killed half way, it can be repeated.",
+        "Lines that may come from it or from elsewhere are listed. It stays forgotten: a later import of it is refused until " +
+        "`import --remember ID` lifts that. Asks first; there is no way back. Killed half way, it can be repeated.",
     )
     .option("--yes", "don't ask")
-    .addHelpText("after", examples("slowwave purge 5f0c1e9a-…", "slowwave purge 5f0c1e9a-… --yes --json"))
-    .action((thread: string, options: { yes?: boolean }, command: Command) =>
-      end(purgeThread(invocation(shell, command), { thread, yes: options.yes === true })),
-    );
+    .option(
+      "--set-aside",
+      "remove the stored sessions of the space that no run can use instead; `doctor` names them",
+    )
+    .addHelpText(
+      "after",
+      examples(
+        "slowwave purge 5f0c1e9a-…",
+        "slowwave purge 5f0c1e9a-… --yes --json",
+        "slowwave purge --set-aside --space my-project",
+      ),
+    )
+    .action((thread: string | undefined, options: PurgeFlags, command: Command) => {
+      const at = invocation(shell, command);
+      if ((thread === undefined) !== (options.setAside === true)) {
+        throw new SlowwaveError("invalid_usage", "Name one thread to purge, or give --set-aside instead.");
+      }
+      return end(
+        thread === undefined ? removeSetAside(at) : purgeThread(at, { thread, yes: options.yes === true }),
+      );
+    });
 }
 
 /** `slowwave purge`; returns the exit code. */
@@ -42,8 +65,22 @@ export async function purgeThread(
     if (!yes) await confirm(at, thread, known);
     const answer = await controls.purge({ threadId: thread, spaces });
     if (answer.kind === "running") return { running: answer.space };
+    // The id is not to come in through another space either.
+    await store.memories.refuse(thread, null);
     if (json) output.printJson({ thread, outcome: "succeeded", spaces: answer.spaces });
     else output.print(...told(thread, answer));
+    return null;
+  });
+}
+
+/** `slowwave purge --set-aside`: rows that no run can use are in no memory, so nothing else holds anything of them. */
+async function removeSetAside(at: Invocation): Promise<number> {
+  const { places, output, json } = at;
+  return withControls(at, async (_, store) => {
+    const removed = await store.memories.removeSetAside(places.space);
+    await store.compact();
+    if (json) output.printJson({ space: places.space, outcome: "succeeded", removed });
+    else output.print(`${counted(removed, "stored session")} removed that no run could use`);
     return null;
   });
 }

@@ -10,7 +10,7 @@ import type { RunRecord } from "../../domain/run.ts";
 import { findOrphans } from "../../internal/agents.ts";
 import { rowBeforeKilledControl } from "../../internal/runs.ts";
 import type { Invocation } from "../shell.ts";
-import { about, quoted } from "../ui/format.ts";
+import { about, counted, quoted } from "../ui/format.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";
 
 /** Every page of the database, read through a connection that cannot write. */
@@ -69,6 +69,27 @@ function freeBytes(database: string): number {
   } catch {
     return Number.POSITIVE_INFINITY;
   }
+}
+
+const MOST_NAMED = 5;
+
+/** Stored sessions that no run can use, since another program wrote them: which, and the command that removes each. */
+export async function checkInputs({ store }: Patient): Promise<readonly Check[]> {
+  if (store === null) return [];
+  const checks: Check[] = [];
+  for (const space of await store.memories.spaces()) {
+    const all = `slowwave purge --set-aside --space ${quoted(space)}`;
+    const setAside = await store.memories.setAside(space);
+    for (const { threadId, message } of setAside.slice(0, MOST_NAMED)) {
+      // A NUL can't be typed.
+      const remove = threadId.includes("\0") ? all : `slowwave purge ${quoted(threadId)}`;
+      checks.push(warning("inputs", `space ${space}, thread ${threadId}: ${message}`, remove));
+    }
+    const more = setAside.length - MOST_NAMED;
+    if (more > 0)
+      checks.push(warning("inputs", `space ${space}: ${counted(more, "more session")} can't be used`, all));
+  }
+  return checks.length > 0 ? checks : [fine("inputs", "every stored session can be used")];
 }
 
 /** Jobs that are held, by whom, and whether that one lives. */

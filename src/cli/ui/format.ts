@@ -45,9 +45,15 @@ export function changedFiles({ added, modified, deleted }: FileChanges): string 
   return told.length === 0 ? "nothing" : `${told.join(", ")} ${total === 1 ? "file" : "files"}`;
 }
 
-/** A word as a POSIX shell takes it back: what is printed as a command can be pasted. */
+/** A word as a shell takes it back: what is printed as a command can be pasted. Control characters want Bash or Zsh. */
 export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(word)) return `'${word.replaceAll("'", "'\\''")}'`;
+  const escaped = word.replace(
+    /[\\'\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\U${(character.codePointAt(0) ?? 0).toString(16).padStart(8, "0")}`,
+  );
+  return `$'${escaped}'`;
 }
 
 const MS_OF_UNIT: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

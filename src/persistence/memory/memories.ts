@@ -1,10 +1,13 @@
+import { createHash } from "node:crypto";
 import { enqueued, owns } from "../../domain/job-changes.ts";
-import { completed, isBlank, latestFirst, type Stage1Output } from "../../domain/memory.ts";
+import { changeOf, isBlank, latestFirst, type Stage1Output } from "../../domain/memory.ts";
 import type { MemoryStore } from "../../domain/ports.ts";
+import { checkSpaceKey } from "../../domain/space.ts";
+import { acceptRecords } from "../../import/record.ts";
 import type { MemoryWorld } from "./world.ts";
 
 export function memoryMemories(
-  world: Pick<MemoryWorld, "jobs" | "outputs" | "inputs" | "runs">,
+  world: Pick<MemoryWorld, "jobs" | "outputs" | "refused" | "inputs" | "runs">,
 ): MemoryStore {
   function outputsOf(space: string): Map<string, Stage1Output> {
     const outputs = world.outputs.get(space) ?? new Map<string, Stage1Output>();
@@ -13,7 +16,9 @@ export function memoryMemories(
   }
 
   function selectable(space: string): readonly Stage1Output[] {
-    return [...outputsOf(space).values()].filter((output) => !isBlank(output));
+    return [...outputsOf(space).values()].filter(
+      (output) => !isBlank(output) && !isRefused(space, output.threadId),
+    );
   }
 
   /** A run without a row (a plain one) belongs to every space. */
@@ -21,30 +26,78 @@ export function memoryMemories(
     return (world.runs.get(run)?.space ?? space) === space;
   }
 
+  function isRefused(space: string, threadId: string): boolean {
+    return [space, EVERY_SPACE].some((one) => world.refused.has(refusalOf(one, threadId)));
+  }
+
+  /** One entry a thread, so that a count is one of threads. */
+  function refuse(threadId: string, space: string | null): void {
+    if (space !== null && isRefused(space, threadId)) return;
+    if (space === null) {
+      const hash = refusalOf(EVERY_SPACE, threadId);
+      for (const entry of world.refused) if (entry.endsWith(hash)) world.refused.delete(entry);
+    }
+    world.refused.add(refusalOf(space ?? EVERY_SPACE, threadId));
+  }
+
   return {
     upsert: async (space, inputs) => {
+      checkSpaceKey(space);
+      const { records, redacted } = await acceptRecords(inputs);
       const outputs = outputsOf(space);
-      let [imported, updated, unchanged] = [0, 0, 0];
+      const counts = { imported: 0, updated: 0, unchanged: 0, forgotten: 0 };
       let newest: number | null = null;
-      for (const output of inputs.map(completed)) {
-        const known = outputs.get(output.threadId);
-        if (known !== undefined && known.sourceUpdatedAt >= output.sourceUpdatedAt) {
-          unchanged += 1;
+      for (const record of records) {
+        if (isRefused(space, record.threadId)) {
+          counts.forgotten += 1;
           continue;
         }
-        outputs.set(output.threadId, output);
-        if (known === undefined) imported += 1;
-        else updated += 1;
-        newest = Math.max(newest ?? output.sourceUpdatedAt, output.sourceUpdatedAt);
+        const change = changeOf(outputs.get(record.threadId), record);
+        counts[change] += 1;
+        if (change === "unchanged") continue;
+        outputs.set(record.threadId, { ...record });
+        newest = Math.max(newest ?? record.sourceUpdatedAt, record.sourceUpdatedAt);
       }
       if (newest !== null) world.jobs.set(space, enqueued(world.jobs.get(space) ?? null, space, newest));
-      return { imported, updated, unchanged };
+      return { ...counts, redacted };
+    },
+    withdraw: async (space, threadId) => {
+      checkSpaceKey(space);
+      const row = outputsOf(space).get(threadId);
+      if (row === undefined || isBlank(row)) return "unchanged";
+      const sourceUpdatedAt = row.sourceUpdatedAt + 1;
+      outputsOf(space).set(threadId, { ...row, sourceUpdatedAt, rawMemory: "", rolloutSummary: "" });
+      world.jobs.set(space, enqueued(world.jobs.get(space) ?? null, space, sourceUpdatedAt));
+      return "withdrawn";
     },
     select: async (space, limit) => [...selectable(space)].sort(latestFirst).slice(0, Math.max(0, limit)),
-    count: async (space, newerThan) =>
-      selectable(space).filter(
-        ({ sourceUpdatedAt }) => newerThan === undefined || sourceUpdatedAt > newerThan,
-      ).length,
+    count: async (space, newerThan = 0) =>
+      selectable(space).filter(({ sourceUpdatedAt }) => sourceUpdatedAt > newerThan).length,
+    // No other program writes here: only what was refused after it had come in is left out.
+    setAside: async (space) =>
+      [...outputsOf(space).values()]
+        .filter((output) => !isBlank(output) && isRefused(space, output.threadId))
+        .map(({ threadId }) => ({
+          threadId,
+          code: "forgotten",
+          message: "The thread was purged, and another program wrote it again.",
+        })),
+    removeSetAside: async (space) => {
+      const gone = [...outputsOf(space).keys()].filter((threadId) => isRefused(space, threadId));
+      for (const threadId of gone) outputsOf(space).delete(threadId);
+      return gone.length;
+    },
+    spaces: async () =>
+      [...world.outputs]
+        .filter(([, outputs]) => outputs.size > 0)
+        .map(([space]) => space)
+        .sort(),
+    refuse: async (threadId, space) => refuse(threadId, space),
+    remember: async (threadId, space) =>
+      [space, EVERY_SPACE].map((one) => world.refused.delete(refusalOf(one, threadId))).some((was) => was),
+    refused: async (space) =>
+      [...world.refused].filter((key) => [space, EVERY_SPACE].some((one) => key.startsWith(`${one}\0`)))
+        .length,
     recordInputs: async (run, outputs) => {
       if (outputs.length > 0 && !world.inputs.has(run)) world.inputs.set(run, structuredClone(outputs));
     },
@@ -76,6 +129,7 @@ export function memoryMemories(
     forget: async (threadId, lease) => {
       if (!owns(world.jobs.get(lease.space) ?? null, lease)) return "lost";
       outputsOf(lease.space).delete(threadId);
+      refuse(threadId, lease.space);
       for (const [run, outputs] of world.inputs) {
         if (!isOf(run, lease.space)) continue;
         world.inputs.set(
@@ -86,4 +140,11 @@ export function memoryMemories(
       return "applied";
     },
   };
+}
+
+const EVERY_SPACE = "";
+
+/** The space in clear, the id as a hash. */
+function refusalOf(space: string, threadId: string): string {
+  return `${space}\0${createHash("sha256").update(threadId).digest("hex")}`;
 }

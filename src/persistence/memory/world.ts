@@ -13,6 +13,8 @@ export interface MemoryWorld {
   readonly settlements: Map<string, string>;
   /** By space, then by thread. */
   readonly outputs: Map<string, Map<string, Stage1Output>>;
+  /** Threads that were purged: the space (empty: every space) and a hash of the id. */
+  readonly refused: Set<string>;
   /** By run. */
   readonly inputs: Map<string, readonly Stage1Output[]>;
   readonly runs: Map<string, RunRecord>;
@@ -42,6 +44,7 @@ export function createMemoryWorld(): MemoryWorld {
     before: new Map(),
     settlements: new Map(),
     outputs: new Map(),
+    refused: new Set(),
     inputs: new Map(),
     runs: new Map(),
     intents: new Map(),

@@ -1,20 +1,27 @@
 import type { Database } from "better-sqlite3";
-import type { Stage1Output } from "../../domain/memory.ts";
+import { isStoredTime, type Stage1Output } from "../../domain/memory.ts";
 import type { MemoryStore } from "../../domain/ports.ts";
 import type { BlobTable } from "./blob-table.ts";
 import type { JobTable } from "./job-table.ts";
+import type { RefusedThreads } from "./refused-threads.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
 const COLUMNS = `thread_id as threadId, source_updated_at as sourceUpdatedAt, generated_at as generatedAt,
   rollout_slug as rolloutSlug, rollout_path as rolloutPath, cwd, git_branch as gitBranch`;
 
+interface ForgetParts {
+  readonly jobs: JobTable;
+  readonly blobs: BlobTable;
+  readonly writer: Writer;
+  readonly refused: RefusedThreads;
+}
+
 /** What a purge reads and removes of a thread's own rows. A run without a row (a plain one) belongs to every space. */
 export function forgottenThreads(
   db: Database,
-  jobs: JobTable,
-  blobs: BlobTable,
-  { write, read }: Writer,
+  { jobs, blobs, writer, refused }: ForgetParts,
 ): Pick<MemoryStore, "versionsOf" | "spacesOf" | "forget"> {
+  const { write, read } = writer;
   const row = db.prepare<[string, string], Stage1Output>(
     `select ${COLUMNS}, raw_memory as rawMemory, rollout_summary as rolloutSummary
      from stage1_outputs where space = ? and thread_id = ?`,
@@ -50,7 +57,7 @@ export function forgottenThreads(
     versionsOf: (space, threadId) =>
       read(() => {
         const current = row.get(space, threadId);
-        return [...(current === undefined ? [] : [current]), ...recorded.all(threadId, space)];
+        return [...(current === undefined ? [] : [readable(current)]), ...recorded.all(threadId, space)];
       }),
     spacesOf: (threadId) => read(() => spaces.all(threadId, threadId)),
     forget: (threadId, lease) =>
@@ -60,7 +67,21 @@ export function forgottenThreads(
         removeRow.run(lease.space, threadId);
         removeInputs.run(threadId, lease.space);
         blobs.removeUnnamed(texts);
+        refused.add(lease.space, threadId);
         return "applied";
       }, GROUP_LIMIT),
+  };
+}
+
+/** A row of another program may hold anything; a purge only looks for its words. */
+function readable(row: Stage1Output): Stage1Output {
+  return {
+    ...row,
+    sourceUpdatedAt: isStoredTime(row.sourceUpdatedAt) ? row.sourceUpdatedAt : 0,
+    rawMemory: String(row.rawMemory),
+    rolloutSummary: String(row.rolloutSummary),
+    rolloutSlug: row.rolloutSlug === null ? null : String(row.rolloutSlug),
+    rolloutPath: String(row.rolloutPath),
+    cwd: String(row.cwd),
   };
 }

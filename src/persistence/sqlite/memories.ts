@@ -1,76 +1,215 @@
 import type { Database } from "better-sqlite3";
-import type { Stage1Input, Stage1Output, UpsertOutcome } from "../../domain/memory.ts";
-import { completed, isBlank } from "../../domain/memory.ts";
+import type { SetAside, Stage1Output, UpsertOutcome } from "../../domain/memory.ts";
+import { changeOf, isStoredTime } from "../../domain/memory.ts";
 import type { MemoryStore } from "../../domain/ports.ts";
+import { checkSpaceKey } from "../../domain/space.ts";
+import { acceptRecords, cleanRecord, judgeRecord } from "../../import/record.ts";
 import type { BlobTable } from "./blob-table.ts";
 import { forgottenThreads } from "./forget.ts";
 import { recordedInputs } from "./inputs.ts";
 import type { JobTable } from "./job-table.ts";
+import { refusedThreads } from "./refused-threads.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
 const COLUMNS = `thread_id as threadId, source_updated_at as sourceUpdatedAt, raw_memory as rawMemory,
   rollout_summary as rolloutSummary, generated_at as generatedAt, rollout_slug as rolloutSlug,
   rollout_path as rolloutPath, cwd, git_branch as gitBranch`;
 
+/** A row as it stands: `accepted` is null while it may be of another program, and then any column may hold anything. */
+type Row = Stage1Output & { readonly accepted: number | null; readonly rowid: number };
+
 export function sqliteMemories(db: Database, jobs: JobTable, blobs: BlobTable, writer: Writer): MemoryStore {
-  const knownTime = db
-    .prepare<[string, string], number>(
-      "select source_updated_at from stage1_outputs where space = ? and thread_id = ?",
-    )
-    .pluck();
+  const refused = refusedThreads(db);
+  const { recordInputs, inputsOf } = recordedInputs(db, blobs, writer);
+  // Rows that are there already are judged again, and left out.
+  const setUnjudged = db.prepare<[string, string | null, string | null]>(
+    "update stage1_outputs set accepted = null where thread_id = ? and (? is null or space = ?)",
+  );
+  return {
+    ...stage1Writes(db, { jobs, writer, refused }),
+    ...stage1Reads(db, { writer, refused }),
+    recordInputs,
+    inputsOf,
+    ...forgottenThreads(db, { jobs, blobs, writer, refused }),
+    refuse: (threadId, space) =>
+      writer.write(() => {
+        refused.add(space, threadId);
+        setUnjudged.run(threadId, space, space);
+      }),
+    remember: (threadId, space) => writer.write(() => refused.lift(space, threadId)),
+    refused: (space) => writer.read(() => refused.count(space)),
+  };
+}
+
+interface Parts {
+  readonly jobs: JobTable;
+  readonly writer: Writer;
+  readonly refused: ReturnType<typeof refusedThreads>;
+}
+
+function stage1Writes(
+  db: Database,
+  { jobs, writer, refused }: Parts,
+): Pick<MemoryStore, "upsert" | "withdraw"> {
+  const stored = db.prepare<[string, string], Stage1Output>(
+    `select ${COLUMNS} from stage1_outputs where space = ? and thread_id = ?`,
+  );
   const put = db.prepare(
     `insert into stage1_outputs (space, thread_id, source_updated_at, raw_memory, rollout_summary, generated_at,
-       rollout_slug, rollout_path, cwd, git_branch, blank)
+       rollout_slug, rollout_path, cwd, git_branch, accepted)
      values (@space, @threadId, @sourceUpdatedAt, @rawMemory, @rolloutSummary, @generatedAt,
-       @rolloutSlug, @rolloutPath, @cwd, @gitBranch, @blank)
+       @rolloutSlug, @rolloutPath, @cwd, @gitBranch, 1)
      on conflict (space, thread_id) do update set source_updated_at = excluded.source_updated_at,
        raw_memory = excluded.raw_memory, rollout_summary = excluded.rollout_summary,
        generated_at = excluded.generated_at, rollout_slug = excluded.rollout_slug,
        rollout_path = excluded.rollout_path, cwd = excluded.cwd, git_branch = excluded.git_branch,
-       blank = excluded.blank`,
+       accepted = coalesce(stage1_outputs.accepted, 0) + 1`,
   );
-  // White space is judged when a row is written: SQL's own `trim` knows spaces only.
-  const latest = db.prepare<[string, number], Stage1Output>(
-    `select ${COLUMNS} from stage1_outputs where space = ? and blank = 0
-     order by source_updated_at desc, thread_id desc limit ?`,
-  );
-  const count = db
-    .prepare<[string], number>("select count(*) from stage1_outputs where space = ? and blank = 0")
-    .pluck();
-  const countNewer = db
-    .prepare<[string, number], number>(
-      "select count(*) from stage1_outputs where space = ? and blank = 0 and source_updated_at > ?",
-    )
-    .pluck();
-  const { recordInputs, inputsOf } = recordedInputs(db, blobs, writer);
-  const forgetting = forgottenThreads(db, jobs, blobs, writer);
 
-  function upsert(space: string, inputs: readonly Stage1Input[]): UpsertOutcome {
-    let [imported, updated, unchanged] = [0, 0, 0];
+  function upsert(space: string, records: readonly Stage1Output[]): Omit<UpsertOutcome, "redacted"> {
+    const counts = { imported: 0, updated: 0, unchanged: 0, forgotten: 0 };
     let newest: number | null = null;
-    for (const output of inputs.map(completed)) {
-      const known = knownTime.get(space, output.threadId);
-      if (known !== undefined && known >= output.sourceUpdatedAt) {
-        unchanged += 1;
+    for (const record of records) {
+      if (refused.has(space, record.threadId)) {
+        counts.forgotten += 1;
         continue;
       }
-      put.run({ ...output, space, blank: isBlank(output) ? 1 : 0 });
-      if (known === undefined) imported += 1;
-      else updated += 1;
-      newest = Math.max(newest ?? output.sourceUpdatedAt, output.sourceUpdatedAt);
+      const change = changeOf(stored.get(space, record.threadId), record);
+      counts[change] += 1;
+      if (change === "unchanged") continue;
+      put.run({ ...record, space });
+      newest = Math.max(newest ?? record.sourceUpdatedAt, record.sourceUpdatedAt);
     }
     if (newest !== null) jobs.enqueue(space, newest);
-    return { imported, updated, unchanged };
+    return counts;
   }
 
   return {
-    upsert: (space, inputs) =>
-      writer.write(() => upsert(space, inputs), Math.min(inputs.length, GROUP_LIMIT)),
-    select: (space, limit) => writer.read(() => (limit > 0 ? latest.all(space, limit) : [])),
-    count: (space, newerThan) =>
-      writer.read(() => (newerThan === undefined ? count.get(space) : countNewer.get(space, newerThan)) ?? 0),
-    recordInputs,
-    inputsOf,
-    ...forgetting,
+    upsert: async (space, inputs) => {
+      checkSpaceKey(space);
+      const { records, redacted } = await acceptRecords(inputs);
+      const counts = await writer.write(() => upsert(space, records), Math.min(records.length, GROUP_LIMIT));
+      return { ...counts, redacted };
+    },
+    withdraw: async (space, threadId) => {
+      checkSpaceKey(space);
+      return writer.write(() => {
+        const row = stored.get(space, threadId);
+        if (row === undefined || (row.rawMemory === "" && row.rolloutSummary === "")) return "unchanged";
+        const sourceUpdatedAt = isStoredTime(row.sourceUpdatedAt) ? row.sourceUpdatedAt + 1 : 1;
+        put.run({ ...row, space, sourceUpdatedAt, rawMemory: "", rolloutSummary: "" });
+        jobs.enqueue(space, sourceUpdatedAt);
+        return "withdrawn";
+      });
+    },
   };
+}
+
+/** Rows of other programs that are cleaned and written back at once. */
+const CHUNK = 32;
+
+function stage1Reads(
+  db: Database,
+  { writer, refused }: Pick<Parts, "writer" | "refused">,
+): Pick<MemoryStore, "select" | "count" | "setAside" | "removeSetAside" | "spaces"> {
+  const select = `select ${COLUMNS}, accepted, rowid from stage1_outputs where space = ? and blank = 0`;
+  const order = "order by source_updated_at desc, thread_id desc";
+  const latest = db.prepare<[string], Row>(`${select} ${order}`);
+  const unjudged = db.prepare<[string], Row>(`${select} and accepted is null ${order}`);
+  const countAccepted = db
+    .prepare<[string, number], number>(
+      `select count(*) from stage1_outputs where space = ? and blank = 0 and accepted is not null
+       and source_updated_at > ?`,
+    )
+    .pluck();
+  const remove = db.prepare<[number]>("delete from stage1_outputs where rowid = ? and accepted is null");
+  const spaces = db.prepare<[], string>("select distinct space from stage1_outputs order by 1").pluck();
+  const cleaned = cleaner(db, writer);
+
+  /** Why no run can use the row; null: it can. */
+  function faultOf(space: string, row: Row): Omit<SetAside, "threadId"> | null {
+    if (row.accepted !== null) return null;
+    const verdict = judgeRecord(row, "camel", "snake");
+    if (!("record" in verdict)) return verdict;
+    // A record may give its time as text; a table that is ordered by it holds numbers.
+    if (typeof row.sourceUpdatedAt !== "number" || typeof row.generatedAt !== "number") {
+      return {
+        code: "wrong_type",
+        message: "source_updated_at and generated_at must be whole Unix seconds.",
+      };
+    }
+    if (!refused.has(space, row.threadId)) return null;
+    return { code: "forgotten", message: "The thread was purged, and another program wrote it again." };
+  }
+
+  function faulty(space: string): readonly (SetAside & { readonly rowid: number })[] {
+    return unjudged.all(space).flatMap((row) => {
+      const fault = faultOf(space, row);
+      return fault === null ? [] : [{ ...fault, threadId: String(row.threadId), rowid: row.rowid }];
+    });
+  }
+
+  return {
+    select: async (space, limit) => {
+      const rows = await writer.read(() => {
+        const chosen: Row[] = [];
+        if (limit <= 0) return chosen;
+        for (const row of latest.iterate(space)) {
+          if (faultOf(space, row) === null) chosen.push(row);
+          if (chosen.length === limit) break;
+        }
+        return chosen;
+      });
+      const foreign = await cleaned(rows.filter(({ accepted }) => accepted === null));
+      return rows.map((row) => foreign.get(row.rowid) ?? outputOf(row));
+    },
+    count: (space, newerThan = 0) =>
+      writer.read(() => {
+        const foreign = unjudged.all(space).filter((row) => faultOf(space, row) === null);
+        const newer = foreign.filter(({ sourceUpdatedAt }) => sourceUpdatedAt > newerThan);
+        return (countAccepted.get(space, newerThan) ?? 0) + newer.length;
+      }),
+    setAside: (space) => writer.read(() => faulty(space).map(({ rowid: _, ...fault }) => fault)),
+    removeSetAside: (space) =>
+      writer.write(() => {
+        const rows = faulty(space);
+        for (const { rowid } of rows) remove.run(rowid);
+        return rows.length;
+      }),
+    spaces: () => writer.read(() => spaces.all()),
+  };
+}
+
+/** Makes rows of other programs what the import would have stored, and writes that back; by row id. */
+function cleaner(db: Database, writer: Writer) {
+  // Only where the row is still the one that was cleaned.
+  const accept = db.prepare(
+    `update stage1_outputs set raw_memory = @rawMemory, rollout_summary = @rolloutSummary, accepted = 1
+     where rowid = @rowid and accepted is null and source_updated_at is @sourceUpdatedAt
+       and raw_memory is @foreignRaw and rollout_summary is @foreignSummary`,
+  );
+  return async (rows: readonly Row[]): Promise<ReadonlyMap<number, Stage1Output>> => {
+    const cleaned = new Map<number, Stage1Output>();
+    for (let from = 0; from < rows.length; from += CHUNK) {
+      const changes: (Stage1Output & Record<string, unknown>)[] = [];
+      for (const row of rows.slice(from, from + CHUNK)) {
+        const { record } = await cleanRecord(outputOf(row));
+        cleaned.set(row.rowid, record);
+        changes.push({
+          ...record,
+          rowid: row.rowid,
+          foreignRaw: row.rawMemory,
+          foreignSummary: row.rolloutSummary,
+        });
+      }
+      await writer.write(() => {
+        for (const change of changes) accept.run(change);
+      }, changes.length);
+    }
+    return cleaned;
+  };
+}
+
+function outputOf({ accepted: _, rowid: __, ...output }: Row): Stage1Output {
+  return output;
 }
