@@ -19,14 +19,15 @@ export function failed(
       `  code: ${code}`,
     );
   if (debug && error instanceof Error) output.say(...(error.stack ?? "").split("\n"));
-  return isOurs(error) && !ENDED_UNDER_WAY.has(code) ? EXIT.usage : EXIT.failed;
+  return isForTheCaller(error, code) ? EXIT.usage : EXIT.failed;
 }
 
 /** These come in the middle of work, not from how it was asked for. */
 const ENDED_UNDER_WAY: ReadonlySet<string> = new Set(["engine_closed", "store_closed"]);
 
-function isOurs(error: unknown): boolean {
-  return error instanceof SlowwaveError;
+/** Wrong use, configuration, input or home, and not a broken program. */
+function isForTheCaller(error: unknown, code: string): boolean {
+  return (error instanceof SlowwaveError && !ENDED_UNDER_WAY.has(code)) || Object.hasOwn(SYSTEM_ERRORS, code);
 }
 
 function told(error: unknown): { code: string; message: string; cause: string | null } {
@@ -37,10 +38,26 @@ function told(error: unknown): { code: string; message: string; cause: string | 
       cause: error.cause === undefined ? null : causeOf(error.cause),
     };
   }
+  const code = codeOf(error) ?? "unexpected";
   return {
-    code: codeOf(error) ?? "unexpected",
+    code,
     message:
+      (Object.hasOwn(SYSTEM_ERRORS, code) ? SYSTEM_ERRORS[code] : undefined) ??
       "Something went wrong that should not have; SLOWWAVE_DEBUG=1 shows where, and a report of that helps.",
     cause: causeOf(error),
   };
 }
+
+/** Refusals of the operating system that a person can act on, wherever they come from; the cause names the path. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  ENOSPC: "The disk is full; free some space and try again, nothing was changed half.",
+  EDQUOT: "Your quota on this disk is used up; free some space and try again.",
+  EROFS: "The disk can only be read; choose a folder on another one, with --home or --memory-root.",
+  EACCES: "A file or folder may not be read or written; check its owner and permissions.",
+  EPERM: "A file or folder may not be changed; check its owner and permissions.",
+  ENAMETOOLONG: "A path is longer than this system allows; choose a shorter --home or --memory-root.",
+  ENOTDIR: "A part of a path is a file where a folder is needed; check --home and --memory-root.",
+  ELOOP: "A path goes in circles through its links; check --home and --memory-root.",
+  EMFILE: "This process may open no more files; raise the limit (`ulimit -n`) and try again.",
+  EIO: "The disk gave an error; check it (`slowwave doctor` looks at the store).",
+};

@@ -48,6 +48,9 @@ function checkedSpace(space: string): string {
 
 function wanted(flag: string, value: string | undefined): string | undefined {
   if (value === "") throw new SlowwaveError("invalid_usage", `${flag} needs a folder.`);
+  if (value?.includes("\0") === true) {
+    throw new SlowwaveError("invalid_usage", `${flag} needs a folder, and no name of one has a NUL in it.`);
+  }
   return value;
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
@@ -23,8 +23,28 @@ export async function openStore({ home, database }: Places, output: Output): Pro
 }
 
 /** For commands that only look: null where nothing was ever kept, and nothing is made. */
-export async function openExistingStore({ database }: Places): Promise<Store | null> {
-  return existsSync(database) ? openSqliteStore({ path: database }) : null;
+export async function openExistingStore(places: Places): Promise<Store | null> {
+  return hasStore(places) ? openSqliteStore({ path: places.database }) : null;
+}
+
+/** Whether anything was ever kept in this home. Throws `home_unavailable` when the home is a file. */
+export function hasStore({ home, database }: Places): boolean {
+  if (isFile(home)) {
+    throw new SlowwaveError(
+      "home_unavailable",
+      `The home ${home} is a file and not a folder; choose another with --home or SLOWWAVE_HOME.`,
+    );
+  }
+  return existsSync(database);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+  } catch {
+    // A path that cannot be looked at is told by whoever opens something in it.
+    return false;
+  }
 }
 
 /** Prefixes are looked for among this many of the newest runs. */

@@ -52,12 +52,18 @@ export function addPurge(
     });
 }
 
+/** An import takes ids of 200 characters; a row of another program may be longer, and must be removable too. */
+const LONGEST_ID = 1_000;
+
 /** `slowwave purge`; returns the exit code. */
 export async function purgeThread(
   at: Invocation,
   { thread, yes }: { readonly thread: string; readonly yes: boolean },
 ): Promise<number> {
   const { places, output, json } = at;
+  if (thread.trim() === "" || thread.length > LONGEST_ID) {
+    throw new SlowwaveError("invalid_usage", "A thread's id has 1 to 200 characters; say which to purge.");
+  }
   return withControls(at, async (controls, store) => {
     const known = await controls.spacesOf(thread);
     // One that was killed after it forgot the rows has left nothing but free pages, unless files were put back.

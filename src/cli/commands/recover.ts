@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { RunResult } from "../../domain/result.ts";
 import { spacesOfKilledControls } from "../../internal/runs.ts";
@@ -7,6 +6,7 @@ import { rootOf } from "../places.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import { choicesFrom } from "../settings.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { hasStore } from "../store.ts";
 import { bold } from "../ui/paint.ts";
 import { reportRun } from "../ui/run-report.ts";
 
@@ -28,7 +28,7 @@ export function addRecover(
 /** `slowwave recover`; returns the exit code: 1 when a recovered run failed. */
 export async function recoverRuns(at: Invocation): Promise<number> {
   const { places, output, json, world } = at;
-  if (!existsSync(places.database)) return told([], [], at);
+  if (!hasStore(places)) return told([], [], at);
   return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine, store) => {
     const freed = await spacesOfKilledControls(store);
     const runs = await engine.recover();
