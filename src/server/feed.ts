@@ -31,9 +31,7 @@ export interface Feed {
 
 export function createFeed(runs: Pick<RunStore, "log" | "tail">, clock: Clock): Feed {
   const waiting = new Set<() => void>();
-  /** Every row after `from` up to the last poll. */
-  let seen: Window | null = null;
-  let opening: Promise<number> | null = null;
+  const recent = recentRows(runs);
   let poll: unknown = null;
   let isPolling = false;
   let isStale = true;
@@ -44,22 +42,69 @@ export function createFeed(runs: Pick<RunStore, "log" | "tail">, clock: Clock): 
     isPolling = true;
     clock.clearTimeout(poll);
     isStale = false;
-    let grew = false;
+    let found = 0;
     try {
-      const { from, rows: known } = await open();
-      const rows = await runs.log({ after: known.at(-1)?.id ?? from, limit: PAGE });
-      grew = rows.length > 0;
-      isStale ||= rows.length === PAGE;
-      if (grew) seen = shortened({ from, rows: [...known, ...rows] });
+      found = await recent.read();
+      isStale ||= found === PAGE;
     } catch {
       // Busy or locked: asked again with the next poll, and no row is passed over.
     }
     isPolling = false;
-    if (grew) for (const ring of [...waiting]) ring();
+    if (found > 0) for (const ring of [...waiting]) ring();
     if (waiting.size === 0 || closing.signal.aborted) return;
     if (isStale) void refresh();
     else poll = clock.setTimeout(() => void refresh(), POLL_MS);
   }
+
+  const ringOrPatience = (patienceMs: number, signal: AbortSignal) =>
+    new Promise<boolean>((resolve) => {
+      const finish = (rang: boolean) => {
+        waiting.delete(ring);
+        clock.clearTimeout(timer);
+        signal.removeEventListener("abort", leave);
+        if (waiting.size === 0) clock.clearTimeout(poll);
+        resolve(rang);
+      };
+      const ring = () => finish(true);
+      const leave = () => finish(false);
+      const timer = clock.setTimeout(leave, patienceMs);
+      signal.addEventListener("abort", leave);
+      waiting.add(ring);
+      // What was seen last may be old: nobody looked while nobody waited.
+      if (waiting.size === 1) void refresh();
+    });
+
+  return {
+    next: async (after, { patienceMs, signal }) => {
+      while (!closing.signal.aborted && !signal.aborted) {
+        const stored = await recent.older(after);
+        if (stored.length > 0) return stored;
+        // From here to the registration nothing is awaited, so no row can slip in between.
+        const rows = recent.atHand(after);
+        if (rows.length > 0) return rows;
+        if (!(await ringOrPatience(patienceMs, signal))) return [];
+      }
+      return [];
+    },
+    newest: recent.newest,
+    wake: () => {
+      isStale = true;
+      if (waiting.size > 0) void refresh();
+    },
+    closed: closing.signal,
+    close: () => {
+      closing.abort();
+      clock.clearTimeout(poll);
+      for (const ring of [...waiting]) ring();
+    },
+  };
+}
+
+/** The newest rows of the log at hand, from the moment somebody first asked. */
+function recentRows(runs: Pick<RunStore, "log" | "tail">) {
+  /** Every row after `from` up to the last read. */
+  let seen: Window | null = null;
+  let opening: Promise<number> | null = null;
 
   async function newest(): Promise<number> {
     const [last] = await runs.tail({ limit: 1 });
@@ -76,58 +121,24 @@ export function createFeed(runs: Pick<RunStore, "log" | "tail">, clock: Clock): 
     return seen;
   }
 
-  /** From the store, when it is further back than what is at hand. */
-  async function older(after: number): Promise<readonly LogRow[]> {
-    const { from } = await open();
-    return after < from ? runs.log({ after, limit: PAGE }) : [];
-  }
-
-  function atHand(after: number): readonly LogRow[] {
-    const rows = seen?.rows ?? [];
-    const start = rows.findIndex(({ id }) => id > after);
-    return start === -1 ? [] : rows.slice(start, start + PAGE);
-  }
-
-  const ringOrPatience = (patienceMs: number, signal: AbortSignal) =>
-    new Promise<boolean>((resolve) => {
-      const settle = (rang: boolean) => {
-        waiting.delete(ring);
-        clock.clearTimeout(timer);
-        signal.removeEventListener("abort", leave);
-        if (waiting.size === 0) clock.clearTimeout(poll);
-        resolve(rang);
-      };
-      const ring = () => settle(true);
-      const leave = () => settle(false);
-      const timer = clock.setTimeout(leave, patienceMs);
-      signal.addEventListener("abort", leave);
-      waiting.add(ring);
-      // What was seen last may be old: nobody looked while nobody waited.
-      if (waiting.size === 1) void refresh();
-    });
-
   return {
-    next: async (after, { patienceMs, signal }) => {
-      while (!closing.signal.aborted && !signal.aborted) {
-        const stored = await older(after);
-        if (stored.length > 0) return stored;
-        // From here to the registration nothing is awaited, so no row can slip in between.
-        const rows = atHand(after);
-        if (rows.length > 0) return rows;
-        if (!(await ringOrPatience(patienceMs, signal))) return [];
-      }
-      return [];
-    },
     newest,
-    wake: () => {
-      isStale = true;
-      if (waiting.size > 0) void refresh();
+    /** Reads one page of what was written since the last read; resolves with its length. */
+    async read(): Promise<number> {
+      const { from, rows: known } = await open();
+      const rows = await runs.log({ after: known.at(-1)?.id ?? from, limit: PAGE });
+      if (rows.length > 0) seen = shortened({ from, rows: [...known, ...rows] });
+      return rows.length;
     },
-    closed: closing.signal,
-    close: () => {
-      closing.abort();
-      clock.clearTimeout(poll);
-      for (const ring of [...waiting]) ring();
+    /** From the store, when it is further back than what is at hand. */
+    async older(after: number): Promise<readonly LogRow[]> {
+      const { from } = await open();
+      return after < from ? runs.log({ after, limit: PAGE }) : [];
+    },
+    atHand(after: number): readonly LogRow[] {
+      const rows = seen?.rows ?? [];
+      const start = rows.findIndex(({ id }) => id > after);
+      return start === -1 ? [] : rows.slice(start, start + PAGE);
     },
   };
 }
