@@ -37,9 +37,22 @@ export type { RunResult } from "./domain/result.ts";
 export type { Settings } from "./domain/settings.ts";
 export { DEFAULT_SETTINGS } from "./domain/settings.ts";
 export type { Outcome, Status } from "./domain/status.ts";
-export type { DurableRun } from "./durable/durable-run.ts";
-export type { DurableEngine, DurableOptions } from "./durable/engine.ts";
 export { createDurableEngine } from "./durable/engine.ts";
+export type {
+  Committed,
+  DurableEngine,
+  DurableOptions,
+  DurableRun,
+  Emitted,
+  ParkedRun,
+  Receipt,
+  RetryPolicy,
+  RunQuery,
+  RunScope,
+  StoredSnapshot,
+} from "./durable/options.ts";
+export type { Codec } from "./durable/plain-event.ts";
+export { messageNumber } from "./durable/running-actors.ts";
 export type { ActorDeps } from "./engine/actors.ts";
 export { phase2Actors } from "./engine/actors.ts";
 export type { Controls, ControlsOptions } from "./engine/controls.ts";

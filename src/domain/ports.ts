@@ -175,9 +175,15 @@ export interface RunStore {
   pause(request: { run: string; isPaused: boolean; nowMs: number }): Promise<boolean>;
   /**
    * Raises the fence and sets the owner, if the fence is still `fence` and the run is unfinished. Null = someone else
-   * did. Repeated by the same owner it finds itself.
+   * did. Repeated by the same owner it finds itself. With `as`, the run is one of that version from here on.
    */
-  takeOver(request: { run: string; fence: number; owner: string; nowMs: number }): Promise<RunRecord | null>;
+  takeOver(request: {
+    run: string;
+    fence: number;
+    owner: string;
+    nowMs: number;
+    as?: { version: string; hash: string; snapshot: string };
+  }): Promise<RunRecord | null>;
   /** Ends a run nobody can interpret. Conditional on the fence. */
   park(request: { run: string; fence: number; reason: string; nowMs: number }): Promise<boolean>;
   /** Idempotent; false when the run is unknown or over. */

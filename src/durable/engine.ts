@@ -1,282 +1,492 @@
-import { type Observable, Subject } from "rxjs";
-import type { AnyActorLogic, AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
-import { SlowwaveError } from "../domain/failure.ts";
-import type { Clock, Ids, Store } from "../domain/ports.ts";
-import type { RunRecord } from "../domain/run.ts";
-import type { DurableRun } from "./durable-run.ts";
-import { leaves } from "./leaf.ts";
-import { type Committed, LiveRun, type LiveRunWorld } from "./live-run.ts";
-import { plainEvent } from "./plain-event.ts";
+import { Subject } from "rxjs";
+import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
+import { causeOf, SlowwaveError } from "../domain/failure.ts";
+import type { Clock, Ids } from "../domain/ports.ts";
+import type { RunRecord, Signal } from "../domain/run.ts";
+import { inboxPoll } from "./inbox-poll.ts";
+import { LiveRun, type LiveRunWorld, type Sender } from "./live-run.ts";
+import type {
+  Committed,
+  DurableEngine,
+  DurableOptions,
+  DurableRun,
+  Emitted,
+  Receipt,
+  RunScope,
+} from "./options.ts";
+import { type Parking, parking } from "./parking.ts";
+import { valuesOf } from "./plain-event.ts";
+import { type PreparedMachine, prepareAll, prepareMachine } from "./prepared-machine.ts";
 import { recovery } from "./recovery.ts";
-import { structureHash } from "./structure-hash.ts";
+import { storedRuns } from "./stored-runs.ts";
 import { systemClock, systemIds } from "./system.ts";
-import { transitionsOf } from "./transition.ts";
+import { timerWheel } from "./timer-wheel.ts";
+import { standIn } from "./transition.ts";
+import { type Successor, type VersionedMachine, versionsOf } from "./versions.ts";
 
-export type Actors = Readonly<Record<string, AnyActorLogic>>;
+export type { Actors, DurableOptions } from "./options.ts";
 
-/** What the actors of one run may know of it. */
-export interface RunScope {
-  readonly id: string;
-  readonly space: string;
-  /** Adds an observation to the run's log; it decides nothing. */
-  note(type: string, data: unknown): void;
-}
-
-export interface DurableOptions {
-  readonly store: Pick<Store, "runs" | "owners">;
-  readonly machine: AnyStateMachine;
-  /** Raise it with any change an old snapshot would not survive; runs of other versions are parked. Default "1". */
-  readonly version?: string;
-  /** The machine's actors by name, or a function that makes them for one run. */
-  readonly actors: Actors | ((run: RunScope) => Actors);
-  readonly clock?: Clock;
-  readonly ids?: Ids;
-  /** Sent when a run is cancelled. Default `{ type: "cancel" }`. */
-  readonly cancelEvent?: EventObject;
-  readonly commitPatienceMs?: number;
-  /** Throws when the state a run was left in is not one of this machine's; it is parked then. Its text was restored. */
-  readonly examine?: (record: RunRecord) => void;
-  /** Before a run of a dead process goes on here: end what it left running, take over what it held. */
-  readonly adopting?: (record: RunRecord) => Promise<void>;
-  /** Asked before a run of a dead process is taken over; calls `adopt` if there is room for it here, else answers null. */
-  readonly admit?: (record: RunRecord, adopt: () => Promise<DurableRun | null>) => Promise<DurableRun | null>;
-  /** After a run of a dead process was parked: end what it left running. */
-  readonly parked?: (record: RunRecord) => Promise<void>;
-  /** When a run is live in this process, begun here or adopted. */
-  readonly launched?: (run: DurableRun) => void;
-  /** After this process's part in a run is over, for whatever reason. */
-  readonly left?: (run: string, why: SlowwaveError | null) => void;
+/** A run that is live in this process, and how its end is told. */
+interface Live {
+  readonly run: DurableRun;
+  /** Null while its first commit is under way. */
+  live: LiveRun | null;
+  /** What is asked of it meanwhile is done right after it. */
+  readonly early: ((live: LiveRun) => void)[];
+  last: AnyMachineSnapshot | null;
+  /** Its first commit, or what it took over, is done. */
+  ready: Promise<unknown>;
+  settle(why: SlowwaveError | null): void;
 }
 
 /**
- * Makes any XState machine durable. State, log and intended effects change in one commit; effects run only
- * from committed intents; a killed process's runs go on in the next one.
+ * Makes XState machines durable.
  *
- * What repeats after a crash: effects whose end was not committed, at most once per crash, under the same
- * intent key. Timers keep their due time. Custom actions run once, after the commit, and are not repeated.
+ * Rejects nothing silently: a machine that uses what cannot survive a crash is refused here, by name. Nothing is
+ * touched in the store before the first `start`, `recover`, `send` or `cancel`.
+ *
+ * @example
+ * ```ts
+ * import { createDurableEngine } from "slowwave";
+ * import { openSqliteStore } from "slowwave/sqlite";
+ *
+ * const store = await openSqliteStore({ path: "orders.db" });
+ * const engine = createDurableEngine({ store, machine: orderMachine });
+ * await engine.recover();
+ * const order = await engine.start({ id: "order-7", input: { items: ["book"] } });
+ * const receipt = await order.send({ type: "paid", amount: 12 });
+ * console.log(receipt, (await order.done).output);
+ * await engine.close();
+ * ```
  */
-export interface DurableEngine {
-  readonly owner: string;
-  /** Every commit of this process, after it happened. */
-  readonly committed$: Observable<Committed>;
-  start(request: { id?: string; space?: string; input: unknown }): Promise<DurableRun>;
-  /** A run that is live in this process. */
-  get(run: string): DurableRun | null;
-  live(): readonly DurableRun[];
-  /**
-   * Takes over unfinished runs whose owner is dead; parks those of unknown versions. Without a filter it also
-   * goes on looking every 15 seconds until the engine is closed, which does not keep the process alive.
-   */
-  recover(filter?: { space?: string; run?: string }): Promise<readonly DurableRun[]>;
-  cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
-  /** `cancel` (default): cancels live runs and waits for their end; `leave`: leaves them to the next process. */
-  close(options?: { runs: "cancel" | "leave" }): Promise<void>;
+export function createDurableEngine<Machine extends AnyStateMachine>(
+  options: DurableOptions<Machine>,
+): DurableEngine<Machine> {
+  const engine = new Engine(options as unknown as DurableOptions);
+  const { stored } = engine;
+  const api: DurableEngine = {
+    owner: engine.owner,
+    committed$: engine.committed$.asObservable(),
+    emitted$: engine.emitted$.asObservable(),
+    start: (request) => engine.start(request),
+    get: (run) => engine.lives.get(run)?.run ?? null,
+    live: () => [...engine.lives.values()].map(({ run }) => run),
+    send: (run, event, how) => engine.send(run, event, how),
+    waitFor: stored.waitFor,
+    snapshot: stored.snapshot,
+    list: stored.list,
+    history: stored.history,
+    pause: (run) => engine.pause(run, true),
+    resume: (run) => engine.pause(run, false),
+    parked: engine.parking.parked,
+    recover: (filter) => engine.recover(filter),
+    cancel: (run) => engine.cancel(run),
+    close: (how) => engine.close(how),
+  };
+  return api as unknown as DurableEngine<Machine>;
 }
 
-const POLL_MS = 1_000;
+class Engine {
+  readonly owner: string;
+  readonly committed$ = new Subject<Committed>();
+  readonly emitted$ = new Subject<Emitted>();
+  readonly lives = new Map<string, Live>();
+  readonly stored;
+  readonly #options: DurableOptions;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+  readonly #machines: readonly VersionedMachine[];
+  readonly #shared;
+  readonly parking: Parking;
+  readonly #recovery;
+  readonly #poll;
+  readonly #cancelEvent: EventObject;
+  #registration: Promise<{ unregister(): Promise<void> }> | null = null;
+  #isClosed = false;
 
-export function createDurableEngine(options: DurableOptions): DurableEngine {
-  const { store, machine } = options;
-  const clock = options.clock ?? systemClock;
-  const ids = options.ids ?? systemIds(clock);
-  const version = options.version ?? "1";
-  const hash = structureHash(machine);
-  const transitions = transitionsOf(machine);
-  const runLeaf = leaves(clock);
-  const cancelEvent = options.cancelEvent ?? { type: "cancel" };
-  const owner = ids.token();
-  const committed$ = new Subject<Committed>();
-  const lives = new Map<string, Live>();
-  let registration: Promise<{ unregister(): Promise<void> }> | null = null;
-  let closed = false;
-  let poll: Held | undefined | null = null;
+  constructor(options: DurableOptions) {
+    this.#options = options;
+    const { store } = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#ids = options.ids ?? systemIds(this.#clock);
+    this.owner = this.#ids.token();
+    this.#cancelEvent = options.cancelEvent ?? { type: "cancel" };
+    this.#machines = versionsOf(options);
+    if (this.#machines.length === 0) {
+      throw new SlowwaveError(
+        "machine_missing",
+        "The engine has no machine: give it `machine` or `machines`.",
+      );
+    }
+    const prepared = new WeakMap<AnyStateMachine, PreparedMachine>();
+    const prepare = (machine: AnyStateMachine): PreparedMachine => {
+      const known = prepared.get(machine) ?? prepareMachine(machine, standIn);
+      prepared.set(machine, known);
+      return known;
+    };
+    prepareAll(
+      this.#machines.map(({ machine }) => machine),
+      prepare,
+    );
+    const wheel = timerWheel(this.#clock);
+    this.#shared = { values: valuesOf(options.codec), prepare, wheel, runs: store.runs, clock: this.#clock };
+    const { values } = this.#shared;
+    const names = [...new Set(this.#machines.map(({ machine }) => machine.id))];
+    this.stored = storedRuns({
+      runs: store.runs,
+      clock: this.#clock,
+      parse: values.parse,
+      names,
+      machineOf: (record) => this.#machineOf(record)?.machine ?? null,
+      committed$: this.committed$,
+      isLive: (run) => this.lives.has(run),
+    });
+    this.parking = parking({
+      options,
+      machines: this.#machines,
+      clock: this.#clock,
+      values,
+      prepare,
+      stored: this.stored,
+      isLive: (run) => this.lives.has(run),
+    });
+    this.#recovery = recovery({
+      store,
+      clock: this.#clock,
+      owner: this.owner,
+      register: () => this.#register(),
+      isLive: (run) => this.lives.has(run),
+      isOwn: ({ machine }) => names.includes(machine),
+      successorOf: this.parking.successorOf,
+      resume: (record, successor) => this.#resume(record, successor),
+      park: this.parking.park,
+      ...(options.admit === undefined ? {} : { admit: options.admit }),
+    });
+    this.#poll = inboxPoll({
+      store,
+      clock: this.#clock,
+      owner: this.owner,
+      pollMs: options.pollMs ?? 1_000,
+      isNeeded: () => !this.#isClosed && this.lives.size > 0,
+      cancel: (run) => this.#withLive(run, (live) => live.send(this.#cancelSaid(), null)),
+      signal: (signal) => this.#withLive(signal.run, (live) => void this.#takeIn(live, signal, null)),
+      pause: (paused) => {
+        for (const [run, { live }] of this.lives) live?.pause(paused.has(run));
+      },
+    });
+  }
 
   /** The owner lock is taken with the first run, so that looking at a store costs nothing. */
-  const register = async () => {
-    const isOpen = () => {
-      if (closed) throw new SlowwaveError("engine_closed", "The engine is closed; create a new one.");
+  async #register(): Promise<void> {
+    this.#demandOpen();
+    this.#registration ??= this.#options.store.owners.register(this.owner);
+    await this.#registration;
+    this.#demandOpen();
+  }
+
+  #demandOpen(): void {
+    if (this.#isClosed) throw new SlowwaveError("engine_closed", "The engine is closed; create a new one.");
+  }
+
+  #machineOf({
+    machine: name,
+    version,
+  }: Pick<RunRecord, "machine" | "version">): VersionedMachine | undefined {
+    const named = this.#machines.filter(({ machine }) => machine.id === name);
+    return named.find((one) => one.version === version) ?? named[0];
+  }
+
+  async start(request: {
+    id?: string;
+    space?: string;
+    machine?: string;
+    input?: unknown;
+  }): Promise<DurableRun> {
+    const { id = this.#ids.run(), space = "", input, machine: name } = request;
+    const of = this.#machines.find(({ machine }) => name === undefined || machine.id === name);
+    if (of === undefined) {
+      throw new SlowwaveError("machine_missing", `The engine has no machine "${name}".`);
+    }
+    await this.#register();
+    const { values } = this.#shared;
+    const init = initOf(values, input);
+    if (request.id !== undefined) {
+      const known = this.lives.get(id) ?? (await this.#options.store.runs.read(id));
+      if (known !== null) return this.#existing(id, init.text);
+    }
+    const { machine, version, hash } = of;
+    const run = {
+      id,
+      space,
+      machine: machine.id,
+      version,
+      hash,
+      owner: this.owner,
+      createdAtMs: this.#clock.nowMs(),
     };
-    isOpen();
-    registration ??= store.owners.register(owner);
-    await registration;
-    isOpen();
-  };
+    try {
+      return await this.#launch({ id, space, adopted: false }, machine, (world) =>
+        LiveRun.create(world, run, init),
+      );
+    } catch (error) {
+      // Another process was faster by a moment.
+      if ((error as Partial<SlowwaveError>).code !== "run_taken_over") throw error;
+      return this.#existing(id, init.text);
+    }
+  }
 
-  const worldOf = (scope: RunScope): LiveRunWorld => ({
-    runs: store.runs,
-    clock,
-    transitions,
-    runLeaf,
-    actors: typeof options.actors === "function" ? options.actors(scope) : options.actors,
-    commitPatienceMs: options.commitPatienceMs ?? 60_000,
-    committed: (step) => {
-      committed$.next(step);
-    },
-    ended: (run, why) => {
-      const live = lives.get(run);
-      lives.delete(run);
-      options.left?.(run, why);
-      live?.settle(why);
-      if (lives.size === 0) poll?.unref?.();
-    },
-  });
-
-  const scopeOf = (id: string, space: string): RunScope => ({
-    id,
-    space,
-    note: (type, data) => {
-      // An observation that cannot be kept is lost; it decides nothing.
-      store.runs.note(id, { atMs: clock.nowMs(), type, data }).catch(() => {});
-    },
-  });
+  /** The same id and input is the same run, wherever it lives. */
+  async #existing(id: string, init: string): Promise<DurableRun> {
+    const { runs } = this.#options.store;
+    const here = this.lives.get(id);
+    await here?.ready;
+    const [first] = await runs.steps({ run: id, to: 0 });
+    if (first !== undefined && first.data !== init) {
+      throw new SlowwaveError(
+        "run_exists",
+        `There is a run "${id}" already, with another input; choose another id.`,
+      );
+    }
+    if (here !== undefined) return here.run;
+    const [adopted] = await this.#recovery.recover({ run: id });
+    if (adopted !== undefined) return adopted;
+    const record = await runs.read(id);
+    if (record === null) throw new SlowwaveError("run_unknown", `There is no run "${id}".`);
+    return this.stored.handle(record, (event) => this.send(id, event));
+  }
 
   /** `begin` gets the world and gives the live run; it is registered before anything of it can end. */
-  const launch = async (
+  async #launch(
     run: { id: string; space: string; adopted: boolean },
+    machine: AnyStateMachine,
     begin: (world: LiveRunWorld) => Promise<LiveRun>,
-  ): Promise<DurableRun> => {
-    let settle: (why: SlowwaveError | null) => void = () => {};
-    let liveRun: LiveRun | null = null;
-    let last: AnyMachineSnapshot | null = null;
+  ): Promise<DurableRun> {
+    const entry = this.#entryOf(run);
+    this.lives.set(run.id, entry);
+    try {
+      const beginning = begin(this.#worldOf(run, machine, entry));
+      entry.ready = beginning.catch(() => {});
+      entry.live = await beginning;
+    } catch (error) {
+      this.lives.delete(run.id);
+      throw error;
+    }
+    this.#options.launched?.(entry.run);
+    for (const ask of entry.early) ask(entry.live);
+    this.#poll.start();
+    return entry.run;
+  }
+
+  #entryOf(run: { id: string; space: string; adopted: boolean }): Live {
+    const { values } = this.#shared;
+    let settle: Live["settle"] = () => {};
     const done = new Promise<AnyMachineSnapshot>((resolve, reject) => {
       settle = (why) =>
-        why === null ? resolve((last ?? liveRun?.snapshot) as AnyMachineSnapshot) : reject(why);
+        why === null ? resolve((entry.last ?? entry.live?.snapshot) as AnyMachineSnapshot) : reject(why);
     });
     done.catch(() => {});
-    const world = worldOf(scopeOf(run.id, run.space));
-    // What is said while the first commit is under way is heard right after it.
-    const early: ((live: LiveRun) => void)[] = [];
-    const tell = (word: (live: LiveRun) => void) =>
-      liveRun === null ? void early.push(word) : word(liveRun);
     const durable: DurableRun = {
       ...run,
       done,
-      snapshot: () => (liveRun?.snapshot ?? last) as AnyMachineSnapshot,
-      send(event) {
-        const said = plainEvent(event);
-        tell((live) => live.send(said));
+      snapshot: () => (entry.live?.snapshot ?? entry.last) as AnyMachineSnapshot,
+      send: (event) => {
+        const said = values.plainEvent(event);
+        return receiptOf((sender) => this.#ask(entry, (live) => live.send(said, sender)));
       },
     };
-    lives.set(run.id, { durable, settle, leave: (why) => tell((live) => live.leave(why)) });
-    try {
-      liveRun = await begin({
-        ...world,
-        committed: (step) => {
-          last = step.snapshot;
-          world.committed(step);
-        },
+    const entry: Live = { run: durable, live: null, early: [], last: null, ready: Promise.resolve(), settle };
+    return entry;
+  }
+
+  #ask(entry: Live, work: (live: LiveRun) => void): void {
+    if (entry.live === null) entry.early.push(work);
+    else work(entry.live);
+  }
+
+  #withLive(run: string, work: (live: LiveRun) => void): void {
+    const entry = this.lives.get(run);
+    if (entry !== undefined) this.#ask(entry, work);
+  }
+
+  #worldOf(
+    { id, space }: { id: string; space: string },
+    machine: AnyStateMachine,
+    entry: Live,
+  ): LiveRunWorld {
+    const { actors = {}, retry = {}, commitPatienceMs = 60_000, left, logger } = this.#options;
+    const { runs } = this.#options.store;
+    const scope: RunScope = {
+      id,
+      space,
+      note: (type, data) => {
+        // An observation that cannot be kept is lost; it decides nothing.
+        runs.note(id, { atMs: this.#clock.nowMs(), type, data }).catch(() => {});
+      },
+    };
+    return {
+      ...this.#shared,
+      machine,
+      actors: typeof actors === "function" ? actors(scope) : actors,
+      retry,
+      commitPatienceMs,
+      committed: (step) => {
+        entry.last = step.snapshot;
+        this.committed$.next(step);
+      },
+      emitted: (event) => this.emitted$.next(event),
+      log: (run, actor, parts) => logger?.({ run, actor, parts }),
+      ended: (run, why) => {
+        if (this.lives.get(run) === entry) this.lives.delete(run);
+        left?.(run, why);
+        entry.settle(why);
+        if (this.lives.size === 0) this.#poll.idle();
+      },
+    };
+  }
+
+  async #resume(record: RunRecord, { of }: Successor & { kind: "machine" }): Promise<DurableRun> {
+    await this.#options.adopting?.(record);
+    const run = { id: record.id, space: record.space, adopted: true };
+    const adopted = await this.#launch(run, of.machine, (world) => LiveRun.resume(world, record));
+    if (record.cancelRequestedAtMs !== null) {
+      this.#withLive(record.id, (live) => live.send(this.#cancelSaid(), null));
+    }
+    return adopted;
+  }
+
+  async recover(filter?: { space?: string; run?: string }): Promise<readonly DurableRun[]> {
+    if (filter === undefined && !this.#isClosed) this.#recovery.startPolling();
+    return this.#recovery.recover(filter ?? {});
+  }
+
+  #cancelSaid() {
+    return this.#shared.values.plainEvent(this.#cancelEvent);
+  }
+
+  async send(
+    run: string,
+    event: EventObject,
+    how: { key?: string; timeoutMs?: number } = {},
+  ): Promise<Receipt> {
+    this.#demandOpen();
+    const { key = null, timeoutMs = 5_000 } = how;
+    const said = this.#shared.values.plainEvent(event);
+    const here = this.lives.get(run);
+    if (here !== undefined && key === null) return here.run.send(event as never);
+    const { runs } = this.#options.store;
+    const signal = await runs.signal({ run, key, event: said.text, nowMs: this.#clock.nowMs() });
+    if (signal === null) {
+      if ((await runs.read(run)) === null)
+        throw new SlowwaveError("run_unknown", `There is no run "${run}".`);
+      return { outcome: "unhandled" };
+    }
+    const live = this.lives.get(run)?.live;
+    if (signal.state === "open" && live) {
+      const receipt = this.#takeIn(live, signal, receiptOf);
+      if (receipt !== null) return receipt;
+    }
+    return this.stored.receiptOf(signal, timeoutMs);
+  }
+
+  /** Null when the signal has been taken in before. */
+  #takeIn(live: LiveRun, signal: Signal, ask: typeof receiptOf | null): Promise<Receipt> | null {
+    const text = signal.event;
+    const said = { event: this.#shared.values.parse(text) as EventObject, text };
+    if (ask === null) {
+      live.takeIn(signal, said, null);
+      return null;
+    }
+    let isTaken = false;
+    const receipt = ask((sender) => {
+      isTaken = live.takeIn(signal, said, sender);
+    });
+    return isTaken ? receipt : null;
+  }
+
+  async pause(run: string, isPaused: boolean): Promise<boolean> {
+    const { runs } = this.#options.store;
+    const isDone = await runs.pause({ run, isPaused, nowMs: this.#clock.nowMs() });
+    if (isDone) this.#withLive(run, (live) => live.pause(isPaused));
+    return isDone;
+  }
+
+  async cancel(run: string): ReturnType<DurableEngine["cancel"]> {
+    const live = this.lives.get(run);
+    if (live !== undefined) return this.#cancelHere(live);
+    const { runs } = this.#options.store;
+    const record = await runs.read(run);
+    if (record === null) return "unknown";
+    if (record.state !== "active") return "over";
+    await runs.requestCancel(run, this.#clock.nowMs());
+    const [adopted] = await this.#recovery.recover({ run });
+    if (adopted === undefined) return "requested";
+    const entry = this.lives.get(run);
+    return entry === undefined ? "cancelled" : this.#cancelHere(entry);
+  }
+
+  async #cancelHere({ run }: Live): Promise<"cancelled" | "requested" | "unhandled"> {
+    const receipt = await run.send(this.#cancelEvent as never).catch(() => null);
+    if (receipt?.outcome === "unhandled" && this.lives.has(run.id)) return "unhandled";
+    const isOver = await this.#within(
+      this.#options.graceMs ?? 60_000,
+      run.done.catch(() => {}),
+    );
+    return isOver ? "cancelled" : "requested";
+  }
+
+  /** False when the time is up before. */
+  async #within(ms: number, work: Promise<unknown>): Promise<boolean> {
+    let timer: unknown = null;
+    const timeUp = new Promise<boolean>((resolve) => {
+      if (Number.isFinite(ms))
+        timer = this.#clock.setTimeout(() => resolve(false), Math.min(ms, MAX_TIMER_MS));
+    });
+    const isInTime = await Promise.race([work.then(() => true), timeUp]);
+    if (timer !== null) this.#clock.clearTimeout(timer);
+    return isInTime;
+  }
+
+  async close(how: Parameters<DurableEngine["close"]>[0] = {}): Promise<void> {
+    const { runs = "cancel", graceMs = this.#options.graceMs ?? 60_000, ifUnhandled = "leave" } = how;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#poll.stop();
+    this.#recovery.stopPolling();
+    const leaving = [...this.lives.values()];
+    if (runs === "cancel") {
+      const ends = leaving.map(async ({ run }) => {
+        const receipt = await run.send(this.#cancelEvent as never).catch(() => null);
+        if (receipt?.outcome === "handled" || ifUnhandled === "wait") await run.done.catch(() => {});
       });
-    } catch (error) {
-      lives.delete(run.id);
-      throw error;
-    }
-    options.launched?.(durable);
-    for (const word of early) word(liveRun);
-    watch();
-    return durable;
-  };
-
-  /**
-   * Looks for cancel requests of other processes, while runs live. A timer that is set with each run and cleared
-   * after it costs a short run more than a step, so it is left to ring; only live runs keep the process alive.
-   */
-  const watch = () => {
-    if (closed || lives.size === 0) return;
-    if (poll !== null) {
-      poll?.ref?.();
-      return;
-    }
-    poll = clock.setTimeout(async () => {
-      poll = null;
-      if (lives.size === 0) return;
-      try {
-        for (const run of await store.runs.cancelRequests(owner)) lives.get(run)?.durable.send(cancelEvent);
-      } catch {
-        // Busy: asked again in a second.
-      }
-      watch();
-    }, POLL_MS) as Held | undefined;
-  };
-
-  const { recover, patrol, rest } = recovery({
-    store,
-    clock,
-    owner,
-    is: { machine: machine.id, version, hash },
-    register,
-    isLive: (run) => lives.has(run),
-    async resume(record) {
-      await options.adopting?.(record);
-      const run = { id: record.id, space: record.space, adopted: true };
-      const adopted = await launch(run, (world) => LiveRun.resume(world, record));
-      if (record.cancelRequestedAtMs !== null) adopted.send(cancelEvent);
-      return adopted;
-    },
-    examine(record) {
-      transitions.restore(record.snapshot);
-      options.examine?.(record);
-    },
-    parked: async (record) => options.parked?.(record),
-    ...(options.admit === undefined ? {} : { admit: options.admit }),
-  });
-
-  return {
-    owner,
-    committed$: committed$.asObservable(),
-    async start({ id = ids.run(), space = "", input }) {
-      await register();
-      const run = { id, space, machine: machine.id, version, hash, owner, createdAtMs: clock.nowMs() };
-      return launch({ id, space, adopted: false }, (world) => LiveRun.create(world, run, input));
-    },
-    get: (run) => lives.get(run)?.durable ?? null,
-    live: () => [...lives.values()].map((live) => live.durable),
-    async recover(filter) {
-      if (filter === undefined && !closed) patrol();
-      return recover(filter ?? {});
-    },
-    async cancel(run) {
-      const live = lives.get(run);
-      if (live !== undefined) {
-        live.durable.send(cancelEvent);
-        await live.durable.done.catch(() => {});
-        return "cancelled";
-      }
-      const record = await store.runs.read(run);
-      if (record === null) return "unknown";
-      if (record.state !== "active") return "over";
-      await store.runs.requestCancel(run, clock.nowMs());
-      const [adopted] = await recover({ run });
-      if (adopted === undefined) return "requested";
-      await adopted.done.catch(() => {});
-      return "cancelled";
-    },
-    async close({ runs } = { runs: "cancel" }) {
-      if (closed) return;
-      closed = true;
-      if (poll !== null) clock.clearTimeout(poll);
-      rest();
-      const leaving = [...lives.values()];
-      if (runs === "cancel") {
-        for (const live of leaving) live.durable.send(cancelEvent);
-        await Promise.allSettled(leaving.map((live) => live.durable.done));
-      } else {
-        for (const live of leaving) {
-          live.leave(
-            new SlowwaveError("engine_closed", "The engine was closed; the next process continues the run."),
-          );
-        }
-      }
-      committed$.complete();
-      await (await registration)?.unregister();
-    },
-  };
+      await this.#within(graceMs, Promise.all(ends));
+    } else await this.#within(graceMs, Promise.all(leaving.map(({ live }) => live?.drained())));
+    const why = new SlowwaveError(
+      "engine_closed",
+      "The engine was closed; the next process continues the run.",
+    );
+    for (const entry of leaving)
+      if (this.lives.has(entry.run.id)) this.#ask(entry, (live) => live.leave(why));
+    this.committed$.complete();
+    this.emitted$.complete();
+    await (await this.#registration)?.unregister();
+  }
 }
 
-/** What a clock's timer may be asked, where it can hold the process. */
-type Held = { ref?(): void; unref?(): void };
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
-interface Live {
-  readonly durable: DurableRun;
-  readonly settle: (why: SlowwaveError | null) => void;
-  readonly leave: (why: SlowwaveError) => void;
+/** A promise that nobody has to listen to. */
+function receiptOf(ask: (sender: Sender) => void): Promise<Receipt> {
+  const receipt = new Promise<Receipt>((resolve, reject) => ask({ resolve, reject }));
+  receipt.catch(() => {});
+  return receipt;
+}
+
+function initOf(values: ReturnType<typeof valuesOf>, input: unknown) {
+  try {
+    return values.plainEvent({ type: "xstate.init", input } as EventObject);
+  } catch (cause) {
+    throw new SlowwaveError("not_json", `The input of the run cannot be recorded: ${causeOf(cause)}`, {
+      cause,
+    });
+  }
 }

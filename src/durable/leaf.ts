@@ -1,71 +1,128 @@
-import { type ActorLogic, type AnyActorLogic, type AnyActorRef, createActor, type EventObject } from "xstate";
-import type { Clock } from "../domain/ports.ts";
+import type { AnyActorLogic, EventObject } from "xstate";
+import type { ActorRef, ActorState } from "./actor-ref.ts";
+import { errorEvent } from "./transition.ts";
 
-type ListenerSnapshot = { status: "active" | "stopped"; output: undefined; error: undefined };
-
-interface Listener {
-  readonly self: AnyActorRef;
-  child: AnyActorRef | null;
+/** What a leaf says, and to whom where that is not its parent. */
+export interface LeafHost {
   tell(event: EventObject): void;
-  stop(): void;
+  /** To any other actor of the run, found by `system.get` or a reference. */
+  deliver(target: ActorRef, event: EventObject): void;
+  emit(event: EventObject): void;
 }
-
-/** Returns what stops the leaf. */
-export type RunLeaf = (
-  logic: AnyActorLogic,
-  leaf: { readonly id: string; readonly input: unknown; tell(event: EventObject): void },
-) => () => void;
 
 /**
- * Runs actor logic on its own and tells everything it would have told its parent: events of streams,
- * `xstate.done.actor.<id>`, `xstate.error.actor.<id>`.
- *
- * An actor only speaks to a parent, and only its parent may stop it; so each leaf gets a listener for a parent. A
- * leaf that ended by itself speaks no more, and its listener serves the next one. Nothing but XState's public
- * actor-logic interface is used.
+ * Actor logic at work beside the run: a promise, a callback, an observable. It is run by XState's actor-logic
+ * interface alone; what it would tell its parent, it tells its host: events of streams, `xstate.done.actor.<id>`,
+ * `xstate.error.actor.<id>`, and `xstate.snapshot.<id>` where its parent asked for that.
  */
-export function leaves(clock: Clock): RunLeaf {
-  let idle: Listener | null = null;
-  return (logic, { id, input, tell }) => {
-    const listener = idle ?? listen(clock);
-    idle = null;
-    const child = createActor(logic, { id, input: input as never, parent: listener.self });
-    listener.child = child;
-    listener.tell = (event) => {
-      if (child.getSnapshot().status !== "active") {
-        listener.child = null;
-        idle ??= listener;
-      }
-      tell(event);
-    };
-    child.start();
-    return () => {
-      if (listener.child === child) listener.stop();
-    };
+export class Leaf {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly src: string;
+  readonly systemId: string | undefined;
+  readonly system: unknown;
+  readonly _parent: ActorRef;
+  readonly #logic: AnyActorLogic;
+  readonly #host: LeafHost;
+  readonly #isSynced: boolean;
+  #state: ActorState = { status: "active" };
+  #isStopped = false;
+
+  /** Begins at once. What the logic throws while it begins is its failure. */
+  constructor(logic: AnyActorLogic, ref: ActorRef, input: unknown, host: LeafHost) {
+    this.id = ref.id;
+    this.src = ref.src;
+    this.systemId = ref.systemId;
+    this.sessionId = ref.key;
+    this.system = ref.system;
+    this._parent = ref._parent as ActorRef;
+    this.#logic = logic;
+    this.#host = host;
+    this.#isSynced = ref._syncSnapshot === true;
+    try {
+      this.#state = logic.getInitialSnapshot(this as never, input as never) as ActorState;
+      if (this.#state.status === "active") logic.start?.(this.#state as never, this as never);
+    } catch (error) {
+      this.#state = { ...this.#state, status: "error", error };
+    }
+    this.#report();
+  }
+
+  // What logic asks of its scope.
+  get self(): this {
+    return this;
+  }
+  get ref(): this {
+    return this;
+  }
+  readonly logger = nothing;
+  readonly stopChild = nothing;
+  readonly actionExecutor = nothing;
+  defer(work: () => void): void {
+    work();
+  }
+  readonly emit = (event: EventObject): void => {
+    if (!this.#isStopped) this.#host.emit(event);
   };
+
+  getSnapshot(): ActorState {
+    return this.#state;
+  }
+
+  send(event: EventObject): void {
+    this.receive(event);
+  }
+
+  /** From itself to itself, to its parent, or to any actor of the run. */
+  relay(target: unknown, event: EventObject): void {
+    if (target === this) this.receive(event);
+    else if (this.#isStopped) return;
+    else if (target === this._parent) this.#host.tell(event);
+    else this.#host.deliver(target as ActorRef, event);
+  }
+
+  receive(event: EventObject): void {
+    if (this.#isStopped || this.#state.status !== "active") return;
+    try {
+      const before = this.#state;
+      this.#state = this.#logic.transition(before as never, event, this as never) as ActorState;
+      if (this.#state === before) return;
+    } catch (error) {
+      this.#state = { ...this.#state, status: "error", error };
+    }
+    this.#report();
+  }
+
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    if (this.#state.status !== "active") return;
+    this.#state = this.#logic.transition(
+      this.#state as never,
+      { type: "xstate.stop" },
+      this as never,
+    ) as ActorState;
+  }
+
+  #report(): void {
+    if (this.#isStopped) return;
+    const { status, output, error } = this.#state;
+    if (this.#isSynced && status !== "error") {
+      const snapshot = this.#logic.getPersistedSnapshot(this.#state as never) as object;
+      this.#host.tell({
+        type: `xstate.snapshot.${this.id}`,
+        snapshot: withoutInput(snapshot),
+      } as EventObject);
+    }
+    if (status === "done") {
+      this.#host.tell({ type: `xstate.done.actor.${this.id}`, output, actorId: this.id } as EventObject);
+    } else if (status === "error") this.#host.tell(errorEvent(this.id, error));
+  }
 }
 
-/** An actor whose whole logic is to pass on what it hears of its child. */
-function listen(clock: Clock): Listener {
-  const logic: ActorLogic<ListenerSnapshot, EventObject, undefined> = {
-    getInitialSnapshot: () => ({ status: "active", output: undefined, error: undefined }),
-    getPersistedSnapshot: (snapshot) => snapshot,
-    transition: (snapshot, event, scope) => {
-      if (event.type !== "xstate.stop") {
-        listener.tell(event);
-        return snapshot;
-      }
-      if (listener.child !== null) scope.stopChild(listener.child);
-      return { ...snapshot, status: "stopped" };
-    },
-  };
-  const self = createActor(logic, {
-    clock: {
-      setTimeout: (fn: () => void, ms: number) => clock.setTimeout(fn, ms),
-      clearTimeout: (id: unknown) => clock.clearTimeout(id),
-    },
-  });
-  const listener: Listener = { self, child: null, tell: () => {}, stop: () => void self.stop() };
-  self.start();
-  return listener;
+const nothing = (): void => {};
+
+function withoutInput(snapshot: object): object {
+  const { input: _, ...rest } = snapshot as { input?: unknown };
+  return rest;
 }

@@ -1,107 +1,140 @@
-import type { AnyActorLogic, AnyMachineSnapshot, EventObject } from "xstate";
+import type { AnyActorLogic, AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Clock, RunStore } from "../domain/ports.ts";
-import type { CommitOutcome, CommitRequest, NewRun, RunRecord } from "../domain/run.ts";
+import type { CommitOutcome, CommitRequest, Intent, NewRun, RunRecord, Signal } from "../domain/run.ts";
+import type { ActorRef } from "./actor-ref.ts";
+import { ActorSystem, type SystemWorld } from "./actor-system.ts";
 import { commitAgain } from "./commit-again.ts";
-import type { RunLeaf } from "./leaf.ts";
-import { type OpenIntents, openIntents } from "./open-intents.ts";
-import { type PlainEvent, plainEvent } from "./plain-event.ts";
-import { type Plan, planOf } from "./plan.ts";
-import { dotted, type Step, type Transitions } from "./transition.ts";
+import type { Committed, Emitted, Receipt, RetryPolicy } from "./options.ts";
+import type { PlainEvent } from "./plain-event.ts";
+import { RunningActors, type RunningIntent } from "./running-actors.ts";
+import type { Outside, SystemStep } from "./step-record.ts";
+import { restoreActors, rootText, rowsOf } from "./stored-actors.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
+import { dotted } from "./transition.ts";
 
-/** What a commit led to; told to observers after the commit and before any effect of it. */
-export interface Committed {
-  readonly run: string;
-  readonly space: string;
-  readonly sequence: number;
-  readonly atMs: number;
-  readonly event: EventObject;
-  /** Dotted. */
-  readonly value: string;
-  readonly before: AnyMachineSnapshot | null;
-  readonly snapshot: AnyMachineSnapshot;
-  readonly state: CommitRequest["state"];
-}
-
-export interface LiveRunWorld {
+export interface LiveRunWorld extends SystemWorld {
   readonly runs: RunStore;
   readonly clock: Clock;
-  readonly transitions: Transitions;
-  readonly actors: Readonly<Record<string, AnyActorLogic>>;
   /** Shared by the runs of a process. */
-  readonly runLeaf: RunLeaf;
+  readonly wheel: TimerWheel;
+  readonly machine: AnyStateMachine;
+  /** Overrides of the machine's own actors. */
+  readonly actors: Readonly<Record<string, AnyActorLogic>>;
+  readonly retry: Readonly<Record<string, RetryPolicy>>;
   /** How long a commit is retried while the store is busy or unavailable. */
   readonly commitPatienceMs: number;
   committed(step: Committed): void;
+  emitted(event: Emitted): void;
+  log(run: string, actor: string, parts: readonly unknown[]): void;
   /** This process's part is over: finished, or taken away (`why`). */
   ended(run: string, why: SlowwaveError | null): void;
 }
 
 interface Delivery {
+  readonly target: ActorRef;
   readonly said: PlainEvent;
-  /** The intent whose actor says so; null for events from outside. */
+  /** The intent whose actor or timer says so; null for events from outside. */
   readonly from: string | null;
+  readonly signal: number | null;
+  readonly sender: Sender | null;
+}
+
+/** Who waits for the receipt of an event. */
+export interface Sender {
+  resolve(receipt: Receipt): void;
+  reject(error: unknown): void;
 }
 
 /** A commit that is yet to be made. */
 interface Advance {
-  readonly said: PlainEvent;
+  readonly delivery: Delivery;
   readonly before: AnyMachineSnapshot | null;
-  readonly step: Step;
-  readonly plan: Plan;
+  readonly snapshot: AnyMachineSnapshot;
+  readonly outside: readonly Outside[];
   readonly request: CommitRequest;
 }
 
 /**
- * One run in this process: takes events one at a time, commits each with the state and the intents it led to,
- * and only then starts what the intents ask for. Late words of actors that were stopped are dropped.
+ * One run in this process: takes events one at a time, commits each with all that its actors made of it, and only then
+ * does what they ask of the world. Late events of actors that were stopped are dropped.
  */
 export class LiveRun {
   readonly id: string;
   readonly space: string;
+  readonly system: ActorSystem;
   readonly #world: LiveRunWorld;
   readonly #fence: number;
   #sequence: number;
+  /** As it was last committed. */
   #snapshot: AnyMachineSnapshot;
-  #over = false;
-  #working = false;
+  #isOver = false;
+  #isWorking = false;
+  #isPaused = false;
+  /** The store refuses the commit that is under way. */
+  #isRefused = false;
+  /** Events of hosts that are not handled yet. */
+  #sent = 0;
+  #whenDrained: (() => void)[] = [];
   readonly #queue: Delivery[] = [];
-  readonly #open: OpenIntents;
+  readonly #signals = new Set<number>();
+  readonly #running: RunningActors;
 
-  private constructor(world: LiveRunWorld, run: Pick<RunRecord, "id" | "space" | "fence">, at: LiveState) {
+  private constructor(world: LiveRunWorld, run: Pick<RunRecord, "id" | "space" | "fence" | "sequence">) {
     this.id = run.id;
     this.space = run.space;
     this.#world = world;
     this.#fence = run.fence;
-    this.#sequence = at.sequence;
-    this.#snapshot = at.snapshot;
-    const { clock, actors, runLeaf } = world;
-    const tell = (said: PlainEvent, from: string) => this.#deliver({ said, from });
-    this.#open = openIntents({ clock, actors, runLeaf, tell });
+    this.#sequence = run.sequence;
+    const deliver = (target: ActorRef, event: EventObject) => this.#fromInside(target, event);
+    this.system = new ActorSystem(world, run.id, world.machine, world.actors, deliver);
+    this.#snapshot = this.system.snapshot;
+    const { runs, wheel } = world;
+    this.#running = new RunningActors({
+      system: this.system,
+      runs,
+      wheel,
+      deliver: (target, said, from) => this.#deliver({ target, said, from, signal: null, sender: null }),
+      emitted: (actor, event) => world.emitted({ run: this.id, space: this.space, actor, event }),
+    });
   }
 
   /** Creates the run with its first commit, then starts its first effects. */
-  static async create(world: LiveRunWorld, run: NewRun, input: unknown): Promise<LiveRun> {
-    let live: LiveRun;
+  static async create(world: LiveRunWorld, run: NewRun, init: PlainEvent): Promise<LiveRun> {
+    const live = new LiveRun(world, { ...run, fence: 0, sequence: -1 });
     let advance: Advance;
     try {
-      const init = { type: "xstate.init", input } as EventObject;
-      const step = world.transitions.initialTransition(input);
-      live = new LiveRun(world, { ...run, fence: 0 }, { sequence: -1, snapshot: step.snapshot });
-      advance = live.#advanceOf({ event: init, text: JSON.stringify(init) }, null, step);
+      const { input } = init.event as EventObject & { input?: unknown };
+      const atMs = world.clock.nowMs();
+      const step = live.system.begin(input, { sequence: 0, atMs });
+      const { root } = live.system;
+      const delivery = { target: root, said: init, from: null, signal: null, sender: null };
+      advance = live.#advanceOf(delivery, null, step, atMs);
     } catch (cause) {
-      if (cause instanceof SlowwaveError) throw cause;
+      if (cause instanceof SlowwaveError && cause.code !== "not_json") throw cause;
       throw new SlowwaveError("machine_threw", `Run ${run.id} could not begin: ${causeOf(cause)}`, { cause });
     }
     await live.#commit(advance, (request) => world.runs.create(run, request));
     return live;
   }
 
-  /** Goes on where a stored run stands: every open intent is started (again). */
+  /** Goes on where a stored run stands: every open intent is started (again), with the messages its actor got. */
   static async resume(world: LiveRunWorld, record: RunRecord): Promise<LiveRun> {
-    const snapshot = world.transitions.restore(record.snapshot);
-    const live = new LiveRun(world, record, { sequence: record.sequence, snapshot });
-    for (const intent of await world.runs.openIntents(record.id)) live.#open.start(intent);
+    const live = new LiveRun(world, record);
+    const { system } = live;
+    const [intents, rows] = await Promise.all([
+      world.runs.openIntents(record.id),
+      world.runs.actors(record.id),
+    ]);
+    restoreActors(system, { text: record.snapshot, intents, rows });
+    live.#snapshot = system.snapshot;
+    live.#isPaused = record.pausedAtMs !== undefined;
+    for (const owner of system.living()) {
+      for (const intent of owner.intents) {
+        const messages = await live.#running.messagesOf(record.id, intent);
+        live.#running.open(intent, owner, messages);
+      }
+    }
     return live;
   }
 
@@ -109,140 +142,340 @@ export class LiveRun {
     return this.#snapshot;
   }
 
+  get sequence(): number {
+    return this.#sequence;
+  }
+
   /** Handled in order, each with a commit of its own; events that change nothing write nothing. */
-  send(said: PlainEvent): void {
-    this.#deliver({ said, from: null });
+  send(said: PlainEvent, sender: Sender | null): void {
+    this.#deliver({ target: this.system.root, said, from: null, signal: null, sender });
+  }
+
+  /** Takes in what was left for the run in the store. False when it has been taken in already. */
+  takeIn({ id: signal }: Signal, said: PlainEvent, sender: Sender | null): boolean {
+    if (this.#signals.has(signal) || this.#isOver) return false;
+    this.#signals.add(signal);
+    this.#deliver({ target: this.system.root, said, from: null, signal, sender });
+    return true;
+  }
+
+  /** While it is paused, nothing is handled: neither events nor timers nor the ends of actors. */
+  pause(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    if (!isPaused && this.#queue.length > 0 && !this.#isWorking) void this.#work();
+  }
+
+  /** Resolves when all that was sent has been handled, or the store is too busy to take it. */
+  async drained(): Promise<void> {
+    if (!this.#isDrained()) await new Promise<void>((resolve) => this.#whenDrained.push(resolve));
+  }
+
+  #isDrained(): boolean {
+    return this.#isOver || this.#isPaused || this.#isRefused || this.#sent === 0;
+  }
+
+  #tellDrained(): void {
+    if (this.#whenDrained.length > 0 && this.#isDrained()) {
+      for (const resolve of this.#whenDrained.splice(0)) resolve();
+    }
   }
 
   /** Stops every actor without a word and leaves the run as it was last committed, for another process. */
   leave(why: SlowwaveError): void {
-    if (!this.#over) this.#end(why);
+    if (!this.#isOver) this.#end(why);
+  }
+
+  /** A custom action, or whoever holds a reference, sends an event: recorded when it is handled. */
+  #fromInside(target: ActorRef, event: EventObject): void {
+    if (this.#isOver) return;
+    const said = this.#world.values.plainEvent(event);
+    this.#deliver({ target, said, from: null, signal: null, sender: null });
   }
 
   #deliver(delivery: Delivery): void {
-    if (this.#over) return;
+    if (this.#isOver) {
+      delivery.sender?.resolve(UNHANDLED);
+      return;
+    }
     this.#queue.push(delivery);
-    if (!this.#working) void this.#work();
+    if (delivery.sender !== null) this.#sent += 1;
+    if (!this.#isWorking && !this.#isPaused) void this.#work();
   }
 
   async #work(): Promise<void> {
-    this.#working = true;
-    for (let next = this.#queue.shift(); next !== undefined && !this.#over; next = this.#queue.shift()) {
+    this.#isWorking = true;
+    while (!this.#isOver && !this.#isPaused) {
+      const next = this.#queue.shift();
+      if (next === undefined) break;
       const stepped = this.#stepOn(next);
       const advance = stepped instanceof Promise ? await stepped : stepped;
       if (advance !== null) await this.#commit(advance, (request) => this.#world.runs.commit(request));
+      if (next.sender !== null) this.#sent -= 1;
+      this.#tellDrained();
     }
-    this.#working = false;
+    this.#isWorking = false;
+    this.#tellDrained();
   }
 
   /** Null when nothing is to be committed. What the program throws ends the run. */
-  #stepOn({ said, from }: Delivery): Advance | null | Promise<null> {
-    if (from !== null && !this.#open.has(from)) return null;
+  #stepOn(delivery: Delivery): Advance | null | Promise<Advance | null> {
+    const { target, said, from } = delivery;
+    const source = from === null ? null : this.#running.get(from);
+    if (source === undefined) return null;
+    const isLast = source !== null && isEndOf(source.intent, said.event);
+    if (isLast && this.#isTriedAgain(source, said.event)) return this.#retry(source, delivery);
+    const before = this.#snapshot;
     try {
-      const step = this.#world.transitions.transition(this.#snapshot, said.event);
-      // An end that changes nothing is recorded with the next commit.
-      if (from !== null && this.#open.isEndedBy(from, said.event)) this.#open.settle(from);
-      return step === null ? null : this.#advanceOf(said, this.#snapshot, step);
+      const event = this.system.revived(said);
+      const atMs = this.#world.clock.nowMs();
+      const ended = isLast ? { owner: source.owner, key: source.intent.key } : null;
+      const step = this.system.step(target, event, { sequence: this.#sequence + 1, atMs, ended });
+      if (isLast) this.#running.settle(source.intent.key);
+      return step === null ? this.#unhandled(delivery) : this.#advanceOf(delivery, before, step, atMs);
     } catch (error) {
-      return this.#poison(said, error);
+      return this.#failRun(delivery, error);
     }
   }
 
-  #advanceOf(said: PlainEvent, before: AnyMachineSnapshot | null, step: Step): Advance {
-    const { status } = step.snapshot;
-    const state = status === "active" || status === "done" ? status : "error";
-    const request = this.#requestOf(said, step.snapshot, state);
-    const plan = planOf(step.effects, this.#open, request);
-    return { said, before, step, plan, request: { ...request, intents: this.#open.after(plan) } };
+  #unhandled({ sender, signal }: Delivery): null | Promise<null> {
+    if (signal === null) {
+      sender?.resolve(UNHANDLED);
+      return null;
+    }
+    return this.#world.runs
+      .closeSignals({ run: this.id, fence: this.#fence, ids: [signal] })
+      .catch(() => {})
+      .then(() => {
+        sender?.resolve(UNHANDLED);
+        return null;
+      });
   }
 
-  #requestOf({ event, text }: PlainEvent, snapshot: AnyMachineSnapshot, state: CommitRequest["state"]) {
-    return {
+  #advanceOf(delivery: Delivery, before: AnyMachineSnapshot | null, step: SystemStep, atMs: number): Advance {
+    const { target, said, signal } = delivery;
+    const { system } = this;
+    const { snapshot } = system;
+    const { key } = target;
+    const { messages, removed, changed, outside, value } = step;
+    const rows = rowsOf(system, changed);
+    const request: CommitRequest = {
       run: this.id,
       fence: this.#fence,
       sequence: this.#sequence + 1,
-      atMs: this.#world.clock.nowMs(),
-      event: text,
-      eventType: event.type,
-      value: dotted(snapshot.value),
-      snapshot: this.#world.transitions.persist(snapshot),
-      state,
+      atMs,
+      event: said.text,
+      eventType: said.event.type,
+      value,
+      snapshot: rootText(system),
+      state: stateOf(snapshot),
+      intents: system.root.intents,
+      ...(key === "" ? {} : { actor: key }),
+      ...(messages.length === 0 ? {} : { messages }),
+      ...(rows.length === 0 ? {} : { actors: rows }),
+      ...(removed.length === 0 ? {} : { removed }),
+      ...(signal === null ? {} : { signals: [signal] }),
     };
+    return { delivery, before, snapshot, outside, request };
   }
 
   /** Records the step, then lets the world see it: observers first, then stopped actors, then new ones. */
-  async #commit({ said, before, step, plan, request }: Advance, write: Write): Promise<void> {
+  async #commit({ delivery, before, snapshot, outside, request }: Advance, write: Write): Promise<void> {
     let outcome: CommitOutcome;
     try {
       outcome = await write(request);
     } catch (error) {
-      outcome = await this.#insist(request, error);
+      outcome = await this.#retryCommit(request, error, delivery);
     }
-    if (this.#over) return;
+    if (this.#isOver) return;
     if (outcome !== "ok") {
-      this.#end(new SlowwaveError("run_taken_over", `Run ${this.id} is continued by another process.`));
+      const why = new SlowwaveError("run_taken_over", `Run ${this.id} is continued by another process.`);
+      delivery.sender?.reject(why);
+      this.#end(why);
       return;
     }
-    const { sequence, atMs, value, state } = request;
-    const { snapshot } = step;
+    const { sequence, atMs, state } = request;
     this.#sequence = sequence;
     this.#snapshot = snapshot;
     const { id: run, space } = this;
-    const { event } = said;
-    this.#world.committed({ run, space, sequence, atMs, event, value, before, snapshot, state });
-    for (const key of plan.stopped) this.#open.stop(key);
+    const { event } = delivery.said;
+    const { key: actor } = delivery.target;
+    const value = dotted(snapshot.value);
+    delivery.sender?.resolve({ outcome: "handled", sequence });
+    this.#world.committed({ run, space, sequence, atMs, event, actor, value, before, snapshot, state });
+    // Actors that begin with this step get their messages after they have begun.
+    const opened = new Set(outside.map((effect) => (effect.kind === "open" ? effect.intent.key : "")));
+    for (const effect of outside) {
+      if (effect.kind === "close") this.#running.stop(effect.key);
+      else if (effect.kind === "message" && !opened.has(effect.key)) {
+        this.#running.receive(effect.key, effect.text, effect.at);
+      }
+    }
     try {
-      for (const effect of step.effects) if (effect.kind === "act") effect.run();
+      for (const effect of outside) this.#perform(effect);
     } catch (error) {
       // Not the event that led to it, which is recorded: a replay must not step on it twice.
-      if (state === "active") await this.#poison(plainEvent({ type: "slowwave.action.threw" }), error);
-      else this.#end(this.#choked(event, error));
+      const threw = this.#world.values.plainEvent({ type: "slowwave.action.threw" });
+      if (state === "active") await this.#failRun({ ...delivery, said: threw }, error);
+      else this.#end(this.#threw(event, error));
       return;
     }
     if (state !== "active") this.#end(null);
-    else for (const intent of plan.opened) this.#open.start(intent);
-  }
-
-  /** Asks a busy or failing store again; when patience is over, the run is left to a later process. */
-  async #insist(request: CommitRequest, refused: unknown): Promise<CommitOutcome> {
-    const { runs, clock, commitPatienceMs } = this.#world;
-    // A run that could not be created is not there to go on with.
-    const patienceMs = request.sequence === 0 ? 0 : commitPatienceMs;
-    try {
-      return await commitAgain({ runs, clock, patienceMs, isOver: () => this.#over }, request, refused);
-    } catch (error) {
-      const failure = error as SlowwaveError;
-      this.#end(failure);
-      if (request.sequence === 0) throw failure;
-      return "fenced";
+    for (const effect of outside) {
+      if (this.#isOver) return;
+      if (effect.kind === "open") this.#running.open(effect.intent, effect.owner, []);
+      else if (effect.kind === "message" && opened.has(effect.key)) {
+        this.#running.receive(effect.key, effect.text, effect.at);
+      }
     }
   }
 
-  /** A guard, an assignment or an action threw: a broken program. The run ends in error with what it choked on. */
-  async #poison(said: PlainEvent, error: unknown): Promise<null> {
-    const request = { ...this.#requestOf(said, this.#snapshot, "error"), intents: [] };
-    await this.#world.runs.commit(request).catch((refused: unknown) => this.#insist(request, refused));
-    if (!this.#over) this.#end(this.#choked(said.event, error));
+  #perform(effect: Outside): void {
+    if (effect.kind === "act") effect.run();
+    else if (effect.kind === "emit") {
+      const { id: run, space } = this;
+      this.#world.emitted({ run, space, actor: effect.actor, event: effect.event });
+    } else if (effect.kind === "log") {
+      const { actor, label, value } = effect;
+      this.#world.log(this.id, actor, label === undefined ? [value] : [label, value]);
+    }
+  }
+
+  #isTriedAgain({ intent }: RunningIntent, event: EventObject): boolean {
+    const policy = this.#world.retry[intent.src];
+    if (policy === undefined || intent.kind !== "start") return false;
+    return event.type.startsWith("xstate.error.") && (intent.failures ?? 0) + 1 < policy.attempts;
+  }
+
+  /** A commit that records the failure, and when the actor is tried again. No machine hears of it. */
+  #retry(running: RunningIntent, delivery: Delivery): Promise<null> {
+    const { intent, owner } = running;
+    const policy = this.#world.retry[intent.src] as RetryPolicy;
+    const failures = (intent.failures ?? 0) + 1;
+    const atMs = this.#world.clock.nowMs();
+    const waitMs = policy.backoffMs === undefined ? 0 : backoff(policy.backoffMs, failures);
+    const again = { ...intent, failures, dueAtMs: atMs + waitMs };
+    owner.intents = owner.intents.map((one) => (one.key === intent.key ? again : one));
+    const { error } = delivery.said.event as EventObject & { error?: unknown };
+    const said = this.#world.values.plainEvent({
+      type: "slowwave.actor.retried",
+      actor: intent.child,
+      failures,
+      error,
+    } as EventObject);
+    const step = {
+      value: dotted(this.#snapshot.value),
+      messages: [],
+      changed: new Set([owner]),
+      removed: [],
+      outside: [],
+    };
+    const advance = this.#advanceOf(
+      { ...delivery, target: this.system.root, said },
+      this.#snapshot,
+      step,
+      atMs,
+    );
+    this.#running.stop(intent.key);
+    return this.#commit(advance, (request) => this.#world.runs.commit(request)).then(async () => {
+      if (this.#isOver) return null;
+      const messages = await this.#running.messagesOf(this.id, again);
+      this.#running.open(again, owner, messages);
+      return null;
+    });
+  }
+
+  /** Asks a busy or failing store again; when patience is over, the run is left to a later process. */
+  async #retryCommit(request: CommitRequest, refused: unknown, delivery: Delivery): Promise<CommitOutcome> {
+    const { runs, clock, commitPatienceMs } = this.#world;
+    // A run that could not be created is not there to go on with.
+    const patienceMs = request.sequence === 0 ? 0 : commitPatienceMs;
+    this.#isRefused = true;
+    this.#tellDrained();
+    try {
+      return await commitAgain({ runs, clock, patienceMs, isOver: () => this.#isOver }, request, refused);
+    } catch (error) {
+      const failure = error as SlowwaveError;
+      delivery.sender?.reject(failure);
+      this.#end(failure);
+      if (request.sequence === 0) throw failure;
+      return "fenced";
+    } finally {
+      this.#isRefused = false;
+    }
+  }
+
+  /** A guard, an assignment or an action threw: a broken program. The run ends in error with what was thrown. */
+  async #failRun(delivery: Delivery, error: unknown): Promise<null> {
+    const { said, sender } = delivery;
+    const failure = this.#threw(said.event, error);
+    const children = [...this.system.living()].map(({ key }) => key).filter((key) => key !== "");
+    const request: CommitRequest = {
+      run: this.id,
+      fence: this.#fence,
+      sequence: this.#sequence + 1,
+      atMs: this.#world.clock.nowMs(),
+      event: said.text,
+      eventType: said.event.type,
+      value: dotted(this.#snapshot.value),
+      snapshot: this.#lastText(),
+      state: "error",
+      intents: [],
+      ...(children.length === 0 ? {} : { removed: children }),
+    };
+    await this.#world.runs
+      .commit(request)
+      .catch((refused: unknown) => this.#retryCommit(request, refused, delivery));
+    sender?.reject(failure);
+    if (!this.#isOver) this.#end(failure);
     return null;
   }
 
-  #choked({ type }: EventObject, cause: unknown): SlowwaveError {
+  /** The root machine as it was last committed. */
+  #lastText(): string {
+    const { root } = this.system;
+    const now = root.state;
+    root.state = this.#snapshot;
+    try {
+      return rootText(this.system);
+    } catch {
+      return JSON.stringify({ status: "error", value: this.#snapshot.value, context: {}, children: {} });
+    } finally {
+      root.state = now;
+    }
+  }
+
+  #threw({ type }: EventObject, cause: unknown): SlowwaveError {
     return new SlowwaveError("machine_threw", `Run ${this.id} choked on "${type}": ${causeOf(cause)}`, {
       cause,
     });
   }
 
   #end(why: SlowwaveError | null): void {
-    this.#over = true;
-    this.#queue.length = 0;
-    for (const key of this.#open.keys()) this.#open.stop(key);
+    this.#isOver = true;
+    for (const { sender } of this.#queue.splice(0)) {
+      if (why === null) sender?.resolve(UNHANDLED);
+      else sender?.reject(why);
+    }
+    this.#running.stopAll();
+    this.#tellDrained();
     this.#world.ended(this.id, why);
   }
 }
 
 type Write = (request: CommitRequest) => Promise<CommitOutcome>;
 
-interface LiveState {
-  readonly sequence: number;
-  readonly snapshot: AnyMachineSnapshot;
+const UNHANDLED: Receipt = { outcome: "unhandled" };
+
+/** Whether this event is the last that this intent has to say. */
+function isEndOf({ kind, child }: Intent, event: EventObject): boolean {
+  if (kind === "timer") return true;
+  return event.type === `xstate.done.actor.${child}` || event.type === `xstate.error.actor.${child}`;
+}
+
+function stateOf({ status }: AnyMachineSnapshot): CommitRequest["state"] {
+  return status === "active" || status === "done" ? status : "error";
+}
+
+function backoff(of: NonNullable<RetryPolicy["backoffMs"]>, failures: number): number {
+  return typeof of === "number" ? of * 2 ** (failures - 1) : of(failures);
 }

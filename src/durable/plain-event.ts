@@ -7,27 +7,137 @@ export interface PlainEvent {
   readonly text: string;
 }
 
-/** Errors keep message, code and cause; all else keeps what JSON keeps. Throws `not_json` where it can keep nothing. */
-export function plainEvent(heard: EventObject): PlainEvent {
-  let text: string;
+/**
+ * How values become text in the store. Without one they are JSON, and what JSON would change is refused with
+ * `not_json`. With one (such as `devalue`) contexts, events and inputs may hold whatever it can keep.
+ */
+export interface Codec {
+  stringify(value: unknown): string;
+  parse(text: string): unknown;
+}
+
+/** The codec of an engine: checks what it is given, where it is JSON, and keeps errors as plain data. */
+export interface Values {
+  plainEvent(event: EventObject): PlainEvent;
+  /** Text of any value; `what` begins the sentence of the refusal. */
+  textOf(value: unknown, what: string): string;
+  parse(text: string): unknown;
+}
+
+export function valuesOf(codec: Codec | undefined): Values {
+  if (codec === undefined)
+    return { plainEvent, textOf: jsonOf, parse: (text) => JSON.parse(text) as unknown };
+  const textOf = (value: unknown, what: string): string => {
+    try {
+      return codec.stringify(withPlainErrors(value));
+    } catch (cause) {
+      throw new SlowwaveError("not_json", `${what} cannot be recorded by the codec.`, { cause });
+    }
+  };
+  return {
+    textOf,
+    parse: (text) => codec.parse(text),
+    plainEvent: (event) => {
+      const text = textOf(event, `The event "${event.type}"`);
+      return { event: codec.parse(text) as EventObject, text };
+    },
+  };
+}
+
+/** Errors keep message, code and cause; all else must be what JSON keeps. Throws `not_json` with the path of what is not. */
+export function plainEvent(event: EventObject): PlainEvent {
+  const text = jsonOf(event, `The event "${event.type}"`);
+  return { event: JSON.parse(text) as EventObject, text };
+}
+
+/**
+ * The value as JSON text. Throws `not_json` with the path of the first thing that JSON would change in silence: dates,
+ * maps, sets, big integers, numbers that are none, instances of classes. Functions and what is undefined are left out.
+ */
+function jsonOf(value: unknown, what: string): string {
   try {
-    text = isFlat(heard) ? JSON.stringify(heard) : JSON.stringify(heard, plainly);
+    const wrong = isFlat(value) ? null : notJson(value, "");
+    if (wrong === null) return JSON.stringify(value, plainly) ?? "null";
+    throw new SlowwaveError(
+      "not_json",
+      `${what} cannot be recorded: ${wrong}. Keep plain JSON in it, or give the engine a codec.`,
+    );
   } catch (cause) {
-    const message = `The event "${heard.type}" cannot be recorded: it must be plain JSON, without cycles and big integers.`;
+    if (cause instanceof SlowwaveError) throw cause;
+    const message = `${what} cannot be recorded: it must be plain JSON, without cycles and big integers.`;
     throw new SlowwaveError("not_json", message, { cause });
   }
-  return { event: JSON.parse(text) as EventObject, text };
 }
 
 const plainly = (_: string, value: unknown) => (value instanceof Error ? plainError(value) : value);
 
-/** Holds no object, and so no error: most words of actors, told without looking at each of their parts. */
-function isFlat(event: EventObject): boolean {
-  for (const key in event) if (typeof event[key as keyof EventObject] === "object") return false;
+/** Holds nothing but texts, whole numbers and truth values, as most events do. */
+function isFlat(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  for (const key in value) {
+    const part: unknown = value[key as keyof typeof value];
+    if (typeof part !== "string" && typeof part !== "boolean" && !Number.isSafeInteger(part)) return false;
+  }
   return true;
 }
 
-function plainError(error: Error): object {
+/** What is wrong with it, with its path; null when it is plain JSON. A cycle overflows the stack, which is caught above. */
+function notJson(value: unknown, path: string): string | null {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+    // Both are left out by JSON, as they are in plain XState's own snapshots.
+    case "undefined":
+    case "function":
+      return null;
+    case "number":
+      return Number.isFinite(value) ? null : `${path || "it"} is ${value}`;
+    case "object":
+      return value === null ? null : notJsonObject(value, path);
+    default:
+      return `${path || "it"} is a ${typeof value}`;
+  }
+}
+
+function notJsonObject(value: object, path: string): string | null {
+  if (Array.isArray(value)) {
+    for (const [at, part] of value.entries()) {
+      const wrong = notJson(part, `${path}[${at}]`);
+      if (wrong !== null) return wrong;
+    }
+    return null;
+  }
+  if (value instanceof Error || isActorRef(value)) return null;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null && !isOfOtherRealm(prototype)) {
+    return `${path || "it"} is a ${value.constructor?.name ?? "class instance"}`;
+  }
+  for (const key in value) {
+    const wrong = notJson(value[key as keyof typeof value], path === "" ? key : `${path}.${key}`);
+    if (wrong !== null) return wrong;
+  }
+  return null;
+}
+
+function isOfOtherRealm(prototype: unknown): boolean {
+  return Object.getPrototypeOf(prototype) === null;
+}
+
+/** As XState itself tells a reference to an actor. */
+export function isActorRef(value: object): boolean {
+  return "sessionId" in value && "send" in value && "ref" in value;
+}
+
+function withPlainErrors(value: unknown): unknown {
+  if (value instanceof Error) return plainError(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(withPlainErrors);
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withPlainErrors(part)]));
+}
+
+/** What is kept of an error: message, code and cause. */
+export function plainError(error: Error): object {
   return {
     message: error.message,
     code: codeOf(error) ?? undefined,

@@ -1,132 +1,139 @@
-import { causeOf } from "../domain/failure.ts";
 import type { Clock, Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
-import type { DurableRun } from "./durable-run.ts";
+import type { DurableRun } from "./options.ts";
+import type { Successor } from "./versions.ts";
 
 /** Takes over the unfinished runs of dead owners, and goes on looking for them. */
 export interface Recovery {
   /** Without a filter: everywhere. Rejects with the first failure where it was asked for one run or space. */
   recover(filter: { space?: string; run?: string }): Promise<readonly DurableRun[]>;
   /** From now on every 15 seconds, which does not keep the process alive; once is enough. */
-  patrol(): void;
-  rest(): void;
+  startPolling(): void;
+  stopPolling(): void;
 }
 
-const PATROL_MS = 15_000;
+const POLL_MS = 15_000;
 
-export function recovery(engine: {
+interface RecoveringEngine {
   readonly store: Pick<Store, "runs" | "owners">;
   readonly clock: Clock;
   readonly owner: string;
-  /** What its runs are made by: those of other machines are let be, those of other versions are parked. */
-  readonly is: { readonly machine: string; readonly version: string; readonly hash: string };
   register(): Promise<void>;
   isLive(run: string): boolean;
+  /** Runs of other machines are let be. */
+  isOwn(record: RunRecord): boolean;
+  /** The machine that goes on with a run, or why none here can. */
+  successorOf(record: RunRecord): Promise<Successor>;
   /** Makes a run live here, under the fence that was raised for it. */
-  resume(taken: RunRecord): Promise<DurableRun>;
-  /** Throws what is wrong with a run that cannot be gone on with. */
-  examine(record: RunRecord): void;
-  parked(record: RunRecord): Promise<void>;
+  resume(taken: RunRecord, successor: Successor & { kind: "machine" }): Promise<DurableRun>;
   /** Calls `adopt` if this process may work on one run more; else null, and a later look finds the run again. */
-  admit?(record: RunRecord, adopt: () => Promise<DurableRun | null>): Promise<DurableRun | null>;
-}): Recovery {
-  const { store, clock, owner, is } = engine;
+  readonly admit?: (record: RunRecord, adopt: () => Promise<DurableRun | null>) => Promise<DurableRun | null>;
+  /** Deals with a run that nothing here can go on with. */
+  park(record: RunRecord, why: string): Promise<void>;
+}
+
+export function recovery(engine: RecoveringEngine): Recovery {
+  const { clock } = engine;
   let timer: unknown = null;
-  let isResting = false;
-
-  const adopt = async (record: RunRecord): Promise<DurableRun | null> => {
-    if (record.machine !== is.machine) return null;
-    const { id: run, fence } = record;
-    const reason = reasonToPark(record);
-    if (reason !== null) {
-      if (await store.runs.park({ run, fence, reason, nowMs: clock.nowMs() })) await engine.parked(record);
-      return null;
-    }
-    const taken = await store.runs.takeOver({ run, fence, owner, nowMs: clock.nowMs() });
-    return taken === null || engine.isLive(run) ? null : engine.resume(taken);
-  };
-
-  /** What nobody here can go on with must not keep its space, and those who look for it, waiting for ever. */
-  const reasonToPark = (record: RunRecord): string | null => {
-    if (record.version !== is.version || record.hash !== is.hash) {
-      return `made by ${record.machine} version ${record.version} (${record.hash}), this is version ${is.version} (${is.hash})`;
-    }
-    try {
-      engine.examine(record);
-      return null;
-    } catch (error) {
-      return `its state cannot be read: ${causeOf(error)}`;
-    }
-  };
-
-  const unfinished = async ({ run, ...filter }: { space?: string; run?: string }) => {
-    if (run === undefined) return store.runs.unfinished(filter);
-    const record = await store.runs.read(run);
-    return record?.state === "active" ? [record] : [];
-  };
-
-  /** Whose runs may be taken; each owner is looked at once, and who is dead stays dead. */
-  const mourner = () => {
-    const known = new Map<string, Promise<boolean>>();
-    return (of: string): Promise<boolean> => {
-      if (of === owner) return Promise.resolve(true);
-      const answer = known.get(of) ?? store.owners.probe(of).then((state) => state === "dead");
-      known.set(of, answer);
-      return answer;
-    };
-  };
-
-  const recoverNow = async (filter: { space?: string; run?: string }): Promise<readonly DurableRun[]> => {
-    await engine.register();
-    const adopted: DurableRun[] = [];
-    const failures: unknown[] = [];
-    const closedSpaces = new Set<string>();
-    const isLeft = mourner();
-    // Oldest first: they hold what younger ones wait for.
-    for (const run of await unfinished(filter)) {
-      if (engine.isLive(run.id) || closedSpaces.has(run.space)) continue;
-      try {
-        if (!(await isLeft(run.owner))) continue;
-        const record = await store.runs.read(run.id);
-        if (record?.state !== "active" || !(await isLeft(record.owner))) continue;
-        const live = await (engine.admit?.(record, () => adopt(record)) ?? adopt(record));
-        if (live !== null) adopted.push(live);
-      } catch (error) {
-        // One that can't be taken over yet, for its agent can't be ended, keeps nobody waiting but its own space.
-        failures.push(error);
-        if (run.space !== "") closedSpaces.add(run.space);
-      }
-    }
-    const isAskedFor = filter.run !== undefined || filter.space !== undefined;
-    if (failures.length > 0 && (isAskedFor || adopted.length === 0)) throw failures[0];
-    return adopted;
-  };
+  let isStopped = false;
 
   /** One at a time: while a run is being taken over it is not live yet, and must not be taken over twice. */
   let recovering: Promise<unknown> = Promise.resolve();
   const recover: Recovery["recover"] = (filter) => {
-    const result = recovering.then(() => recoverNow(filter));
+    const result = recovering.then(() => recoverNow(engine, filter));
     recovering = result.catch(() => {});
     return result;
   };
 
   /** A loop, not one pass at the start: owners die at any time, and a busy store may hide a run. */
-  const look = () => {
+  const poll = () => {
     timer = clock.setTimeout(async () => {
       await recover({}).catch(() => {});
-      if (!isResting) look();
-    }, PATROL_MS);
+      if (!isStopped) poll();
+    }, POLL_MS);
     (timer as { unref?: () => void } | undefined)?.unref?.();
   };
 
   return {
     recover,
-    patrol: () => {
-      if (timer === null) look();
+    startPolling: () => {
+      if (timer === null) poll();
     },
-    rest: () => {
-      isResting = true;
+    stopPolling: () => {
+      isStopped = true;
       clock.clearTimeout(timer);
     },
   };
+}
+
+async function recoverNow(
+  engine: RecoveringEngine,
+  filter: { space?: string; run?: string },
+): Promise<readonly DurableRun[]> {
+  const { store } = engine;
+  await engine.register();
+  const adopted: DurableRun[] = [];
+  const failures: unknown[] = [];
+  const closedSpaces = new Set<string>();
+  const isLeft = abandonment(engine);
+  // Oldest first: they hold what younger ones wait for.
+  for (const run of await unfinished(store, filter)) {
+    if (engine.isLive(run.id) || closedSpaces.has(run.space)) continue;
+    try {
+      if (!(await isLeft(run.owner))) continue;
+      const record = await store.runs.read(run.id);
+      // The owner may have changed since the list was read.
+      if (record?.state !== "active" || !(await isLeft(record.owner))) continue;
+      const adoptIt = () => adopt(engine, record);
+      const live = await (engine.admit?.(record, adoptIt) ?? adoptIt());
+      if (live !== null) adopted.push(live);
+    } catch (error) {
+      // One that can't be taken over yet, for its agent can't be ended, keeps nobody waiting but its own space.
+      failures.push(error);
+      if (run.space !== "") closedSpaces.add(run.space);
+    }
+  }
+  const isAskedFor = filter.run !== undefined || filter.space !== undefined;
+  if (failures.length > 0 && (isAskedFor || adopted.length === 0)) throw failures[0];
+  return adopted;
+}
+
+async function unfinished(
+  store: Pick<Store, "runs">,
+  { run, ...filter }: { space?: string; run?: string },
+): Promise<readonly Pick<RunRecord, "id" | "space" | "owner">[]> {
+  if (run === undefined) return store.runs.unfinished(filter);
+  const record = await store.runs.read(run);
+  return record?.state === "active" ? [record] : [];
+}
+
+/** Tells whose runs may be taken: those of dead owners and one's own. Each owner is looked at once; the dead stay dead. */
+function abandonment({ store, owner: self }: RecoveringEngine): (owner: string) => Promise<boolean> {
+  const known = new Map<string, Promise<boolean>>();
+  return (owner) => {
+    if (owner === self) return Promise.resolve(true);
+    const answer = known.get(owner) ?? store.owners.probe(owner).then((state) => state === "dead");
+    known.set(owner, answer);
+    return answer;
+  };
+}
+
+async function adopt(engine: RecoveringEngine, record: RunRecord): Promise<DurableRun | null> {
+  if (!engine.isOwn(record)) return null;
+  const successor = await engine.successorOf(record);
+  if (successor.kind === "none") {
+    await engine.park(record, successor.why);
+    return null;
+  }
+  const { id: run, fence } = record;
+  const { of, snapshot } = successor;
+  const isMigrated = snapshot !== record.snapshot;
+  const taken = await engine.store.runs.takeOver({
+    run,
+    fence,
+    owner: engine.owner,
+    nowMs: engine.clock.nowMs(),
+    ...(isMigrated ? { as: { version: of.version, hash: of.hash, snapshot } } : {}),
+  });
+  return taken === null || engine.isLive(run) ? null : engine.resume(taken, successor);
 }

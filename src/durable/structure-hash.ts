@@ -9,13 +9,13 @@ export function structureHash(machine: AnyStateMachine): string {
   const text = JSON.stringify(machine.config, (key, value: unknown) => {
     if (key === "description" || key === "meta" || key === "tags") return undefined;
     if (typeof value !== "function") return value;
-    return named(value);
+    return typeName(value);
   });
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
 /** Built-in action creators carry their type; everything else is only "there is a function". */
-function named(fn: unknown): string {
+function typeName(fn: unknown): string {
   const type = (fn as { type?: unknown }).type;
   return typeof type === "string" ? type : "(function)";
 }

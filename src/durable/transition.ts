@@ -1,14 +1,16 @@
-import {
-  type AnyActorRef,
-  type AnyMachineSnapshot,
-  type AnyStateMachine,
-  createActor,
-  type EventObject,
-  type ExecutableActionObject,
+import type {
+  AnyActorLogic,
+  AnyMachineSnapshot,
+  AnyStateMachine,
+  EventObject,
+  ExecutableActionObject,
 } from "xstate";
-import { SlowwaveError } from "../domain/failure.ts";
+import { ActorRef, type ActorState, bindRef, refOf, replaceRefs, reviveRefs } from "./actor-ref.ts";
+import { type PersistedMachine, persistMachine, restoreMachine } from "./persisted-machine.ts";
+import { plainError } from "./plain-event.ts";
+import { inlineActor, kindOf, type PreparedMachine, prepareMachine } from "./prepared-machine.ts";
 
-/** One macrostep: where it led, and what it asks the world to do. */
+/** One macrostep of one machine: where it led, and what it asks the world to do. */
 export interface Step {
   readonly snapshot: AnyMachineSnapshot;
   readonly effects: readonly Effect[];
@@ -16,84 +18,316 @@ export interface Step {
 
 /** In the order in which the machine decided on them. */
 export type Effect =
-  | { readonly kind: "start"; readonly child: string; readonly src: string; readonly input: unknown }
-  | { readonly kind: "timer"; readonly child: string; readonly event: EventObject; readonly delayMs: number }
-  | { readonly kind: "stop"; readonly child: string }
+  | {
+      readonly kind: "start";
+      readonly child: string;
+      readonly src: string;
+      readonly input: unknown;
+      readonly ref: ActorRef;
+    }
+  | {
+      readonly kind: "timer";
+      readonly child: string | undefined;
+      readonly event: EventObject;
+      readonly delayMs: number;
+      readonly to: ActorRef;
+    }
+  /** An actor that is let go, or a timer of that name. */
+  | { readonly kind: "stop"; readonly child: string; readonly ref: ActorRef | null }
+  | { readonly kind: "send"; readonly to: ActorRef; readonly event: EventObject }
+  | { readonly kind: "emit"; readonly event: EventObject }
+  | { readonly kind: "log"; readonly label: string | undefined; readonly value: unknown }
   /** A custom action of the machine: run once, after the commit; not repeated after a crash. */
   | { readonly kind: "act"; readonly run: () => void };
 
-/**
- * The pure side of XState, named as XState names it. One inert actor scope is kept and used for every step:
- * `transition()` of xstate builds a throw-away actor on each call, which costs about three times as much.
- */
-export interface Transitions {
-  initialTransition(input: unknown): Step;
-  /** Null when the event changes nothing and asks for nothing. */
-  transition(snapshot: AnyMachineSnapshot, event: EventObject): Step | null;
-  persist(snapshot: AnyMachineSnapshot): string;
-  /** Throws where the text is no state of this machine. */
-  restore(snapshot: string): AnyMachineSnapshot;
+/** What steps of machines know of the run that they are steps of. */
+export interface StepSystem {
+  /** The logic behind a name, as the machine of this actor knows it. */
+  logicOf(owner: ActorRef, src: string): AnyActorLogic | undefined;
+  prepare(machine: AnyStateMachine): PreparedMachine;
+  /** A name for an actor without one; XState asks for it. */
+  _bookId(): string;
+  /** Frees the names that the actor and its children have in the run. */
+  _unregister(ref: ActorRef): void;
+  deliver(target: ActorRef, event: EventObject): void;
 }
 
-export function transitionsOf(machine: AnyStateMachine): Transitions {
-  // An actor of the machine that is never started: its system gives ids, nothing runs.
-  const self = createActor(machine, { input: inputForScope }) as AnyActorRef & {
-    system: AnyActorRef["system"];
-  };
-  let executed: ExecutableActionObject[] = [];
+/** What a collected action may be: one of XState's, a start, or what pure logic emits. */
+type Collected =
+  | ExecutableActionObject
+  | { readonly type: "slowwave.start"; readonly ref: ActorRef }
+  | { readonly type: "xstate.emit"; readonly params: { readonly event: EventObject } };
+
+interface Scope {
+  self: ActorRef;
+  id: string;
+  sessionId: string;
+  system: unknown;
+  actionExecutor: (action: ExecutableActionObject) => void;
+}
+
+let collected: Collected[] = [];
+/** An assignment spawned something, so the context may hold XState's own actors. */
+let hasSpawned = false;
+let depth = 0;
+const scopes: Scope[] = [];
+
+/**
+ * Steps of one actor at a time, pure but for what they collect. One inert actor scope is kept and used for every
+ * step: `transition()` of xstate builds a throw-away actor on each call, which costs about three times as much.
+ */
+function collect<State extends ActorState>(
+  self: ActorRef,
+  step: (scope: never) => State,
+): [State, readonly Effect[]] {
+  const outer = { collected, hasSpawned };
+  collected = [];
+  hasSpawned = false;
+  const scope = scopeAt(depth);
+  scope.self = self;
+  scope.id = self.id;
+  scope.sessionId = self.id;
+  scope.system = self.system;
+  depth += 1;
+  try {
+    const state = step(scope as never);
+    // A step that threw is taken for a state of error by whoever asked for it.
+    const made = collected.flatMap((action) => ("ref" in action ? [action.ref] : []));
+    const settled = self.kind === "machine" ? withRefs(state as never, made, hasSpawned) : state;
+    return [settled as State, collected.flatMap((action) => effectOf(action, self))];
+  } finally {
+    ({ collected, hasSpawned } = outer);
+    depth -= 1;
+  }
+}
+
+function scopeAt(at: number): Scope {
+  const known = scopes[at];
+  if (known !== undefined) return known;
   const scope = {
-    self,
+    self: null as never,
     id: "",
     sessionId: "",
-    system: self.system,
+    system: null as unknown,
     logger: () => {},
-    defer: () => {},
-    emit: () => {},
+    // Called for what an assignment spawns; what it spawned has been collected when it was made.
+    defer: () => {
+      hasSpawned = true;
+    },
+    emit: (event: EventObject) => void collected.push({ type: "xstate.emit", params: { event } }),
     stopChild: () => {},
     actionExecutor: (action: ExecutableActionObject) => {
-      executed.push(action);
+      collected.push(action);
+      // At once, so that another actor of the same step may take its name.
+      if ((action.type as string) === "xstate.stopChild") {
+        const ref = refOf(action.params);
+        if (ref !== null) (ref.system as unknown as StepSystem)._unregister(ref);
+      }
     },
   };
-  const collect = (step: () => AnyMachineSnapshot): Step => {
-    executed = [];
-    const snapshot = step();
-    const effects = executed.map(effectOf).filter((effect) => effect !== null);
-    executed.forEach(emptied);
-    return { snapshot, effects };
-  };
+  scopes[at] = scope;
+  return scope;
+}
+
+/** Steps a machine, or a pure actor, from where it stands. Null when the event changes nothing and asks for nothing. */
+export function stepActor(
+  ref: ActorRef,
+  event: EventObject,
+): { state: ActorState; effects: readonly Effect[] } | null {
+  const logic = ref.prepared?.machine ?? (ref.logic as AnyActorLogic);
+  settleChild(ref, event);
+  const [state, effects] = collect(
+    ref,
+    (scope) => logic.transition(ref.state as never, event, scope) as ActorState,
+  );
+  return effects.length === 0 && isSame(ref.state, state) ? null : { state, effects };
+}
+
+/** A child that says it is over is over also for guards that look at it. */
+function settleChild(ref: ActorRef, event: EventObject): void {
+  const id = /^xstate\.(?:done|error)\.actor\.(?<id>.*)$/s.exec(event.type)?.groups?.id;
+  const child = id === undefined ? undefined : ref.children()[id];
+  if (child === undefined || child.kind !== "leaf" || child.state.status !== "active") return;
+  const { output, error } = event as { output?: unknown; error?: unknown };
+  const isDone = event.type.startsWith("xstate.done");
+  child.state = { ...child.state, ...(isDone ? { status: "done", output } : { status: "error", error }) };
+}
+
+/** Where a machine, or a pure actor, begins; what its first step asks for. */
+export function beginActor(ref: ActorRef, input: unknown): { state: ActorState; effects: readonly Effect[] } {
+  const logic = ref.prepared?.machine ?? (ref.logic as AnyActorLogic);
+  const [state, effects] = collect(
+    ref,
+    (scope) => logic.getInitialSnapshot(scope, input as never) as ActorState,
+  );
+  return { state, effects };
+}
+
+/** Stands where a machine expects an actor's logic: what XState is about to make is made here. */
+export function standIn(src: string): AnyActorLogic {
   return {
-    initialTransition: (input) => collect(() => machine.getInitialSnapshot(scope as never, input)),
-    transition: (snapshot, event) => {
-      const step = collect(() => machine.transition(snapshot, event, scope as never));
-      return step.effects.length === 0 && isSame(snapshot, step.snapshot) ? null : step;
+    getInitialSnapshot: (scope, input) => {
+      const actor = scope.self as unknown as {
+        id: string;
+        _parent: ActorRef;
+        systemId?: string;
+        _syncSnapshot?: boolean;
+      };
+      const { _parent: parent, id, systemId, _syncSnapshot: syncSnapshot } = actor;
+      const system = parent.system as unknown as StepSystem;
+      const logic = system.logicOf(parent, src);
+      const kind = kindOf(logic);
+      const of = {
+        id,
+        src,
+        kind,
+        state: ACTIVE,
+        ...(systemId && { systemId }),
+        ...(syncSnapshot && { syncSnapshot }),
+      };
+      const ref = new ActorRef(parent.system, parent, of);
+      ref.input = input;
+      bindRef(actor, ref);
+      if (kind === "machine") ref.prepared = system.prepare(logic as AnyStateMachine);
+      if (kind === "pure") ref.logic = logic ?? null;
+      try {
+        if (kind === "machine" || kind === "pure") {
+          const first = beginActor(ref, input);
+          ref.state = first.state;
+          ref.pending = first.effects;
+        } else if (kind === "leaf") ref.state = leafState(logic as AnyActorLogic, scope, input);
+      } catch (error) {
+        // A leaf says so itself when it is started.
+        if (kind !== "leaf") ref.state = { status: "error", error };
+      }
+      collected.push({ type: "slowwave.start", ref });
+      return ref.state as never;
     },
-    persist: (snapshot) => JSON.stringify(machine.getPersistedSnapshot(snapshot)),
-    restore: (text) => {
-      const kept = JSON.parse(text) as { status?: unknown };
-      const actor = createActor(machine, { snapshot: kept as never, input: undefined as never });
-      const restored = actor.getSnapshot() as AnyMachineSnapshot;
-      // XState turns what it chokes on into a state of error, which this run never had.
-      if (restored.status === "error" && kept.status !== "error") throw restored.error;
-      return restored;
-    },
+    transition: (state) => state,
+    getPersistedSnapshot: (state) => state,
   };
 }
 
-/** Building the scope evaluates the machine's context function once; whatever it reads, it finds something. */
-const inputForScope: object = new Proxy(
-  {},
-  { get: (_, key) => (key === Symbol.toPrimitive ? () => "" : undefined), has: () => true },
-);
+const ACTIVE: ActorState = { status: "active" };
+
+function leafState(logic: AnyActorLogic, scope: unknown, input: unknown): ActorState {
+  if (typeof logic.getInitialSnapshot !== "function")
+    return { ...ACTIVE, ...(input === undefined ? {} : { input }) };
+  return logic.getInitialSnapshot(scope as never, input as never) as ActorState;
+}
+
+/** Puts our references where XState put its actors. */
+function withRefs(
+  state: AnyMachineSnapshot,
+  made: readonly ActorRef[],
+  isInContext: boolean,
+): AnyMachineSnapshot {
+  const children = state.children as Record<string, unknown>;
+  if (made.length > 0 || isInContext) {
+    for (const id in children) {
+      const child = children[id];
+      const ref = refOf(child);
+      if (ref === null && child !== undefined) throw inlineActor(`"${id}"`);
+      if (ref !== null && ref.id !== id) delete children[id];
+      else children[id] = ref;
+    }
+    // Those without a name were all put under the same one.
+    for (const ref of made) if (!(ref.id in children) && isNew(ref)) children[ref.id] = ref;
+  }
+  if (isInContext) {
+    const ours = (actor: object) => refOf(actor) ?? actor;
+    (state as { context: unknown }).context = replaceRefs(state.context, ours);
+  }
+  return state;
+}
+
+function isNew(ref: ActorRef): boolean {
+  return !collected.some(
+    (action) =>
+      action.type === "xstate.stopChild" && refOf((action as ExecutableActionObject).params) === ref,
+  );
+}
 
 /** A forbidden or unhandled event gives an equal snapshot, not always the identical one. */
-function isSame(before: AnyMachineSnapshot, after: AnyMachineSnapshot): boolean {
+function isSame(before: ActorState, after: ActorState): boolean {
+  if (before === after) return true;
+  const [was, is] = [before as AnyMachineSnapshot, after as AnyMachineSnapshot];
   return (
-    before === after ||
-    (before.status === after.status &&
-      before.context === after.context &&
-      before.children === after.children &&
-      JSON.stringify(before.value) === JSON.stringify(after.value))
+    was.status === is.status &&
+    was.context === is.context &&
+    was.children === is.children &&
+    JSON.stringify(was.value) === JSON.stringify(is.value)
   );
+}
+
+function effectOf(action: Collected, self: ActorRef): readonly Effect[] {
+  if ("ref" in action) {
+    const { ref } = action;
+    return [{ kind: "start", child: ref.id, src: ref.src, input: ref.input ?? null, ref }];
+  }
+  const params = action.params as Record<string, unknown> | undefined;
+  const effect = builtIn(action.type, params, self);
+  if (effect !== null) {
+    if ("exec" in action) emptied(action);
+    return effect;
+  }
+  const { exec, info, params: given } = action as ExecutableActionObject;
+  return [{ kind: "act", run: () => exec?.(info, given) }];
+}
+
+/** Null for an action of the machine's own. */
+function builtIn(
+  type: string,
+  params: Record<string, unknown> | undefined,
+  self: ActorRef,
+): readonly Effect[] | null {
+  switch (type) {
+    case "xstate.spawnChild":
+      // Collected when it was made.
+      if (typeof params?.src !== "string") throw inlineActor(`"${String(params?.id)}"`);
+      return [];
+    case "xstate.stopChild": {
+      const ref = refOf(params);
+      return ref === null ? [] : [{ kind: "stop", child: ref.id, ref }];
+    }
+    case "xstate.raise":
+      // Without a delay it has been processed within this very step.
+      return typeof params?.delay === "number" ? [timer(params, self)] : [];
+    case "xstate.cancel":
+      return [{ kind: "stop", child: String(params?.sendId), ref: null }];
+    case "xstate.sendTo": {
+      const to = refOf(params?.to);
+      if (params === undefined || to === null) return [];
+      const event = sent(params.event as EventObject, self);
+      return typeof params.delay === "number"
+        ? [timer({ ...params, event }, to)]
+        : [{ kind: "send", to, event }];
+    }
+    case "xstate.emit":
+      return [{ kind: "emit", event: params?.event as EventObject }];
+    case "xstate.log":
+      return [{ kind: "log", label: params?.label as string | undefined, value: params?.value }];
+    default:
+      return null;
+  }
+}
+
+function timer(params: Record<string, unknown>, to: ActorRef): Effect {
+  const child = params.id === undefined ? undefined : String(params.id);
+  return { kind: "timer", child, event: params.event as EventObject, delayMs: params.delay as number, to };
+}
+
+/** As XState sends it: `escalate` is an error of the actor; references are ours. */
+function sent(event: EventObject, self: ActorRef): EventObject {
+  if (event.type === "xstate.error") {
+    return errorEvent(self.id, (event as { data?: unknown }).data);
+  }
+  return hasSpawned ? (replaceRefs(event, (actor) => refOf(actor) ?? actor) as EventObject) : event;
+}
+
+export function errorEvent(id: string, error: unknown): EventObject {
+  const plain = error instanceof Error ? plainError(error) : error;
+  return { type: `xstate.error.actor.${id}`, error: plain, actorId: id } as EventObject;
 }
 
 /**
@@ -106,44 +340,67 @@ function emptied(action: Partial<ExecutableActionObject>): void {
   action.exec = undefined;
 }
 
-function effectOf(action: ExecutableActionObject): Effect | null {
-  const params = action.params as Record<string, unknown> | undefined;
-  switch (action.type) {
-    case "xstate.spawnChild":
-      // XState names what has no name by its position, which is another one as soon as states move.
-      if (typeof params?.src !== "string" || params.src.startsWith("xstate.invoke.")) {
-        throw new SlowwaveError(
-          "inline_actor",
-          `The actor "${String(params?.id)}" has no name: give it one in setup({ actors }), so that it can be found after a restart.`,
-        );
-      }
-      return { kind: "start", child: String(params.id), src: params.src, input: params.input ?? null };
-    case "xstate.stopChild":
-      // The params are the actor itself; null when nothing of that name lives.
-      return params === undefined ? null : { kind: "stop", child: String(params.id) };
-    case "xstate.raise":
-      // Without a delay it has been processed within this very step.
-      if (typeof params?.delay !== "number") return null;
-      return {
-        kind: "timer",
-        child: String(params.id ?? `raise.${(params.event as EventObject).type}`),
-        event: params.event as EventObject,
-        delayMs: params.delay,
-      };
-    case "xstate.cancel":
-      return { kind: "stop", child: String((params as unknown as { sendId?: string })?.sendId ?? params) };
-    case "xstate.sendTo":
-    case "xstate.emit":
-      throw new SlowwaveError(
-        "unsupported_action",
-        `The durable engine cannot repeat "${action.type}" safely; use an invoked actor or a plain action instead.`,
-      );
-    default: {
-      const { exec, info, params: given } = action;
-      return { kind: "act", run: () => exec?.(info, given) };
-    }
-  }
+/** The pure side of one machine, named as XState names it: for those who replay a log, or look ahead. */
+export interface Transitions {
+  initialTransition(input: unknown): Step;
+  /** Null when the event changes nothing and asks for nothing. */
+  transition(snapshot: AnyMachineSnapshot, event: EventObject): Step | null;
+  persist(snapshot: AnyMachineSnapshot): string;
+  /** Throws where the text is no state of this machine. */
+  restore(snapshot: string): AnyMachineSnapshot;
 }
+
+export function transitionsOf(machine: AnyStateMachine): Transitions {
+  const prepared = new WeakMap<AnyStateMachine, PreparedMachine>();
+  let booked = 0;
+  const system: StepSystem = {
+    logicOf: (owner, src) => owner.prepared?.logics[src],
+    prepare: (one) => {
+      const known = prepared.get(one) ?? prepareMachine(one, standIn);
+      prepared.set(one, known);
+      return known;
+    },
+    _bookId: () => `x:${booked++}`,
+    _unregister: () => {},
+    deliver: () => {},
+  };
+  Object.assign(system, INERT_SYSTEM);
+  const root = new ActorRef(system, undefined, {
+    id: machine.id,
+    src: machine.id,
+    kind: "machine",
+    state: ACTIVE,
+  });
+  root.prepared = system.prepare(machine);
+  const stepOf = ({ state, effects }: { state: ActorState; effects: readonly Effect[] }): Step => ({
+    snapshot: state as AnyMachineSnapshot,
+    effects,
+  });
+  return {
+    initialTransition: (input) => stepOf(beginActor(root, input)),
+    transition: (snapshot, event) => {
+      root.state = snapshot;
+      const step = stepActor(root, event);
+      return step === null ? null : stepOf(step);
+    },
+    persist: (snapshot) => JSON.stringify(persistMachine(snapshot)),
+    restore: (text) => {
+      restoreMachine(root, JSON.parse(text) as PersistedMachine, () => {});
+      const find = ({ id }: { id: string }) => root.children()[id];
+      const snapshot = root.state as AnyMachineSnapshot;
+      return { ...snapshot, context: reviveRefs(snapshot.context, find) } as AnyMachineSnapshot;
+    },
+  };
+}
+
+/** What XState asks of an actor system beside what a run answers. */
+export const INERT_SYSTEM = {
+  _register: (id: string) => id,
+  _set: () => {},
+  _sendInspectionEvent: () => {},
+  get: () => undefined,
+  getAll: () => ({}),
+};
 
 /** `syncing.rawMemories`; parallel regions are joined by `+`. */
 export function dotted(value: unknown): string {

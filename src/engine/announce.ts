@@ -1,6 +1,6 @@
 import type { RunEvent, RunEventMap } from "../domain/event.ts";
 import { progressOf, RUNNING_TEXT } from "../domain/texts.ts";
-import type { Committed } from "../durable/live-run.ts";
+import type { Committed } from "../durable/options.ts";
 import { dotted } from "../durable/transition.ts";
 import type { Phase2Context } from "../machines/words.ts";
 

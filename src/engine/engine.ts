@@ -8,8 +8,8 @@ import type { Store } from "../domain/ports.ts";
 import type { RunResult } from "../domain/result.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
 import { checkSpaceKey } from "../domain/space.ts";
-import type { DurableRun } from "../durable/durable-run.ts";
-import { createDurableEngine, type DurableEngine, type DurableOptions } from "../durable/engine.ts";
+import { createDurableEngine } from "../durable/engine.ts";
+import type { DurableEngine, DurableOptions, DurableRun } from "../durable/options.ts";
 import { systemClock, systemIds } from "../durable/system.ts";
 import { dotted } from "../durable/transition.ts";
 import { nodeFiles } from "../files/node-files.ts";
@@ -51,7 +51,7 @@ export function createEngine(options: EngineOptions): Engine {
   const defaults = settingsFrom(options);
   const parts = partsOf(options, () => void recoverLater());
   const { store, live, observers, admission } = parts;
-  const durable = createDurableEngine(durableOptions(parts, () => durable.owner));
+  const durable: DurableEngine = createDurableEngine(durableOptions(parts, () => durable.owner));
   durable.committed$.subscribe((step) => {
     for (const event of announcements(step)) parts.emit(event);
   });
@@ -103,7 +103,7 @@ export function createEngine(options: EngineOptions): Engine {
     async close() {
       admission.close(new SlowwaveError("engine_closed", "The engine is closed; create a new one."));
       const results = live.all().map((run) => run.result);
-      await durable.close();
+      await durable.close({ ifUnhandled: "wait" });
       await Promise.allSettled(results);
       observers.complete();
     },
@@ -153,6 +153,8 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
     store,
     machine: phase2Machine,
     version: PHASE2_VERSION,
+    unknownVersions: "park",
+    graceMs: Number.POSITIVE_INFINITY,
     clock,
     ids,
     actors: ({ id }) => {
@@ -320,7 +322,8 @@ async function cancel(
   const outcome = await durable.cancel(run);
   await result?.catch(() => {});
   const record = outcome === "cancelled" ? null : await store.runs.read(run);
-  if (record?.state !== "parked") return outcome;
+  // A run that is past being cancelled goes to its end.
+  if (record?.state !== "parked") return outcome === "unhandled" ? "cancelled" : outcome;
   return (await releaseParked({ store, clock, owner: durable.owner }, record)) ? "cancelled" : "over";
 }
 

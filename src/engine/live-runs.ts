@@ -3,7 +3,7 @@ import type { RunEvent } from "../domain/event.ts";
 import type { RunHold } from "../domain/phase2.ts";
 import type { Clock, Store } from "../domain/ports.ts";
 import type { RunResult } from "../domain/result.ts";
-import type { DurableRun } from "../durable/durable-run.ts";
+import type { DurableRun } from "../durable/options.ts";
 import type { Run } from "./engine-api.ts";
 import { createHold } from "./hold.ts";
 import { resultOf } from "./result.ts";

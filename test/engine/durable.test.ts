@@ -1,6 +1,14 @@
 import { BehaviorSubject, firstValueFrom, Subject } from "rxjs";
 import { describe, expect, test } from "vitest";
-import { assign, createMachine, type EventObject, fromEventObservable, fromPromise, setup } from "xstate";
+import {
+  assign,
+  createMachine,
+  type EventObject,
+  fromEventObservable,
+  fromPromise,
+  setup,
+  spawnChild,
+} from "xstate";
 import type { CommitOutcome, CommitRequest } from "../../src/domain/run.ts";
 import { createDurableEngine, type DurableOptions } from "../../src/durable/engine.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
@@ -302,23 +310,37 @@ describe("what another process continues", () => {
     await second.close({ runs: "leave" });
   });
 
-  test("a run of another version is parked with the reason, never guessed", async () => {
+  test("a run of another version stays where it is, with the reason, and goes on in a process of its own", async () => {
     const { engine, clock, shared } = world();
     const first = engine();
     await first.start({ id: "r1", input: undefined });
     await clock.advance(0);
     await first.close({ runs: "leave" });
-    const snapshot = shared.runs.get("r1")?.snapshot;
-    expect(await engine({ version: "2" }).recover()).toEqual([]);
-    const parked = shared.runs.get("r1");
-    expect([parked?.state, parked?.snapshot, parked?.parked?.slice(0, 22)]).toEqual([
-      "parked",
-      snapshot,
-      "made by sums version 1",
+    const left = shared.runs.get("r1");
+    const newer = engine({ version: "2" });
+    expect(await newer.recover()).toEqual([]);
+    expect(shared.runs.get("r1")).toEqual(left);
+    expect(await newer.parked()).toEqual([
+      expect.objectContaining({
+        id: "r1",
+        version: "1",
+        why: expect.stringContaining("made by sums version 1"),
+      }),
     ]);
+    expect((await engine().recover()).map(({ id }) => id)).toEqual(["r1"]);
   });
 
-  test("a run whose state can't be read, or that its host can't go on with, is parked and keeps nobody waiting", async () => {
+  test("where the host wants that, a run nobody here can go on with ends as parked", async () => {
+    const { engine, shared } = world();
+    const first = engine();
+    await first.start({ id: "r1", input: undefined });
+    await first.close({ runs: "leave" });
+    await engine({ version: "2", unknownVersions: "park" }).recover();
+    const parked = shared.runs.get("r1");
+    expect([parked?.state, parked?.parked?.slice(0, 22)]).toEqual(["parked", "made by sums version 1"]);
+  });
+
+  test("a run whose state can't be read, or that its host can't go on with, keeps nobody waiting", async () => {
     const { engine, shared } = world();
     const first = engine();
     for (const id of ["r1", "r2", "r3"]) await first.start({ id, input: undefined });
@@ -332,26 +354,27 @@ describe("what another process continues", () => {
     };
     const second = engine({ examine });
     expect((await second.recover()).map(({ id }) => id)).toEqual(["r3"]);
-    expect(["r1", "r2", "r3"].map((id) => shared.runs.get(id)?.parked)).toEqual([
-      expect.stringMatching(/^its state cannot be read: .*nowhere/),
-      "its state cannot be read: not for me",
-      null,
+    expect((await second.parked()).map(({ id, why }) => [id, why])).toEqual([
+      ["r2", "its state cannot be read: not for me"],
+      ["r1", expect.stringMatching(/^its state cannot be read: .*nowhere/)],
     ]);
     await second.close({ runs: "leave" });
   });
 
-  test("a run whose machine was rebuilt differently is parked, too; another machine's run is not touched", async () => {
+  test("a run whose machine was rebuilt without its state is left, too; another machine's run is not touched", async () => {
     const { engine, clock, shared } = world();
     const first = engine();
     await first.start({ id: "r1", input: undefined });
     await clock.advance(0);
     await first.close({ runs: "leave" });
+    const left = shared.runs.get("r1");
     const other = setup({}).createMachine({ id: "other", initial: "a", states: { a: {} } });
-    await engine({ machine: other }).recover();
-    expect(shared.runs.get("r1")?.state).toBe("active");
+    const stranger = engine({ machine: other });
+    await stranger.recover();
     const renamed = setup({}).createMachine({ id: "sums", initial: "a", states: { a: {} } });
-    await engine({ machine: renamed }).recover();
-    expect(shared.runs.get("r1")?.state).toBe("parked");
+    const rebuilt = engine({ machine: renamed });
+    expect([await rebuilt.recover(), shared.runs.get("r1")]).toEqual([[], left]);
+    expect([(await rebuilt.parked()).length, (await stranger.parked()).length]).toEqual([1, 0]);
   });
 });
 
@@ -673,21 +696,22 @@ describe("when the world is broken", () => {
     expect(shared.runs.get("r1")?.state).toBe("error");
   });
 
-  test("an actor without a name is refused before anything is written", async () => {
-    const { engine, shared } = world();
+  test("an actor that nothing could find again is refused when the engine is created, by name", () => {
+    const { engine } = world();
     const inline = createMachine({
       id: "inline",
       initial: "a",
-      states: { a: { invoke: { id: "x", src: fromPromise(async () => 1) } } },
+      states: { a: { entry: spawnChild(fromPromise(async () => 1)) } },
     });
-    const { start } = engine({ machine: inline });
-    await expect(start({ id: "r1", input: undefined })).rejects.toMatchObject({ code: "inline_actor" });
-    expect(shared.runs.size).toBe(0);
+    expect(() => engine({ machine: inline })).toThrow(
+      expect.objectContaining({ code: "inline_actor", message: expect.stringContaining('"inline.a"') }),
+    );
   });
 
   test("an actor nobody provided fails its invoke with a code", async () => {
     const { engine, clock, shared } = world();
-    const { start } = engine({ actors: {} });
+    const states = { a: { invoke: { id: "fetch", src: "fetch" } } };
+    const { start } = engine({ machine: createMachine({ id: "none", initial: "a", states }), actors: {} });
     const run = await start({ id: "r1", input: undefined });
     await clock.advance(0);
     await run.done.catch(() => {});

@@ -83,7 +83,7 @@ async function walkDurable(path: Path) {
   await keep();
   const states: string[] = [];
   for (const { event } of path) {
-    if (!say(event)) run.send(event);
+    if (!say(event)) run.send(event as never);
     await turn();
     states.push(keyOf(run.snapshot()));
     await keep();

@@ -140,9 +140,9 @@ export function memoryRuns(
       put(isPaused ? { ...run, pausedAtMs: nowMs } : running);
       return true;
     },
-    takeOver: async ({ run: id, fence, owner, nowMs }) => {
+    takeOver: async ({ run: id, fence, owner, nowMs, as }) => {
       const run = active(id, fence);
-      if (run !== null) return put({ ...run, fence: fence + 1, owner, updatedAtMs: nowMs });
+      if (run !== null) return put({ ...run, ...as, fence: fence + 1, owner, updatedAtMs: nowMs });
       const repeated = active(id, fence + 1);
       return repeated?.owner === owner ? repeated : null;
     },

@@ -50,6 +50,9 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     `update runs set fence = fence + 1, owner = @owner, updated_at = @nowMs
      where id = @run and fence = @fence and state = 'active'`,
   );
+  const relabel = db.prepare<[string, string, string, string]>(
+    "update runs set version = ?, hash = ?, snapshot = ? where id = ?",
+  );
   const park = db.prepare(
     `update runs set state = 'parked', parked = @reason, updated_at = @nowMs
      where id = @run and fence = @fence and state = 'active'`,
@@ -150,7 +153,9 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     pause: ({ run, isPaused, nowMs }) => write(() => pause.run(isPaused ? nowMs : null, run).changes === 1),
     takeOver: (request) =>
       write(() => {
-        const isTaken = takeOver.run(request).changes === 1;
+        const { run: id, fence, owner, nowMs, as } = request;
+        const isTaken = takeOver.run({ run: id, fence, owner, nowMs }).changes === 1;
+        if (isTaken && as !== undefined) relabel.run(as.version, as.hash, as.snapshot, id);
         const run = queries.run(request.run);
         const isRepeated =
           run?.state === "active" && run.fence === request.fence + 1 && run.owner === request.owner;

@@ -1,0 +1,206 @@
+import { type Observable, Subject } from "rxjs";
+import { type AnyMachineSnapshot, type AnyStateMachine, type EventObject, matchesState } from "xstate";
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Clock, RunStore } from "../domain/ports.ts";
+import type { LogRow, RunRecord, Signal } from "../domain/run.ts";
+import type { Committed, DurableRun, Receipt, RunQuery, StoredSnapshot } from "./options.ts";
+import type { PersistedMachine } from "./persisted-machine.ts";
+import { dotted, transitionsOf } from "./transition.ts";
+
+interface StoredWorld {
+  readonly runs: RunStore;
+  readonly clock: Clock;
+  /** The ids of the engine's machines. */
+  readonly names: readonly string[];
+  readonly committed$: Observable<Committed>;
+  parse(text: string): unknown;
+  machineOf(record: RunRecord): AnyStateMachine | null;
+  isLive(run: string): boolean;
+}
+
+const PAGE = 500;
+/** Between two looks at a run of another process. Milliseconds; each wait is twice the one before. */
+const FIRST_LOOK_MS = 50;
+const LAST_LOOK_MS = 1_000;
+
+/** What can be told of runs from the store alone, in whatever process they live. */
+export function storedRuns(world: StoredWorld) {
+  const { runs, clock, names } = world;
+  const pages = pagesOf(runs, names);
+
+  async function snapshot(run: string): Promise<StoredSnapshot | null> {
+    const record = await runs.read(run);
+    return record === null ? null : snapshotOf(record);
+  }
+
+  async function snapshotOf(record: RunRecord): Promise<StoredSnapshot> {
+    const kept = world.parse(record.snapshot) as PersistedMachine;
+    const { value, context, output, error } = kept;
+    const rows = await runs.actors(record.id);
+    const actors = rows.map(({ key, snapshot: text }) => {
+      const { state } = world.parse(text) as { state: PersistedMachine };
+      return [key, { value: state.value, context: state.context }] as const;
+    });
+    const tags = tagsOf(world.machineOf(record), value);
+    return {
+      id: record.id,
+      state: record.state,
+      sequence: record.sequence,
+      value,
+      context,
+      output,
+      error,
+      tags,
+      matches: (other) => matchesState(other as never, value as never),
+      hasTag: (tag) => tags.includes(tag),
+      actors: Object.fromEntries(actors),
+    };
+  }
+
+  return {
+    snapshot,
+    async list(query: RunQuery = {}): Promise<readonly StoredSnapshot[]> {
+      const { state, space, value, tag, after, limit = 100 } = query;
+      const found: StoredSnapshot[] = [];
+      const filter = { ...(state && { state }), ...(space !== undefined && { space }) };
+      for await (const record of pages({ ...filter, ...(after !== undefined && { before: after }) })) {
+        if (found.length >= limit) break;
+        const one = await snapshotOf(record);
+        if (value !== undefined && !isAt(one.value, value)) continue;
+        if (tag === undefined || one.hasTag(tag)) found.push(one);
+      }
+      return found;
+    },
+    async history(run: string): Promise<readonly LogRow[]> {
+      const rows: LogRow[] = [];
+      for (let after = 0; ; ) {
+        const page = await runs.log({ run, after, limit: PAGE });
+        rows.push(...page.filter(({ sequence }) => sequence !== null));
+        const last = page.at(-1);
+        if (last === undefined || page.length < PAGE) return rows;
+        after = last.id;
+      }
+    },
+    async waitFor(
+      run: string,
+      test: (snapshot: StoredSnapshot) => boolean,
+      { timeoutMs = Number.POSITIVE_INFINITY }: { timeoutMs?: number } = {},
+    ): Promise<StoredSnapshot> {
+      const untilMs = clock.monotonicMs() + timeoutMs;
+      for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
+        const seen = await snapshot(run);
+        if (seen === null) throw new SlowwaveError("run_unknown", `There is no run "${run}".`);
+        if (test(seen)) return seen;
+        if (seen.state !== "active") {
+          throw new SlowwaveError("run_over", `Run ${run} is over without coming to what was waited for.`);
+        }
+        const leftMs = untilMs - clock.monotonicMs();
+        if (leftMs <= 0) {
+          throw new SlowwaveError(
+            "wait_timeout",
+            `Run ${run} did not come to what was waited for within ${timeoutMs} ms.`,
+          );
+        }
+        await nextLook(world, run, Math.min(waitMs, leftMs));
+      }
+    },
+    /** What became of a signal, as far as it is known within this time. */
+    async receiptOf({ id }: Signal, timeoutMs: number): Promise<Receipt> {
+      const untilMs = clock.monotonicMs() + timeoutMs;
+      for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
+        const signal = await runs.readSignal(id);
+        if (signal?.state === "handled") return { outcome: "handled", sequence: signal.sequence ?? 0 };
+        if (signal?.state === "unhandled") return { outcome: "unhandled" };
+        const leftMs = untilMs - clock.monotonicMs();
+        if (leftMs <= 0) return { outcome: "stored" };
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, Math.min(waitMs, leftMs)));
+      }
+    },
+    /** Every unfinished run of the engine's machines. */
+    async unfinished(): Promise<readonly RunRecord[]> {
+      const found: RunRecord[] = [];
+      for await (const record of pages({ state: "active" })) found.push(record);
+      return found;
+    },
+    restore,
+    /** A run that another process has, or that is over. */
+    handle(record: RunRecord, send: (event: EventObject) => Promise<Receipt>): DurableRun {
+      const machine = world.machineOf(record) as AnyStateMachine;
+      let last = restore(machine, record.snapshot);
+      let done: Promise<AnyMachineSnapshot> | null = null;
+      const watch = async (): Promise<AnyMachineSnapshot> => {
+        for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
+          const now = await runs.read(record.id);
+          if (now !== null) last = restore(machine, now.snapshot);
+          if (now === null || now.state !== "active") return last;
+          await new Promise<void>((resolve) => clock.setTimeout(resolve, waitMs));
+        }
+      };
+      const { id, space } = record;
+      return {
+        id,
+        space,
+        adopted: false,
+        get done() {
+          done ??= watch();
+          return done;
+        },
+        snapshot: () => last,
+        send: (event) => send(event),
+      };
+    },
+  };
+
+  function restore(machine: AnyStateMachine, text: string): AnyMachineSnapshot {
+    return transitionsOf(machine).restore(JSON.stringify(world.parse(text)));
+  }
+}
+
+function pagesOf(runs: RunStore, machines: readonly string[]) {
+  return async function* pages(filter: { state?: RunRecord["state"]; space?: string; before?: string }) {
+    for (let before = filter.before; ; ) {
+      const page = await runs.list({
+        ...filter,
+        machines,
+        limit: PAGE,
+        ...(before !== undefined && { before }),
+      });
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) return;
+      before = last.id;
+    }
+  };
+}
+
+/** The next commit of a run that is live here, or the next look at one that is not. */
+function nextLook({ clock, committed$, isLive }: StoredWorld, run: string, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimeout(done, waitMs);
+    const commits = isLive(run)
+      ? committed$.subscribe((step) => step.run === run && done())
+      : new Subject().subscribe();
+    function done(): void {
+      clock.clearTimeout(timer);
+      queueMicrotask(() => commits.unsubscribe());
+      resolve();
+    }
+  });
+}
+
+function tagsOf(machine: AnyStateMachine | null, value: unknown): readonly string[] {
+  try {
+    return machine === null ? [] : [...machine.resolveState({ value, context: {} } as never).tags];
+  } catch {
+    return [];
+  }
+}
+
+/** In this state, or within it. */
+function isAt(value: unknown, wanted: string): boolean {
+  const parts = dotted(value).split("+");
+  return (
+    parts.some((part) => part === wanted || part.startsWith(`${wanted}.`)) ||
+    matchesState(wanted, value as never)
+  );
+}
