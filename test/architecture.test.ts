@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   import: ["domain", "text"],
   extractive: ["text"],
   sandbox: ["domain", "text", "files", "process"],
-  persistence: ["domain", "text", "import"],
+  persistence: ["domain", "text", "import", "process"],
   "memory-files": ["domain", "text", "files"],
   validation: ["domain", "text", "files", "memory-files"],
   agents: ["domain", "text", "files", "process", "sandbox"],

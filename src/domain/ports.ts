@@ -31,11 +31,35 @@ export interface Store {
   readonly generations: GenerationStore;
   readonly owners: Owners;
   /**
+   * Takes away what is past its time in one space, one slice at a call: a few milliseconds. Runs that are over, with their
+   * log, what they consolidated, and settlements; then the room they took is given back to the file system. Never an
+   * unfinished or parked run, nor what one of them or a kept draft needs.
+   */
+  retire(request: RetentionRequest): Promise<RetentionSlice>;
+  /**
    * Leaves nothing of what was deleted in the files: rewrites them whole, and empties the write-ahead log. Rejects with
    * `store_busy` when other processes read for too long.
    */
   compact(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface RetentionRequest {
+  readonly space: string;
+  /**
+   * A run goes when it is neither among so many newest of its space nor was changed within so many days; a failed one when
+   * that is true of twice as many. What a run consolidated goes when it is not among the newest.
+   */
+  readonly keepRuns: number;
+  readonly keepRunDays: number;
+  readonly nowMs: number;
+}
+
+export interface RetentionSlice {
+  /** Rows that went. */
+  readonly removed: number;
+  /** False: another call finds more to do. */
+  readonly isDone: boolean;
 }
 
 /**

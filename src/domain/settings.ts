@@ -31,6 +31,9 @@ export interface Settings {
   readonly maxRunsPerDay: number | null;
   readonly maxTokensPerDay: number | null;
   readonly maxCostUsdPerDay: number | null;
+  /** A run is kept while it is among so many newest of its space, or so young; a failed one for twice both. */
+  readonly keepRuns: number;
+  readonly keepRunDays: number;
   readonly model: string | null;
   /** Severities of single checks of the gate, by their codes; the others keep theirs. */
   readonly gate: GateSettings;
@@ -54,6 +57,8 @@ export const DEFAULT_SETTINGS: Settings = {
   maxRunsPerDay: null,
   maxTokensPerDay: null,
   maxCostUsdPerDay: null,
+  keepRuns: 200,
+  keepRunDays: 90,
   model: null,
   gate: {},
 };

@@ -5,8 +5,8 @@ import type { RunEvent } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { refusal } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
-import type { RunResult } from "../domain/result.ts";
-import { contextOf, type RunRecord } from "../domain/run.ts";
+import type { RunRecord } from "../domain/run.ts";
+import type { Settings } from "../domain/settings.ts";
 import { checkSpaceKey } from "../domain/space.ts";
 import { createDurableEngine } from "../durable/engine.ts";
 import type { DurableEngine, DurableOptions, DurableRun } from "../durable/options.ts";
@@ -16,7 +16,6 @@ import { nodeFiles } from "../files/node-files.ts";
 import { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
 import type { Phase2Context } from "../machines/words.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
-import { retire } from "../memory-files/retire.ts";
 import { clearAbandonedStaging } from "./abandoned-staging.ts";
 import { type Admission, createAdmission, type Place } from "./admission.ts";
 import { announcements } from "./announce.ts";
@@ -27,6 +26,7 @@ import { createObservers, type Observers } from "./observers.ts";
 import { demandContext, parkedEvents, releaseParked } from "./parked.ts";
 import { recoverAbandonedWork } from "./recover-abandoned-work.ts";
 import { resultOf } from "./result.ts";
+import { retireAfterRun } from "./retention.ts";
 import { inputOf, openRun, type RunEnvironment, termsOf } from "./run-context.ts";
 import { settingsFrom } from "./settings.ts";
 
@@ -49,7 +49,7 @@ interface Parts extends RunEnvironment {
 /** Builds the engine. Nothing is touched before the first `start`, `recover` or `cancel`. */
 export function createEngine(options: EngineOptions): Engine {
   const defaults = settingsFrom(options);
-  const parts = partsOf(options, () => void recoverLater());
+  const parts = partsOf(options, defaults, () => void recoverLater());
   const { store, live, observers, admission } = parts;
   const durable: DurableEngine = createDurableEngine(durableOptions(parts, () => durable.owner));
   durable.committed$.subscribe((step) => {
@@ -110,7 +110,7 @@ export function createEngine(options: EngineOptions): Engine {
   };
 }
 
-function partsOf(options: EngineOptions, onPlaceFree: () => void): Parts {
+function partsOf(options: EngineOptions, defaults: Settings, onPlaceFree: () => void): Parts {
   const { store, agent: runner } = options;
   const clock = options.clock ?? systemClock;
   const ids = options.ids ?? systemIds(clock);
@@ -123,7 +123,7 @@ function partsOf(options: EngineOptions, onPlaceFree: () => void): Parts {
     store,
     clock,
     emit,
-    finished: (result) => retireAfter({ store, clock }, result),
+    finished: ({ space }) => retireAfterRun({ store, clock }, space, defaults),
     left: (run) => leavePlace(parts, run),
   });
   const parts: Parts = {
@@ -327,17 +327,5 @@ async function cancel(
   return (await releaseParked({ store, clock, owner: durable.owner }, record)) ? "cancelled" : "over";
 }
 
-/** Housekeeping; that it failed is no failure of the run. */
-async function retireAfter(
-  { store, clock }: Pick<Parts, "store" | "clock">,
-  { space, outcome, generation }: RunResult,
-): Promise<void> {
-  if (outcome !== "succeeded" || generation === null) return;
-  try {
-    const unfinished = await store.runs.list({ space, state: "active", limit: 10 });
-    const bases = unfinished.map((run) => (contextOf(run) as Partial<Phase2Context>).base ?? null);
-    await retire({ store, clock }, { space, bases });
-  } catch {
-    // The next run tries again.
   }
 }

@@ -25,6 +25,8 @@ export const settingsSchema: z.ZodType<Settings> = z.strictObject({
   maxRunsPerDay: z.int().min(1).nullable(),
   maxTokensPerDay: z.int().min(1).nullable(),
   maxCostUsdPerDay: limit,
+  keepRuns: z.int().min(1),
+  keepRunDays: z.int().min(1),
   model: z.string().min(1).nullable(),
   gate: z.partialRecord(
     z.enum(Object.keys(GATE_DEFAULTS) as [GateCode, ...GateCode[]], {

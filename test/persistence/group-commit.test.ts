@@ -1,6 +1,5 @@
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { memoryOwners } from "../../src/persistence/memory/owners.ts";
 import { connect } from "../../src/persistence/sqlite/connect.ts";
 import { storeOn } from "../../src/persistence/sqlite/store-on.ts";
 import { GROUP_LIMIT, groupWriter, type Writer } from "../../src/persistence/sqlite/writer.ts";
@@ -300,7 +299,7 @@ describe("a commit of which nobody knows", () => {
     const own = await connect(folder.file("slowwave.db"), 1000);
     db.close();
     db = own;
-    const options = { path: "slowwave.db", patienceMs: 1000, owners: memoryOwners(new Set()) };
+    const options = { path: "slowwave.db", patienceMs: 1000, ownersDir: null };
     const store = storeOn(forgetful("after", times(2)), options);
     const results = await Promise.all([
       store.runs.create(newRun(), commitOf(0)),
@@ -319,7 +318,7 @@ describe("a full disk", () => {
     db = own;
     own.pragma(`max_page_count = ${(own.pragma("page_count", { simple: true }) as number) + 20}`);
     const path = folder.file("slowwave.db");
-    const store = storeOn(own, { path, patienceMs: 1000, owners: memoryOwners(new Set()) });
+    const store = storeOn(own, { path, patienceMs: 1000, ownersDir: null });
     const long = "x".repeat(200_000);
     const [small, large, other] = await Promise.allSettled([
       store.jobs.enqueue("one", 1),

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
@@ -16,7 +16,9 @@ test("owners live beside the database, or where they are told to", async () => {
   await beside.owners.register("one");
   await elsewhere.owners.register("two");
   expect(readdirSync(folder.file("owners"))).toContain("one.db");
-  expect([await beside.owners.probe("two"), await elsewhere.owners.probe("two")]).toEqual(["dead", "alive"]);
+  expect(readdirSync(folder.file("elsewhere"))).toContain("two.db");
+  // One database knows both, wherever their locks are.
+  expect([await beside.owners.probe("two"), await elsewhere.owners.probe("one")]).toEqual(["alive", "alive"]);
   await beside.close();
   await elsewhere.close();
   expect(readdirSync(folder.file("owners"))).toEqual([]);
@@ -55,6 +57,39 @@ test("someone else looking at a dead owner at the same moment is not taken for i
   await store.close();
 });
 
+test("an owner lives on in the eyes of others when its process reads the files of its home, or loses them", async () => {
+  const store = await openSqliteStore({ path: path() });
+  const { unregister } = await store.owners.register("host");
+  const lock = await store.owners.lock("root");
+  const other = await storeProcess();
+  const theirs = await other.open({ path: path() });
+  // Closing any descriptor of a file drops every lock that the process holds on it.
+  for (const file of ["owners/host.db", "owners/locks/root.db"]) readFileSync(folder.file(file));
+  expect([await theirs.owners.probe("host"), await theirs.owners.lock("root")]).toEqual(["alive", null]);
+  rmSync(folder.file("owners"), { recursive: true });
+  expect([await theirs.owners.probe("host"), await theirs.owners.lock("root")]).toEqual(["alive", null]);
+  await unregister();
+  await lock?.unlock();
+  expect(await theirs.owners.probe("host")).toBe("dead");
+  expect(await theirs.owners.lock("root")).not.toBeNull();
+  await other.kill();
+  await store.close();
+});
+
+test("a process that was killed after its lock was dropped is dead", async () => {
+  const store = await openSqliteStore({ path: path() });
+  const other = await storeProcess();
+  const theirs = await other.open({ path: path() });
+  await theirs.owners.register("killed");
+  await theirs.owners.lock("root");
+  rmSync(folder.file("owners"), { recursive: true });
+  expect(await store.owners.probe("killed")).toBe("alive");
+  await other.kill();
+  expect(await store.owners.probe("killed")).toBe("dead");
+  expect(await store.owners.lock("root")).not.toBeNull();
+  await store.close();
+});
+
 test("a second copy of the package in this process does not free what the first one holds", async () => {
   const store = await openSqliteStore({ path: path() });
   await store.owners.register("ours");
@@ -77,7 +112,7 @@ test("a second copy of the package in this process does not free what the first 
 function copyOfThePackage(): string {
   const source = fileURLToPath(new URL("../../src", import.meta.url));
   const driver = dirname(fileURLToPath(import.meta.resolve("better-sqlite3/package.json")));
-  for (const part of ["domain", "persistence"]) {
+  for (const part of ["domain", "persistence", "process", "text", "import"]) {
     cpSync(join(source, part), folder.file(`copy/src/${part}`), { recursive: true });
   }
   for (const part of ["package.json", "lib", "prebuilds"]) {

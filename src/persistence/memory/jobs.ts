@@ -21,9 +21,10 @@ export function memoryJobs({
   jobs,
   settlements,
   before = new Map(),
-}: Pick<MemoryWorld, "jobs" | "settlements"> & Partial<Pick<MemoryWorld, "before">>): JobStore {
+  settledAt = new Map(),
+}: Pick<MemoryWorld, "jobs" | "settlements"> & Partial<Pick<MemoryWorld, "before" | "settledAt">>): JobStore {
   function settled(
-    lease: Lease,
+    { lease, nowMs }: { readonly lease: Lease; readonly nowMs: number },
     outcome: "succeeded" | "failed" | "released",
     change: (row: JobRow) => JobRow,
     isAllowed = owns(read(lease.space), lease),
@@ -33,7 +34,9 @@ export function memoryJobs({
       return settlements.get(trace(lease.space, lease.token)) === outcome ? "already" : "lost";
     }
     put(change(row));
-    settlements.set(trace(lease.space, lease.token), outcome);
+    const { space, token } = lease;
+    settlements.set(trace(space, token), outcome);
+    settledAt.set(trace(space, token), { space, atMs: nowMs });
     return "applied";
   }
 
@@ -74,14 +77,14 @@ export function memoryJobs({
       }
       return { lost };
     },
-    succeed: async (by) => settled(by.lease, "succeeded", (row) => succeeded(row, by)),
-    fail: async (by) => settled(by.lease, "failed", (row) => failed(row, by)),
+    succeed: async (by) => settled(by, "succeeded", (row) => succeeded(row, by)),
+    fail: async (by) => settled(by, "failed", (row) => failed(row, by)),
     failUnowned: async (by) => {
       const row = read(by.lease.space);
-      return settled(by.lease, "failed", (of) => failed(of, by), owns(row, by.lease) || isUnowned(row));
+      return settled(by, "failed", (of) => failed(of, by), owns(row, by.lease) || isUnowned(row));
     },
-    release: async ({ lease, reason, restore }) =>
-      settled(lease, "released", (row) => (restore ? restored(row, restore) : released(row, reason))),
+    release: async (by) =>
+      settled(by, "released", (row) => (by.restore ? restored(row, by.restore) : released(row, by.reason))),
     takeOver: async ({ space, token, ...by }) => {
       const row = read(space);
       if (!isHeldUnder(row, token)) return null;

@@ -4,6 +4,7 @@ import { memoryGenerations } from "./generations.ts";
 import { memoryJobs } from "./jobs.ts";
 import { memoryMemories } from "./memories.ts";
 import { memoryOwners } from "./owners.ts";
+import { memoryRetention } from "./retention.ts";
 import { memoryRuns } from "./runs.ts";
 import { createMemoryWorld, type MemoryWorld } from "./world.ts";
 
@@ -24,13 +25,17 @@ export function openMemoryStore({
     runs: guarded(memoryRuns(world)),
     generations: guarded(memoryGenerations(world)),
     owners,
+    retire: async (request) => {
+      if (isClosed) throw storeError("store_closed", "in memory");
+      return memoryRetention(world, request);
+    },
     // Nothing is left of what was deleted from memory.
     compact: async () => {
       if (isClosed) throw storeError("store_closed", "in memory");
     },
     close: async () => {
       isClosed = true;
-      owners.releaseAll();
+      await owners.releaseAll();
     },
   };
 

@@ -2,7 +2,7 @@ import type { Owners } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
 
 /** Owners of one process: `held` names the living and the locks, and `unregister` is death. */
-export function memoryOwners(held: Set<string>): Owners & { releaseAll(): void } {
+export function memoryOwners(held: Set<string>): Owners & { releaseAll(): Promise<void> } {
   const own = new Map<symbol, string>();
 
   function hold(key: string): (() => Promise<void>) | null {
@@ -27,7 +27,7 @@ export function memoryOwners(held: Set<string>): Owners & { releaseAll(): void }
       const unlock = hold(`lock ${name}`);
       return unlock === null ? null : { unlock };
     },
-    releaseAll: () => {
+    releaseAll: async () => {
       for (const key of own.values()) held.delete(key);
       own.clear();
     },

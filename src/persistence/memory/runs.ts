@@ -10,7 +10,7 @@ export function memoryRuns(
   const { runs, intents, actors, signals, log } = world;
 
   function loggedAt(run: string, sequence: number): LogRow | null {
-    return log.find((row) => row.run === run && row.sequence === sequence) ?? null;
+    return log.find((row) => row?.run === run && row.sequence === sequence) ?? null;
   }
 
   function append(row: Omit<LogRow, "id">): number {
@@ -110,7 +110,7 @@ export function memoryRuns(
     messages: async ({ run, actor, limit }) =>
       log.filter((row) => row.run === run && row.actor === actor).slice(-limit),
     signal: async ({ run, key, event, nowMs }) => {
-      const known = key === null ? undefined : signals.find((one) => one.run === run && one.key === key);
+      const known = key === null ? undefined : signals.find((one) => one?.run === run && one.key === key);
       if (known !== undefined) return known;
       if (runs.get(run)?.state !== "active") return null;
       const id = signals.length + 1;
@@ -195,7 +195,7 @@ export function memoryRuns(
 }
 
 /** Snapshots are the machine's own; one that holds no such text has no status. */
-function endedWith({ snapshot }: RunRecord): string | null {
+export function endedWith({ snapshot }: RunRecord): string | null {
   try {
     const status = (JSON.parse(snapshot) as { context?: { status?: unknown } } | null)?.context?.status;
     return typeof status === "string" ? status : null;

@@ -11,6 +11,8 @@ export interface MemoryWorld {
   readonly before: Map<string, { readonly token: string; readonly row: JobRow }>;
   /** By space and token: how the job was settled. */
   readonly settlements: Map<string, string>;
+  /** When that was, and in which space; by the same key. */
+  readonly settledAt: Map<string, { readonly space: string; readonly atMs: number }>;
   /** By space, then by thread. */
   readonly outputs: Map<string, Map<string, Stage1Output>>;
   /** Threads that were purged: the space (empty: every space) and a hash of the id. */
@@ -24,7 +26,7 @@ export interface MemoryWorld {
   readonly actors: Map<string, Map<string, ActorRow>>;
   /** The id of a signal is its place plus one. */
   readonly signals: Signal[];
-  /** The id of a row is its place plus one. */
+  /** The id of a row is its place plus one; the places of rows that were taken away are empty. */
   readonly log: LogRow[];
   /** In the order of their commits. */
   readonly generations: { generation: Generation; manifest: Manifest }[];
@@ -43,6 +45,7 @@ export function createMemoryWorld(): MemoryWorld {
     jobs: new Map(),
     before: new Map(),
     settlements: new Map(),
+    settledAt: new Map(),
     outputs: new Map(),
     refused: new Set(),
     inputs: new Map(),

@@ -18,8 +18,8 @@ export interface BlobTable {
 
 const UNNAMED = `not exists (select 1 from generation_files f where f.hash = blobs.hash)
   and not exists (select 1 from draft_files d where d.hash = blobs.hash)
-  and not exists (select 1 from run_inputs r where r.raw_memory = blobs.hash)
-  and not exists (select 1 from run_inputs s where s.rollout_summary = blobs.hash)`;
+  and not exists (select 1 from recorded_inputs r where r.raw_memory = blobs.hash)
+  and not exists (select 1 from recorded_inputs s where s.rollout_summary = blobs.hash)`;
 
 export function blobTable(db: Database): BlobTable {
   const select = db.prepare<[string], Buffer>("select bytes from blobs where hash = ?").pluck();

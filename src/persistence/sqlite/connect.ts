@@ -23,7 +23,8 @@ export async function connect(path: string, patienceMs: number): Promise<Databas
   const db = await patiently(() => new Database(path, { timeout: DRIVER_PATIENCE_MS }), patience);
   try {
     await patiently(() => configure(db, path), patience);
-    await patiently(() => migrate(db, path), patience);
+    if (await patiently(() => migrate(db, path), patience))
+      await patiently(() => makeShrinkable(db), patience);
     return db;
   } catch (error) {
     db.close();
@@ -53,7 +54,18 @@ function openToRead(path: string): Database.Database | null {
   }
 }
 
+const INCREMENTAL = 2;
+
+/** Gives the file the form in which free pages can be given back one by one. It has to be rewritten for that, once. */
+function makeShrinkable(db: Database.Database): void {
+  if (db.pragma("auto_vacuum", { simple: true }) === INCREMENTAL) return;
+  db.pragma(`auto_vacuum = ${INCREMENTAL}`);
+  db.exec("vacuum");
+}
+
 function configure(db: Database.Database, path: string): void {
+  // Of a database without tables it needs no rewriting.
+  db.pragma(`auto_vacuum = ${INCREMENTAL}`);
   const mode = db.pragma("journal_mode = wal", { simple: true });
   if (path !== IN_MEMORY && mode !== "wal") {
     throw storeError(

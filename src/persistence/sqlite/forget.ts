@@ -16,7 +16,7 @@ interface ForgetParts {
   readonly refused: RefusedThreads;
 }
 
-/** What a purge reads and removes of a thread's own rows. A run without a row (a plain one) belongs to every space. */
+/** What a purge reads and removes of a thread's own rows. What a run without a row recorded belongs to every space. */
 export function forgottenThreads(
   db: Database,
   { jobs, blobs, writer, refused }: ForgetParts,
@@ -26,33 +26,36 @@ export function forgottenThreads(
     `select ${COLUMNS}, raw_memory as rawMemory, rollout_summary as rolloutSummary
      from stage1_outputs where space = ? and thread_id = ?`,
   );
-  const inSpace = "(select space from runs where id = run_inputs.run) = ?";
   const recorded = db.prepare<[string, string], Stage1Output>(
     `select ${COLUMNS}, cast(raw.bytes as text) as rawMemory, cast(summary.bytes as text) as rolloutSummary
-     from run_inputs
-     join blobs raw on raw.hash = run_inputs.raw_memory
-     join blobs summary on summary.hash = run_inputs.rollout_summary
-     where thread_id = ? and (${inSpace} or not exists (select 1 from runs where id = run_inputs.run))
-     group by source_updated_at, run_inputs.raw_memory, run_inputs.rollout_summary
+     from recorded_inputs
+     join blobs raw on raw.hash = recorded_inputs.raw_memory
+     join blobs summary on summary.hash = recorded_inputs.rollout_summary
+     where thread_id = ? and space in (?, '')
+     group by source_updated_at, recorded_inputs.raw_memory, recorded_inputs.rollout_summary
      order by source_updated_at desc`,
   );
   const spaces = db
     .prepare<[string, string], string>(
       `select space from stage1_outputs where thread_id = ?
-       union select runs.space from run_inputs join runs on runs.id = run_inputs.run where thread_id = ? order by 1`,
+       union select space from recorded_inputs where thread_id = ? and space <> '' order by 1`,
     )
     .pluck();
-  const hashes = db.prepare<[string, string], { raw: string; summary: string }>(
-    `select raw_memory as raw, rollout_summary as summary from run_inputs
-     where thread_id = ? and (${inSpace} or not exists (select 1 from runs where id = run_inputs.run))`,
+  const versions = db.prepare<[string, string], { id: number; raw: string; summary: string }>(
+    `select id, raw_memory as raw, rollout_summary as summary from recorded_inputs
+     where thread_id = ? and space in (?, '')`,
   );
   const removeRow = db.prepare<[string, string]>(
     "delete from stage1_outputs where space = ? and thread_id = ?",
   );
-  const removeInputs = db.prepare<[string, string]>(
-    `delete from run_inputs
-     where thread_id = ? and (${inSpace} or not exists (select 1 from runs where id = run_inputs.run))`,
+  const removeFromLists = db.prepare<{ space: string; ids: string }>(
+    `update run_input_lists set inputs =
+       (select json_group_array(value order by key) from json_each(inputs)
+        where value not in (select value from json_each(@ids)))
+     where space in (@space, '') and exists
+       (select 1 from json_each(inputs) where value in (select value from json_each(@ids)))`,
   );
+  const removeVersion = db.prepare<[number]>("delete from recorded_inputs where id = ?");
   return {
     versionsOf: (space, threadId) =>
       read(() => {
@@ -63,11 +66,12 @@ export function forgottenThreads(
     forget: (threadId, lease) =>
       write(() => {
         if (!jobs.isMine(lease)) return "lost";
-        const texts = hashes.all(threadId, lease.space).flatMap(({ raw, summary }) => [raw, summary]);
+        const found = versions.all(threadId, lease.space);
         removeRow.run(lease.space, threadId);
-        removeInputs.run(threadId, lease.space);
-        blobs.removeUnnamed(texts);
         refused.add(lease.space, threadId);
+        removeFromLists.run({ space: lease.space, ids: JSON.stringify(found.map(({ id }) => id)) });
+        for (const { id } of found) removeVersion.run(id);
+        blobs.removeUnnamed(found.flatMap(({ raw, summary }) => [raw, summary]));
         return "applied";
       }, GROUP_LIMIT),
   };

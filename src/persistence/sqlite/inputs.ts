@@ -19,30 +19,44 @@ type InputRow = Omit<Stage1Output, "rawMemory" | "rolloutSummary"> & {
 };
 
 /**
- * What a run consolidates, kept for its replays. Thousands of long texts are read and written in chunks, so that
- * heartbeats get their turn. Written are first the texts, which mean nothing until a row names them, and then all rows
- * at once; they never change.
+ * What a run consolidates, kept for its replays. A version of an input is one row however many runs name it; the run
+ * keeps the list of ids. Thousands of long texts are read and written in chunks, so that heartbeats get their turn.
+ * Written are first the texts, which mean nothing until a row names them, and then the rows and the list at once.
  */
 export function recordedInputs(
   db: Database,
   blobs: BlobTable,
   { write, read }: Writer,
 ): Pick<MemoryStore, "recordInputs" | "inputsOf"> {
-  const isRecorded = db.prepare<[string], number>("select 1 from run_inputs where run = ? limit 1").pluck();
-  const insert = db.prepare(
-    `insert into run_inputs (run, position, thread_id, source_updated_at, raw_memory, rollout_summary, generated_at,
-       rollout_slug, rollout_path, cwd, git_branch)
-     values (@run, @position, @threadId, @sourceUpdatedAt, @rawHash, @summaryHash, @generatedAt,
-       @rolloutSlug, @rolloutPath, @cwd, @gitBranch)`,
+  const isRecorded = db.prepare<[string], number>("select 1 from run_input_lists where run = ?").pluck();
+  const spaceOf = db.prepare<[string], string>("select space from runs where id = ?").pluck();
+  const known = db
+    .prepare<object, number>(
+      `update recorded_inputs set last_run = max(last_run, @run)
+       where space = @space and thread_id = @threadId and source_updated_at = @sourceUpdatedAt
+         and raw_memory = @rawHash and rollout_summary = @summaryHash and generated_at = @generatedAt
+         and rollout_slug is @rolloutSlug and rollout_path = @rolloutPath and cwd = @cwd and git_branch is @gitBranch
+       returning id`,
+    )
+    .pluck();
+  const insert = db.prepare<object>(
+    `insert into recorded_inputs (space, thread_id, source_updated_at, raw_memory, rollout_summary, generated_at,
+       rollout_slug, rollout_path, cwd, git_branch, last_run)
+     values (@space, @threadId, @sourceUpdatedAt, @rawHash, @summaryHash, @generatedAt,
+       @rolloutSlug, @rolloutPath, @cwd, @gitBranch, @run)`,
+  );
+  const insertList = db.prepare<[string, string, string]>(
+    "insert into run_input_lists (run, space, inputs) values (?, ?, ?)",
   );
   const select = db.prepare<[string, number, number], InputRow>(
-    `select position, thread_id as threadId, source_updated_at as sourceUpdatedAt, raw.bytes as rawMemory,
-       summary.bytes as rolloutSummary, generated_at as generatedAt, rollout_slug as rolloutSlug,
-       rollout_path as rolloutPath, cwd, git_branch as gitBranch
-     from run_inputs
-     join blobs raw on raw.hash = run_inputs.raw_memory
-     join blobs summary on summary.hash = run_inputs.rollout_summary
-     where run = ? and position > ? order by position limit ?`,
+    `select list.key as position, thread_id as threadId, source_updated_at as sourceUpdatedAt,
+       raw.bytes as rawMemory, summary.bytes as rolloutSummary, generated_at as generatedAt,
+       rollout_slug as rolloutSlug, rollout_path as rolloutPath, cwd, git_branch as gitBranch
+     from run_input_lists, json_each(run_input_lists.inputs) list
+     join recorded_inputs on recorded_inputs.id = list.value
+     join blobs raw on raw.hash = recorded_inputs.raw_memory
+     join blobs summary on summary.hash = recorded_inputs.rollout_summary
+     where run = ? and list.key > ? order by list.key limit ?`,
   );
 
   async function keepTexts(outputs: readonly Stage1Output[]): Promise<ReadonlyMap<string, string>> {
@@ -68,16 +82,19 @@ export function recordedInputs(
 
   return {
     recordInputs: async (run, outputs) => {
-      if (await read(() => isRecorded.get(run) !== undefined)) return;
+      if (outputs.length === 0 || (await read(() => isRecorded.get(run) !== undefined))) return;
       const hashes = await keepTexts(outputs);
       await write(
         () => {
           if (isRecorded.get(run) !== undefined) return;
-          for (const [position, output] of outputs.entries()) {
-            const { rawMemory, rolloutSummary, ...rest } = output;
+          // A plain actor's run has no row; what it recorded belongs to no space.
+          const space = spaceOf.get(run) ?? "";
+          const inputs = outputs.map(({ rawMemory, rolloutSummary, ...rest }) => {
             const texts = { rawHash: hashes.get(rawMemory), summaryHash: hashes.get(rolloutSummary) };
-            insert.run({ ...rest, ...texts, run, position });
-          }
+            const row = { ...rest, ...texts, run, space };
+            return known.get(row) ?? Number(insert.run(row).lastInsertRowid);
+          });
+          insertList.run(run, space, JSON.stringify(inputs));
         },
         Math.min(outputs.length, GROUP_LIMIT),
       );

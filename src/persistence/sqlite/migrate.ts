@@ -4,10 +4,11 @@ import { MIGRATIONS } from "./migrations/index.ts";
 
 /**
  * Brings the schema to this version in one transaction. Processes that open at once wait for each other here:
- * the version is read again inside. Throws the driver's busy error when it has to be tried again.
+ * the version is read again inside. Throws the driver's busy error when it has to be tried again. False: there was
+ * nothing to do.
  */
-export function migrate(db: Database, path: string): void {
-  if (schemaVersion(db, path) === MIGRATIONS.length) return;
+export function migrate(db: Database, path: string): boolean {
+  if (schemaVersion(db, path) === MIGRATIONS.length) return false;
   const bring = db.transaction(() => {
     const version = schemaVersion(db, path);
     for (const sql of MIGRATIONS.slice(version)) db.exec(sql);
@@ -15,4 +16,5 @@ export function migrate(db: Database, path: string): void {
     db.pragma(`user_version = ${MIGRATIONS.length}`);
   });
   bring.immediate();
+  return true;
 }

@@ -1,9 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import type { Store } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
-import { memoryOwners } from "../memory/owners.ts";
 import { connect, IN_MEMORY } from "./connect.ts";
-import { fileOwners } from "./owners.ts";
 import { storeOn } from "./store-on.ts";
 
 export interface SqliteStoreOptions {
@@ -23,13 +21,10 @@ export interface SqliteStoreOptions {
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { patienceMs = 10_000 } = options;
   const path = options.path === IN_MEMORY ? IN_MEMORY : resolve(options.path);
-  const owners =
-    path === IN_MEMORY
-      ? memoryOwners(new Set())
-      : fileOwners(resolve(options.ownersDir ?? join(dirname(path), "owners")));
+  const ownersDir = path === IN_MEMORY ? null : resolve(options.ownersDir ?? join(dirname(path), "owners"));
   const db = await connect(path, patienceMs);
   try {
-    return storeOn(db, { path, patienceMs, owners });
+    return storeOn(db, { path, patienceMs, ownersDir });
   } catch (error) {
     // It says it is ours and up to date, and yet a statement does not fit its tables.
     db.close();

@@ -15,7 +15,7 @@ const RUN = `select id, space, machine, version, hash, state, sequence, fence, o
   created_at as createdAtMs, updated_at as updatedAtMs, cancel_requested_at as cancelRequestedAtMs, parked, paused_at as pausedAtMs`;
 
 /** As in the indexes of ended runs, or they are of no use. */
-const STATUS = `case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'
+export const RUN_STATUS = `case when json_valid(snapshot) and json_type(snapshot, '$.context.status') = 'text'
     then json_extract(snapshot, '$.context.status') end`;
 
 /** Left to itself the planner walks all runs there ever were, for the sake of their order. */
@@ -79,8 +79,8 @@ export function runQueries(db: Database): RunQueries {
   // Counted in the order of the index first, which so need not look into any snapshot.
   const ended = (of: string) =>
     `select state, status, sum(count) as count from
-       (select state, ${STATUS} as status, count(*) as count from runs where state <> 'active' ${of}
-        group by space, state, ${STATUS}) group by state, status`;
+       (select state, ${RUN_STATUS} as status, count(*) as count from runs where state <> 'active' ${of}
+        group by space, state, ${RUN_STATUS}) group by state, status`;
   const tally = db.prepare<[], RunTally>(`${active} union all ${ended("")}`);
   const tallyOfSpace = db.prepare<{ space: string }, RunTally>(
     `${active} and space = @space union all ${ended("and space = @space")}`,
@@ -128,7 +128,7 @@ export function runQueries(db: Database): RunQueries {
           ? []
           : [
               "state <> 'active'",
-              `ifnull(${STATUS}, '') in (select ifnull(value, '') from json_each(@statuses))`,
+              `ifnull(${RUN_STATUS}, '') in (select ifnull(value, '') from json_each(@statuses))`,
             ],
       ].flat();
       const where = tests.length === 0 ? "" : `where ${tests.join(" and ")}`;

@@ -1,11 +1,15 @@
 import type { Database } from "better-sqlite3";
-import type { Owners, Store } from "../../domain/ports.ts";
+import type { Store } from "../../domain/ports.ts";
+import { memoryOwners } from "../memory/owners.ts";
 import { blobTable } from "./blob-table.ts";
 import { compact } from "./compact.ts";
 import { sqliteGenerations } from "./generations.ts";
+import { holderTable } from "./holder-table.ts";
 import { jobTable } from "./job-table.ts";
 import { sqliteJobs } from "./jobs.ts";
 import { sqliteMemories } from "./memories.ts";
+import { fileOwners } from "./owners.ts";
+import { sqliteRetention } from "./retention.ts";
 import { sqliteRuns } from "./runs.ts";
 import { groupWriter } from "./writer.ts";
 
@@ -15,10 +19,12 @@ import { groupWriter } from "./writer.ts";
  */
 export function storeOn(
   db: Database,
-  options: { path: string; patienceMs: number; owners: Owners & { releaseAll(): void } },
+  options: { path: string; patienceMs: number; ownersDir: string | null },
 ): Store {
-  const { owners } = options;
   const writer = groupWriter(db, options);
+  const { ownersDir } = options;
+  const owners =
+    ownersDir === null ? memoryOwners(new Set()) : fileOwners(ownersDir, holderTable(db, writer));
   const jobs = jobTable(db);
   const blobs = blobTable(db);
   return {
@@ -27,10 +33,12 @@ export function storeOn(
     runs: sqliteRuns(db, writer),
     generations: sqliteGenerations(db, jobs, blobs, writer),
     owners,
+    retire: sqliteRetention(db, writer),
     compact: () => compact(db, options),
     close: async () => {
+      // What a closed store held is free: first by its rows, which the writer still takes, then by its locks.
+      await owners.releaseAll();
       await writer.close();
-      owners.releaseAll();
       db.close();
     },
   };

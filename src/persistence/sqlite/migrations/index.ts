@@ -5,6 +5,7 @@ import { activeRuns } from "./0004-active-runs.ts";
 import { actors } from "./0005-actors.ts";
 import { handEdits } from "./0006-hand-edits.ts";
 import { stage1Doors } from "./0007-stage1-doors.ts";
+import { retention } from "./0008-retention.ts";
 
 /** In order, never edited once released: the number of a migration is its place, and the schema's version. */
 export const MIGRATIONS: readonly string[] = [
@@ -15,4 +16,5 @@ export const MIGRATIONS: readonly string[] = [
   actors,
   handEdits,
   stage1Doors,
+  retention,
 ];
