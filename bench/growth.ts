@@ -15,7 +15,8 @@ import { systemClock } from "../src/durable/system.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import { openSqliteStore } from "../src/persistence/sqlite/index.ts";
 
-const [runs, keepRuns, keepRunDays] = [500, 100, 5].map((usual, at) => Number(process.argv[at + 2] ?? usual));
+const given = (at: number, usual: number) => Number(process.argv[at] ?? usual);
+const [runs, keepRuns, keepRunDays] = [given(2, 500), given(3, 100), given(4, 5)] as const;
 const HOUR_MS = 3_600_000;
 const START_MS = 1_774_212_000_000;
 
@@ -48,7 +49,7 @@ const engine = createEngine({
   }),
 });
 
-for (let run = 1; run <= (runs ?? 0); run += 1) {
+for (let run = 1; run <= runs; run += 1) {
   hours += 1;
   await store.memories.upsert("global", [note(run)]);
   const { status } = await (await engine.start({ now: true })).result;

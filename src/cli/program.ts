@@ -17,6 +17,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   rollback: async () => (await import("./commands/rollback.ts")).addRollback,
   apply: async () => (await import("./commands/apply.ts")).addApply,
   purge: async () => (await import("./commands/purge.ts")).addPurge,
+  backup: async () => (await import("./commands/backup.ts")).addBackup,
+  restore: async () => (await import("./commands/backup.ts")).addRestore,
   recover: async () => (await import("./commands/recover.ts")).addRecover,
   agents: async () => (await import("./commands/agents.ts")).addAgents,
   doctor: async () => (await import("./commands/doctor.ts")).addDoctor,

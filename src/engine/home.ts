@@ -37,6 +37,16 @@ export function createHome(folder: string, memoryRoot?: (space: string) => strin
   };
 }
 
+/** Gives a home that has no id yet the one it had before: a restored home goes on as the one its backup was made from. */
+export async function adoptHomeId(folder: string, id: string): Promise<void> {
+  if (!HOME_ID.test(id)) throw new SlowwaveError("home_damaged", "The backup does not hold a home's id.");
+  await writeFile(join(folder, "home-id"), `${id}\n`, { flag: "wx", mode: 0o600 }).catch((error: unknown) => {
+    if (codeOf(error) !== "EEXIST") throw error;
+  });
+}
+
+const HOME_ID = /^[0-9a-f-]{36}$/;
+
 /** The id is written whole and once: of several processes that start together, the first one's stays. */
 async function identify(folder: string): Promise<string> {
   const file = join(folder, "home-id");
@@ -53,7 +63,7 @@ async function identify(folder: string): Promise<string> {
     throw new SlowwaveError("home_unavailable", message, { cause: error });
   }
   const id = (await readFile(file, "utf8")).trim();
-  if (!/^[0-9a-f-]{36}$/.test(id)) {
+  if (!HOME_ID.test(id)) {
     throw new SlowwaveError(
       "home_damaged",
       `The file ${file} does not hold a home's id; restore it from a backup.`,

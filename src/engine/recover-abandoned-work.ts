@@ -70,11 +70,12 @@ async function settleAbandonedJob({ store, clock, owner }: FreeBench & Deps, spa
   if (run === null || row?.ownership_token == null) return;
   const { settings = DEFAULT_SETTINGS, ...context } = contextOf(run) as Partial<Phase2Context>;
   const { leaseSeconds, retryDelaySeconds } = { ...DEFAULT_SETTINGS, ...settings };
-  const nowMs = clock.nowMs();
-  const request = { space, token: row.ownership_token, worker: owner, leaseSeconds, nowMs };
+  const request = { space, token: row.ownership_token, worker: owner, leaseSeconds, nowMs: clock.nowMs() };
   const lease: Lease | null = await store.jobs.takeOver(request);
   if (lease === null) return;
   const status = context.status ?? "failed_agent";
+  // As of when the run ended: what it waits for since then is not waited for again.
+  const nowMs = run.updatedAtMs;
   if (context.before) {
     await store.jobs.release({ lease, reason: "dry run", restore: context.before, nowMs });
   } else if (status === "cancelled" || status === "failed_claim") {

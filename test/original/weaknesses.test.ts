@@ -131,7 +131,7 @@ describe.each(STORES)("what goes wrong in the original (%s)", (_, open) => {
       status: "failed_agent",
       reason: { cause: "the model said no; disk I/O error" },
     });
-    // Nothing else can be done without the store: the lease, renewed for the last time, runs out by itself.
+    // Nothing else can be done without the store: the next start settles the job as the run ended.
     expect(await world.row()).toMatchObject({ status: "running" });
     world.clock.advance(3_600_000);
     expect(await end(await world.start())).toMatchObject({ status: "succeeded" });
@@ -265,7 +265,7 @@ const ELSEWHERE: Readonly<Record<string, readonly (readonly [file: string, text:
   "W18: symlinks are followed": [
     ["original/artifacts.test.ts", "clear_memory_root_contents_rejects_symlinked_root"],
     ["workspace/staging.test.ts", "replaces a symlink in its place, and leaves alone what that led to"],
-    ["workspace/node-files.test.ts", "a write after the folder was swapped for a symlink"],
+    ["files/node-files.test.ts", "a write after the folder was swapped for a symlink"],
   ],
   "W19: a person's edits are absorbed unseen": [
     ["publish/publish-memory.test.ts", "while the agent works: files only they touched stay"],

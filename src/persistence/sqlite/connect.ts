@@ -1,8 +1,11 @@
+import { closeSync, existsSync, openSync } from "node:fs";
 import Database from "better-sqlite3";
 import { storeError } from "../errors.ts";
+import { copyDatabase } from "./backup.ts";
 import { checkPages, schemaVersion } from "./identity.ts";
 import { checkLocation } from "./location.ts";
 import { migrate } from "./migrate.ts";
+import { MIGRATIONS } from "./migrations/index.ts";
 import { DRIVER_PATIENCE_MS, patiently } from "./patience.ts";
 
 export const IN_MEMORY = ":memory:";
@@ -18,7 +21,9 @@ export async function connect(path: string, patienceMs: number): Promise<Databas
   const patience = { path, patienceMs };
   if (path !== IN_MEMORY) {
     await checkLocation(path);
-    await patiently(() => recognise(path), patience);
+    const found = await patiently(() => recognise(path), patience);
+    if (found === null) createPrivately(path);
+    else if (found > 0 && found < MIGRATIONS.length) await keepBeforeMigration(path, found);
   }
   const db = await patiently(() => new Database(path, { timeout: DRIVER_PATIENCE_MS }), patience);
   try {
@@ -32,14 +37,34 @@ export async function connect(path: string, patienceMs: number): Promise<Databas
   }
 }
 
-function recognise(path: string): void {
+/** The version of its schema; null when there is no file yet. */
+function recognise(path: string): number | null {
   const db = openToRead(path);
-  if (db === null) return;
+  if (db === null) return null;
   try {
-    schemaVersion(db, path);
+    const version = schemaVersion(db, path);
     checkPages(db, path);
+    return version;
   } finally {
     db.close();
+  }
+}
+
+/**
+ * A migration changes every row of some tables: a copy of the database as it was is kept beside it, once for each version,
+ * under a name that says so. Where it can't be made (a full disk) nothing is migrated.
+ */
+async function keepBeforeMigration(path: string, version: number): Promise<void> {
+  const kept = `${path}.before-schema-${MIGRATIONS.length}-was-${version}`;
+  if (!existsSync(kept)) await copyDatabase(path, kept);
+}
+
+/** Memory text is its owner's alone, whatever the folder around the database allows. */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch {
+    // Another process made it at this moment, or SQLite will say why it can't be made.
   }
 }
 
