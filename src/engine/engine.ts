@@ -326,6 +326,3 @@ async function cancel(
   if (record?.state !== "parked") return outcome === "unhandled" ? "cancelled" : outcome;
   return (await releaseParked({ store, clock, owner: durable.owner }, record)) ? "cancelled" : "over";
 }
-
-  }
-}

@@ -67,6 +67,14 @@ CREATE TABLE generations (
 
 CREATE INDEX generations_by_space on generations (space, number);
 
+CREATE TABLE holders (
+  name text primary key not null,
+  pid integer not null,
+  start_time text,
+  boot_id text,
+  pid_namespace text
+) strict, without rowid;
+
 CREATE INDEX idx_jobs_kind_status_retry_lease on jobs (kind, status, retry_at, lease_until);
 
 CREATE INDEX idx_stage1_outputs_source_updated_at on stage1_outputs (source_updated_at desc, thread_id desc);
@@ -106,6 +114,29 @@ CREATE TABLE journal (
 
 CREATE INDEX journal_by_space on journal (space, number);
 
+CREATE TABLE recorded_inputs (
+  id integer primary key,
+  space text not null,
+  thread_id text not null,
+  source_updated_at integer not null,
+  raw_memory text not null references blobs (hash),
+  rollout_summary text not null references blobs (hash),
+  generated_at integer not null,
+  rollout_slug text,
+  rollout_path text not null,
+  cwd text not null,
+  git_branch text,
+  last_run text not null
+) strict;
+
+CREATE INDEX recorded_inputs_by_last_run on recorded_inputs (last_run);
+
+CREATE INDEX recorded_inputs_by_raw_memory on recorded_inputs (raw_memory);
+
+CREATE INDEX recorded_inputs_by_rollout_summary on recorded_inputs (rollout_summary);
+
+CREATE INDEX recorded_inputs_by_thread on recorded_inputs (thread_id, space);
+
 CREATE TABLE refusal_key (key blob not null) strict;
 
 CREATE TABLE refused_threads (
@@ -124,26 +155,13 @@ CREATE TABLE run_actors (
   primary key (run, key)
 ) strict, without rowid;
 
-CREATE TABLE run_inputs (
-  run text not null,
-  position integer not null,
-  thread_id text not null,
-  source_updated_at integer not null,
-  raw_memory text not null references blobs (hash),
-  rollout_summary text not null references blobs (hash),
-  generated_at integer not null,
-  rollout_slug text,
-  rollout_path text not null,
-  cwd text not null,
-  git_branch text,
-  primary key (run, position)
+CREATE TABLE run_input_lists (
+  run text primary key not null,
+  space text not null,
+  inputs text not null
 ) strict, without rowid;
 
-CREATE INDEX run_inputs_by_raw_memory on run_inputs (raw_memory);
-
-CREATE INDEX run_inputs_by_rollout_summary on run_inputs (rollout_summary);
-
-CREATE INDEX run_inputs_by_thread on run_inputs (thread_id);
+CREATE INDEX run_input_lists_by_space on run_input_lists (space, run);
 
 CREATE TABLE runs (
   id text primary key not null,
@@ -185,6 +203,8 @@ CREATE TABLE settlements (
   at integer not null,
   primary key (space, token)
 ) strict, without rowid;
+
+CREATE INDEX settlements_by_time on settlements (at);
 
 CREATE TABLE signals (
   id integer primary key autoincrement,
