@@ -19,16 +19,21 @@ const home = mkdtempSync(join(tmpdir(), "slowwave-"));
 const world = processWorld();
 const output = createOutput(world);
 
-output.say([bold("Slowwave"), " turns what many coding-agent sessions learned into one memory."]);
-output.say(dim(`This is a trial in a fresh home, ${home}; nothing else is touched.`), "");
+output.info([bold("Slowwave"), " turns what many coding-agent sessions learned into one memory."]);
+output.info(dim(`This is a trial in a fresh home, ${home}; nothing else is touched.`), "");
 
 await step("1. Import the sample notes", "import", samples);
 await step("2. Consolidate them", "run");
 
 const memory = join(home, "memories");
-output.say("", bold(`3. What came of it, in ${memory}`), dim("   the first lines of memory_summary.md:"), "");
+output.info(
+  "",
+  bold(`3. What came of it, in ${memory}`),
+  dim("   the first lines of memory_summary.md:"),
+  "",
+);
 output.printText(indented(readFileSync(join(memory, "memory_summary.md"), "utf8")));
-output.say(
+output.info(
   "",
   bold("Try next"),
   tip(`less ${join(memory, "MEMORY.md")}`, "the handbook"),
@@ -40,7 +45,7 @@ output.say(
 
 /** One command of the real command line; the trial ends where it fails. */
 async function step(title: string, ...argv: readonly string[]): Promise<void> {
-  output.say(bold(title));
+  output.info(bold(title));
   const code = await main({ ...world, argv: [...argv, "--home", home] });
   if (code !== 0) process.exit(code);
 }

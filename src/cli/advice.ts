@@ -26,89 +26,89 @@ export type Liveness = "alive" | "dead" | "unknown";
 
 /** One sentence: what the space is waiting for, or what to do. The first that fits, in this order. */
 export function adviceFor(situation: Situation): string {
-  return RULES.find(({ when }) => when(situation))?.say(situation) ?? "Nothing to do.";
+  return RULES.find(({ when }) => when(situation))?.sentence(situation) ?? "Nothing to do.";
 }
 
 interface Rule {
   readonly when: (situation: Situation) => boolean;
-  readonly say: (situation: Situation) => string;
+  readonly sentence: (situation: Situation) => string;
 }
 
 const RULES: readonly Rule[] = [
   {
     when: ({ unfinished }) => unfinished?.owner === "dead",
-    say: ({ unfinished }) =>
+    sentence: ({ unfinished }) =>
       `Run ${unfinished?.id} was left unfinished by a process that died; \`slowwave run\` (or \`slowwave recover\`) continues it.`,
   },
   {
     when: ({ unfinished }) => unfinished?.owner === "alive",
-    say: ({ unfinished }) =>
+    sentence: ({ unfinished }) =>
       `Run ${unfinished?.id} is working on it; wait for it, or stop it with \`slowwave cancel ${unfinished?.id}\`.`,
   },
   {
     when: ({ unfinished, job, now }) => unfinished !== null && job !== null && isLeaseAlive(job, now),
-    say: ({ unfinished, job, now }) =>
+    sentence: ({ unfinished, job, now }) =>
       `Run ${unfinished?.id} may still be at work, its process cannot be seen from here; its lease ends in ${leaseLeft(job, now)}.`,
   },
   {
     when: ({ unfinished }) => unfinished !== null,
-    say: ({ unfinished }) =>
+    sentence: ({ unfinished }) =>
       `Run ${unfinished?.id} is unfinished and its process cannot be seen from here; \`slowwave doctor\` looks closer.`,
   },
   {
     when: ({ parked, job, now }) => parked !== null && held(job, now),
-    say: ({ parked }) =>
+    sentence: ({ parked }) =>
       `Run ${parked?.id} holds the job and can't go on (${parked?.why}); \`slowwave cancel ${parked?.id}\` releases it.`,
   },
   {
     when: ({ job, outputs }) => job === null || (outputs === 0 && !isDirty(job) && job.finished_at === null),
-    say: () => "Nothing was imported yet; `slowwave import FILE` takes stage-1 outputs from JSONL.",
+    sentence: () => "Nothing was imported yet; `slowwave import FILE` takes stage-1 outputs from JSONL.",
   },
   {
     when: ({ isLeftByControl }) => isLeftByControl,
-    say: () =>
+    sentence: () =>
       "An apply or purge was killed while it had the space: repeat it to bring it to its end; `slowwave run` and `slowwave recover` go on without it.",
   },
   {
     when: ({ job, now, owner }) => held(job, now) && owner === "dead",
-    say: ({ job, now }) =>
+    sentence: ({ job, now }) =>
       `What held the job died, or is another program; its lease ends in ${leaseLeft(job, now)}, then \`slowwave run\` takes over.`,
   },
   {
     when: ({ job, now }) => held(job, now),
-    say: ({ job, now }) =>
+    sentence: ({ job, now }) =>
       `Another worker holds the job; its lease ends in ${leaseLeft(job, now)} unless it renews it.`,
   },
   {
     when: ({ job }) => job !== null && !isDirty(job),
-    say: () => "Up to date; new stage-1 outputs will make it due.",
+    sentence: () => "Up to date; new stage-1 outputs will make it due.",
   },
   {
     when: ({ job }) => job !== null && job.retry_remaining <= 0,
-    say: ({ job, failures }) =>
+    sentence: ({ job, failures }) =>
       `${failures > 1 ? `${failures} runs in a row failed` : "No retry is left"}${because(job)}: the space waits for a person, \`slowwave run --now\`, or for new stage-1 outputs, which fill the retries again.`,
   },
-  { when: ({ spent }) => spent !== null, say: ({ spent }) => spent ?? "" },
+  { when: ({ spent }) => spent !== null, sentence: ({ spent }) => spent ?? "" },
   {
     when: ({ job, now }) => (job?.retry_at ?? 0) > now,
-    say: ({ job, now }) =>
+    sentence: ({ job, now }) =>
       `The last run failed${because(job)}; the next try is due in ${about((job?.retry_at ?? now) - now)}, \`slowwave run --now\` tries at once.`,
   },
   {
     when: ({ job, successCooldownSeconds, now }) => coolingLeft(job, successCooldownSeconds, now) > 0,
-    say: ({ job, successCooldownSeconds, now }) =>
+    sentence: ({ job, successCooldownSeconds, now }) =>
       `The last success is too recent; due in ${about(coolingLeft(job, successCooldownSeconds, now))}, \`slowwave run --now\` does not wait.`,
   },
   {
     when: ({ job }) => job?.status === "running",
-    say: () => "The last worker's lease ran out; `slowwave run` takes the job over.",
+    sentence: () => "The last worker's lease ran out; `slowwave run` takes the job over.",
   },
   {
     when: ({ backlog }) => backlog > 0,
-    say: ({ backlog }) =>
+    sentence: ({ backlog }) =>
       `${backlog} stage-1 ${backlog === 1 ? "output waits" : "outputs wait"} for consolidation; \`slowwave run\` does it now.`,
   },
-  { when: () => true, say: () => "Consolidation is due; `slowwave run` does it now." },
+  { when: () => true, sentence: () => "Consolidation is due; `slowwave run` does it now." },
 ];
 
 function held(job: JobRow | null, now: number): boolean {

@@ -9,16 +9,16 @@ export function failed(
   output: Output,
   { json, debug }: { readonly json: boolean; readonly debug: boolean },
 ): number {
-  output.settle("clear");
-  const { code, message, cause } = told(error);
+  output.finishDrawing("clear");
+  const { code, message, cause } = describeError(error);
   if (json) output.printJson({ error: { code, message, cause } });
   else
-    output.say(
+    output.info(
       [red("error"), ` ${message}`],
       ...(cause === null ? [] : [`  cause: ${cause}`]),
       `  code: ${code}`,
     );
-  if (debug && error instanceof Error) output.say(...(error.stack ?? "").split("\n"));
+  if (debug && error instanceof Error) output.info(...(error.stack ?? "").split("\n"));
   return isForTheCaller(error, code) ? EXIT.usage : EXIT.failed;
 }
 
@@ -30,7 +30,7 @@ function isForTheCaller(error: unknown, code: string): boolean {
   return (error instanceof SlowwaveError && !ENDED_UNDER_WAY.has(code)) || Object.hasOwn(SYSTEM_ERRORS, code);
 }
 
-function told(error: unknown): { code: string; message: string; cause: string | null } {
+function describeError(error: unknown): { code: string; message: string; cause: string | null } {
   if (error instanceof SlowwaveError) {
     return {
       code: error.code,

@@ -23,7 +23,7 @@ export async function withControls(
     const taken = await work(createControls({ store, home: places.home, memoryRoot }), store);
     if (taken === null) return EXIT.ok;
     if (json) output.printJson(await skippedRunning(store, taken.running));
-    else output.say(...(await sayRunning(store, taken.running)));
+    else output.info(...(await sayRunning(store, taken.running)));
     return EXIT.failed;
   } finally {
     await store.close();

@@ -18,9 +18,9 @@ export function processWorld(): World {
     nowMs: () => Date.now(),
     onSignal: (listener) => {
       const listeners = SIGNALS.map((signal) => [signal, () => listener(signal)] as const);
-      for (const [signal, heard] of listeners) process.on(signal, heard);
+      for (const [signal, onSignal] of listeners) process.on(signal, onSignal);
       return () => {
-        for (const [signal, heard] of listeners) process.off(signal, heard);
+        for (const [signal, onSignal] of listeners) process.off(signal, onSignal);
       };
     },
     exit: (code) => process.exit(code),

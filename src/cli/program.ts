@@ -76,10 +76,10 @@ export async function runProgram(shell: Shell): Promise<number> {
 /** Commander throws for `--help` and `--version` too. */
 function usage({ exitCode, message }: CommanderError): number {
   if (exitCode === 0) return EXIT.ok;
-  const said = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  const sentence = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
   throw new SlowwaveError(
     "invalid_usage",
-    `${said[0]?.toUpperCase()}${said.slice(1)}; see \`slowwave --help\`.`,
+    `${sentence[0]?.toUpperCase()}${sentence.slice(1)}; see \`slowwave --help\`.`,
   );
 }
 

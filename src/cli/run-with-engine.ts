@@ -13,7 +13,7 @@ import { exitCodeOfSignal, type StopSignal, type World } from "./world.ts";
 /** Shows the run until it ends. Rejects when this process has to leave it unfinished. */
 export async function followed({ output, world }: Invocation, run: Run): Promise<RunResult> {
   const progress = showProgress(output, world.nowMs);
-  const subscription = run.events$.subscribe((event) => progress.hear(event));
+  const subscription = run.events$.subscribe((event) => progress.onEvent(event));
   try {
     return await run.result;
   } finally {
@@ -51,7 +51,7 @@ export async function withEngine(
   });
   const interrupt = interruptible(world, {
     ask: () => {
-      output.say(isWorking(engine) ? CANCELLING : "Closing.");
+      output.info(isWorking(engine) ? CANCELLING : "Closing.");
       void engine.close();
     },
     force: abortAll,

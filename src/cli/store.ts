@@ -11,7 +11,7 @@ import { dim } from "./ui/paint.ts";
 export async function openStore({ home, database }: Places, output: Output): Promise<Store> {
   try {
     if (mkdirSync(home, { recursive: true, mode: 0o700 }) !== undefined)
-      output.say(dim(`Made the home ${home}`));
+      output.info(dim(`Made the home ${home}`));
   } catch (error) {
     throw new SlowwaveError(
       "home_unavailable",

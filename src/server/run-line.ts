@@ -54,8 +54,8 @@ export function lineOf(record: RunRecord, value: string, context: Partial<Phase2
   const status = statusOf(record, context) ?? "failed_agent";
   if (status === "succeeded") return memories(context.inputs ?? 0);
   const cause = record.parked ?? context.cause ?? null;
-  const isTold = cause !== null && ["failed", "skipped"].includes(outcomeOf(status));
-  const line = isTold ? `${ENDINGS[status]}: ${cause}` : ENDINGS[status];
+  const isCauseShown = cause !== null && ["failed", "skipped"].includes(outcomeOf(status));
+  const line = isCauseShown ? `${ENDINGS[status]}: ${cause}` : ENDINGS[status];
   return line.length > LINE_LENGTH ? `${line.slice(0, LINE_LENGTH - 1)}…` : line;
 }
 

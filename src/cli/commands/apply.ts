@@ -59,12 +59,12 @@ export async function applyDraft(at: Invocation, hash: string): Promise<number> 
       completionWatermark: draft.watermark,
     };
     if (json) output.printJson(report);
-    else output.print(...told(report, rootOf(places, places.space)));
+    else output.print(...reportLines(report, rootOf(places, places.space)));
     return null;
   });
 }
 
-function told(report: ApplyReport, root: string): readonly Line[] {
+function reportLines(report: ApplyReport, root: string): readonly Line[] {
   return [
     [dim("  applied     "), `dry run ${report.hash} of run ${report.run}`],
     [dim("  memory      "), bold(root)],

@@ -51,8 +51,8 @@ export async function cancelRun(at: Invocation, name: string): Promise<number> {
       memoryRoot: (space) => rootOf(places, space),
     });
     try {
-      const said = await engine.cancel(id);
-      const answer = said === "requested" ? await settled(id, engine.result, world.nowMs) : said;
+      const outcome = await engine.cancel(id);
+      const answer = outcome === "requested" ? await waitForEnd(id, engine.result, world.nowMs) : outcome;
       const report: CancelReport = { run: id, answer: answer === "unknown" ? "over" : answer };
       if (json) output.printJson(report);
       else output.print([bold(`run ${id}`), ` ${SENTENCES[report.answer]}`]);
@@ -71,7 +71,7 @@ const SENTENCES = {
   over: "was over already; there was nothing to cancel.",
 } as const;
 
-async function settled(
+async function waitForEnd(
   run: string,
   result: (run: string) => Promise<{ readonly outcome: string } | null>,
   nowMs: () => number,

@@ -92,16 +92,16 @@ async function showDiff(at: Invocation, { from, to, stat }: DiffFlags, store: St
   const pair = store === null ? null : await chosen(store.generations, places.space, from, to);
   if (store === null || pair === null) {
     if (json) output.printJson({ from: null, to: null, files: [] });
-    else output.say(NONE);
+    else output.info(NONE);
     return;
   }
   const manifest = async (generation: Generation | null) =>
     generation === null ? [] : ((await store.generations.manifest(generation.id)) ?? []);
   const files = await compare(store.generations, await manifest(pair.from), await manifest(pair.to));
-  tell(at, { ...pair, files, stat });
+  printDiff(at, { ...pair, files, stat });
   const edits = json ? null : await editsOf(at, store);
   if (edits !== null && !isUnchanged(edits.changes)) {
-    output.say(
+    output.info(
       `The memory folder was edited by hand since then (${changedFiles(edits.changes)}); \`slowwave diff --edits\` shows it.`,
     );
   }
@@ -118,13 +118,13 @@ async function showEdits(at: Invocation, { from, stat }: DiffFlags, store: Store
   if (edits === null) {
     if (at.json) at.output.printJson({ from: null, to: null, files: [] });
     else
-      at.output.say(
+      at.output.info(
         "There is nothing to compare: no generation yet, or the folder can't be read (`slowwave doctor`).",
       );
     return;
   }
   const files = await compare(edits, edits.before, edits.after);
-  tell(at, { from: edits.since, to: null, files, stat });
+  printDiff(at, { from: edits.since, to: null, files, stat });
 }
 
 async function editsOf({ places }: Invocation, { generations }: Store): Promise<Edits | null> {
@@ -134,7 +134,7 @@ async function editsOf({ places }: Invocation, { generations }: Store): Promise<
 }
 
 /** `to`: null is the folder as it is. */
-function tell(
+function printDiff(
   { output, json }: Invocation,
   {
     from,
@@ -153,11 +153,11 @@ function tell(
     output.printJson({ from, to, files: shown });
     return;
   }
-  output.say(
+  output.info(
     [dim("from  "), titleOf(from)],
     [dim("to    "), to === null ? "the memory folder as it is now" : titleOf(to)],
   );
-  if (files.length === 0) output.say("No difference.");
+  if (files.length === 0) output.info("No difference.");
   else output.print(...(stat ? statLines(files) : diffLines(files)));
 }
 
@@ -213,7 +213,7 @@ async function listGenerations({ places, output, json }: Invocation, store: Stor
     ]);
   }
   if (json) output.printJson({ generations: rows });
-  else if (lines.length === 0) output.say(NONE);
+  else if (lines.length === 0) output.info(NONE);
   else output.print(...lines);
 }
 

@@ -30,7 +30,7 @@ export function addDoctor(
 export async function doctor(at: Invocation, full = false): Promise<number> {
   const checks = await allChecks(at, full);
   if (at.json) at.output.printJson({ checks });
-  else for (const check of checks) tell(check, at);
+  else for (const check of checks) printChecks(check, at);
   return checks.some(({ verdict }) => verdict === "fail") ? EXIT.failed : EXIT.ok;
 }
 
@@ -42,10 +42,10 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
   } catch (error) {
     // Without the store, what it would say cannot be checked; the file may have said why already.
     const patient = { at, store: null };
-    const isTold = first.some(({ name, verdict }) => name === "store" && verdict === "fail");
+    const isShown = first.some(({ name, verdict }) => name === "store" && verdict === "fail");
     return [
       ...first,
-      ...(isTold ? [] : [failure("store", causeOf(error))]),
+      ...(isShown ? [] : [failure("store", causeOf(error))]),
       await checkSandbox(patient),
       await checkAgent(patient),
     ];
@@ -71,7 +71,7 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
 
 const SIGNS = { ok: green("ok  "), warn: yellow("warn"), fail: red("fail") } as const;
 
-function tell({ name, verdict, message, mend }: Check, { output }: Invocation): void {
+function printChecks({ name, verdict, message, mend }: Check, { output }: Invocation): void {
   output.print([SIGNS[verdict], " ", bold(name.padEnd(12)), dim(message)]);
   if (mend !== null) output.print(["     ", cyan("→"), ` ${mend}`]);
 }

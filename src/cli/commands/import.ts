@@ -100,7 +100,7 @@ export async function importFile(
       redacted: secrets,
     };
     if (json) output.printJson(report);
-    else tell(report, output);
+    else printReport(report, output);
     return EXIT.ok;
   } finally {
     await store.close();
@@ -146,7 +146,7 @@ function refusalOf({ outputs, rejected }: Stage1File, keepGoing: boolean): Refus
   };
 }
 
-function tell(
+function printReport(
   { imported, updated, unchanged, forgotten, rejected, redacted }: ImportReport,
   output: Output,
 ): void {
@@ -162,14 +162,14 @@ function tell(
 
 function tellRefusal({ rejected }: ImportReport, message: string, output: Output): void {
   tellRejected(rejected, output);
-  output.say([red("error"), ` ${message}`], "  code: import_rejected");
+  output.info([red("error"), ` ${message}`], "  code: import_rejected");
 }
 
 function tellRejected(rejected: readonly Rejection[], output: Output): void {
   for (const { line, code, message } of rejected.slice(0, SHOWN)) {
-    output.say([yellow(`line ${line}`), ` ${message} `, dim(code)]);
+    output.info([yellow(`line ${line}`), ` ${message} `, dim(code)]);
   }
-  if (rejected.length > SHOWN) output.say(dim(`… and ${rejected.length - SHOWN} more; --json lists all`));
+  if (rejected.length > SHOWN) output.info(dim(`… and ${rejected.length - SHOWN} more; --json lists all`));
 }
 
 /** The bytes of `import FILE`, or of stdin for `-`; refuses at once what cannot be JSONL. */

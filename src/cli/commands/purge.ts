@@ -74,7 +74,7 @@ export async function purgeThread(
     // The id is not to come in through another space either.
     await store.memories.refuse(thread, null);
     if (json) output.printJson({ thread, outcome: "succeeded", spaces: answer.spaces });
-    else output.print(...told(thread, answer));
+    else output.print(...reportLines(thread, answer));
     return null;
   });
 }
@@ -105,7 +105,7 @@ async function confirm(
     "Nothing was removed: a purge can't be undone, so it wants the word yes, or --yes.",
   );
   if (json) throw refused;
-  output.say(
+  output.info(
     [
       yellow("purge"),
       " removes ",
@@ -140,7 +140,7 @@ async function firstLine(stdin: AsyncIterable<Uint8Array>): Promise<string> {
   return text.split("\n")[0] ?? "";
 }
 
-function told(thread: string, { spaces }: PurgedSpaces): readonly Line[] {
+function reportLines(thread: string, { spaces }: PurgedSpaces): readonly Line[] {
   if (spaces.every(foundNothing)) {
     return [
       [

@@ -28,22 +28,22 @@ export function addRecover(
 /** `slowwave recover`; returns the exit code: 1 when a recovered run failed. */
 export async function recoverRuns(at: Invocation): Promise<number> {
   const { places, output, json, world } = at;
-  if (!hasStore(places)) return told([], [], at);
+  if (!hasStore(places)) return printReport([], [], at);
   return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine, store) => {
     const freed = await spacesOfKilledControls(store);
     const runs = await engine.recover();
     const results: RunResult[] = [];
     for (const run of runs) {
-      output.say([bold(`continuing run ${run.id}`), ` of space ${run.space}`]);
+      output.info([bold(`continuing run ${run.id}`), ` of space ${run.space}`]);
       const result = await followed(at, run);
       if (!json) reportRun(result, rootOf(places, run.space), output);
       results.push(result);
     }
-    return told(results, freed, at);
+    return printReport(results, freed, at);
   });
 }
 
-function told(
+function printReport(
   recovered: readonly RunResult[],
   freed: readonly string[],
   { output, json }: Invocation,

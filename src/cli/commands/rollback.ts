@@ -69,7 +69,7 @@ export async function rollBack(at: Invocation, target: string | null): Promise<n
       watermark: await watermarkOf(store, places.space),
     };
     if (json) output.printJson(report);
-    else output.print(...told(report, answer.restored.createdAtMs, rootOf(places, places.space)));
+    else output.print(...reportLines(report, answer.restored.createdAtMs, rootOf(places, places.space)));
     return null;
   });
 }
@@ -78,7 +78,7 @@ async function watermarkOf(store: Store, space: string): Promise<number | null> 
   return (await store.jobs.read(space))?.last_success_watermark ?? null;
 }
 
-function told(report: RollbackReport, restoredAtMs: number, root: string): readonly Line[] {
+function reportLines(report: RollbackReport, restoredAtMs: number, root: string): readonly Line[] {
   const { status, restored, generation, kept, files, watermark } = report;
   const keptLine: readonly Line[] =
     kept === null

@@ -101,8 +101,8 @@ export async function consolidate(at: Invocation, flags: RunFlags): Promise<numb
       dryRun: flags.dryRun,
     });
     if (run.adopted) {
-      output.say([bold(`continuing run ${run.id}`), " left unfinished by a process that died"]);
-    } else output.say(dim(`run ${run.id} of space ${run.space} (agent ${choices.agent})`));
+      output.info([bold(`continuing run ${run.id}`), " left unfinished by a process that died"]);
+    } else output.info(dim(`run ${run.id} of space ${run.space} (agent ${choices.agent})`));
     const result = await followed(at, run);
     if (at.json) output.printJson(result);
     else reportRun(result, rootOf(places, run.space), output);

@@ -46,7 +46,7 @@ export async function listRuns(
     const filter = allSpaces ? { limit: last } : { space: places.space, limit: last };
     const runs = store === null ? [] : await summaries(await store.runs.list(filter), store);
     if (json) output.printJson({ runs });
-    else if (runs.length === 0) output.say("No runs yet; `slowwave run` makes the first.");
+    else if (runs.length === 0) output.info("No runs yet; `slowwave run` makes the first.");
     else output.print(...runs.map(runLine));
     return EXIT.ok;
   } finally {

@@ -87,7 +87,7 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
     const app = createApp({ store, engine, maintenance, token });
     const listening = await listenOn(app, port);
     const { successCooldownSeconds } = choices.settings;
-    const failed = (space: string | null, error: unknown) => output.say(yellow(complaint(space, error)));
+    const failed = (space: string | null, error: unknown) => output.info(yellow(complaint(space, error)));
     const schedule =
       everyMs === null
         ? null
@@ -101,17 +101,17 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
             isSpent: (space) => isSpent(store, space, choices.settings),
           });
     if (schedule === null) await engine.recover().catch((error: unknown) => failed(null, error));
-    const heard = engine.events$.subscribe((event) => output.say(...lineOf(event)));
+    const subscription = engine.events$.subscribe((event) => output.info(...lineOf(event)));
     const address = `http://127.0.0.1:${listening.port}/`;
     if (json) output.printJson({ url: `${address}#token=${token}`, port: listening.port, token });
     else output.print(`${address}#token=${token}`);
     if (pageFolder() === null)
-      output.say(yellow("The page is not built (`npm run build`); the API answers."));
+      output.info(yellow("The page is not built (`npm run build`); the API answers."));
     try {
       await ended;
     } finally {
       schedule?.stop();
-      heard.unsubscribe();
+      subscription.unsubscribe();
       app.close();
       await listening.close();
     }

@@ -173,8 +173,8 @@ function todayLine({ runs, tokens, costUsd }: Today): readonly Line[] {
   return isTelling ? [field("last 24 hours", parts.join(", "))] : [];
 }
 
-function part({ used, limit }: DayUse["runs"], told: (amount: number) => string, unit: string): string {
-  const amount = limit === null ? told(used) : `${told(used)} of ${told(limit)}`;
+function part({ used, limit }: DayUse["runs"], text: (amount: number) => string, unit: string): string {
+  const amount = limit === null ? text(used) : `${text(used)} of ${text(limit)}`;
   return unit === "" ? amount : `${amount} ${unit}`;
 }
 

@@ -65,10 +65,10 @@ export async function watch(at: Invocation, flags: WatchFlags): Promise<number> 
     const isSeen = (space: string) => run !== null || flags.allSpaces || space === places.space;
     const watched: Watched = { at, store, feed, run, isSeen, signal: ended.signal };
     const isPicture = !json && output.isLive && world.stdout.isTTY === true;
-    await (isPicture ? draw(watched) : tell(watched));
+    await (isPicture ? draw(watched) : announce(watched));
     return signal === null ? EXIT.ok : exitCodeOfSignal(signal);
   } finally {
-    output.settle("keep");
+    output.finishDrawing("keep");
     release();
     feed.close();
     await store.close();
@@ -85,7 +85,7 @@ interface Watched {
 }
 
 /** Line by line: of one run from its beginning, of a space from now on. */
-async function tell({ at: { output, json }, store, feed, run, isSeen, signal }: Watched): Promise<void> {
+async function announce({ at: { output, json }, store, feed, run, isSeen, signal }: Watched): Promise<void> {
   const spaces = new Map<string, string>();
   const spaceOf = async ({ run: id }: LogRow) => {
     const space = spaces.get(id) ?? (await store.runs.read(id))?.space ?? "";
@@ -93,7 +93,7 @@ async function tell({ at: { output, json }, store, feed, run, isSeen, signal }: 
     return space;
   };
   let after = run === null ? await feed.newest() : 0;
-  if (run === null) output.say(dim("Watching; what happens from now on is told. Ctrl-C ends it."));
+  if (run === null) output.info(dim("Watching; what happens from now on is told. Ctrl-C ends it."));
   while (!signal.aborted) {
     const isOver = run !== null && (await store.runs.read(run))?.state !== "active";
     const rows = await nextRows({ store, feed, run, signal }, after, isOver);
@@ -142,7 +142,7 @@ async function draw({ at: { output, world }, store, feed, run, isSeen, signal }:
     }
     for (const id of [...drawn].filter((known) => !alive.some((one) => one.id === known))) {
       drawn.delete(id);
-      output.say(await lastLine(store, id, nowMs));
+      output.info(await lastLine(store, id, nowMs));
     }
     if (run !== null && alive.length === 0) return;
     output.draw(blocks.length === 0 ? [dim("No run is at work; waiting. Ctrl-C ends.")] : blocks.flat());

@@ -31,7 +31,7 @@ export function diffTextLines(text: string): readonly Line[] {
 }
 
 function hunkLine(line: string): Line {
-  const text = told(line);
+  const text = showHidden(line);
   if (line.startsWith("+")) return green(text);
   if (line.startsWith("-")) return red(text);
   return line.startsWith("\\") ? dim(text) : text;
@@ -41,7 +41,7 @@ function hunkLine(line: string): Line {
  * Everything that makes two lines differ is seen, also what a terminal hides; but not the joiners and selectors that
  * belong to scripts and emoji.
  */
-function told(line: string): string {
+function showHidden(line: string): string {
   return line
     .replaceAll("\t", "    ")
     .replace(/\r$/, "␍")
@@ -59,7 +59,7 @@ const WIDEST = 96;
 
 /** One line for each file, and one for all. */
 export function statLines(files: readonly FileDiff[]): readonly Line[] {
-  const named = files.map((file) => ({ ...file, name: told(file.path) }));
+  const named = files.map((file) => ({ ...file, name: showHidden(file.path) }));
   const widths = named.map(({ name }) => columnsOf(name)).filter((width) => width <= WIDEST);
   const longest = Math.max(0, ...widths);
   const total = (of: (file: FileDiff) => number | null) =>

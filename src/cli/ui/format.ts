@@ -40,9 +40,9 @@ export function changedFiles({ added, modified, deleted }: FileChanges): string 
     [modified.length, "modified"],
     [deleted.length, "deleted"],
   ] as const;
-  const told = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  const parts = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const total = counts.reduce((sum, [count]) => sum + count, 0);
-  return told.length === 0 ? "nothing" : `${told.join(", ")} ${total === 1 ? "file" : "files"}`;
+  return parts.length === 0 ? "nothing" : `${parts.join(", ")} ${total === 1 ? "file" : "files"}`;
 }
 
 /** A word as a shell takes it back: what is printed as a command can be pasted. Control characters want Bash or Zsh. */

@@ -9,7 +9,7 @@ export interface Output {
   /** Characters a line of stderr may have. */
   readonly columns: number;
   /** A line for the person. */
-  say(...lines: readonly Line[]): void;
+  info(...lines: readonly Line[]): void;
   /** A line of the result. */
   print(...lines: readonly Line[]): void;
   /** Many lines of memory text as part of the result. */
@@ -19,7 +19,7 @@ export interface Output {
   /** Redraws the block below what was said. Only when `isLive`. */
   draw(block: readonly Line[]): void;
   /** Leaves the block as it stands, or takes it away, and gives the cursor back. */
-  settle(block: "keep" | "clear"): void;
+  finishDrawing(block: "keep" | "clear"): void;
 }
 
 export function createOutput({ stdout, stderr, env }: Pick<World, "stdout" | "stderr" | "env">): Output {
@@ -35,7 +35,7 @@ export function createOutput({ stdout, stderr, env }: Pick<World, "stdout" | "st
   return {
     isLive: stderr.isTTY === true && stderr.columns !== 0 && !isPlain && !isCi,
     columns: Math.max(20, stderr.columns ?? 80),
-    say: (...lines) => {
+    info: (...lines) => {
       clear();
       for (const line of lines) stderr.write(`${rendered(line, colorsOf(stderr))}\n`);
     },
@@ -55,7 +55,7 @@ export function createOutput({ stdout, stderr, env }: Pick<World, "stdout" | "st
       isDrawn = true;
       block.draw(lines.map((line) => rendered(line, colorsOf(stderr))).join("\n"));
     },
-    settle: (how) => {
+    finishDrawing: (how) => {
       if (!isDrawn) return;
       if (how === "clear") block.clear();
       block.done();

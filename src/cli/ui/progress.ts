@@ -6,7 +6,7 @@ import { clipped } from "./printable.ts";
 
 /** What a run is doing, shown while it does it. */
 export interface Progress {
-  hear(event: RunEvent): void;
+  onEvent(event: RunEvent): void;
   /** Draws the last picture and stops moving. */
   end(): void;
 }
@@ -37,15 +37,15 @@ export function showProgress(output: Output, nowMs: () => number): Progress {
 function plainProgress(output: Output): Progress {
   let said: string | null = null;
   return {
-    hear: (event) => {
+    onEvent: (event) => {
       if (event.type === "state.entered") {
         const title = titleOf(event.state);
-        if (title !== null && title !== said) output.say(`  ${title}`);
+        if (title !== null && title !== said) output.info(`  ${title}`);
         said = title;
       }
-      if (event.type === "budget.near") output.say(["    ", yellow(event.text)]);
+      if (event.type === "budget.near") output.info(["    ", yellow(event.text)]);
       const message = saidBy(event);
-      if (message !== null) output.say(["    ", dim(`agent: ${clipped(message, 200)}`)]);
+      if (message !== null) output.info(["    ", dim(`agent: ${clipped(message, 200)}`)]);
     },
     end: () => {},
   };
@@ -81,7 +81,7 @@ function liveProgress(output: Output, nowMs: () => number): Progress {
   }, FRAME_MS);
   timer.unref();
   return {
-    hear: (event) => {
+    onEvent: (event) => {
       if (event.type === "state.entered") {
         const last = steps.at(-1);
         const title = titleOf(event.state);
@@ -96,7 +96,7 @@ function liveProgress(output: Output, nowMs: () => number): Progress {
       clearInterval(timer);
       message = null;
       draw();
-      output.settle("keep");
+      output.finishDrawing("keep");
     },
   };
 }

@@ -17,10 +17,10 @@ interface RunView extends RunSummary {
   /** Null while it is unfinished. */
   readonly result: RunResult | null;
   /** With `--transcript`. */
-  readonly transcript?: readonly Said[];
+  readonly transcript?: readonly TranscriptEntry[];
 }
 
-interface Said {
+interface TranscriptEntry {
   readonly at: string;
   readonly type: string;
   readonly text: string;
@@ -54,7 +54,7 @@ async function viewOf(run: string, store: Store, transcript: boolean): Promise<R
     states: spansOf(log),
     heartbeats: { count: beats.length, lastAt: timeOf(beats.at(-1)) },
     result: await resultOf(store, run),
-    ...(transcript ? { transcript: log.flatMap(saidIn) } : {}),
+    ...(transcript ? { transcript: log.flatMap(transcriptEntriesIn) } : {}),
   };
 }
 
@@ -63,13 +63,13 @@ function timeOf(row: LogRow | undefined): string | null {
 }
 
 /** What the agent said, thought and used, as the log has it, and when little of a budget was left. */
-function saidIn({ type, atMs, data, sequence }: LogRow): readonly Said[] {
-  if (sequence !== null || !TOLD.test(type)) return [];
+function transcriptEntriesIn({ type, atMs, data, sequence }: LogRow): readonly TranscriptEntry[] {
+  if (sequence !== null || !TRANSCRIPT_EVENTS.test(type)) return [];
   const { text = "", name } = JSON.parse(data) as { text?: string; name?: string };
   return [{ at: new Date(atMs).toISOString(), type, text: name === undefined ? text : `${name} ${text}` }];
 }
 
-const TOLD = /^(?:agent\.(?:message|thought|tool)|budget\.near)$/;
+const TRANSCRIPT_EVENTS = /^(?:agent\.(?:message|thought|tool)|budget\.near)$/;
 
 function picture(view: RunView, columns: number): readonly Line[] {
   const { result, heartbeats, states } = view;
@@ -102,11 +102,11 @@ function picture(view: RunView, columns: number): readonly Line[] {
     ),
     ...(result?.reason == null ? [] : ["", [red("reason"), ` ${result.reason.message}`] as Line]),
     ...(result?.reason?.cause == null ? [] : [`cause  ${result.reason.cause}`]),
-    ...(view.transcript === undefined ? [] : ["", dim("transcript"), ...view.transcript.map(saidLine)]),
+    ...(view.transcript === undefined ? [] : ["", dim("transcript"), ...view.transcript.map(transcriptLine)]),
   ];
 }
 
-function saidLine({ at, type, text }: Said): Line {
+function transcriptLine({ at, type, text }: TranscriptEntry): Line {
   return [dim(`  ${at.slice(11, 19)} ${type.replace(/^agent\.|\.near$/, "").padEnd(8)}`), text];
 }
 

@@ -9,7 +9,8 @@ import { bold, dim, green, type Line, red, yellow } from "./paint.ts";
 /** How a run ended, for a person. Successes and skips are results; failures go where failures are looked for. */
 export function reportRun(result: RunResult, root: string, output: Output): void {
   const { outcome } = result;
-  if (outcome === "failed" || outcome === "cancelled") output.say(...details(result, root), lastLine(result));
+  if (outcome === "failed" || outcome === "cancelled")
+    output.info(...details(result, root), lastLine(result));
   else output.print(...details(result, root), lastLine(result));
 }
 

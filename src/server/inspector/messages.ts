@@ -45,17 +45,17 @@ export interface SnapshotMessage extends Base {
 export const PROTOCOL = "0.7.2";
 
 /** Turns one run's log into messages, row by row; it remembers which children live. */
-export interface Teller {
+export interface MessageWriter {
   /** A machine event with what it did. */
   step(replayed: ReplayedStep): readonly InspectionMessage[];
   /** An observation, or a machine event that cannot be replayed here. */
   note(row: LogRow): readonly InspectionMessage[];
 }
 
-export function tellerOf(run: string, machine: AnyStateMachine): Teller {
+export function createMessageWriter(run: string, machine: AnyStateMachine): MessageWriter {
   /** Session of each living child. */
   const sessions = new Map<string, string>();
-  let isLogTold = false;
+  let isLogIntroduced = false;
   const base = (atMs: number, sessionId: string, id: string | null = null): Base => ({
     _version: PROTOCOL,
     rootId: run,
@@ -107,7 +107,7 @@ export function tellerOf(run: string, machine: AnyStateMachine): Teller {
     step: (replayed) => {
       const { row, event, snapshot } = replayed;
       const source = sessions.get(sourceOf(event.type) ?? "");
-      const heard: EventMessage = {
+      const received: EventMessage = {
         ...base(row.atMs, run, String(row.id)),
         type: "@xstate.event",
         event,
@@ -116,7 +116,7 @@ export function tellerOf(run: string, machine: AnyStateMachine): Teller {
       const birth = { session: run, name: machine.id, definition: machine.config, snapshot, parent: null };
       return [
         ...(row.sequence === 0 ? [actor(row.atMs, birth)] : []),
-        heard,
+        received,
         ...ended(replayed),
         ...started(replayed),
         { ...base(row.atMs, run), type: "@xstate.snapshot", event, snapshot },
@@ -126,8 +126,8 @@ export function tellerOf(run: string, machine: AnyStateMachine): Teller {
       const session = `${run}/log`;
       const snapshot = { status: "active" };
       const log = { session, name: "log", definition: { id: "log" }, snapshot, parent: run };
-      const birth = isLogTold ? [] : [actor(row.atMs, log)];
-      isLogTold = true;
+      const birth = isLogIntroduced ? [] : [actor(row.atMs, log)];
+      isLogIntroduced = true;
       const data = parsed(row.data);
       const event = { ...(isObject(data) ? data : { data }), type: row.type };
       return [...birth, { ...base(row.atMs, session, String(row.id)), type: "@xstate.event", event }];

@@ -10,9 +10,9 @@ import { declineUpgrade, httpError } from "../http-error.ts";
 import type { Replayer } from "../replay.ts";
 import { requestTarget } from "../request.ts";
 import { readRun } from "../run-detail.ts";
-import { type InspectionMessage, tellerOf } from "./messages.ts";
+import { createMessageWriter, type InspectionMessage } from "./messages.ts";
 
-export interface RelayOptions extends TellDeps, GuardOptions {
+export interface RelayOptions extends StreamRunDeps, GuardOptions {
   readonly runs: Pick<RunStore, "read" | "log">;
   /** Where the app is mounted. */
   readonly base: string;
@@ -56,7 +56,7 @@ export function createRelay(options: RelayOptions): Relay {
     );
     const run = url.searchParams.get("run");
     if (run === null) throw httpError("invalid_request", "Say which run: /api/inspect?run=ID.");
-    return tellRun(await readRun(options.runs, run), options);
+    return streamRun(await readRun(options.runs, run), options);
   }
 
   return {
@@ -65,8 +65,8 @@ export function createRelay(options: RelayOptions): Relay {
       if (url?.pathname !== `${options.base}/api/inspect`) return false;
       socket.on("error", () => socket.destroy());
       open(url, request)
-        .then((tell) => {
-          sockets.handleUpgrade(request, socket, head, (peer) => serve(peer, tell, closing.signal));
+        .then((stream) => {
+          sockets.handleUpgrade(request, socket, head, (peer) => serve(peer, stream, closing.signal));
         })
         .catch((error: unknown) => declineUpgrade(socket, error));
       return true;
@@ -79,7 +79,7 @@ export function createRelay(options: RelayOptions): Relay {
   };
 }
 
-function serve(peer: WebSocket, tell: ReturnType<typeof tellRun>, closing: AbortSignal): void {
+function serve(peer: WebSocket, stream: ReturnType<typeof streamRun>, closing: AbortSignal): void {
   const gone = new AbortController();
   const signal = AbortSignal.any([gone.signal, closing]);
   let isThere = true;
@@ -102,13 +102,13 @@ function serve(peer: WebSocket, tell: ReturnType<typeof tellRun>, closing: Abort
     new Promise<void>((resolve, reject) => {
       peer.send(JSON.stringify(message), (error) => (error ? reject(error) : resolve()));
     });
-  tell(send, signal).then(
+  stream(send, signal).then(
     () => peer.close(1001),
     () => peer.terminate(),
   );
 }
 
-export interface TellDeps {
+export interface StreamRunDeps {
   readonly runs: Pick<RunStore, "log">;
   readonly feed: Feed;
   readonly replayer: Replayer;
@@ -123,14 +123,14 @@ const PATIENCE_MS = 15_000;
  * once; what it returns goes on until `signal` is raised. `send` is waited for, so that a slow reader holds
  * back one page and no more.
  */
-export function tellRun(run: RunRecord, { runs, feed, replayer, machine }: TellDeps) {
+export function streamRun(run: RunRecord, { runs, feed, replayer, machine }: StreamRunDeps) {
   const replayed = replayer.begin(run);
-  const teller = tellerOf(run.id, machine);
+  const writer = createMessageWriter(run.id, machine);
   return async (send: (message: InspectionMessage) => Promise<void>, signal: AbortSignal): Promise<void> => {
     let after = 0;
-    const tell = async (rows: readonly LogRow[]) => {
+    const stream = async (rows: readonly LogRow[]) => {
       for (const row of rows) {
-        const messages = row.sequence === null ? teller.note(row) : teller.step(replayed(row));
+        const messages = row.sequence === null ? writer.note(row) : writer.step(replayed(row));
         for (const message of messages) {
           if (signal.aborted) return;
           await send(message);
@@ -139,13 +139,13 @@ export function tellRun(run: RunRecord, { runs, feed, replayer, machine }: TellD
     };
     for (let isWhole = false; !isWhole && !signal.aborted; ) {
       const page = await runs.log({ run: run.id, after, limit: PAGE });
-      await tell(page);
+      await stream(page);
       after = page.at(-1)?.id ?? after;
       isWhole = page.length < PAGE;
     }
     while (!signal.aborted) {
       const rows = await feed.next(after, { patienceMs: PATIENCE_MS, signal });
-      await tell(rows.filter((row) => row.run === run.id));
+      await stream(rows.filter((row) => row.run === run.id));
       after = rows.at(-1)?.id ?? after;
     }
   };
