@@ -1,5 +1,6 @@
 import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import type { SecretLintRuleContext, SecretLintSourceCode } from "@secretlint/types";
+import { readerViews } from "./reader-view.ts";
 import {
   disjoint,
   maskRanges,
@@ -83,18 +84,21 @@ const SCANNERS = rules.filter((rule) => rule.meta.type === "scanner");
 
 function scannedSecrets(text: string): readonly ShapedSecret[] {
   const found: ShapedSecret[] = [];
-  const source = sourceOf(text);
-  for (const scanner of SCANNERS) {
-    const kind = scanner.meta.id.replace(/^@secretlint\/secretlint-rule-/, "");
-    const context: SecretLintRuleContext = {
-      sharedOptions: {},
-      createTranslator: () => (messageId, data) => ({ message: "", messageId: String(messageId), data }),
-      report: ({ range: [from, to] }) => {
-        if (!text.slice(from, to).includes(REDACTED)) found.push({ from, to, kind });
-      },
-      ignore: () => {},
-    };
-    void scanner.create(context, {}).file?.(source);
+  for (const view of readerViews(text)) {
+    const source = sourceOf(view.text);
+    for (const scanner of SCANNERS) {
+      const kind = scanner.meta.id.replace(/^@secretlint\/secretlint-rule-/, "");
+      const context: SecretLintRuleContext = {
+        sharedOptions: {},
+        createTranslator: () => (messageId, data) => ({ message: "", messageId: String(messageId), data }),
+        report: ({ range }) => {
+          const [from, to] = view.original(range[0], range[1]);
+          if (!text.slice(from, to).includes(REDACTED)) found.push({ from, to, kind });
+        },
+        ignore: () => {},
+      };
+      void scanner.create(context, {}).file?.(source);
+    }
   }
   return found;
 }

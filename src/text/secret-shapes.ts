@@ -1,18 +1,21 @@
+import { readerViews } from "./reader-view.ts";
+
 /**
  * Shapes of secrets that the rule set of secretlint leaves to others, because a linter must not cry wolf and an
- * importer must not leak: headers, assignments, key blocks, tokens without a checksum.
+ * importer must not leak: headers, assignments, key blocks, tokens without a checksum, passwords on command lines and in
+ * prose.
  *
- * Group 1, where there is one, is kept: it says what the secret was. Every repetition is bounded or cannot
- * overlap with what follows it, so that each shape takes linear time on hostile text.
+ * Group 1, where there is one, is kept: it says what the secret was. A shape begins once in a run of the characters it
+ * repeats, every repetition is bounded or cannot overlap with what follows it: each takes linear time on hostile text.
  */
-export interface SecretShape {
+interface SecretShape {
   readonly name: string;
   readonly pattern: RegExp;
   /** A second look at the secret itself, where the shape alone would also catch code and prose. */
   readonly isSecret?: (value: string) => boolean;
 }
 
-export const SECRET_SHAPES: readonly SecretShape[] = [
+const SECRET_SHAPES: readonly SecretShape[] = [
   {
     name: "private key",
     pattern:
@@ -38,7 +41,7 @@ export const SECRET_SHAPES: readonly SecretShape[] = [
   {
     name: "API key header",
     pattern:
-      /\b(x-(?:api-key|auth-token|access-token|vault-token)["']?\s{0,4}[:=]\s{0,4}["']?)[^\s"',;]{8,4096}/gi,
+      /\b(x-(?:api-key|auth-token|access-token|vault-token|goog-api-key|amz-security-token)["']?\s{0,4}[:=]\s{0,4}["']?)[^\s"',;]{8,4096}/gi,
     isSecret: isValue,
   },
   {
@@ -46,35 +49,60 @@ export const SECRET_SHAPES: readonly SecretShape[] = [
     pattern: /\b([a-z][a-z0-9+.-]{1,30}:\/\/[^\s:/@"'<>]{0,200}:)[^\s/@"'<>]{1,400}(?=@)/gi,
     isSecret: isValue,
   },
-  { name: "JSON web token", pattern: /\beyJ[\w-]{8,8192}\.[\w-]{8,8192}(?:\.[\w-]{0,8192})?/g },
+  {
+    name: "signature in a URL",
+    pattern:
+      /([?&;](?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature|access_token|refresh_token|auth_token|api_?key|client_secret|secret|token|password|passwd|pwd)=)[^\s&"'<>#)\]]{8,4096}/gi,
+    isSecret: isValue,
+  },
+  {
+    name: "webhook address",
+    pattern:
+      /(\b(?:discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/\d{5,25}\/|hooks\.slack\.com\/(?:services|workflows|triggers)\/|hooks\.zapier\.com\/hooks\/catch\/|[\w-]{1,60}\.webhook\.office\.com\/webhookb2\/))[\w@/-]{16,400}/gi,
+  },
+  {
+    name: "storage key",
+    pattern:
+      /\b((?:Account|SharedAccess|SharedSecret|AccessKey|PrimaryKey|SecondaryKey)Key\s{0,4}=\s{0,4}["']?)[A-Za-z0-9+/]{20,200}={0,2}/gi,
+  },
+  // Only where a run of its own characters begins: from each of many starts, the rest would be read again.
+  { name: "JSON web token", pattern: /(?<![\w-])eyJ[\w-]{8,8192}\.[\w-]{8,8192}(?:\.[\w-]{0,8192})?/g },
   { name: "AWS key id", pattern: /\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b/g },
-  { name: "GitHub token", pattern: /\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255})/g },
-  { name: "GitLab token", pattern: /\bgl(?:pat|dt|rt|cbt|ptt|ft|soat)-[\w-]{16,255}/g },
+  {
+    // A word and an underscore, hyphen or dot that a vendor begins its tokens with.
+    name: "vendor token",
+    pattern:
+      /(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|gl(?:pat|dt|rt|cbt|ptt|ft|soat|oas|imt|agent)-|xox[abeoprs]-|xapp-|npm_|hf_|pypi-|mem0_|m0-|hsk-|xai-|gsk_|pplx-|nvapi-|tvly-|r8_|jina_|sbp_|sb_secret_|dp\.(?:pt|st|ct|sa|scim|audit)\.|lin_(?:api|oauth)_|hv[sbr]\.|do[opr]_v1_|shp(?:at|ss|ca|pa)_|ntn_|secret_|figd_|nfp_|sntry[su]_|phx_|gl(?:sa|c)_|ATATT3|ATCTT3|ATBB|pscale_(?:tkn|pw|oauth)_|pnu_|pul-|CCIPAT_|bkua_|dckr_[po]at_|rubygems_|CLOJARS_|sq0[a-z]{3}-|NRAK-|dt0[a-z]\d\d\.|CFPAT-|HRKU-|tskey-|FlyV1\s|fo1_|ops_eyJ|sk-lf-|lsv2_(?:pt|sk)_|whsec_|GOCSPX-|ya29\.|1\/\/0|LTAI|AGE-SECRET-KEY-1|dapi|key-|fw_|rnd_|vercel_|EAAA|AKCp)[A-Za-z0-9_.=+/-]{16,2048}/g,
+    isSecret: isToken,
+  },
+  {
+    name: "vendor token of letters",
+    pattern: /(?<![A-Za-z0-9])(?:hf_[A-Za-z]{34}|SG\.[\w-]{16,32}\.[\w-]{16,64})/g,
+  },
   {
     name: "model provider key",
-    pattern: /\bsk-(?:(?:ant|proj|or|svcacct|admin)-)?[\w-]{16,255}/g,
+    pattern: /(?<![\w-])sk-(?:(?:ant|proj|or|svcacct|admin)-)?[\w-]{16,255}/g,
     isSecret: isMixed,
   },
-  { name: "Slack token", pattern: /\bxox[abeoprs]-[\w-]{10,255}|\bxapp-\d-[\w-]{10,255}/g },
-  { name: "Google key", pattern: /\bAIza[\w-]{30,60}|\bGOCSPX-[\w-]{20,60}|\bya29\.[\w-]{20,2048}/g },
-  {
-    name: "Stripe key",
-    pattern: /\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,255}|\bwhsec_[A-Za-z0-9+/=]{20,255}/g,
-  },
-  { name: "npm token", pattern: /\bnpm_[A-Za-z0-9]{30,60}/g },
+  { name: "Google key", pattern: /\bAIza[\w-]{30,60}/g },
+  { name: "Stripe key", pattern: /\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,255}/g },
   {
     name: "registry token",
     pattern: /(_auth(?:Token)?\s{0,4}=\s{0,4}["']?)[^\s"']{8,4096}/g,
     isSecret: isValue,
   },
-  { name: "Hugging Face token", pattern: /\bhf_[A-Za-z0-9]{30,60}/g },
-  { name: "PyPI token", pattern: /\bpypi-[\w-]{40,400}/g },
-  { name: "Telegram token", pattern: /\b\d{8,10}:AA[\w-]{33}\b/g },
-  { name: "age key", pattern: /\bAGE-SECRET-KEY-1[A-Z0-9]{58}/g },
+  { name: "Telegram token", pattern: /\b\d{8,10}:AA[\w-]{33}(?![\w-])/g },
+  {
+    name: "Discord token",
+    pattern: /(?<![\w-])[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w-])/g,
+    isSecret: isMixed,
+  },
+  { name: "Twilio key", pattern: /\bSK[0-9a-f]{32}\b/g },
+  { name: "Mailchimp key", pattern: /\b[0-9a-f]{32}-us\d{1,2}\b/g },
   {
     name: "assigned secret",
     pattern:
-      /(?<![A-Za-z0-9])((?:[A-Za-z0-9]{1,40}[_.-]){0,5}[A-Za-z0-9]{0,40}(?:passwords?|passwd|pwd|passphrase|secret(?:[_-]?key)?|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|client[_-]?secret|credentials?|token)\\?["'`]?\s{0,4}(?::=|=>|[:=])\s{0,4}(?:["'`]|\\["'])?)[^\s"'`,;\\]{6,4096}/gi,
+      /(?<![A-Za-z0-9])((?:[A-Za-z0-9]{1,40}[_.-]){0,5}[A-Za-z0-9]{0,40}(?:passwords?|passwd|pwd|passphrase|passwort|kennwort|secret(?:[_-]?key)?|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|client[_-]?secret|credentials?|token)\\?["'`]?\s{0,4}(?::=|=>|[:=])\s{0,4}(?:["'`]|\\["'])?)[^\s"'`,;\\]{6,4096}/gi,
     isSecret: isValue,
   },
   {
@@ -92,6 +120,36 @@ export const SECRET_SHAPES: readonly SecretShape[] = [
     pattern: /(?<![\w-])(--(?:password|passwd|token|api-key|secret|access-token)[= ]["']?)[^\s"']{6,4096}/g,
     isSecret: isValue,
   },
+  {
+    name: "user and password of a request",
+    pattern:
+      /(\b(?:curl|wget|https?|xh)\b[^\n|;&]{0,300}?\s(?:-u|--user|--proxy-user|-U|-a|--auth)[ =]{0,2}["']?[^\s:"']{1,100}:)[^\s"']{4,400}/g,
+    isSecret: isConcrete,
+  },
+  {
+    name: "password argument",
+    pattern:
+      /((?:\b(?:sshpass\s{1,4}-p|(?:mysql|mysqldump|mysqladmin|mysqlimport|mariadb|mariadb-dump|mycli)\b[^\n|;&]{0,200}?\s-p|redis-cli\b[^\n|;&]{0,200}?\s-a\s{1,4}|ldap(?:search|modify|add|whoami)\b[^\n|;&]{0,200}?\s-w\s{1,4}|(?:docker|podman|oc|mongo|mongosh|mongodump|az)\b[^\n|;&]{0,200}?\s-p\s{1,4}|7z\b[^\n|;&]{0,200}?\s-p)|(?<![\w-])-pass(?:in|out)?\s{1,4}pass:)["']?)[^\s"'|;&-][^\s"'|;&]{3,400}/g,
+    isSecret: isArgument,
+  },
+  {
+    name: "quoted password argument",
+    pattern:
+      /(\b(?:sshpass\s{1,4}-p|(?:mysql|mysqldump|mariadb)\b[^\n|;&]{0,200}?\s-p)\s{0,4}(['"]))[^'"\n$]{4,400}(?=\2)/g,
+  },
+  {
+    name: "netrc entry",
+    pattern:
+      /(\bmachine\s{1,40}\S{1,200}\s{1,40}(?:login|account)\s{1,40}\S{1,200}\s{1,40}password\s{1,40})\S{4,400}/g,
+    isSecret: isConcrete,
+  },
+  {
+    // "the staging password for the database is …", as people say it in some languages.
+    name: "told password",
+    pattern:
+      /((?<![\p{L}\p{N}])(?:pass(?:word|phrase|code|wort)|(?:api |access |secret )?key|secret|token|pin|kennwort|schlüssel|zugangscode|contraseña|clave|mot de passe|senha|wachtwoord|hasło|пароль|密码|パスワード)(?:[ \t]{1,3}[\p{L}\p{N}_.'/-]{1,30}){0,5}?[ \t]{0,3}(?:(?<=[ \t])(?:is|was|are|lautet|ist|war|heißt|est|es|era|é|è|to)(?=[ \t])|[:=—–：]|(?:是|为|は))(?:[ \t]{1,3}(?:now|still|always|jetzt|noch))?[ \t]{0,3}[*_"'`„“«‚‘]{0,4})[^\s"'`“”»*]{6,200}/giu,
+    isSecret: isTold,
+  },
 ];
 
 /** Prose and identifiers don't mix digits with letters over such a length. */
@@ -99,10 +157,32 @@ function isMixed(value: string): boolean {
   return /\d/.test(value) && /[A-Za-z]/.test(value);
 }
 
+/** What follows a vendor's beginning: a run of at least sixteen letters and digits that are mixed, not a name of words. */
+function isToken(value: string): boolean {
+  return isMixed(value) && value.split(/[_.=+/-]/).some((part) => part.length >= 12 && isMixed(part));
+}
+
 /** Concrete, and more than a word. */
 function isValue(value: string): boolean {
   return isConcrete(value) && (isMixed(value) || /[^\w.:/-]/.test(value));
 }
+
+/** Not a port, a path or the name of what follows. */
+function isArgument(value: string): boolean {
+  return isConcrete(value) && !/^[\d.:]+$|^\.?\/|^[a-z]+$/.test(value);
+}
+
+/** What a person would take for a password and not for a word, a number, a name, a date or a file. */
+function isTold(given: string): boolean {
+  const value = given.replace(/[.,;:!?)\]}]+$/, "");
+  if (value.length < 6 || !isConcrete(value) || WORDS.test(value)) return false;
+  const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w\s./:-]/].filter((one) => one.test(value)).length;
+  return classes >= 3 || (value.length >= 8 && isMixed(value) && !/^[A-Za-z]+-?\d{1,4}$|[/.]/.test(value));
+}
+
+/** Names, numbers with a unit, dates, files, digests' and algorithms' names. */
+const WORDS =
+  /^(?:\d+[-_]?[a-z]+(?:-[a-z]+)*|[a-z]+(?:[-_][a-z0-9]+)+|[A-Z]+(?:_[A-Z0-9]+)+|\d{4}-\d\d.*|[\w-]+\.(?:[a-z]{1,4}|json|yaml)|(?:sha|md|argon|bcrypt|scrypt|pbkdf|base|utf|oauth|ed|rsa|aes|hs|rs|es)-?\d*.*|[0-9a-f]{40}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
 
 /** Not a reference to a secret (`$TOKEN`, `process.env.X`, `getToken()`), a type or a placeholder. */
 function isConcrete(value: string): boolean {
@@ -125,15 +205,18 @@ export interface ShapedSecret {
   readonly kind: string;
 }
 
-/** Where the text has one of these shapes. What is redacted already is none. */
+/** Where the text, as a reader sees it, has one of these shapes. What is redacted already is none. */
 export function shapedSecrets(text: string): readonly ShapedSecret[] {
   const found: ShapedSecret[] = [];
-  for (const { name, pattern, isSecret } of SECRET_SHAPES) {
-    for (const match of text.matchAll(pattern)) {
-      const from = match.index + (match[1]?.length ?? 0);
-      const to = match.index + match[0].length;
-      const value = text.slice(from, to);
-      if (!value.includes(REDACTED) && isSecret?.(value) !== false) found.push({ from, to, kind: name });
+  for (const view of readerViews(text)) {
+    for (const { name, pattern, isSecret } of SECRET_SHAPES) {
+      for (const match of view.text.matchAll(pattern)) {
+        const start = match.index + (match[1]?.length ?? 0);
+        const value = match[0].slice(match[1]?.length ?? 0);
+        if (value === "" || value.includes(REDACTED) || isSecret?.(value) === false) continue;
+        const [from, to] = view.original(start, start + value.length);
+        if (!text.slice(from, to).includes(REDACTED)) found.push({ from, to, kind: name });
+      }
     }
   }
   return found;
