@@ -7,7 +7,6 @@ import { adoptHomeId, backupDatabase, createHome, restoreDatabase } from "../../
 import { EXIT } from "../exit-code.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { bold, dim } from "../ui/paint.ts";
-import { printable } from "../ui/printable.ts";
 
 type End = (code: Promise<number>) => Promise<void>;
 
@@ -49,7 +48,7 @@ async function backup({ places, output, json, world }: Invocation, name: string)
   const homeId = await createHome(home).prepare();
   const { bytes } = await backupDatabase({ database, file, homeId, nowMs: systemClock.nowMs() });
   if (json) output.printJson({ file, bytes });
-  else output.print(`${bold(printable(file))} holds the home as it is now (${(bytes / 1e6).toFixed(1)} MB)`);
+  else output.print([bold(file), ` holds the home as it is now (${(bytes / 1e6).toFixed(1)} MB)`]);
   return EXIT.ok;
 }
 
@@ -66,8 +65,8 @@ async function restore({ places, output, json, world }: Invocation, name: string
     output.printJson({ restored: file, kept });
     return EXIT.ok;
   }
-  output.print(`${bold("restored")} ${printable(file)}`);
-  if (kept !== null) output.print(dim(`what was there is kept as ${printable(kept)}`));
+  output.print([bold("restored"), ` ${file}`]);
+  if (kept !== null) output.print(dim(`what was there is kept as ${kept}`));
   output.print("`slowwave status` says where it stands; `slowwave rollback current` lays its memory out.");
   return EXIT.ok;
 }
