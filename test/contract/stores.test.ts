@@ -5,6 +5,7 @@ import { generationContract } from "./generations.ts";
 import { memoryContract } from "./memories.ts";
 import { ownerContract } from "./owners.ts";
 import { retentionContract } from "./retention.ts";
+import { retireContract } from "./retire.ts";
 import { runContract } from "./runs.ts";
 import { settlementContract } from "./settlements.ts";
 import { storeContract } from "./store.ts";
@@ -19,6 +20,7 @@ for (const [name, open] of WORLDS) {
   runContract(name, open);
   generationContract(name, open);
   retentionContract(name, open);
+  retireContract(name, open);
   ownerContract(name, open);
   actorContract(name, open);
 }
