@@ -8,14 +8,14 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { plainPhase2 } from "slowwave";
+import { createPhase2Actor } from "slowwave";
 import { extractiveAgent } from "slowwave/agents";
 import { openMemoryStore } from "slowwave/memory";
 import { assign, createActor, fromPromise, setup, toPromise } from "xstate";
 
 const home = await mkdtemp(join(tmpdir(), "slowwave-child-"));
 const store = openMemoryStore();
-const { machine, input, close } = await plainPhase2({ store, agent: extractiveAgent(), home });
+const { logic, close } = await createPhase2Actor({ store, agent: extractiveAgent(), home });
 
 const hostMachine = setup({
   types: { context: {} as { status: string | null } },
@@ -32,7 +32,7 @@ const hostMachine = setup({
         },
       ]);
     }),
-    consolidate: machine,
+    consolidate: logic,
   },
   actions: { remember: assign((_, { status }: { status: string | null }) => ({ status })) },
 }).createMachine({
@@ -45,7 +45,6 @@ const hostMachine = setup({
       invoke: {
         id: "consolidate",
         src: "consolidate",
-        input: () => input,
         onDone: {
           target: "resting",
           actions: { type: "remember", params: ({ event }) => ({ status: event.output.status }) },

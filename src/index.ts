@@ -53,14 +53,17 @@ export type {
 } from "./durable/options.ts";
 export type { Codec } from "./durable/plain-event.ts";
 export { messageNumber } from "./durable/running-actors.ts";
-export type { ActorDeps } from "./engine/actors.ts";
-export { phase2Actors } from "./engine/actors.ts";
 export type { Controls, ControlsOptions } from "./engine/controls.ts";
 export { createControls } from "./engine/controls.ts";
 export { createEngine } from "./engine/engine.ts";
 export type { Engine, EngineOptions, Run, StartRequest } from "./engine/engine-api.ts";
-export type { PlainOptions, PlainPhase2 } from "./engine/plain.ts";
-export { plainPhase2 } from "./engine/plain.ts";
+export type {
+  Phase2Actor,
+  Phase2ActorOptions,
+  Phase2Invocation,
+  Phase2Logic,
+} from "./engine/phase2-actor.ts";
+export { createPhase2Actor } from "./engine/phase2-actor.ts";
 export type { LiveRun, RunRegistry } from "./engine/registry.ts";
 export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";
 export type { Phase2Context, Phase2Input } from "./machines/words.ts";

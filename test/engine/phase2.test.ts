@@ -4,7 +4,8 @@ import { filter, firstValueFrom } from "rxjs";
 import { describe, expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
 import { functionAgent } from "../../src/agents/function-agent.ts";
-import { plainPhase2 } from "../../src/engine/plain.ts";
+import { systemClock } from "../../src/durable/system.ts";
+import { createPhase2Actor } from "../../src/engine/phase2-actor.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { diligent, phase2World, SUMMARY, session, treeOf } from "./phase2-world.ts";
@@ -384,17 +385,50 @@ describe("one owner", () => {
   });
 });
 
-test("as a plain actor the same machine and services come to the same end", async () => {
-  const { home, root } = await phase2World();
-  const store = openMemoryStore();
-  await store.memories.upsert("global", [session(1)]);
-  const { machine, input, close } = await plainPhase2({ store, agent: functionAgent(diligent), home });
-  const actor = createActor(machine, { input });
-  actor.start();
-  const output = await toPromise(actor);
-  await close();
-  expect([output.status, output.inputs]).toEqual(["succeeded", 1]);
-  expect(Object.keys((await treeOf(root)) ?? {})).toContain("MEMORY.md");
+describe("as a plain actor", () => {
+  test("the same machine and services come to the same end, and every invocation is a run of its own", async () => {
+    const { home, root } = await phase2World();
+    const store = openMemoryStore();
+    await store.memories.upsert("global", [session(1)]);
+    const { logic, close } = await createPhase2Actor({ store, agent: functionAgent(diligent), home });
+    const first = await toPromise(createActor(logic).start());
+    await store.memories.upsert("global", [session(2)]);
+    const second = await toPromise(createActor(logic).start());
+    await close();
+    expect([first.status, first.inputs, second.status, second.inputs]).toEqual([
+      "succeeded",
+      1,
+      "succeeded",
+      2,
+    ]);
+    expect(second.token).not.toBe(first.token);
+    expect(Object.keys((await treeOf(root)) ?? {})).toContain("MEMORY.md");
+  });
+
+  test("its time begins when it is started, not when it is made", async () => {
+    const { home } = await phase2World();
+    const store = openMemoryStore();
+    await store.memories.upsert("global", [session(1)]);
+    let elapsedMs = 0;
+    const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + elapsedMs };
+    const agent = functionAgent(diligent);
+    const { logic, close } = await createPhase2Actor({ store, agent, home, clock, maxRunMinutes: 5 });
+    elapsedMs = 10 * 60_000;
+    expect((await toPromise(createActor(logic).start())).status).toBe("succeeded");
+    await close();
+  });
+
+  test("a snapshot of it is not restored", async () => {
+    const { home } = await phase2World();
+    const options = { store: openMemoryStore(), agent: functionAgent(diligent), home };
+    const { logic, close } = await createPhase2Actor(options);
+    const actor = createActor(logic).start();
+    const snapshot = actor.getPersistedSnapshot();
+    await toPromise(actor);
+    await close();
+    const restored = createActor(logic, { snapshot: snapshot as never });
+    expect(restored.getSnapshot()).toMatchObject({ status: "error", error: { code: "not_restorable" } });
+  });
 });
 
 test("a publish that broke off is brought to its end at the next start, also when that run is skipped", async () => {

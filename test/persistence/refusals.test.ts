@@ -10,7 +10,7 @@ import {
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { checkLocation } from "../../src/persistence/sqlite/location.ts";
+import { checkLocation, demandNode } from "../../src/persistence/sqlite/location.ts";
 import { storeProcess } from "../contract/process.ts";
 import { freshFolder } from "./folder.ts";
 
@@ -51,6 +51,8 @@ describe("what is not a place for a database", () => {
     ["CIFS", 0xff534d42],
     ["Ceph", 0x00c36400],
     ["AFS", 0x5346414f],
+    ["FUSE and virtiofs", 0x65735546],
+    ["9p", 0x01021997],
   ])("a network file system: %s", async (_, type) => {
     expect(await refusalOf(checkLocation(path(), async () => type))).toEqual({
       code: "store_network_fs",
@@ -58,6 +60,20 @@ describe("what is not a place for a database", () => {
       hasCause: false,
     });
   });
+
+  test.each(["20.19.2", "22.13.1", "18.0.0"])(
+    "Node %s, on which the driver would end the process",
+    (version) => {
+      expect(() => demandNode(version)).toThrow(
+        expect.objectContaining({
+          code: "node_too_old",
+          message: `slowwave/sqlite needs Node 22.14 or newer, and this is ${version}; install a newer Node and try again.`,
+        }),
+      );
+      expect(() => demandNode("22.14.0")).not.toThrow();
+      expect(() => demandNode("24.0.1")).not.toThrow();
+    },
+  );
 
   test("a local file system and a path yet to be filled are fine", async () => {
     await expect(checkLocation(path(), async () => 0xef53)).resolves.toBeUndefined();

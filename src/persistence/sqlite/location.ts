@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
+import { SlowwaveError } from "../../domain/failure.ts";
 import { type StoreCode, storeError } from "../errors.ts";
 
 /** `statfs` types of file systems whose locks other hosts or caches may not honour (linux/magic.h). */
@@ -13,6 +14,10 @@ const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   0x5346414f, // AFS
   0x6b414653, // AFS, the kernel's own
   0x73757245, // Coda
+  0x65735546, // FUSE: sshfs and its like, and virtiofs, which a virtual machine shares with its host
+  0x01021997, // 9p: a folder of the host in a virtual machine or in WSL
+  0x786f4256, // vboxsf
+  0xbacbacbc, // VMware's shared folders
 ]);
 
 /**
@@ -26,6 +31,19 @@ export async function checkLocation(path: string, typeOf = fileSystemType): Prom
   // The log and its index are created beside the database.
   await demand(folder, constants.W_OK | constants.X_OK, "store_read_only", path);
   await demand(path, constants.R_OK | constants.W_OK, "store_read_only", path);
+}
+
+const OLDEST_NODE = [22, 14] as const;
+
+/** Throws `node_too_old` on a Node whose process the driver would end with a segmentation fault. */
+export function demandNode(version = process.versions.node): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_NODE;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  throw new SlowwaveError(
+    "node_too_old",
+    `slowwave/sqlite needs Node ${OLDEST_NODE.join(".")} or newer, and this is ${version}; install a newer Node and try again.`,
+  );
 }
 
 async function isFolder(folder: string, path: string): Promise<boolean> {

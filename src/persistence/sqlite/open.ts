@@ -2,6 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Store } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
 import { connect, IN_MEMORY } from "./connect.ts";
+import { demandNode } from "./location.ts";
 import { storeOn } from "./store-on.ts";
 
 export interface SqliteStoreOptions {
@@ -19,6 +20,7 @@ export interface SqliteStoreOptions {
  * system, or cannot be written; see `StoreCode`.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  demandNode();
   const { patienceMs = 10_000 } = options;
   const path = options.path === IN_MEMORY ? IN_MEMORY : resolve(options.path);
   const ownersDir = path === IN_MEMORY ? null : resolve(options.ownersDir ?? join(dirname(path), "owners"));

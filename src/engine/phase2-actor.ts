@@ -1,0 +1,121 @@
+import { resolve } from "node:path";
+import type { ActorLogic, AnyActorScope, OutputFrom, SnapshotFrom } from "xstate";
+import { createAgentRegistry } from "../agents/agent-registry.ts";
+import type { AgentRunner } from "../domain/agent.ts";
+import type { RunEvent } from "../domain/event.ts";
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Phase2Event } from "../domain/phase2.ts";
+import type { Clock, Ids, Store } from "../domain/ports.ts";
+import type { Settings } from "../domain/settings.ts";
+import { checkSpaceKey } from "../domain/space.ts";
+import { systemClock, systemIds } from "../durable/system.ts";
+import { nodeFiles } from "../files/node-files.ts";
+import { phase2Machine } from "../machines/phase2.ts";
+import { checkRoot } from "../memory-files/check-root.ts";
+import { createHold } from "./hold.ts";
+import { createHome } from "./home.ts";
+import { inputOf, openRun, type RunEnvironment, termsOf } from "./run-context.ts";
+import { settingsFrom } from "./settings.ts";
+
+export interface Phase2ActorOptions extends Partial<Settings> {
+  readonly store: Store;
+  readonly agent: AgentRunner;
+  /** State folder, as the engine's. */
+  readonly home: string;
+  /** Default `global`. */
+  readonly space?: string;
+  /** As the engine's. */
+  readonly memoryRoot?: (space: string) => string;
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  /** Called with heartbeats, agent messages and findings; states come from the actor itself. */
+  readonly onEvent?: (event: RunEvent) => void;
+}
+
+/** What one invocation may be given; none of it has to be. */
+export interface Phase2Invocation {
+  /** As `run --now`: ignores backoff, exhaustion and cooldown; never a live lease. */
+  readonly now?: boolean;
+}
+
+/** Actor logic whose every invocation is a run of its own. Its snapshots and output are those of `phase2Machine`. */
+export type Phase2Logic = ActorLogic<
+  SnapshotFrom<typeof phase2Machine>,
+  Phase2Event,
+  Phase2Invocation | undefined
+> & { readonly __output?: OutputFrom<typeof phase2Machine> };
+
+export interface Phase2Actor {
+  readonly logic: Phase2Logic;
+  /** Ends agents that still live and frees the owner lock. */
+  close(): Promise<void>;
+}
+
+/**
+ * Phase 2 as an ordinary XState actor: the same machine and the same services as in the engine, without its log. Every
+ * invocation of `logic` is a run of its own, whose time begins when it is started. Nothing continues a run after a crash:
+ * the lease runs out and the next run begins anew, so a persisted snapshot of it can't be restored (`not_restorable`).
+ *
+ * ```ts
+ * const { logic, close } = await createPhase2Actor({ store, agent: extractiveAgent(), home: ".slowwave" });
+ * const { status } = await toPromise(createActor(logic).start());
+ * await close();
+ * ```
+ *
+ * Rejects with `home_*`, `root_*`, `space_invalid` or `invalid_settings`.
+ */
+export async function createPhase2Actor(options: Phase2ActorOptions): Promise<Phase2Actor> {
+  const { store, agent: runner, space = "global", onEvent = () => {} } = options;
+  const settings = settingsFrom(options);
+  checkSpaceKey(space);
+  const clock = options.clock ?? systemClock;
+  const ids = options.ids ?? systemIds(clock);
+  const home = createHome(resolve(options.home), options.memoryRoot);
+  const files = nodeFiles();
+  const registry = createAgentRegistry();
+  const environment: RunEnvironment = { store, runner, registry, home, clock, ids, files };
+  const homeId = await home.prepare();
+  await checkRoot({ root: home.rootOf(space), homeId, space, files });
+  const worker = ids.token();
+  const registration = await store.owners.register(worker);
+  const begun = new Set<string>();
+
+  const begin = (scope: AnyActorScope, { now = false }: Phase2Invocation = {}) => {
+    const run = ids.run();
+    begun.add(run);
+    const terms = termsOf(environment, space, settings);
+    // No run row, so observations have no log to go to; they are told all the same.
+    const hold = createHold({ id: run, space }, { runs: { note: async () => 0 }, clock, tell: onEvent });
+    const machine = phase2Machine.provide({ actors: openRun(environment, { hold, worker, homeId }, terms) });
+    return machine.getInitialSnapshot(scope, inputOf(environment, { run, space, now, dryRun: false }, terms));
+  };
+
+  return {
+    logic: logicOf(begin),
+    async close() {
+      const handles = [...begun].flatMap((run) => [...registry.ofRun(run)]);
+      await Promise.allSettled(handles.map((handle) => handle.close()));
+      await registration.unregister();
+    },
+  };
+}
+
+/** A snapshot knows the machine that it is of, and with it the actors of its own run. */
+function logicOf(
+  begin: (scope: AnyActorScope, invocation?: Phase2Invocation) => SnapshotFrom<typeof phase2Machine>,
+): Phase2Logic {
+  return {
+    config: phase2Machine.config,
+    getInitialSnapshot: (scope, invocation) => begin(scope, invocation),
+    transition: (snapshot, event, scope) =>
+      snapshot.machine.transition(snapshot, event, scope as never) as never,
+    start: (snapshot) => snapshot.machine.start(snapshot),
+    getPersistedSnapshot: (snapshot) => phase2Machine.getPersistedSnapshot(snapshot as never),
+    restoreSnapshot: () => {
+      throw new SlowwaveError(
+        "not_restorable",
+        "A plain actor's run can't be gone on with: start a new one, or use `createEngine`, whose runs survive a crash.",
+      );
+    },
+  };
+}
