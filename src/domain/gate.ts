@@ -56,6 +56,7 @@ export const GATE_DEFAULTS = {
   memory_eroded: "ask",
   memory_wiped: "refuse",
   secret: "repair",
+  forged_structure: "repair",
   instruction: "warn",
   hidden_text: "warn",
   instruction_kept: "warn",

@@ -11,7 +11,7 @@ import { changedByHand } from "../memory-files/by-hand.ts";
 import { hostFiles } from "../memory-files/host-files.ts";
 import { scan } from "../memory-files/scan.ts";
 import { renderPrompt, renderRepair } from "../services/prompt.ts";
-import { suspectInputs } from "../validation/input-instructions.ts";
+import { suspectInputs } from "../validation/injection.ts";
 import { wholeLog } from "./result.ts";
 
 interface AskDeps {

@@ -1,4 +1,4 @@
-import { isInstruction } from "../text/instructions.ts";
+import { isInstruction } from "../text/injection.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
 import { isWish, kindOf } from "./classify.ts";
 import { condensedFailure } from "./failure-line.ts";

@@ -1,4 +1,4 @@
-import { isInstruction } from "../text/instructions.ts";
+import { isInstruction } from "../text/injection.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
 import { cutAtWord } from "./fit.ts";
 import { hidesText, visible } from "./hidden.ts";

@@ -16,7 +16,7 @@ import { isConsolidated } from "../memory-files/is-consolidated.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { loadBase } from "../validation/base.ts";
 import { candidateIn } from "../validation/candidate.ts";
-import { inputInstructions } from "../validation/input-instructions.ts";
+import { inputInstructions } from "../validation/injection.ts";
 import { CHECKS, judge } from "../validation/judge.ts";
 import { inWorkspace } from "../validation/verify-workspace.ts";
 

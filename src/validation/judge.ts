@@ -7,13 +7,12 @@ import { collisions } from "./collisions.ts";
 import { controlCharacters } from "./control-characters.ts";
 import { groupForm, groupsIndexed } from "./handbook.ts";
 import { hostFilesKept } from "./host-files-kept.ts";
-import { inputInstructions } from "./input-instructions.ts";
+import { forgedStructure, inputInstructions } from "./injection.ts";
 import { memoryKept } from "./loss.ts";
 import { noSecrets } from "./no-secrets.ts";
 import { references } from "./references.ts";
 import { regularFiles } from "./regular-files.ts";
 import { requiredFiles } from "./required-files.ts";
-import { residue } from "./residue.ts";
 import { sizes } from "./sizes.ts";
 import { skillForm } from "./skill-form.ts";
 import { skillScripts } from "./skill-scripts.ts";
@@ -22,7 +21,10 @@ import { summaryLength } from "./summary-length.ts";
 import { summaryVersion } from "./summary-version.ts";
 import { textOnly } from "./text-only.ts";
 
-/** The gate: every check, in the order in which their findings are told. */
+/**
+ * The checks of what is left when text that gives orders is cut, in the order in which their findings are told. What
+ * models leave behind is looked for before the cuts (`residue`).
+ */
 export const CHECKS: readonly Check[] = [
   requiredFiles,
   summaryVersion,
@@ -33,7 +35,6 @@ export const CHECKS: readonly Check[] = [
   controlCharacters,
   collisions,
   hostFilesKept,
-  residue,
   noSecrets,
   memoryKept,
   groupForm,
@@ -43,6 +44,7 @@ export const CHECKS: readonly Check[] = [
   skillForm,
   skillScripts,
   skillsKept,
+  forgedStructure,
   inputInstructions,
 ];
 

@@ -3,10 +3,11 @@ import { breath } from "../memory-files/breath.ts";
 import { contentHash } from "../memory-files/content-hash.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
 import { shownPath } from "../memory-files/memory-path.ts";
+import { shown } from "../text/hidden-text.ts";
+import { findInjections, type Injection } from "../text/injection.ts";
 import { type Candidate, type Remark, told } from "./check.ts";
-import { shown } from "./hidden-text.ts";
+import { passedOn } from "./injection.ts";
 import { sourceOf } from "./provenance.ts";
-import { type Suspicion, suspicionsIn } from "./suspicions.ts";
 
 /** What was taken out of an agent-written file, for the person who wants to look. */
 export interface Quarantined {
@@ -30,8 +31,8 @@ export interface Quarantine {
 interface Cleaned {
   /** Null: the whole file is taken away. */
   readonly text: string | null;
-  readonly cut: readonly Suspicion[];
-  readonly kept: readonly Suspicion[];
+  readonly cut: readonly Injection[];
+  readonly kept: readonly Injection[];
   readonly hidden: number;
 }
 
@@ -45,29 +46,45 @@ export async function quarantine(candidate: Candidate): Promise<Quarantine> {
   const remarks: Remark[] = [];
   const cuts: Quarantined[] = [];
   const breathe = breath();
+  const isPassedOn = await passedOn(candidate.evidence);
   for (const { path } of candidate.manifest) {
     await breathe();
     const text = isHostPath(path) ? null : candidate.text(path);
     const before = candidate.base.text(path);
     if (text === null || text.includes("\0")) continue;
-    const cleaned = clean(path, text, before, await suspicionsIn(text));
+    const orders = await findInjections(text, breathe);
+    const found = [...orders, ...repeated(text, orders, isPassedOn)];
+    const cleaned = clean(path, text, before, found);
     if (cleaned.text !== text) {
       rewritten.set(path, cleaned.text === null ? null : Buffer.from(cleaned.text));
     }
-    const taken = cleaned.cut.map((suspicion) => cutOut(path, text, suspicion, candidate));
+    const taken = cleaned.cut.map((injection) => cutOut(path, text, injection, candidate));
     cuts.push(...taken);
     remarks.push(...told(taken.map(cutRemark)), ...otherRemarks(path, cleaned));
   }
   return { candidate: await withFiles(candidate, rewritten), remarks, cuts, rewritten };
 }
 
-function clean(path: string, text: string, before: string | null, found: readonly Suspicion[]): Cleaned {
+/** Lines that say again what was marked in an input, beside those that give orders by themselves. */
+function repeated(
+  text: string,
+  orders: readonly Injection[],
+  isPassedOn: (line: string) => boolean,
+): readonly Injection[] {
+  const isFound = new Set(orders.flatMap(({ from, to }) => range(from, to)));
+  return text.split("\n").flatMap((line, at) => {
+    if (isFound.has(at + 1) || !isPassedOn(line)) return [];
+    return [{ from: at + 1, to: at + 1, kind: "what an input says like an order" }];
+  });
+}
+
+function clean(path: string, text: string, before: string | null, found: readonly Injection[]): Cleaned {
   const lines = text.split("\n");
   const known = new Set(before?.split("\n").map(bare) ?? []);
-  const isKnown = ({ from, to }: Suspicion) =>
+  const isKnown = ({ from, to }: Injection) =>
     lines.slice(from - 1, to).every((line) => known.has(bare(line)));
   const kept = found.filter(isKnown);
-  const cut = found.filter((suspicion) => !isKnown(suspicion));
+  const cut = found.filter((injection) => !isKnown(injection));
   if (cut.length > 0 && !isProse(path)) return { text: null, cut, kept, hidden: 0 };
   const gone = new Set(cut.flatMap(({ from, to }) => range(from, to)));
   const left = lines.flatMap((line, at) => (gone.has(at + 1) ? [] : [line]));
@@ -81,7 +98,7 @@ function clean(path: string, text: string, before: string | null, found: readonl
 function cutOut(
   path: string,
   text: string,
-  { from, to, kind }: Suspicion,
+  { from, to, kind }: Injection,
   candidate: Candidate,
 ): Quarantined {
   const cut = text

@@ -13,16 +13,17 @@ export const RESIDUE_SHAPES: readonly ResidueShape[] = [
   {
     what: "markup of a model's tools or thoughts",
     pattern:
-      /^<(?:[/!?]{0,1})(?:think|thinking|thoughts?|reason|reasoning|reflection|scratchpad|analysis|plan|answer|final|final_answer|output|response|result|results|reply|assistant|user|system|human|tool|tool_\w{1,20}|tools|function\w{0,20}|invoke|parameters?|arg\w{0,20}|antml:\w{1,20}|content|contents|file|files|file_\w{1,20}|filename|path|document|documents|doc|text|markdown|md|code|artifact\w{0,20}|memory\w{0,20}|summary|edit|edits|write\w{0,20}|update\w{0,20}|new_\w{1,20}|old_\w{1,20}|diff|patch|html|head|body|pre|div|p|span|article|section|main|doctype|xml|root|data|item|json|yaml|begin|end|start|stop|s|eos|bos|im_\w{1,10})\b[^>]{0,300}>/i,
+      /^<(?:[/!?]{0,1})(?:think|thinking|thoughts?|reason|reasoning|reflection|scratchpad|analysis|plan|answer|final|final_answer|output|response|result|results|reply|tool|tool_\w{1,20}|tools|function\w{0,20}|invoke|parameters?|arg\w{0,20}|antml:\w{1,20}|content|contents|file|files|file_\w{1,20}|filename|path|document|documents|doc|text|markdown|md|code|artifact\w{0,20}|memory\w{0,20}|summary|edit|edits|write\w{0,20}|update\w{0,20}|new_\w{1,20}|old_\w{1,20}|diff|patch|html|head|body|pre|div|p|span|article|section|main|doctype|xml|root|data|item|json|yaml|begin|end|start|stop|s|eos|bos)\b[^>]{0,300}>/i,
   },
   {
     what: "markup of a model's tools or thoughts",
     pattern:
-      /^<\|[^|>]{1,40}\|>|^\[\/?(?:TOOL_\w{1,20}|TOOLS?|INST|SYS|THINK|ANSWER|OUTPUT|RESPONSE|FILE|BEGIN|END|START|STOP)(?:[:= ][^\]]{0,80})?\]|^<<\/?SYS>>/i,
+      /^\[\/?(?:TOOL_\w{1,20}|TOOLS?|INST|SYS|THINK|ANSWER|OUTPUT|RESPONSE|FILE|BEGIN|END|START|STOP)(?:[:= ][^\]]{0,80})?\]|^<<\/?SYS>>/i,
   },
   {
     what: "a tag with nothing else on its line",
-    pattern: /^<\/?[A-Za-z][\w:.-]{0,40}(?:\s[^<>]{0,300})?\/?>\s*$/,
+    pattern:
+      /^<\/?(?!(?:system|assistant|user|human|developer)\b)[A-Za-z][\w:.-]{0,40}(?:\s[^<>]{0,300})?\/?>\s*$/,
   },
   {
     what: "the call of a tool",

@@ -12,6 +12,7 @@ import type { Candidate } from "./check.ts";
 import { CHECKS, judge, type Rules, settled } from "./judge.ts";
 import { applyMends, rewrite } from "./mend.ts";
 import { type Quarantined, quarantine } from "./quarantine.ts";
+import { residue } from "./residue.ts";
 
 export interface Verification {
   readonly answer: VerifyAnswer;
@@ -36,7 +37,8 @@ export async function verifyWorkspace(
     const found = await candidateIn(workspace, hostFiles, base);
     const { candidate, remarks: cutRemarks, cuts, rewritten } = await cleaned(found, rules);
     const judged = await judge(candidate, rules, CHECKS);
-    const { findings, remarks, answer } = settled([...cutRemarks, ...judged.remarks], rules);
+    const all = [...cutRemarks, ...(await residue(found)), ...judged.remarks];
+    const { findings, remarks, answer } = settled(all, rules);
     const isOver = answer.verdict === "refused" || (answer.verdict !== "passed" && rules.repairsLeft === 0);
     if (isOver) await withoutSecrets(workspace, found);
     else {

@@ -5,6 +5,7 @@ import { type Base, NO_BASE } from "../../src/validation/base.ts";
 import type { Candidate } from "../../src/validation/check.ts";
 import { judge, settled } from "../../src/validation/judge.ts";
 import { quarantine } from "../../src/validation/quarantine.ts";
+import { residue } from "../../src/validation/residue.ts";
 
 /** What an agent wrote, by path; the host's files follow from the inputs. */
 export type Written = Readonly<Record<string, string>>;
@@ -43,7 +44,7 @@ export async function verdictOn(candidate: Candidate) {
   const rules = { severities: { input_instruction: "off" }, repairsLeft: 2 } as const;
   const { candidate: clean, remarks } = await quarantine(candidate);
   const { remarks: more } = await judge(clean, rules);
-  return settled([...remarks, ...more], rules);
+  return settled([...remarks, ...(await residue(candidate)), ...more], rules);
 }
 
 /** What the built-in agent makes of these inputs and that base. */

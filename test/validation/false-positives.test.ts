@@ -2,9 +2,9 @@ import { createReadStream } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Stage1Output } from "../../src/domain/memory.ts";
 import { readStage1 } from "../../src/import/stage1-file.ts";
+import { findInjections } from "../../src/text/injection.ts";
 import { findSecrets } from "../../src/text/redact.ts";
 import { NO_BASE } from "../../src/validation/base.ts";
-import { suspicionsIn } from "../../src/validation/suspicions.ts";
 import { baseOf, candidateOf, consolidatedFiles, verdictOn } from "./candidates.ts";
 
 /** The samples, and real notes where `SLOWWAVE_CORPUS` names a file of them. */
@@ -37,7 +37,7 @@ const HONEST = [
 ];
 
 test.each(HONEST)("%s", async (line) => {
-  expect([await suspicionsIn(`- ${line}`), findSecrets(line)]).toEqual([[], []]);
+  expect([await findInjections(`- ${line}`), findSecrets(line)]).toEqual([[], []]);
 });
 
 describe.each(FILES)("%s", (file) => {
@@ -49,7 +49,7 @@ describe.each(FILES)("%s", (file) => {
         const all = text.split("\n");
         lines += all.filter((line) => line.trim() !== "").length;
         const told = [
-          ...(await suspicionsIn(text)).map(({ from, kind }) => `${kind}: ${all[from - 1]}`),
+          ...(await findInjections(text)).map(({ from, kind }) => `${kind}: ${all[from - 1]}`),
           ...findSecrets(text).map(({ line, kind }) => `${kind}: ${all[line - 1]}`),
         ];
         found.push(...told.filter((line) => !PLANTED.test(line)));
