@@ -25,152 +25,166 @@ const LAST_LOOK_MS = 1_000;
 
 /** What can be told of runs from the store alone, in whatever process they live. */
 export function storedRuns(world: StoredWorld) {
-  const { runs, clock, names } = world;
-  const pages = pagesOf(runs, names);
-
-  async function snapshot(run: string): Promise<StoredSnapshot | null> {
-    const record = await runs.read(run);
-    return record === null ? null : snapshotOf(record);
-  }
-
-  async function snapshotOf(record: RunRecord): Promise<StoredSnapshot> {
-    const kept = world.parse(record.snapshot) as PersistedMachine;
-    const { value, context, output, error } = kept;
-    const rows = await runs.actors(record.id);
-    const actors = rows.map(({ key, snapshot: text }) => {
-      const { state } = world.parse(text) as { state: PersistedMachine };
-      return [key, { value: state.value, context: state.context }] as const;
-    });
-    const tags = tagsOf(world.machineOf(record), value);
-    return {
-      id: record.id,
-      state: record.state,
-      sequence: record.sequence,
-      value,
-      context,
-      output,
-      error,
-      tags,
-      matches: (other) => matchesState(other as never, value as never),
-      hasTag: (tag) => tags.includes(tag),
-      actors: Object.fromEntries(actors),
-    };
-  }
-
+  const snapshot = async (run: string): Promise<StoredSnapshot | null> => {
+    const record = await world.runs.read(run);
+    return record === null ? null : snapshotOf(world, record);
+  };
+  const restore = (machine: AnyStateMachine, text: string) => restored(world, machine, text);
   return {
     snapshot,
-    async list(query: RunQuery = {}): Promise<readonly StoredSnapshot[]> {
-      const { state, space, value, tag, after, limit = 100 } = query;
-      const found: StoredSnapshot[] = [];
-      const filter = { ...(state && { state }), ...(space !== undefined && { space }) };
-      for await (const record of pages({ ...filter, ...(after !== undefined && { before: after }) })) {
-        if (found.length >= limit) break;
-        const one = await snapshotOf(record);
-        if (value !== undefined && !isAt(one.value, value)) continue;
-        if (tag === undefined || one.hasTag(tag)) found.push(one);
-      }
-      return found;
-    },
-    async history(run: string): Promise<readonly LogRow[]> {
-      const rows: LogRow[] = [];
-      for (let after = 0; ; ) {
-        const page = await runs.log({ run, after, limit: PAGE });
-        rows.push(...page.filter(({ sequence }) => sequence !== null));
-        const last = page.at(-1);
-        if (last === undefined || page.length < PAGE) return rows;
-        after = last.id;
-      }
-    },
-    async waitFor(
+    restore,
+    list: (query: RunQuery = {}) => listRuns(world, query),
+    history: (run: string) => historyOf(world, run),
+    waitFor: (
       run: string,
-      test: (snapshot: StoredSnapshot) => boolean,
+      test: (seen: StoredSnapshot) => boolean,
       { timeoutMs = Number.POSITIVE_INFINITY }: { timeoutMs?: number } = {},
-    ): Promise<StoredSnapshot> {
-      const untilMs = clock.monotonicMs() + timeoutMs;
-      for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
-        const seen = await snapshot(run);
-        if (seen === null) throw new SlowwaveError("run_unknown", `There is no run "${run}".`);
-        if (test(seen)) return seen;
-        if (seen.state !== "active") {
-          throw new SlowwaveError("run_over", `Run ${run} is over without coming to what was waited for.`);
-        }
-        const leftMs = untilMs - clock.monotonicMs();
-        if (leftMs <= 0) {
-          throw new SlowwaveError(
-            "wait_timeout",
-            `Run ${run} did not come to what was waited for within ${timeoutMs} ms.`,
-          );
-        }
-        await nextLook(world, run, Math.min(waitMs, leftMs));
-      }
-    },
-    /** What became of a signal, as far as it is known within this time. */
-    async receiptOf({ id }: Signal, timeoutMs: number): Promise<Receipt> {
-      const untilMs = clock.monotonicMs() + timeoutMs;
-      for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
-        const signal = await runs.readSignal(id);
-        if (signal?.state === "handled") return { outcome: "handled", sequence: signal.sequence ?? 0 };
-        if (signal?.state === "unhandled") return { outcome: "unhandled" };
-        const leftMs = untilMs - clock.monotonicMs();
-        if (leftMs <= 0) return { outcome: "stored" };
-        await new Promise<void>((resolve) => clock.setTimeout(resolve, Math.min(waitMs, leftMs)));
-      }
-    },
+    ) => waitFor(world, { run, test, timeoutMs, look: () => snapshot(run) }),
+    receiptOf: (signal: Signal, timeoutMs: number) => receiptOf(world, signal, timeoutMs),
     /** Every unfinished run of the engine's machines. */
     async unfinished(): Promise<readonly RunRecord[]> {
       const found: RunRecord[] = [];
-      for await (const record of pages({ state: "active" })) found.push(record);
+      for await (const record of pagesOf(world, { state: "active" })) found.push(record);
       return found;
     },
-    restore,
     /** A run that another process has, or that is over. */
-    handle(record: RunRecord, send: (event: EventObject) => Promise<Receipt>): DurableRun {
-      const machine = world.machineOf(record) as AnyStateMachine;
-      let last = restore(machine, record.snapshot);
-      let done: Promise<AnyMachineSnapshot> | null = null;
-      const watch = async (): Promise<AnyMachineSnapshot> => {
-        for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
-          const now = await runs.read(record.id);
-          if (now !== null) last = restore(machine, now.snapshot);
-          if (now === null || now.state !== "active") return last;
-          await new Promise<void>((resolve) => clock.setTimeout(resolve, waitMs));
-        }
-      };
-      const { id, space } = record;
-      return {
-        id,
-        space,
-        adopted: false,
-        get done() {
-          done ??= watch();
-          return done;
-        },
-        snapshot: () => last,
-        send: (event) => send(event),
-      };
-    },
+    handle: (record: RunRecord, send: (event: EventObject) => Promise<Receipt>) =>
+      handleOf(world, record, send),
   };
+}
 
-  function restore(machine: AnyStateMachine, text: string): AnyMachineSnapshot {
-    return transitionsOf(machine).restore(JSON.stringify(world.parse(text)));
+async function snapshotOf(world: StoredWorld, record: RunRecord): Promise<StoredSnapshot> {
+  const { value, context, output, error } = world.parse(record.snapshot) as PersistedMachine;
+  const rows = await world.runs.actors(record.id);
+  const actors = rows.map(({ key, snapshot: text }) => {
+    const { state } = world.parse(text) as { state: PersistedMachine };
+    return [key, { value: state.value, context: state.context }] as const;
+  });
+  const tags = tagsOf(world.machineOf(record), value);
+  const { id, state, sequence } = record;
+  return {
+    ...{ id, state, sequence, value, context, output, error, tags },
+    matches: (other) => matchesState(other as never, value as never),
+    hasTag: (tag) => tags.includes(tag),
+    actors: Object.fromEntries(actors),
+  };
+}
+
+function restored({ parse }: StoredWorld, machine: AnyStateMachine, text: string): AnyMachineSnapshot {
+  return transitionsOf(machine).restore(JSON.stringify(parse(text)));
+}
+
+async function listRuns(world: StoredWorld, query: RunQuery): Promise<readonly StoredSnapshot[]> {
+  const { state, space, value, tag, after, limit = 100 } = query;
+  const found: StoredSnapshot[] = [];
+  const filter = { ...(state && { state }), ...(space !== undefined && { space }) };
+  for await (const record of pagesOf(world, { ...filter, ...(after !== undefined && { before: after }) })) {
+    if (found.length >= limit) break;
+    const one = await snapshotOf(world, record);
+    if (value !== undefined && !isAt(one.value, value)) continue;
+    if (tag === undefined || one.hasTag(tag)) found.push(one);
+  }
+  return found;
+}
+
+async function historyOf({ runs }: StoredWorld, run: string): Promise<readonly LogRow[]> {
+  const rows: LogRow[] = [];
+  for (let after = 0; ; ) {
+    const page = await runs.log({ run, after, limit: PAGE });
+    rows.push(...page.filter(({ sequence }) => sequence !== null));
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return rows;
+    after = last.id;
   }
 }
 
-function pagesOf(runs: RunStore, machines: readonly string[]) {
-  return async function* pages(filter: { state?: RunRecord["state"]; space?: string; before?: string }) {
-    for (let before = filter.before; ; ) {
-      const page = await runs.list({
-        ...filter,
-        machines,
-        limit: PAGE,
-        ...(before !== undefined && { before }),
-      });
-      yield* page;
-      const last = page.at(-1);
-      if (last === undefined || page.length < PAGE) return;
-      before = last.id;
+async function waitFor(
+  world: StoredWorld,
+  {
+    run,
+    test,
+    timeoutMs,
+    look,
+  }: {
+    run: string;
+    test: (seen: StoredSnapshot) => boolean;
+    timeoutMs: number;
+    look: () => Promise<StoredSnapshot | null>;
+  },
+): Promise<StoredSnapshot> {
+  const untilMs = world.clock.monotonicMs() + timeoutMs;
+  for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
+    const seen = await look();
+    if (seen === null) throw new SlowwaveError("run_unknown", `There is no run "${run}".`);
+    if (test(seen)) return seen;
+    if (seen.state !== "active") {
+      throw new SlowwaveError("run_over", `Run ${run} is over without coming to what was waited for.`);
+    }
+    const leftMs = untilMs - world.clock.monotonicMs();
+    if (leftMs <= 0) {
+      const message = `Run ${run} did not come to what was waited for within ${timeoutMs} ms.`;
+      throw new SlowwaveError("wait_timeout", message);
+    }
+    await nextLook(world, run, Math.min(waitMs, leftMs));
+  }
+}
+
+/** What became of a signal, as far as it is known within this time. */
+async function receiptOf({ runs, clock }: StoredWorld, { id }: Signal, timeoutMs: number): Promise<Receipt> {
+  const untilMs = clock.monotonicMs() + timeoutMs;
+  for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
+    const signal = await runs.readSignal(id);
+    if (signal?.state === "handled") return { outcome: "handled", sequence: signal.sequence ?? 0 };
+    if (signal?.state === "unhandled") return { outcome: "unhandled" };
+    const leftMs = untilMs - clock.monotonicMs();
+    if (leftMs <= 0) return { outcome: "stored" };
+    await new Promise<void>((resolve) => clock.setTimeout(resolve, Math.min(waitMs, leftMs)));
+  }
+}
+
+function handleOf(
+  world: StoredWorld,
+  record: RunRecord,
+  send: (event: EventObject) => Promise<Receipt>,
+): DurableRun {
+  const { runs, clock } = world;
+  const machine = world.machineOf(record) as AnyStateMachine;
+  let last = restored(world, machine, record.snapshot);
+  let done: Promise<AnyMachineSnapshot> | null = null;
+  const watch = async (): Promise<AnyMachineSnapshot> => {
+    for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
+      const now = await runs.read(record.id);
+      if (now !== null) last = restored(world, machine, now.snapshot);
+      if (now === null || now.state !== "active") return last;
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, waitMs));
     }
   };
+  const { id, space } = record;
+  return {
+    id,
+    space,
+    adopted: false,
+    get done() {
+      done ??= watch();
+      return done;
+    },
+    snapshot: () => last,
+    send: (event) => send(event),
+  };
+}
+
+async function* pagesOf(
+  { runs, names: machines }: StoredWorld,
+  filter: { state?: RunRecord["state"]; space?: string; before?: string },
+): AsyncGenerator<RunRecord> {
+  for (let before = filter.before; ; ) {
+    const cursor = before === undefined ? {} : { before };
+    const page = await runs.list({ ...filter, ...cursor, machines, limit: PAGE });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    before = last.id;
+  }
 }
 
 /** The next commit of a run that is live here, or the next look at one that is not. */

@@ -131,7 +131,13 @@ function budgetOf(
 export function spansOf(log: readonly LogRow[]): readonly StateSpan[] {
   const entries: { state: string; atMs: number }[] = [];
   for (const row of log) {
-    if (row.sequence === null || row.value === null || entries.at(-1)?.state === row.value) continue;
+    if (
+      row.sequence === null ||
+      row.actor !== undefined ||
+      row.value === null ||
+      entries.at(-1)?.state === row.value
+    )
+      continue;
     entries.push({ state: row.value, atMs: row.atMs });
   }
   return entries.map(({ state, atMs }, at) => ({

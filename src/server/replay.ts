@@ -59,6 +59,8 @@ export function createReplayer(machine: AnyStateMachine, runs: Pick<RunStore, "s
 
   /** Null when the event changed nothing, or is the one the machine choked on. */
   function stepOf(before: Step["snapshot"] | null, event: EventObject): Step | null {
+    // What the engine itself records is no event of the machine.
+    if (event.type.startsWith("slowwave.")) return null;
     try {
       return before === null
         ? transitions.initialTransition((event as { input?: unknown }).input)
@@ -72,7 +74,9 @@ export function createReplayer(machine: AnyStateMachine, runs: Pick<RunStore, "s
     begin,
     replay: async (run, to = run.sequence) => {
       const step = begin(run);
-      return (await runs.steps({ run: run.id, to })).map(step);
+      // Events of child actors are no steps of the machine itself.
+      const rows = await runs.steps({ run: run.id, to });
+      return rows.filter(({ actor }) => actor === undefined).map(step);
     },
   };
 }

@@ -9,6 +9,7 @@ import type { ReplayedStep } from "../replay.ts";
  *
  *   run                the machine itself
  *   run/sequence/child an actor it started: the key of the intent
+ *   run/actor/key      an event of a child machine, under its path from the machine
  *   run/log            what was observed beside the machine: beats, what the agent says, findings
  *
  * Every row of the log is one `@xstate.event`, with the row's id.
@@ -48,6 +49,8 @@ export const PROTOCOL = "0.7.2";
 export interface MessageWriter {
   /** A machine event with what it did. */
   step(replayed: ReplayedStep): readonly InspectionMessage[];
+  /** An event of a child actor, under the actor's own session. */
+  child(row: LogRow, key: string): readonly InspectionMessage[];
   /** An observation, or a machine event that cannot be replayed here. */
   note(row: LogRow): readonly InspectionMessage[];
 }
@@ -55,6 +58,8 @@ export interface MessageWriter {
 export function createMessageWriter(run: string, machine: AnyStateMachine): MessageWriter {
   /** Session of each living child. */
   const sessions = new Map<string, string>();
+  /** Keys of child actors that have been introduced. */
+  const children = new Set<string>();
   let isLogIntroduced = false;
   const base = (atMs: number, sessionId: string, id: string | null = null): Base => ({
     _version: PROTOCOL,
@@ -122,17 +127,37 @@ export function createMessageWriter(run: string, machine: AnyStateMachine): Mess
         { ...base(row.atMs, run), type: "@xstate.snapshot", event, snapshot },
       ];
     },
+    child: (row, key) => {
+      const session = `${run}/actor/${key}`;
+      const snapshot = { status: "active", value: row.value };
+      const isKnown = children.has(key);
+      children.add(key);
+      const above = key.includes("/") ? `${run}/actor/${key.slice(0, key.lastIndexOf("/"))}` : run;
+      const birth = { session, name: key, definition: { id: key }, snapshot, parent: above };
+      const event = eventOf(row);
+      return [
+        ...(isKnown ? [] : [actor(row.atMs, birth)]),
+        { ...base(row.atMs, session, String(row.id)), type: "@xstate.event", event },
+        { ...base(row.atMs, session), type: "@xstate.snapshot", event, snapshot },
+      ];
+    },
     note: (row) => {
       const session = `${run}/log`;
       const snapshot = { status: "active" };
       const log = { session, name: "log", definition: { id: "log" }, snapshot, parent: run };
       const birth = isLogIntroduced ? [] : [actor(row.atMs, log)];
       isLogIntroduced = true;
-      const data = parsed(row.data);
-      const event = { ...(isObject(data) ? data : { data }), type: row.type };
-      return [...birth, { ...base(row.atMs, session, String(row.id)), type: "@xstate.event", event }];
+      return [
+        ...birth,
+        { ...base(row.atMs, session, String(row.id)), type: "@xstate.event", event: eventOf(row) },
+      ];
     },
   };
+}
+
+function eventOf(row: LogRow): { readonly type: string } {
+  const data = parsed(row.data);
+  return { ...(isObject(data) ? data : { data }), type: row.type };
 }
 
 /** The child that an event came from; null for events from outside. */

@@ -128,9 +128,13 @@ export function streamRun(run: RunRecord, { runs, feed, replayer, machine }: Str
   const writer = createMessageWriter(run.id, machine);
   return async (send: (message: InspectionMessage) => Promise<void>, signal: AbortSignal): Promise<void> => {
     let after = 0;
+    const messagesOf = (row: LogRow) => {
+      if (row.sequence === null) return writer.note(row);
+      return row.actor === undefined ? writer.step(replayed(row)) : writer.child(row, row.actor);
+    };
     const stream = async (rows: readonly LogRow[]) => {
       for (const row of rows) {
-        const messages = row.sequence === null ? writer.note(row) : writer.step(replayed(row));
+        const messages = messagesOf(row);
         for (const message of messages) {
           if (signal.aborted) return;
           await send(message);
