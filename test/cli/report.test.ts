@@ -22,7 +22,59 @@ describe("a limit of cost is warned of where it could not hold", () => {
   });
 });
 
-function report({ budget, costUsd }: { budget: RunResult["budget"]; costUsd: number | null }): string {
+describe("a refused run", () => {
+  const finding = { severity: "repair", path: "MEMORY.md" } as const;
+  const unknown = {
+    ...finding,
+    code: "unknown_task",
+    message: "Line 12 of MEMORY.md cites [Task 9], which is no task of its group.",
+    repair: "Cite a task of the group, or add the task.",
+  };
+  const script = {
+    severity: "warn",
+    code: "skill_script",
+    path: "skills/a/run.sh",
+    message: "A script is new.",
+    repair: null,
+  } as const;
+
+  test("says each finding once, the gravest first, with what to do, and where the files are", () => {
+    const text = report({
+      budget: [],
+      costUsd: null,
+      more: {
+        outcome: "failed",
+        status: "failed_invalid_artifacts",
+        reason: {
+          code: "failed_invalid_artifacts",
+          message: "`slowwave runs show` lists the findings.",
+          cause: "unknown_task",
+        },
+        // Three turns, each with the same two.
+        findings: [script, unknown, script, unknown, script, unknown],
+      },
+    });
+    expect(text.split("\n")).toEqual([
+      "  repair Line 12 of MEMORY.md cites [Task 9], which is no task of its group. (MEMORY.md)",
+      "         → Cite a task of the group, or add the task.",
+      "  warn A script is new. (skills/a/run.sh)",
+      "  The memory is as it was. What the agent wrote is kept in /home/state/rejected/r1",
+      "  `slowwave run --now` lets an agent try again and tells it why this was refused; docs/gate.md names every check.",
+      "failed · failed_invalid_artifacts · phase 2 failed (memory files rejected) · run r1",
+      "",
+    ]);
+  });
+});
+
+function report({
+  budget,
+  costUsd,
+  more = {},
+}: {
+  budget: RunResult["budget"];
+  costUsd: number | null;
+  more?: Partial<RunResult>;
+}): string {
   const parts: string[] = [];
   const stream = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -59,6 +111,10 @@ function report({ budget, costUsd }: { budget: RunResult["budget"]; costUsd: num
     startedAt: "2026-03-22T20:00:00.000Z",
     finishedAt: "2026-03-22T20:00:01.000Z",
   };
-  reportRun(result, "/root", createOutput({ stdout: stream, stderr: stream, env: {} }));
+  reportRun(
+    { ...result, ...more },
+    { root: "/root", home: "/home/state" },
+    createOutput({ stdout: stream, stderr: stream, env: {} }),
+  );
   return parts.join("");
 }

@@ -36,7 +36,7 @@ export async function recoverRuns(at: Invocation): Promise<number> {
     for (const run of runs) {
       output.info([bold(`continuing run ${run.id}`), ` of space ${run.space}`]);
       const result = await followed(at, run);
-      if (!json) reportRun(result, rootOf(places, run.space), output);
+      if (!json) reportRun(result, { root: rootOf(places, run.space), home: places.home }, output);
       results.push(result);
     }
     return printReport(results, freed, at);

@@ -105,7 +105,7 @@ export async function consolidate(at: Invocation, flags: RunFlags): Promise<numb
     } else output.info(dim(`run ${run.id} of space ${run.space} (agent ${choices.agent})`));
     const result = await followed(at, run);
     if (at.json) output.printJson(result);
-    else reportRun(result, rootOf(places, run.space), output);
+    else reportRun(result, { root: rootOf(places, run.space), home: places.home }, output);
     return exitCodeOf(result, flags);
   });
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { BudgetName } from "../../domain/budget.ts";
 import type { RunResult } from "../../domain/result.ts";
 import { progressOf } from "../../domain/texts.ts";
@@ -6,12 +7,19 @@ import { changedFiles, counted, elapsed } from "./format.ts";
 import type { Output } from "./output.ts";
 import { bold, dim, green, type Line, red, yellow } from "./paint.ts";
 
+/** Folders that a report names. */
+export interface ReportPlaces {
+  /** The memory root of the run's space. */
+  readonly root: string;
+  readonly home: string;
+}
+
 /** How a run ended, for a person. Successes and skips are results; failures go where failures are looked for. */
-export function reportRun(result: RunResult, root: string, output: Output): void {
+export function reportRun(result: RunResult, places: ReportPlaces, output: Output): void {
   const { outcome } = result;
-  if (outcome === "failed" || outcome === "cancelled")
-    output.info(...details(result, root), lastLine(result));
-  else output.print(...details(result, root), lastLine(result));
+  const lines = [...details(result, places.root), ...refusalLines(result, places), lastLine(result)];
+  if (outcome === "failed" || outcome === "cancelled") output.info(...lines);
+  else output.print(...lines);
 }
 
 function details(result: RunResult, root: string): readonly Line[] {
@@ -34,10 +42,35 @@ function details(result: RunResult, root: string): readonly Line[] {
       " The agent reports no cost, so its limit could not hold it; limit its tokens, with --max-tokens.",
     ]);
   }
-  for (const { severity, message, path } of findings) {
-    lines.push(["  ", yellow(severity), ` ${message}`, path === null ? "" : dim(` (${path})`)]);
-  }
-  return lines;
+  return [...lines, ...findingLines(findings, result.status === "failed_invalid_artifacts")];
+}
+
+const GRAVITY = { refuse: 0, repair: 1, warn: 2 } as const;
+
+/**
+ * Each finding once, whatever number of turns it stayed: what refused the run first, with the way to mend it. Of a run
+ * that was not refused the severity alone is said.
+ */
+function findingLines(findings: RunResult["findings"], isRefused: boolean): readonly Line[] {
+  const once = [...new Map(findings.map((finding) => [JSON.stringify(finding), finding])).values()];
+  const gravest = once.toSorted((a, b) => GRAVITY[a.severity] - GRAVITY[b.severity]);
+  return gravest.flatMap(({ severity, message, path, repair }): readonly Line[] => {
+    const paint = severity === "warn" ? yellow : red;
+    const isWayShown = isRefused && repair !== null && repair !== message;
+    return [
+      ["  ", (isRefused ? paint : yellow)(severity), ` ${message}`, path === null ? "" : dim(` (${path})`)],
+      ...(isWayShown ? [[dim(`         → ${repair}`)] as Line] : []),
+    ];
+  });
+}
+
+/** Where a person finds what was refused, and what to do about it. */
+function refusalLines({ status, run }: RunResult, { home }: ReportPlaces): readonly Line[] {
+  if (status !== "failed_invalid_artifacts") return [];
+  return [
+    ["  The memory is as it was. What the agent wrote is kept in ", bold(join(home, "rejected", run))],
+    "  `slowwave run --now` lets an agent try again and tells it why this was refused; docs/gate.md names every check.",
+  ];
 }
 
 /** A limit of cost, and an agent that has a model and does not say what it costs. */
@@ -54,7 +87,7 @@ function dryRunLines({ dryRun }: RunResult): readonly Line[] {
 }
 
 /** The last line names outcome and status, and on failure what to do and why. */
-function lastLine({ outcome, status, reason, run, dryRun }: RunResult): Line {
+function lastLine({ outcome, status, reason, run, dryRun, findings }: RunResult): Line {
   const paint = outcome === "succeeded" ? green : outcome === "skipped" ? yellow : red;
   const line = [paint(outcome), ` · ${status} · ${progressOf(status)}`];
   if (reason === null && dryRun) {
@@ -66,6 +99,10 @@ function lastLine({ outcome, status, reason, run, dryRun }: RunResult): Line {
     ];
   }
   if (reason === null) return line;
+  // The sentences stand above; their codes and the advice to look for them would say less.
+  const isExplained =
+    status === "failed_invalid_artifacts" && findings.some(({ severity }) => severity !== "warn");
+  if (isExplained) return [...line, dim(` · run ${run}`)];
   const cause = reason.cause === null ? "" : ` (cause: ${reason.cause})`;
   return [...line, ` · ${reason.message}${cause}`, ...(outcome === "failed" ? [dim(` · run ${run}`)] : [])];
 }
