@@ -51,16 +51,22 @@ export function acpAgent(options: AcpAgentOptions): AgentRunner {
     network: "open",
     findMissing: async () => ((await acpProgram(options)) === null ? acpMissing(options) : null),
     probe: () => probeAcp(options, sandbox),
-    spawn: (spec, clock) => startAcp(name, options, spec, clock),
+    spawn: (spec, clock, signal) => startAcp(name, options, { spec, clock, signal }),
     endOrphan: endOrphanProcess,
   };
+}
+
+interface Start {
+  readonly spec: AgentSpec;
+  readonly clock: Clock;
+  /** Aborted when the agent is not wanted any more. */
+  readonly signal: AbortSignal | undefined;
 }
 
 async function startAcp(
   name: string,
   options: AcpAgentOptions,
-  spec: AgentSpec,
-  clock: Clock,
+  { spec, clock, signal }: Start,
 ): Promise<AgentHandle> {
   const { patienceMs = PATIENCE_MS, graceMs = GRACE_MS, closeMs = CLOSE_MS, limits = LIMITS } = options;
   const sandbox = sandboxNamed(options.sandbox ?? "bubblewrap");
@@ -89,13 +95,18 @@ async function startAcp(
     onUpdate: turns.hear,
     onPermission: turns.permit,
   });
+  const giveUp = () => agent.kill();
+  signal?.addEventListener("abort", giveUp);
   try {
+    signal?.throwIfAborted();
     const mode = preset?.mode ?? null;
     session = { agent, sessionId: await openSession({ agent, spec, title, patienceMs, mode }) };
   } catch (cause) {
     agent.kill();
     await agent.gone;
     throw new SlowwaveError("agent_not_started", `The agent "${name}" could not be started.`, { cause });
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
   }
   stream.tell({ type: "agent.starting" });
   turns.begin(spec.prompt);

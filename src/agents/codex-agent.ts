@@ -34,12 +34,17 @@ export function codexAgent(options: CodexAgentOptions = {}): AgentRunner {
     network: "open",
     findMissing: async () => ((await codexProgram(options)) === null ? codexMissing(options) : null),
     probe: () => probeCodex(options),
-    spawn: (spec, clock) => startCodex(options, spec, clock),
+    spawn: (spec, clock, signal) => startCodex(options, spec, clock, signal),
     endOrphan: endOrphanProcess,
   };
 }
 
-async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Clock): Promise<AgentHandle> {
+async function startCodex(
+  options: CodexAgentOptions,
+  spec: AgentSpec,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<AgentHandle> {
   const { patienceMs = PATIENCE_MS, graceMs = GRACE_MS, limits = LIMITS } = options;
   const stream = agentStream();
   let thread: OpenThread | null = null;
@@ -63,7 +68,7 @@ async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Cl
       if (thread !== null) turns.hear(method, params);
     },
   });
-  const threadId = await opened(codex, spec);
+  const threadId = await openedThread(codex, spec, signal);
   thread = { codex, threadId, own: codex.look() };
   stream.tell({ type: "agent.starting" });
   turns.begin(spec.prompt);
@@ -79,12 +84,21 @@ async function startCodex(options: CodexAgentOptions, spec: AgentSpec, clock: Cl
   });
 }
 
-async function opened(codex: Connection, spec: AgentSpec): Promise<string> {
+async function openedThread(
+  codex: Connection,
+  spec: AgentSpec,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const giveUp = () => codex.kill();
+  signal?.addEventListener("abort", giveUp);
   try {
+    signal?.throwIfAborted();
     return await openThread(codex, spec);
   } catch (cause) {
     codex.kill();
     await codex.gone;
     throw new SlowwaveError("agent_not_started", 'The agent "codex" could not be started.', { cause });
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
   }
 }

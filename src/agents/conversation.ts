@@ -45,7 +45,7 @@ export interface Line {
 /** A child process that lives on and is spoken to in lines. */
 export interface Conversation<L extends Listener = Listener>
   extends Line,
-    Pick<SupervisedProcess, "look" | "freeze" | "thaw"> {
+    Pick<SupervisedProcess, "look" | "freeze" | "thaw" | "lastOutputMs"> {
   readonly listener: L;
   /** Settles with why, as a sentence, when nothing of it lives. Never rejects. */
   readonly gone: Promise<{ readonly why: string; readonly end: ProcessEnd }>;
@@ -92,6 +92,7 @@ export async function converse<L extends Listener>(options: ConverseOptions<L>):
     look: child.look,
     freeze: child.freeze,
     thaw: child.thaw,
+    lastOutputMs: child.lastOutputMs,
     async close() {
       child.thaw();
       child.stdin.end();

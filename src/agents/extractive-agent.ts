@@ -48,7 +48,7 @@ export function extractiveAgent(options: ExtractiveAgentOptions = {}): AgentRunn
     });
   return {
     ...agent("none"),
-    async spawn(spec, clock) {
+    async spawn(spec, clock, signal) {
       const found = await kept(node, options.sandbox);
       if ("missing" in found) {
         const cause = new SlowwaveError("failed_sandbox_policy", found.missing);
@@ -56,7 +56,7 @@ export function extractiveAgent(options: ExtractiveAgentOptions = {}): AgentRunn
           cause,
         });
       }
-      return agent(found.sandbox).spawn(spec, clock);
+      return agent(found.sandbox).spawn(spec, clock, signal);
     },
   };
 }

@@ -126,6 +126,7 @@ async function startProcess(
     threadId: null,
     sandbox: options.sandbox,
     events$: stream.events$,
+    lastActivityMs: child.lastOutputMs,
     prompt: async () => {
       throw new SlowwaveError(
         "agent_single_turn",

@@ -10,7 +10,7 @@ export interface TurnHandleOptions {
   readonly threadId: string;
   readonly sandbox: string;
   readonly stream: AgentStream;
-  readonly process: Pick<Conversation, "gone" | "close" | "kill">;
+  readonly process: Pick<Conversation, "gone" | "close" | "kill" | "lastOutputMs">;
   readonly clock: Clock;
   /** To stop when asked, before it is ended. */
   readonly graceMs: number;
@@ -38,6 +38,7 @@ export function turnHandle(options: TurnHandleOptions): AgentHandle {
     threadId,
     sandbox,
     events$: stream.events$,
+    lastActivityMs: process.lastOutputMs,
     async prompt(text) {
       if (isStopping) throw new SlowwaveError("agent_closed", "The agent has been stopped.");
       if (stream.isOpen()) throw new SlowwaveError("agent_busy", "The agent is still in its turn.");

@@ -1,4 +1,4 @@
-import { isDirty, isLeaseAlive, type JobRow } from "../domain/job.ts";
+import { isDirty, isExhausted, isLeaseAlive, type JobRow } from "../domain/job.ts";
 import { about } from "./ui/format.ts";
 
 /** All that decides what a space is waiting for. Times are Unix seconds. */
@@ -16,6 +16,8 @@ export interface Situation {
   /** The job is held by an apply or a purge that was killed. */
   readonly isLeftByControl: boolean;
   readonly successCooldownSeconds: number;
+  /** Failures in a row that are allowed. */
+  readonly retries: number;
   /** How many runs in a row failed; 0 when another program's did. */
   readonly failures: number;
   /** The sentence of a day's budget that is used up; null: something is left, or there is none. */
@@ -84,7 +86,7 @@ const RULES: readonly Rule[] = [
     sentence: () => "Up to date; new stage-1 outputs will make it due.",
   },
   {
-    when: ({ job }) => job !== null && job.retry_remaining <= 0,
+    when: ({ job, retries }) => job !== null && isExhausted(job, retries),
     sentence: ({ job, failures }) =>
       `${failures > 1 ? `${failures} runs in a row failed` : "No retry is left"}${because(job)}: the space waits for a person, \`slowwave run --now\`, or for new stage-1 outputs, which fill the retries again.`,
   },

@@ -71,6 +71,11 @@ export interface AgentHandle {
   /** What was in force: `none`, `node-permission`, `bubblewrap`, `codex`, … */
   readonly sandbox: string;
   readonly events$: Observable<AgentEvent>;
+  /**
+   * Milliseconds of the given clock's `monotonicMs` at which its process last wrote anything of the protocol, be it a
+   * piece of a message that is told later. Absent: only its events count as signs of life.
+   */
+  lastActivityMs?(): number;
   /** A further turn in the same session (a repair). Rejects with `agent_single_turn` where there is none. */
   prompt(text: string): Promise<void>;
   /**
@@ -99,8 +104,11 @@ export interface AgentRunner {
   findMissing?(): Promise<string | null>;
   /** Whether the agent can be kept in its workspace here; tried, not assumed. Absent = it says so at spawn. */
   probe?(): Promise<AgentProbe>;
-  /** Rejects with a reason when the agent cannot be started; nothing is left running then. */
-  spawn(spec: AgentSpec, clock: Clock): Promise<AgentHandle>;
+  /**
+   * Rejects with a reason when the agent cannot be started; nothing is left running then. `signal`: it is not wanted any
+   * more, and a start that waits for an answer is given up at once.
+   */
+  spawn(spec: AgentSpec, clock: Clock, signal?: AbortSignal): Promise<AgentHandle>;
   /**
    * Ends whatever an earlier process left running under this scratch folder (the engine was killed).
    * Returns whether an agent had been started there, alive or not: its workspace can't be trusted then.

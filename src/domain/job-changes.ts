@@ -44,7 +44,7 @@ export function claimed(row: JobRow, request: ClaimRequest): JobRow {
     finished_at: null,
     lease_until: leaseUntil(request),
     retry_at: null,
-    retry_remaining: request.force ? request.retries : row.retry_remaining,
+    retry_remaining: request.force ? DEFAULT_RETRIES : row.retry_remaining,
     last_error: null,
     fence: row.fence + 1,
   };

@@ -46,6 +46,7 @@ export interface ClaimRequest {
   readonly successCooldownSeconds: number;
   /** `run --now`: ignores backoff, exhaustion and cooldown, and resets the retry budget. */
   readonly force: boolean;
+  /** So many failures in a row, and the space waits for a person. */
   readonly retries: number;
   readonly nowMs: number;
   /** A dry run's claim: the row before it is kept with the claim and answered, also when the claim is repeated. */
@@ -82,16 +83,24 @@ export function isDirty(row: Pick<JobRow, "input_watermark" | "last_success_wate
 }
 
 /**
+ * Whether the failures in a row have reached `retries`. The column counts down from the original's three, whatever is
+ * allowed, so that other programs read it as they always did; it may fall below zero.
+ */
+export function isExhausted(row: Pick<JobRow, "retry_remaining">, retries: number): boolean {
+  return DEFAULT_RETRIES - row.retry_remaining >= retries;
+}
+
+/**
  * Whether a row may be claimed now, in the original's order of tests (section 2.2, point S), with the
  * successor's cooldown behind it. Null = claimable. The stores repeat the same tests in their guarded update.
  */
 export function refusal(
   row: JobRow | null,
-  request: Pick<ClaimRequest, "force" | "successCooldownSeconds" | "nowMs">,
+  request: Pick<ClaimRequest, "force" | "successCooldownSeconds" | "retries" | "nowMs">,
 ): Extract<ClaimOutcome, { kind: "skipped" }> | null {
   const now = Math.floor(request.nowMs / 1000);
   if (row === null || !isDirty(row)) return { kind: "skipped", why: "not-dirty" };
-  if (!request.force && row.retry_remaining <= 0) return { kind: "skipped", why: "exhausted" };
+  if (!request.force && isExhausted(row, request.retries)) return { kind: "skipped", why: "exhausted" };
   if (!request.force && (row.retry_at ?? 0) > now) return { kind: "skipped", why: "backing-off" };
   if (isLeaseAlive(row, now)) return { kind: "skipped", why: "running" };
   const cooling =

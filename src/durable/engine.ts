@@ -19,7 +19,7 @@ import { valuesOf } from "./plain-event.ts";
 import { type PreparedMachine, prepareAll, prepareMachine } from "./prepared-machine.ts";
 import { recovery } from "./recovery.ts";
 import { storedRuns } from "./stored-runs.ts";
-import { systemClock, systemIds } from "./system.ts";
+import { clockOf, systemIds } from "./system.ts";
 import { timerWheel } from "./timer-wheel.ts";
 import { standIn } from "./transition.ts";
 import { type Successor, type VersionedMachine, versionsOf } from "./versions.ts";
@@ -107,7 +107,7 @@ class Engine {
   constructor(options: DurableOptions) {
     this.#options = options;
     const { store } = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = clockOf(options.clock);
     this.#ids = options.ids ?? systemIds(this.#clock);
     this.owner = this.#ids.token();
     this.#cancelEvent = options.cancelEvent ?? { type: "cancel" };

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Clock, Ids, Store } from "../domain/ports.ts";
 import { checkSpaceKey } from "../domain/space.ts";
-import { systemClock, systemIds } from "../durable/system.ts";
+import { clockOf, systemIds } from "../durable/system.ts";
 import type { Files } from "../files/folder.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { type ApplyAnswer, apply } from "../memory-files/apply.ts";
@@ -43,7 +43,7 @@ export interface PurgedSpaces {
 
 export function createControls(options: ControlsOptions): Controls {
   const { store } = options;
-  const clock = options.clock ?? systemClock;
+  const clock = clockOf(options.clock);
   const ids = options.ids ?? systemIds(clock);
   const files = options.files ?? nodeFiles();
   const home = createHome(resolve(options.home), options.memoryRoot);

@@ -10,7 +10,7 @@ import type { Settings } from "../domain/settings.ts";
 import { checkSpaceKey } from "../domain/space.ts";
 import { createDurableEngine } from "../durable/engine.ts";
 import type { DurableEngine, DurableOptions, DurableRun } from "../durable/options.ts";
-import { systemClock, systemIds } from "../durable/system.ts";
+import { clockOf, systemIds } from "../durable/system.ts";
 import { dotted } from "../durable/transition.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
@@ -112,7 +112,7 @@ export function createEngine(options: EngineOptions): Engine {
 
 function partsOf(options: EngineOptions, defaults: Settings, onPlaceFree: () => void): Parts {
   const { store, agent: runner } = options;
-  const clock = options.clock ?? systemClock;
+  const clock = clockOf(options.clock);
   const ids = options.ids ?? systemIds(clock);
   const observers = createObservers();
   const emit = (event: RunEvent) => {
@@ -276,7 +276,7 @@ async function adopt(
  */
 async function startIfDue(
   { store, clock, admission }: Parts,
-  settings: { readonly successCooldownSeconds: number },
+  settings: { readonly successCooldownSeconds: number; readonly retries: number },
   request: StartRequest,
   start: (request: StartRequest, free: Place) => Promise<Run>,
 ): Promise<Run | null> {
@@ -286,8 +286,8 @@ async function startIfDue(
   let lock: Awaited<ReturnType<Store["owners"]["lock"]>> = null;
   try {
     lock = await store.owners.lock(`start ${space}`);
-    const { successCooldownSeconds } = settings;
-    const claim = { force: now, successCooldownSeconds, nowMs: clock.nowMs() };
+    const { successCooldownSeconds, retries } = settings;
+    const claim = { force: now, successCooldownSeconds, retries, nowMs: clock.nowMs() };
     if (lock === null || refusal(await store.jobs.read(space), claim) !== null) return null;
     const run = await start(request, place);
     await claimAnswered(run);

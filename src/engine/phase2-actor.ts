@@ -8,7 +8,7 @@ import type { Phase2Event } from "../domain/phase2.ts";
 import type { Clock, Ids, Store } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
 import { checkSpaceKey } from "../domain/space.ts";
-import { systemClock, systemIds } from "../durable/system.ts";
+import { clockOf, systemIds } from "../durable/system.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { phase2Machine } from "../machines/phase2.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
@@ -68,7 +68,7 @@ export async function createPhase2Actor(options: Phase2ActorOptions): Promise<Ph
   const { store, agent: runner, space = "global", onEvent = () => {} } = options;
   const settings = settingsFrom(options);
   checkSpaceKey(space);
-  const clock = options.clock ?? systemClock;
+  const clock = clockOf(options.clock);
   const ids = options.ids ?? systemIds(clock);
   const home = createHome(resolve(options.home), options.memoryRoot);
   const files = nodeFiles();

@@ -1,4 +1,4 @@
-import type { JobRow, Lease } from "../domain/job.ts";
+import { DEFAULT_RETRIES, type JobRow, type Lease } from "../domain/job.ts";
 import type { Clock, Store } from "../domain/ports.ts";
 
 /** A space that a control has for itself, under a lease of its own. */
@@ -29,7 +29,7 @@ export async function takeSpace(
     successCooldownSeconds: 0,
     // Whatever its backoff and budget; the row comes back as it was unless the control settles it.
     force: true,
-    retries: Math.max(0, row?.retry_remaining ?? 0),
+    retries: DEFAULT_RETRIES,
     nowMs: clock.nowMs(),
     remember: true,
   });

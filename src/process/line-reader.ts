@@ -14,7 +14,7 @@ export interface LineReader {
 }
 
 /**
- * Cuts bytes into lines of UTF-8 (bad bytes become U+FFFD; blank lines and a CR before the LF are dropped).
+ * Cuts bytes into lines of UTF-8 (bad bytes become U+FFFD; blank lines, a CR before the LF and a byte order mark before the first line are dropped).
  * Holds at most one line of the longest length allowed. Past a limit it says so once and reads nothing more.
  */
 export function lineReader(
@@ -25,6 +25,7 @@ export function lineReader(
   let held = 0;
   let total = 0;
   let over = false;
+  let isFirst = true;
 
   function stop(why: string): void {
     over = true;
@@ -33,7 +34,9 @@ export function lineReader(
   }
 
   function flush(): void {
-    const text = Buffer.concat(parts, held).toString("utf8").replace(/\r$/, "");
+    let text = Buffer.concat(parts, held).toString("utf8").replace(/\r$/, "");
+    if (isFirst) text = text.replace(/^\uFEFF/, "");
+    isFirst = false;
     parts = [];
     held = 0;
     if (text.trim() !== "") on.line(text);

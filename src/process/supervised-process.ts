@@ -46,6 +46,8 @@ export interface SupervisedProcess {
   readonly pid: number;
   /** To the child's stdin, which stays open as its leash: it closes when this process dies. */
   readonly stdin: NodeJS.WritableStream;
+  /** By the given clock's `monotonicMs`: when it last wrote to its stdout, or was started. */
+  lastOutputMs(): number;
   /** Settles once, when nothing of the tree lives and its pipes are closed. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
   /** Who of its tree lives; empty where there is no /proc. Who is seen here is known even while it is ending. */
@@ -112,6 +114,7 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
   return {
     pid: leader.pid,
     stdin: child.stdin as NodeJS.WritableStream,
+    lastOutputMs: running.lastOutputMs,
     ended: running.ended,
     look: running.tree.look,
     freeze: (spared = []) => running.tree.freeze(spared),
@@ -159,7 +162,11 @@ function follow(
   let errors = 0;
 
   const reader = lineReader(limits, { line: hear, overflow: stop });
-  child.stdout?.on("data", (chunk: Buffer) => reader.feed(chunk));
+  let lastOutputMs = clock.monotonicMs();
+  child.stdout?.on("data", (chunk: Buffer) => {
+    lastOutputMs = clock.monotonicMs();
+    reader.feed(chunk);
+  });
   child.stderr?.on("data", (chunk: Buffer) => {
     stderr.feed(chunk);
     errors += chunk.length;
@@ -229,5 +236,5 @@ function follow(
     return ended;
   }
 
-  return { ended, end, tree, failure };
+  return { ended, end, tree, failure, lastOutputMs: () => lastOutputMs };
 }

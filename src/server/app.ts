@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Clock, Store } from "../domain/ports.ts";
-import { type Controls, type Engine, systemClock } from "../internal/engine.ts";
+import { type Controls, clockOf, type Engine } from "../internal/engine.ts";
 import { PHASE2_VERSION, phase2Machine } from "../internal/machine.ts";
 import { createFeed } from "./feed.ts";
 import { guard } from "./guard.ts";
@@ -56,7 +56,7 @@ export interface App {
  */
 export function createApp(options: AppOptions): App {
   const { store, engine, base = "", maintenance } = options;
-  const clock = options.clock ?? systemClock;
+  const clock = clockOf(options.clock);
   const feed = createFeed(store.runs, clock);
   const replayer = createReplayer(phase2Machine, store.runs);
   const access = { token: options.token, hosts: options.hosts ?? [] };

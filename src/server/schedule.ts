@@ -8,6 +8,7 @@ export interface ScheduleOptions {
   readonly clock: Clock;
   readonly everyMs: number;
   readonly successCooldownSeconds: number;
+  readonly retries: number;
   /** Whether the day's budget of a space is used up; absent: no space has one. */
   readonly isSpent?: (space: string) => Promise<boolean>;
   /** What could not be started or finished here; the next round tries again. */
@@ -23,12 +24,12 @@ const AT_ONCE = 2;
  * taken over first. After `stop` no further run is begun.
  */
 export function keepDue(options: ScheduleOptions) {
-  const { jobs, engine, clock, everyMs, successCooldownSeconds, failed, isSpent } = options;
+  const { jobs, engine, clock, everyMs, successCooldownSeconds, retries, failed, isSpent } = options;
   let isStopped = false;
   let timer: unknown = null;
 
   async function dueSpaces(): Promise<string[]> {
-    const claim = { force: false, successCooldownSeconds, nowMs: clock.nowMs() };
+    const claim = { force: false, successCooldownSeconds, retries, nowMs: clock.nowMs() };
     return (await jobs.list()).filter((row) => refusal(row, claim) === null).map(({ job_key }) => job_key);
   }
 

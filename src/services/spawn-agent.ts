@@ -60,6 +60,7 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
   const handle = await runner.spawn(
     { ...input.config, run: input.run, key, workspace, scratch, prompt, limits },
     clock,
+    signal,
   );
   if (signal.aborted) {
     await handle.close();

@@ -68,11 +68,15 @@ function follow(
   let over = false;
   let ended = false;
   const minutes = limits.maxSilenceMinutes;
-  const silence = silenceWatch(clock, minutes, () =>
-    tell({
-      type: "budget.reached",
-      why: `the agent said nothing for ${plural(minutes ?? 0, "minute")}, no more is allowed (maxSilenceMinutes)`,
-    }),
+  const silence = silenceWatch(
+    clock,
+    minutes,
+    () =>
+      tell({
+        type: "budget.reached",
+        why: `the agent said nothing for ${plural(minutes ?? 0, "minute")}, no more is allowed (maxSilenceMinutes)`,
+      }),
+    handle.lastActivityMs,
   );
   const near = finisher.watch(meter);
   const growth = growthWatch({

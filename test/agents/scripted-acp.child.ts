@@ -60,6 +60,7 @@ function answer(method: string, number: number): void {
 }
 
 function initialize(id: number): void {
+  if (behaviour === "begins with a byte order mark") process.stdout.write("\uFEFF");
   const protocolVersion = behaviour === "speaks another version" ? 7 : 1;
   tell({ id, result: { protocolVersion, agentCapabilities: { loadSession: true }, authMethods: [] } });
 }
@@ -113,6 +114,7 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     end("end_turn", { usage: { inputTokens: 1_000, outputTokens: 50, totalTokens: 1_250 } });
   },
   endless() {},
+  "begins with a byte order mark": () => BEHAVIOURS.good?.(),
   "finishes when asked to": () => (turns === 1 ? undefined : BEHAVIOURS.good?.()),
   "hangs after cancel"() {},
   "stays when its stdin closes"() {},
@@ -145,6 +147,17 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   "writes what is no JSON"() {
     for (let count = 0; count < 30; count += 1) say("Welcome! {");
   },
+  "answers without a line end and exits"() {
+    const answer = { jsonrpc: "2.0", id: prompt, result: { stopReason: "end_turn" } };
+    process.stdout.write(JSON.stringify(answer), () => process.exit(0));
+  },
+  "answers in a batch": () =>
+    say(JSON.stringify([{ jsonrpc: "2.0", id: prompt, result: { stopReason: "end_turn" } }])),
+  "answers over several lines": () =>
+    say(JSON.stringify({ jsonrpc: "2.0", id: prompt, result: { stopReason: "end_turn" } }, null, 2)),
+  "answers with half a message": () => say(`{"jsonrpc":"2.0","id":${prompt},"result":`),
+  "streams a word a minute": () =>
+    void setInterval(() => notice("agent_message_chunk", { content: text("word ") }), 50),
   "answers what was not asked": () => tell({ id: 999, result: {} }),
   "answers with a text for an id": () => tell({ id: "one", result: {} }),
   "answers twice"() {

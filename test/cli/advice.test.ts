@@ -40,6 +40,7 @@ const usual: Situation = {
   isLeftByControl: false,
   owner: null,
   successCooldownSeconds: 0,
+  retries: 3,
   failures: 0,
   spent: null,
   now: NOW,

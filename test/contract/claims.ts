@@ -49,13 +49,6 @@ export function claimContract(name: string, open: OpenWorld): void {
           }),
         );
       });
-
-      test("keeps a budget that is larger than the default", async () => {
-        const lease = await claimedLease(a, { force: true, retries: 9 });
-        await a.jobs.release({ lease, reason: "cancelled", nowMs: NOW_MS });
-        await a.jobs.enqueue("global", 300);
-        expect((await a.jobs.read("global"))?.retry_remaining).toBe(9);
-      });
     });
 
     describe("claim", () => {
@@ -115,14 +108,32 @@ export function claimContract(name: string, open: OpenWorld): void {
       });
 
       test("by force ignores backoff and an empty budget, which it refills, but never a live lease", async () => {
-        const lease = await claimedLease(a, { force: true, retries: 1 });
+        const lease = await claimedLease(a, { force: true });
         await a.jobs.fail({ lease, reason: "failed_agent", retryDelaySeconds: 3600, nowMs: NOW_MS });
-        expect(await a.jobs.claim(asking({ token: "t2" }))).toEqual({ kind: "skipped", why: "exhausted" });
-        const forced = asking({ token: "t2", force: true, retries: 5 });
+        const once = asking({ token: "t2", retries: 1 });
+        expect(await a.jobs.claim(once)).toEqual({ kind: "skipped", why: "exhausted" });
+        const forced = { ...once, force: true };
         expect(await a.jobs.claim(forced)).toEqual({ kind: "claimed", fence: 2, watermark: 100 });
-        expect((await a.jobs.read("global"))?.retry_remaining).toBe(5);
+        expect((await a.jobs.read("global"))?.retry_remaining).toBe(3);
         expect(await b.jobs.claim({ ...forced, token: "t3" })).toEqual({ kind: "skipped", why: "running" });
       });
+
+      test.each([1, 2, 3, 5])(
+        "is refused once %i failures in a row are as many as it allows, and not before",
+        async (retries) => {
+          await a.jobs.enqueue("global", 100);
+          for (let failures = 0; failures < retries; failures += 1) {
+            const token = `t${failures}`;
+            const claim = await a.jobs.claim(asking({ token, retries }));
+            const lease = { space: "global", token, fence: "fence" in claim ? claim.fence : 0 };
+            await a.jobs.fail({ lease, reason: "failed_agent", retryDelaySeconds: 0, nowMs: NOW_MS });
+          }
+          const next = asking({ token: "next", retries });
+          expect(await a.jobs.claim(next)).toEqual({ kind: "skipped", why: "exhausted" });
+          await a.jobs.enqueue("global", 200);
+          expect(await a.jobs.claim(next)).toMatchObject({ kind: "claimed" });
+        },
+      );
 
       test("under a token that was settled before starts a claim of its own, without the old trace", async () => {
         const lease = await claimedLease(a);

@@ -65,7 +65,7 @@ export async function doTo(jobs: JobStore, deed: Deed): Promise<unknown> {
         ...ask,
         successCooldownSeconds: deed.fenceBack * 10,
         force: deed.force,
-        retries: 1,
+        retries: 3,
       });
     case "renew":
       return jobs.renew([lease], { leaseSeconds: number, nowMs });
@@ -192,7 +192,7 @@ export class ModelJob {
       finished_at: null,
       lease_until: now + number,
       retry_at: null,
-      retry_remaining: force ? 1 : row.retry_remaining,
+      retry_remaining: force ? 3 : row.retry_remaining,
       last_error: null,
       fence: row.fence + 1,
     });

@@ -49,7 +49,7 @@ test("what a killed process left is taken over within the limit of the schedule,
   engine.events$.subscribe((event) => {
     if (event.type === "run.finished") finished.push(event.space);
   });
-  const options = { jobs: store.jobs, engine, everyMs: 60_000, successCooldownSeconds: 0 };
+  const options = { jobs: store.jobs, engine, everyMs: 60_000, successCooldownSeconds: 0, retries: 3 };
   const schedule = keepDue({
     ...options,
     clock: manualClock(),

@@ -57,6 +57,27 @@ describe("in its turn", () => {
     ["closes its stdout", errored("The agent was ended: it closed its standard output"), {}],
     ["nests without end", errored("The agent was ended: it wrote a line that can't be understood"), {}],
     ["greets on its stdout", DONE, {}],
+    ["begins with a byte order mark", DONE, {}],
+    ["answers without a line end and exits", errored("The agent exited with code 0"), {}],
+    [
+      "answers in a batch",
+      errored(
+        "The agent was ended: it wrote several messages in one list; each belongs on a line of its own",
+      ),
+      {},
+    ],
+    [
+      "answers over several lines",
+      errored("The agent was ended: it wrote a message over several lines, or half of one: {"),
+      {},
+    ],
+    [
+      "answers with half a message",
+      errored(
+        'The agent was ended: it wrote a message over several lines, or half of one: {"jsonrpc":"2.0","id":2,"result":',
+      ),
+      {},
+    ],
     [
       "writes what is no JSON",
       errored("The agent was ended: it wrote more than 20 lines that are no messages: Welcome! {"),

@@ -42,6 +42,7 @@ function world(rows: readonly JobRow[]) {
     clock,
     everyMs: 60_000,
     successCooldownSeconds: 0,
+    retries: 3,
     isSpent: async (space) => space.startsWith("spent"),
     failed: (space, error) => told.push(`failed ${space}: ${(error as Error).message}`),
   });

@@ -17,7 +17,8 @@ export interface AcpConnectOptions extends Omit<ConverseOptions<AcpListener>, "l
 }
 
 /** A running ACP agent. */
-export interface AcpConnection extends Pick<Conversation, "gone" | "close" | "kill" | "freeze" | "thaw"> {
+export interface AcpConnection
+  extends Pick<Conversation, "gone" | "close" | "kill" | "freeze" | "thaw" | "lastOutputMs"> {
   /** Rejects with a sentence: a refusal, no answer in time (null = it may take as long as it likes), its end. */
   ask(method: string, params: unknown, patienceMs: number | null): Promise<unknown>;
   tell(method: string, params: unknown): void;
@@ -55,6 +56,7 @@ export async function connectAcp(options: AcpConnectOptions): Promise<AcpConnect
     kill: agent.kill,
     freeze: agent.freeze,
     thaw: agent.thaw,
+    lastOutputMs: agent.lastOutputMs,
   };
 }
 

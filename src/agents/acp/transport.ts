@@ -60,6 +60,8 @@ export function createTransport({ line, onNotice }: TransportOptions): Transport
       if (isOver) return;
       const message = parsed(text);
       if (message === null) {
+        const why = misshapen(text);
+        if (why !== null) return breach(why);
         stray += 1;
         if (stray > MOST_STRAY) {
           breach(`it wrote more than ${MOST_STRAY} lines that are no messages: ${plainText(text, 200)}`);
@@ -78,6 +80,19 @@ export function createTransport({ line, onNotice }: TransportOptions): Transport
       isOver = true;
     },
   };
+}
+
+/**
+ * Who writes messages in another shape will never be understood, so waiting for an answer is idle. Null for a line that
+ * is no attempt at a message.
+ */
+function misshapen(text: string): string | null {
+  const line = text.trim();
+  if (/^\[\s*(?:\{|$)/.test(line))
+    return "it wrote several messages in one list; each belongs on a line of its own";
+  const isWhole = /^\{.*\}$/.test(line);
+  if (isWhole || !/^\{\s*(?:$|"(?:jsonrpc|id|method|result|params)")/.test(line)) return null;
+  return `it wrote a message over several lines, or half of one: ${plainText(line, 200)}`;
 }
 
 /** Null for a line that is neither a question, a notice nor an answer. */

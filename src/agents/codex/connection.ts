@@ -11,7 +11,7 @@ export interface ConnectOptions
 /** A running `codex app-server`. */
 export interface Connection
   extends Pick<Peer, "ask" | "tell">,
-    Pick<Conversation, "gone" | "close" | "kill" | "look" | "freeze" | "thaw"> {}
+    Pick<Conversation, "gone" | "close" | "kill" | "look" | "freeze" | "thaw" | "lastOutputMs"> {}
 
 export async function connectCodex(options: ConnectOptions): Promise<Connection> {
   const { clock, patienceMs, graceMs, onNotice } = options;
@@ -23,6 +23,6 @@ export async function connectCodex(options: ConnectOptions): Promise<Connection>
     listener: ({ send, breach }) => createPeer({ clock, patienceMs, onNotice, send, onBreach: breach }),
   });
   const { ask, tell } = codex.listener;
-  const { gone, close, kill, look, freeze, thaw } = codex;
-  return { ask, tell, gone, close, kill, look, freeze, thaw };
+  const { gone, close, kill, look, freeze, thaw, lastOutputMs } = codex;
+  return { ask, tell, gone, close, kill, look, freeze, thaw, lastOutputMs };
 }

@@ -2,15 +2,11 @@ import { z } from "zod";
 import type { AgentSpec } from "../../domain/agent.ts";
 import type { Connection } from "./connection.ts";
 
-/** Told often, and nothing of it is used: a line less to read each time. */
-const UNHEARD = [
-  "item/agentMessage/delta",
-  "item/reasoning/textDelta",
-  "item/reasoning/summaryTextDelta",
-  "item/commandExecution/outputDelta",
-  "item/fileChange/outputDelta",
-  "turn/diff/updated",
-];
+/**
+ * Tells the whole patch again with each change of it, and nothing of it is used. The pieces in which messages and
+ * outputs come are not used either, but they are signs of life: a long message may take longer than silence may last.
+ */
+const UNHEARD = ["turn/diff/updated"];
 
 const configAnswer = z.object({
   config: z.object({ mcp_servers: z.record(z.string(), z.unknown()).nullish() }),

@@ -86,7 +86,7 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
     const maintenance = createControls({ store, home: places.home, memoryRoot });
     const app = createApp({ store, engine, maintenance, token });
     const listening = await listenOn(app, port);
-    const { successCooldownSeconds } = choices.settings;
+    const { successCooldownSeconds, retries } = choices.settings;
     const failed = (space: string | null, error: unknown) => output.info(yellow(complaint(space, error)));
     const schedule =
       everyMs === null
@@ -97,6 +97,7 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
             clock: systemClock,
             everyMs,
             successCooldownSeconds,
+            retries,
             failed,
             isSpent: (space) => isSpent(store, space, choices.settings),
           });

@@ -98,13 +98,16 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
     lastSuccess: runs.find(({ outcome, dryRun }) => outcome === "succeeded" && !dryRun) ?? null,
     runs: runs.slice(0, SHOWN_RUNS),
   };
-  const { successCooldownSeconds } = settings;
+  const { successCooldownSeconds, retries } = settings;
   const spent = spentSentence({ ...today, freeAtMs });
   const failures = failuresInARow(runs);
   const holder = records.find((record) => tokenHeldBy(record, job) !== null);
   const parked = holder === undefined ? null : { id: holder.id, why: holder.parked ?? "unknown version" };
   const isLeftByControl = store !== null && (await rowBeforeKilledControl(store, job)) !== null;
-  const situation = { ...report, parked, isLeftByControl, now, successCooldownSeconds, spent, failures };
+  const situation = {
+    ...report,
+    ...{ parked, isLeftByControl, now, successCooldownSeconds, retries, spent, failures },
+  };
   const advice = adviceFor(situation);
   return { ...report, advice };
 }
