@@ -25,7 +25,8 @@ export function askAgent({ store, places, files }: AskDeps) {
   const { workspace } = places;
   return {
     async prompt({ run, space }: SpawnInput): Promise<string> {
-      const base = (await store.generations.current(space))?.manifest ?? [];
+      const current = await store.generations.current(space);
+      const base = current?.manifest ?? [];
       const folder = await files.open(workspace);
       try {
         const { manifest } = await scan(folder);
@@ -35,6 +36,7 @@ export function askAgent({ store, places, files }: AskDeps) {
         return renderPrompt({
           workspace,
           mode,
+          handEdits: current?.generation.handEdits !== undefined,
           byHand: await changedByHand(store.generations, space),
           changes: changesBetween(base, manifest),
           suspects,

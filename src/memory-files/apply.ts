@@ -11,11 +11,12 @@ import type { Lease } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import { publishedId } from "./generation-id.ts";
 import { inputsDigest } from "./inputs-digest.ts";
+import { locateMemoryEdits } from "./memory-edits.ts";
 import { shownPath } from "./memory-path.ts";
 import { outdated } from "./outdated.ts";
 import { publishManifest } from "./publish-manifest.ts";
+import { memoryOf, reconcileRoot } from "./reconcile-root.ts";
 import { withRootLock } from "./root-lock.ts";
-import { settleRoot } from "./settle-root.ts";
 import { takeSpace } from "./take-space.ts";
 import type { RootBench } from "./workbench.ts";
 
@@ -80,9 +81,9 @@ async function publish(
 ): Promise<ApplyAnswer> {
   const { store, clock } = bench;
   const id = publishedId(draft.run);
-  const settled = await settleRoot(bench, { run: token, space, root, lease });
+  const settled = await reconcileRoot(bench, { run: token, space, root, lease });
   if (settled === "lost") return { kind: "running" };
-  const { head, actual } = settled;
+  const { head, actual, foreign } = settled;
   const current = head?.generation.id ?? null;
   const files = changesBetween(head?.manifest ?? [], manifest);
   if (current === id) return { kind: "unchanged", draft, generation: id, files };
@@ -92,6 +93,10 @@ async function publish(
   if (isUnchanged(files) && isUnchanged(changesBetween(actual, manifest))) {
     return { kind: "unchanged", draft, generation: current, files };
   }
+  const handEdits =
+    head === null
+      ? {}
+      : await locateMemoryEdits(memoryOf(head), manifest, (hash) => store.generations.blob(hash));
   const generation: Generation = {
     id,
     space,
@@ -99,10 +104,11 @@ async function publish(
     run: draft.run,
     kind: "published",
     createdAtMs: clock.nowMs(),
+    handEdits,
     ...(draft.agent === null ? {} : { agent: draft.agent, findings: draft.findings }),
   };
   const blobs = new Map<string, Uint8Array>();
-  const outcome = await publishManifest(bench, { lease, generation, manifest, blobs, root, actual });
+  const outcome = await publishManifest(bench, { lease, generation, manifest, blobs, root, actual, foreign });
   return outcome === "lost" ? { kind: "running" } : { kind: "applied", draft, generation: id, files };
 }
 

@@ -1,8 +1,8 @@
 import { dirname } from "node:path";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Files, Folder } from "../files/folder.ts";
-import { assertOurs, type Mark, readMark } from "./mark.ts";
-import { hasSoundNames, isMemoryPlace, shownPath } from "./memory-path.ts";
+import { assertOurs, type Mark, type RootOwner, readMark } from "./mark.ts";
+import { hasSoundNames, isRootPlace, shownPath } from "./memory-path.ts";
 import { type Problem, type Scan, type ScanOptions, scan } from "./scan.ts";
 
 /**
@@ -30,22 +30,25 @@ export async function checkRoot(request: {
   return state;
 }
 
-/** A root that may be ours: what it holds, and whether it bears our mark. */
+/** A root that may be ours: what it holds, and what its mark says. */
 export interface RootFound {
   readonly folder: Folder;
-  readonly marked: boolean;
+  /** Null: it bears no mark of ours. */
+  readonly mark: Mark | null;
+  /** Its `problems` are things that are left alone; nothing is published where they stand. */
   readonly scan: Scan;
 }
 
 /**
  * Opens the root, assures that it is nobody else's, and scans it; null when it isn't there. Closed when `use` is done.
- * `tolerant`: what appears in our own root after the claim, and not where the memory has its files, stops no run.
+ * A folder that bears our mark may hold whatever a person or a tool puts there, but for something else than a file
+ * (`MEMORY.md` and its like) or a folder (`rollout_summaries`, `skills`) where the memory has its own.
  */
 export async function inspectRoot<Result>(
   files: Files,
   root: string,
-  wanted: Mark,
-  options: ScanOptions & { readonly tolerant?: boolean },
+  wanted: RootOwner,
+  options: ScanOptions,
   use: (found: RootFound | null) => Promise<Result>,
 ): Promise<Result> {
   const folder = await openRoot(files, root);
@@ -54,12 +57,12 @@ export async function inspectRoot<Result>(
     const mark = await readMark(folder);
     if (mark !== null) assertOurs(root, mark, wanted);
     const found = await scan(folder, options);
-    const isTolerant = options.tolerant === true && mark !== null;
+    assertNoLinks(root, found.problems);
     assertMemoryOnly(
       root,
-      found.problems.filter((problem) => !isHarmless(problem, isTolerant)),
+      found.problems.filter((problem) => !isHarmless(problem, mark !== null)),
     );
-    return await use({ folder, marked: mark !== null, scan: found });
+    return await use({ folder, mark, scan: found });
   } finally {
     await folder.close();
   }
@@ -84,14 +87,24 @@ export async function openRoot(files: Files, root: string): Promise<Folder | nul
   return files.open(root);
 }
 
-function stateOf({ marked, scan }: RootFound): RootState {
-  if (marked) return "ours";
+function stateOf({ mark, scan }: RootFound): RootState {
+  if (mark !== null) return "ours";
   return scan.manifest.length === 0 ? "empty" : "adoptable";
 }
 
 /** A hard link in a root is a person's own doing and harmless: publishing replaces, never writes into, a file. */
-function isHarmless({ path, kind }: Problem, tolerant: boolean): boolean {
-  return kind === "hard-link" || (tolerant && kind === "foreign" && !isMemoryPlace(path));
+function isHarmless({ path, kind }: Problem, isMarked: boolean): boolean {
+  return kind === "hard-link" || (isMarked && kind !== "too-many" && !isRootPlace(path));
+}
+
+/** Publishing replaces files, so a link would be cut off from what it leads to, and that would go on unchanged. */
+function assertNoLinks(root: string, problems: readonly Problem[]): void {
+  const link = problems.find(({ path, kind }) => kind === "symlink" && isRootPlace(path));
+  if (link === undefined) return;
+  throw new SlowwaveError(
+    "root_symlink",
+    `${shownPath(link.path)} in the memory folder ${shownPath(root)} is a symlink; put what it leads to in its place, or use another folder with --memory-root. Nothing was touched.`,
+  );
 }
 
 const SHOWN = 3;

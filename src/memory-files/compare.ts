@@ -60,7 +60,10 @@ async function textOf(store: Pick<GenerationStore, "blob">, manifest: Manifest, 
   }
 }
 
-function difference(old: string | null, now: string | null): Pick<FileDiff, "added" | "removed" | "hunks"> {
+export function difference(
+  old: string | null,
+  now: string | null,
+): Pick<FileDiff, "added" | "removed" | "hunks"> {
   const unknown = { added: null, removed: null, hunks: null };
   if (old === null || now === null) return unknown;
   const options = { context: CONTEXT, maxEditLength: old === "" || now === "" ? Infinity : MOST_EDITS };

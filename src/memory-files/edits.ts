@@ -22,7 +22,7 @@ export async function editsSince(
   if (head === null || (await generations.openJournal(space)) !== null) return null;
   const before = head.manifest;
   const wanted = { home: homeId, space };
-  const options = { tolerant: true, keep: () => true };
+  const options = { keep: () => true };
   return inspectRoot(files, root, wanted, options, async (found) => {
     const after = found?.scan.manifest ?? [];
     const contents = new Map(after.map(({ path, hash }) => [hash, found?.scan.kept.get(path)]));

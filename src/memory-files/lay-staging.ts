@@ -3,10 +3,18 @@ import type { Manifest } from "../domain/generation.ts";
 import { withinMade } from "../files/folder.ts";
 import { removeTree } from "../files/remove-tree.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "./host-files.ts";
+import { HAND_EDITS } from "./memory-path.ts";
 import { storedBlob } from "./stored-blob.ts";
 import { forgetVerified } from "./verified.ts";
 import type { Workbench } from "./workbench.ts";
 import { type NewFile, writeTree } from "./write-tree.ts";
+
+interface StagedFiles {
+  readonly base: Manifest;
+  readonly summaries: readonly HostFile[];
+  /** What the person changed by hand, as a diff; null: nothing. */
+  readonly handEdits: string | null;
+}
 
 /**
  * Makes the private workspace of a run anew: what the base has from agents and people, and the summaries of this
@@ -15,8 +23,7 @@ import { type NewFile, writeTree } from "./write-tree.ts";
  */
 export async function layStaging(
   { store, places, files }: Pick<Workbench, "store" | "places" | "files">,
-  base: Manifest,
-  summaries: readonly HostFile[],
+  { base, summaries, handEdits }: StagedFiles,
 ): Promise<void> {
   await files.makeFolders(places.scratch);
   await forgetVerified({ places, files });
@@ -31,6 +38,7 @@ export async function layStaging(
       await writeTree(workspace, [
         ...base.filter(({ path }) => !isHostPath(path)).map((entry) => stored(store, entry)),
         ...summaries.map(({ path, content }) => ({ path, content: async () => content })),
+        ...(handEdits === null ? [] : [{ path: HAND_EDITS, content: async () => Buffer.from(handEdits) }]),
       ]);
     } finally {
       await workspace.close();

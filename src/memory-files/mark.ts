@@ -2,10 +2,18 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { Folder } from "../files/folder.ts";
 import { MARK, shownPath } from "./memory-path.ts";
 
-/** Whose memory root a folder is; the one file of ours that stays in it. */
-export interface Mark {
+/** The owner of a memory root. */
+export interface RootOwner {
   readonly home: string;
   readonly space: string;
+}
+
+/** What is written in the one file of ours that stays in a memory root. */
+export interface Mark extends RootOwner {
+  /** The generation that the folder was last brought to; what differs from it was changed since, by somebody else. */
+  readonly generation?: string;
+  /** A digest of the foreign things that were reported once. */
+  readonly reported?: string;
 }
 
 const LIMIT = 4096;
@@ -14,7 +22,7 @@ const LIMIT = 4096;
 export async function readMark(root: Folder): Promise<Mark | null> {
   const read = await root.read(MARK, LIMIT);
   if (read.kind === "missing") return null;
-  const mark = read.kind === "file" ? parsed(Buffer.from(read.content).toString()) : null;
+  const mark = read.kind === "file" ? parseMark(Buffer.from(read.content).toString()) : null;
   if (mark !== null) return mark;
   throw new SlowwaveError(
     "root_mark_invalid",
@@ -22,12 +30,12 @@ export async function readMark(root: Folder): Promise<Mark | null> {
   );
 }
 
-export function markText(mark: Mark): string {
-  return `${JSON.stringify({ home: mark.home, space: mark.space })}\n`;
+export function markText({ home, space, generation, reported }: Mark): string {
+  return `${JSON.stringify({ home, space, generation, reported })}\n`;
 }
 
 /** Rejects when the mark names another home or another space. */
-export function assertOurs(path: string, found: Mark, wanted: Mark): void {
+export function assertOurs(path: string, found: RootOwner, wanted: RootOwner): void {
   if (found.home !== wanted.home) {
     throw new SlowwaveError(
       "root_other_home",
@@ -42,11 +50,17 @@ export function assertOurs(path: string, found: Mark, wanted: Mark): void {
   }
 }
 
-function parsed(text: string): Mark | null {
+function parseMark(text: string): Mark | null {
   try {
     const value = JSON.parse(text) as Partial<Mark> | null;
     if (typeof value?.home !== "string" || typeof value.space !== "string") return null;
-    return { home: value.home, space: value.space };
+    const { home, space, generation, reported } = value;
+    return {
+      home,
+      space,
+      ...(typeof generation === "string" ? { generation } : {}),
+      ...(typeof reported === "string" ? { reported } : {}),
+    };
   } catch {
     return null;
   }

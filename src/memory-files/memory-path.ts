@@ -16,12 +16,14 @@ export type PathRole =
 
 export const MARK = ".slowwave";
 export const TEMPORARY = ".slowwave-";
+/** In a workspace: what the person changed by hand, as a unified diff for the agent. */
+export const HAND_EDITS = "hand_edits.diff";
 
 /** `kind`: what is there; a folder where a file belongs is foreign, and the other way round. */
 export function roleOf(path: string, kind: "file" | "folder"): PathRole {
   const segments = path.split("/");
   const name = segments.at(-1) ?? "";
-  if (path === MARK || name.startsWith(TEMPORARY)) return "ours";
+  if (path === MARK || path === HAND_EDITS || name.startsWith(TEMPORARY)) return "ours";
   if (LITTER.has(name) || EDITOR_FILE.test(name)) return "litter";
   if (!hasSoundNames(path)) return "foreign";
   return kind === "file" ? fileRole(segments) : folderRole(segments);
@@ -44,11 +46,9 @@ const LITTER: ReadonlySet<string> = new Set([
 /** A memory may be edited by hand at any time: vim's and Emacs' own files beside it are no strangers. */
 const EDITOR_FILE = /^\..*\.sw[a-z]$|~$|^\.?#.*$/;
 
-/** Whether something at this path would stand where the memory has, or may get, a file or folder. */
-export function isMemoryPlace(path: string): boolean {
-  return (
-    ROOT_FILES.has(path) || path === "rollout_summaries" || /^skills(\/|$)/.test(path) || isMemoryFile(path)
-  );
+/** The memory's own places at the top of its folder. */
+export function isRootPlace(path: string): boolean {
+  return ROOT_FILES.has(path) || path === "rollout_summaries" || path === "skills";
 }
 
 const ROOT_FILES: ReadonlySet<string> = new Set(["MEMORY.md", "memory_summary.md", "raw_memories.md"]);

@@ -4,7 +4,7 @@ import type { Stage1Output } from "../domain/memory.ts";
 import type { Store } from "../domain/ports.ts";
 import { outputDigest } from "./inputs-digest.ts";
 import { shownPath } from "./memory-path.ts";
-import type { SettledRoot } from "./settle-root.ts";
+import type { ReconciledRoot } from "./reconcile-root.ts";
 
 const NAMED = 5;
 
@@ -14,7 +14,7 @@ export async function outdated(
   now: {
     readonly draft: Draft;
     readonly inputs: readonly Stage1Output[];
-    readonly head: SettledRoot["head"];
+    readonly head: ReconciledRoot["head"];
   },
 ): Promise<SlowwaveError> {
   const { draft, inputs, head } = now;
@@ -44,7 +44,7 @@ function byThread(outputs: readonly Stage1Output[]): ReadonlyMap<string, string>
 async function memoryParts(
   { generations }: Pick<Store, "generations">,
   { base }: Draft,
-  head: SettledRoot["head"],
+  head: ReconciledRoot["head"],
 ): Promise<readonly string[]> {
   const current = head?.generation ?? null;
   if ((current?.id ?? null) === base) return [];

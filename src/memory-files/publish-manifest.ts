@@ -1,5 +1,7 @@
+import { SlowwaveError } from "../domain/failure.ts";
 import type { Generation, Journal, JournalStep, Manifest } from "../domain/generation.ts";
 import type { Lease, Settled } from "../domain/job.ts";
+import { shownPath } from "./memory-path.ts";
 import { rollForward } from "./roll-forward.ts";
 import { publishSteps } from "./steps.ts";
 import { damaged, unsoundBlobs } from "./stored-blob.ts";
@@ -15,11 +17,13 @@ export interface Publication {
   readonly root: string;
   /** What the root holds now. */
   readonly actual: Manifest;
+  /** Foreign things in the root. */
+  readonly foreign: readonly string[];
 }
 
 /**
- * Makes a generation what readers see; the caller holds the root's lock. Rejects with `blob_damaged`, nothing touched,
- * when the store can't give back what it once took. One conditional commit of blobs, manifest and
+ * Makes a generation what readers see; the caller holds the root's lock. Rejects, nothing touched, with `blob_damaged`
+ * when the store can't give back what it once took, and with `root_in_the_way` when a foreign thing stands where a file goes. One conditional commit of blobs, manifest and
  * journal is the point of no return: before it nothing is touched, after it only `rollForward` remains, here or
  * in whoever takes the lock next. A repetition finds its generation and finishes it.
  */
@@ -28,6 +32,7 @@ export async function publishManifest(bench: RootBench, publication: Publication
   const { store, clock } = bench;
   const steps = publishSteps(actual, manifest);
   const journal: Journal = { space: generation.space, root, generation: generation.id, steps };
+  assertFree(root, steps, publication.foreign);
   await assertSound(bench, steps, blobs);
   const nowMs = clock.nowMs();
   const settled = await store.generations.commit({ lease, generation, manifest, blobs, journal, nowMs });
@@ -35,6 +40,17 @@ export async function publishManifest(bench: RootBench, publication: Publication
   const open = settled === "applied" ? journal : await store.generations.openJournal(generation.space);
   if (open !== null) await rollForward(bench, open);
   return settled;
+}
+
+function assertFree(root: string, steps: readonly JournalStep[], foreign: readonly string[]): void {
+  const obstacle = foreign.find((path) =>
+    steps.some((step) => step.do === "write" && `${step.path}/`.startsWith(`${path}/`)),
+  );
+  if (obstacle === undefined) return;
+  throw new SlowwaveError(
+    "root_in_the_way",
+    `${shownPath(obstacle)} in the memory folder ${shownPath(root)} stands where the memory has a file to write; move it away and run again. Nothing was touched.`,
+  );
 }
 
 async function assertSound(

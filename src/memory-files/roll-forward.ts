@@ -4,7 +4,7 @@ import { forEachConcurrent } from "../files/concurrency.ts";
 import { type FileRead, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
 import { openRoot } from "./check-root.ts";
 import { contentHash } from "./content-hash.ts";
-import { assertOurs, markText, readMark } from "./mark.ts";
+import { assertOurs, type Mark, markText, readMark } from "./mark.ts";
 import { MARK, shownPath, TEMPORARY } from "./memory-path.ts";
 import { SCAN_LIMITS } from "./scan.ts";
 import { foldersOf, wavesOf } from "./steps.ts";
@@ -46,7 +46,7 @@ export async function rollForward(bench: RootBench, journal: Journal): Promise<v
 
 async function layOut(bench: RootBench, root: Folder, journal: Journal, before: Manifest): Promise<void> {
   await sweep(root);
-  await leaveMark(bench, root, journal.space);
+  await leaveMark(bench, root, { space: journal.space });
   const old = new Map(before.map(({ path, hash }) => [path, hash]));
   for (const wave of wavesOf(journal.steps)) {
     for (const [folder, steps] of Map.groupBy(wave, ({ path }) => splitPath(path)[0])) {
@@ -56,6 +56,7 @@ async function layOut(bench: RootBench, root: Folder, journal: Journal, before: 
     }
     await removeEmptied(root, wave);
   }
+  await leaveMark(bench, root, { space: journal.space, generation: journal.generation });
 }
 
 async function stepAll(
@@ -93,7 +94,7 @@ async function withinIfFolder(
 
 /** The permissions a person gave a file stay. */
 async function replace(
-  { ids }: RootBench,
+  { ids }: Pick<RootBench, "ids">,
   at: Folder,
   name: string,
   content: Uint8Array,
@@ -111,11 +112,21 @@ async function replace(
   }
 }
 
-async function leaveMark(bench: RootBench, root: Folder, space: string): Promise<void> {
-  const wanted = { home: bench.homeId, space };
+/**
+ * Writes the mark, if it does not say this already; what is not given stays as it is. Rejects when the folder bears the mark of
+ * another home or space.
+ */
+export async function leaveMark(
+  bench: Pick<RootBench, "homeId" | "ids">,
+  root: Folder,
+  { space, ...said }: Omit<Mark, "home">,
+): Promise<void> {
+  const owner = { home: bench.homeId, space };
   const found = await readMark(root);
-  if (found !== null) return assertOurs(root.path, found, wanted);
-  await replace(bench, root, MARK, Buffer.from(markText(wanted)), null);
+  if (found !== null) assertOurs(root.path, found, owner);
+  const text = markText({ ...found, ...owner, ...said });
+  if (found !== null && markText(found) === text) return;
+  await replace(bench, root, MARK, Buffer.from(text), null);
   await root.sync();
 }
 

@@ -9,8 +9,8 @@ import {
 import { shownPath } from "./memory-path.ts";
 import { generationNamed } from "./named.ts";
 import { publishManifest } from "./publish-manifest.ts";
+import { reconcileRoot } from "./reconcile-root.ts";
 import { withRootLock } from "./root-lock.ts";
-import { settleRoot } from "./settle-root.ts";
 import { soundBlob } from "./stored-blob.ts";
 import type { RootBench } from "./workbench.ts";
 
@@ -50,9 +50,9 @@ async function restore(bench: RootBench, request: RollbackRequest): Promise<Roll
   const { id, space, root, target } = request;
   // Named before hand-made changes become a generation: the person counted without it.
   const named = target === null ? null : await generationNamed(store.generations, space, target);
-  const settled = await settleRoot(bench, { run: id, space, root, lease: null });
+  const settled = await reconcileRoot(bench, { run: id, space, root, lease: null });
   if (settled === "lost") return { kind: "running" };
-  const { head, actual, kept } = settled;
+  const { head, actual, foreign, kept } = settled;
   const restored = named ?? (await lastPublished(bench, space));
   const manifest = await filesOf(bench, restored);
   const current = head?.generation ?? null;
@@ -67,6 +67,7 @@ async function restore(bench: RootBench, request: RollbackRequest): Promise<Roll
     run: null,
     kind: "rollback",
     createdAtMs: clock.nowMs(),
+    ...(restored.handEdits && { handEdits: restored.handEdits }),
   };
   const blobs = new Map<string, Uint8Array>();
   const outcome = await publishManifest(bench, {
@@ -76,6 +77,7 @@ async function restore(bench: RootBench, request: RollbackRequest): Promise<Roll
     blobs,
     root,
     actual,
+    foreign,
   });
   if (outcome === "lost") return { kind: "running" };
   // What changes in the folder: it may have been emptied.

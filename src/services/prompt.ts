@@ -1,4 +1,5 @@
 import type { FileChanges } from "../domain/generation.ts";
+import { HAND_EDITS } from "../memory-files/memory-path.ts";
 import { FORMATS, GROUND_RULES, WHAT_COUNTS } from "./prompt-rules.ts";
 
 /**
@@ -14,6 +15,8 @@ export interface PromptFacts {
   readonly changes: FileChanges;
   /** What the person changed by hand since the memory was last made; it has authority. */
   readonly byHand?: FileChanges;
+  /** Some lines of the memory are the person's: `hand_edits.diff` in the workspace shows them. */
+  readonly handEdits?: boolean;
   /** Inputs whose text speaks to agents: they are evidence, and marked as such. */
   readonly suspects?: readonly string[];
   /** Why the last result was refused, one sentence each; empty when it wasn't. */
@@ -36,7 +39,7 @@ export function renderPrompt(facts: PromptFacts): string {
     WHAT_COUNTS,
     facts.mode === "first" ? FIRST_TIME : UPDATE,
     changesSection(facts.changes),
-    ...byHandSection(facts.byHand),
+    ...byHandSection(facts),
     ...suspectsSection(facts.suspects ?? []),
     ...refusalSection(facts.refusal ?? []),
     FORMATS,
@@ -135,21 +138,23 @@ ${lines.join("\n")}`,
   ];
 }
 
-function byHandSection(changes: FileChanges | undefined): readonly string[] {
-  if (changes === undefined) return [];
+function byHandSection({ byHand, handEdits = false }: PromptFacts): readonly string[] {
   const lists = [
-    pathList("Written by hand", changes.added),
-    pathList("Edited by hand", changes.modified),
-    pathList("Deleted by hand", changes.deleted),
+    pathList("Written by hand", byHand?.added ?? []),
+    pathList("Edited by hand", byHand?.modified ?? []),
+    pathList("Deleted by hand", byHand?.deleted ?? []),
   ].filter((list) => list !== "");
-  if (lists.length === 0) return [];
+  if (lists.length === 0 && !handEdits) return [];
+  const diff = `
+\`${HAND_EDITS}\` shows it line by line: lines with \`+\` are the user's, lines with \`-\` they took away. Keep the user's lines in
+their place, word for word, and leave out what contradicts them. Whatever you do to them is undone. Leave the file itself alone.`;
   return [
     `## What the user changed by hand
 
-The user edited these files since the memory was last made. As they are now, they are right: keep what they say in the
-user's words, also where an input says otherwise, and don't bring back what the user deleted.
+The user edited the memory. As they left it, it is right: keep what it says in the user's words, also where an input says
+otherwise, and don't bring back what the user deleted.${handEdits ? diff : ""}
 
-${lists.join("\n")}`,
+${lists.join("\n")}`.trimEnd(),
   ];
 }
 

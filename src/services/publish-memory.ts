@@ -1,18 +1,28 @@
 import { fromPromise } from "xstate";
 import { SlowwaveError } from "../domain/failure.ts";
-import { changesBetween, type Generation, isUnchanged, type Manifest } from "../domain/generation.ts";
+import {
+  changesBetween,
+  type Generation,
+  type HandEdits,
+  isUnchanged,
+  type Manifest,
+} from "../domain/generation.ts";
 import type { Lease } from "../domain/job.ts";
 import type { PublishAnswer, PublishInput } from "../domain/phase2.ts";
+import { type Folder, splitPath, within } from "../files/folder.ts";
 import { missingBlobs } from "../memory-files/blobs.ts";
+import { contentHash } from "../memory-files/content-hash.ts";
 import { finishJournals } from "../memory-files/finish-journals.ts";
 import { publishedId } from "../memory-files/generation-id.ts";
-import { hostFiles, manifestOf } from "../memory-files/host-files.ts";
+import { hostFiles, isHostPath, manifestOf } from "../memory-files/host-files.ts";
 import { isConsolidated } from "../memory-files/is-consolidated.ts";
+import { carryOverMemory, locateMemoryEdits } from "../memory-files/memory-edits.ts";
 import { shownPath } from "../memory-files/memory-path.ts";
-import { merge } from "../memory-files/merge.ts";
+import { type Merged, merge } from "../memory-files/merge.ts";
 import { publishManifest } from "../memory-files/publish-manifest.ts";
+import { memoryOf, type ReconciledRoot, reconcileRoot } from "../memory-files/reconcile-root.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
-import { type SettledRoot, settleRoot } from "../memory-files/settle-root.ts";
+import { SCAN_LIMITS } from "../memory-files/scan.ts";
 import { readVerified } from "../memory-files/verified.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { loadBase } from "../validation/base.ts";
@@ -36,12 +46,15 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
   const { run, space, base } = input;
   if ((await store.generations.read(publishedId(run))) !== null) return finish(bench, input);
   const ours = await verifiedFiles(bench, input);
-  const settled = await settleRoot(bench, { run, space, root: places.root, lease });
+  const settled = await reconcileRoot(bench, { run, space, root: places.root, lease });
   if (settled === "lost") return { kind: "lost" };
-  const { head, actual } = settled;
+  const { head, actual, foreign } = settled;
+  for (const finding of settled.findings) bench.hold.note("gate.finding", finding);
   const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
-  const { manifest, conflicts } = merge(before, head?.manifest ?? [], ours);
-  tellConflicts(bench, conflicts, settled);
+  const merged = merge(before, head?.manifest ?? [], ours);
+  const carried = await carryLiveEdits(bench, head, merged);
+  const { manifest, conflicts } = carried;
+  reportConflicts(bench, conflicts, settled);
   // That a run had nothing to add to what a person left is worth a generation too: the next one need not look again.
   if (
     head !== null &&
@@ -58,11 +71,17 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
     run,
     kind: "published",
     createdAtMs: bench.clock.nowMs(),
+    ...(Object.keys(carried.edits).length > 0 && { handEdits: carried.edits }),
     ...(input.agent ? { agent: input.agent, findings: input.findings ?? 0 } : {}),
   };
-  const blobs = await inWorkspace(bench.files, places.workspace, (workspace) =>
-    missingBlobs(store, manifest, workspace, actual),
-  );
+  const fresh = new Set(carried.blobs.keys());
+  const left = manifest.filter(({ hash }) => !fresh.has(hash));
+  const blobs = new Map([
+    ...carried.blobs,
+    ...(await inWorkspace(bench.files, places.workspace, (workspace) =>
+      missingBlobs(store, left, workspace, actual),
+    )),
+  ]);
   const outcome = await publishManifest(bench, {
     lease,
     generation,
@@ -70,6 +89,7 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
     blobs,
     root: places.root,
     actual,
+    foreign,
   });
   return outcome === "lost" ? { kind: "lost" } : { kind: "published", generation: generation.id };
 }
@@ -101,7 +121,55 @@ export async function verifiedFiles(
   );
 }
 
-function tellConflicts({ hold }: Workbench, conflicts: readonly string[], { head }: SettledRoot): void {
+interface Carried {
+  readonly manifest: Manifest;
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
+  readonly edits: HandEdits;
+  readonly conflicts: readonly string[];
+}
+
+/** Lines that a person wrote into a file while the agent worked on it go into the agent's version; no such file is a conflict. */
+async function carryLiveEdits(
+  { store, places, files }: Workbench,
+  head: ReconciledRoot["head"],
+  { manifest, conflicts }: Merged,
+): Promise<Carried> {
+  if (head === null) return { manifest, blobs: new Map(), edits: {}, conflicts };
+  const theirs = memoryOf(head);
+  return inWorkspace(files, places.workspace, async (workspace) => {
+    const blobs = new Map<string, Uint8Array>();
+    const read = async (hash: string) =>
+      blobs.get(hash) ?? (await store.generations.blob(hash)) ?? readEntry(workspace, manifest, hash);
+    const texts = new Map<string, Uint8Array>();
+    for (const { path, hash } of manifest) {
+      const bytes = isHostPath(path) ? null : await read(hash);
+      if (bytes !== null) texts.set(path, bytes);
+    }
+    const changed = await carryOverMemory(theirs, texts, read);
+    const entries = new Map(manifest.map((entry) => [entry.path, entry]));
+    for (const [path, bytes] of changed) {
+      if (bytes === null) entries.delete(path);
+      else {
+        const hash = await contentHash(bytes);
+        blobs.set(hash, bytes);
+        entries.set(path, { path, hash, bytes: bytes.length });
+      }
+    }
+    const merged = [...entries.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+    const edits = await locateMemoryEdits(theirs, merged, read);
+    return { manifest: merged, blobs, edits, conflicts: conflicts.filter((path) => isHostPath(path)) };
+  });
+}
+
+async function readEntry(workspace: Folder, manifest: Manifest, hash: string): Promise<Uint8Array | null> {
+  const path = manifest.find((entry) => entry.hash === hash)?.path;
+  if (path === undefined) return null;
+  const [folder, name] = splitPath(path);
+  const read = await within(workspace, folder, async (at) => at?.read(name, SCAN_LIMITS.fileBytes));
+  return read?.kind === "file" ? read.content : null;
+}
+
+function reportConflicts({ hold }: Workbench, conflicts: readonly string[], { head }: ReconciledRoot): void {
   for (const path of conflicts) {
     hold.note("gate.finding", {
       code: "edited_while_running",

@@ -83,11 +83,7 @@ async function isBaseStill(
   const rules = { severities: gate ?? {}, repairsLeft: 0 };
   const { answer } = await judge(candidate, rules, OF_THE_AGENT);
   if (answer.verdict !== "passed") return false;
-  return inspectRoot(
-    files,
-    places.root,
-    { home: homeId, space: now.space },
-    { tolerant: true },
-    async (found) => isSame(found?.scan.manifest ?? []),
+  return inspectRoot(files, places.root, { home: homeId, space: now.space }, {}, async (found) =>
+    isSame(found?.scan.manifest ?? []),
   );
 }

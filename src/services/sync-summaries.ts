@@ -1,11 +1,12 @@
 import { fromPromise } from "xstate";
 import { changesBetween, type Generation, type Manifest } from "../domain/generation.ts";
 import type { RunInput, SummariesAnswer } from "../domain/phase2.ts";
+import { handEditsDiff } from "../memory-files/hand-edits-diff.ts";
 import { heldLease, lostOwnership } from "../memory-files/held-lease.ts";
 import { summaryFiles } from "../memory-files/host-files.ts";
 import { layStaging } from "../memory-files/lay-staging.ts";
+import { type ReconciledRoot, reconcileRoot } from "../memory-files/reconcile-root.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
-import { type SettledRoot, settleRoot } from "../memory-files/settle-root.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 
 /**
@@ -19,22 +20,25 @@ export function syncSummaries(bench: Workbench) {
     const settled = await withRootLock(
       bench,
       space,
-      () => settleRoot(bench, { run, space, root: places.root, lease: heldLease(bench.hold) }),
+      () => reconcileRoot(bench, { run, space, root: places.root, lease: heldLease(bench.hold) }),
       signal,
     );
     if (settled === "lost") throw lostOwnership();
-    if (settled.kept !== null) await tellEdits(bench, settled.kept, settled);
+    for (const finding of settled.findings) bench.hold.note("gate.finding", finding);
+    if (settled.kept !== null) await reportEdits(bench, settled.kept, settled);
     const base: Manifest = settled.head?.manifest ?? [];
-    await layStaging(bench, base, await summaryFiles(await store.memories.inputsOf(run)));
+    const summaries = await summaryFiles(await store.memories.inputsOf(run));
+    const handEdits = settled.head === null ? null : await handEditsDiff(store.generations, settled.head);
+    await layStaging(bench, { base, summaries, handEdits });
     return { base: settled.head?.generation.id ?? null };
   });
 }
 
 /** A person's own changes are never a fault; that they were seen and kept is worth a line. */
-async function tellEdits(
+async function reportEdits(
   { hold, store }: Workbench,
   kept: Generation,
-  { actual }: SettledRoot,
+  { actual }: ReconciledRoot,
 ): Promise<void> {
   const before = kept.parent === null ? [] : ((await store.generations.manifest(kept.parent)) ?? []);
   const { added, modified, deleted } = changesBetween(before, actual);

@@ -26,7 +26,7 @@ test("an agent is told which files a person edited since the last run, and only 
   expect(told).toEqual([false, true, false]);
 });
 
-test("a file both changed is a named conflict: both versions are kept, and the message names the command that shows them", async () => {
+test("a line that a person writes while the agent works on the same file stands in what is published", async () => {
   const { open, root } = await phase2World();
   let isSecond = false;
   const { store, engine } = open(async (work) => {
@@ -40,12 +40,12 @@ test("a file both changed is a named conflict: both versions are kept, and the m
   const result = await (await engine.start()).result;
   const [published, edited] = await store.generations.list("global", 9);
   expect([published?.kind, edited?.kind]).toEqual(["published", "edited"]);
-  expect(result.findings.find(({ code }) => code === "edited_while_running")?.message).toBe(
-    `MEMORY.md was changed by hand while the agent worked; the agent's version is in effect, and that one is kept: \`slowwave diff ${edited?.id} current\` shows both.`,
-  );
-  const kept = (await store.generations.manifest(edited?.id ?? ""))?.find(({ path }) => path === "MEMORY.md");
-  const text = Buffer.from((await store.generations.blob(kept?.hash ?? "")) ?? []).toString();
-  expect(text.endsWith("- mine\n")).toBe(true);
+  expect(result.findings.filter(({ code }) => code === "edited_while_running")).toEqual([]);
+  const text = await readFile(join(root, "MEMORY.md"), "utf8");
+  expect(text.split("\n").filter((line) => line === "- mine")).toEqual(["- mine"]);
+  expect(published?.handEdits).toEqual({
+    "MEMORY.md": [{ line: text.split("\n").indexOf("- mine"), lines: 1, replaced: [] }],
+  });
 });
 
 test("every blob is hashed again: a changed or missing one is named, and so is an edited folder", async () => {

@@ -208,8 +208,8 @@ test("of what an agent worded anew not a word is left, after the next run and an
         "# Task Group: app\nscope: the app\napplies_to: cwd=/w/app; reuse_rule=here\n",
         task(1, "Search index", "thread-1", "index, reindex"),
         task(2, "Wages", "thread-of-payroll", "payroll, gateway"),
+        "## Ports\n\n| service | port |\n|---|---|\n| payroll | 4711 |\n\nThe gateway is shut at midnight.\n",
         "## Reusable knowledge\n- index: `make reindex` [Task 1]\n- quartz and the service on 4711: two readers [Task 2]\n",
-        "| service | port |\n|---|---|\n| payroll | 4711 |\n\nAt midnight the gateway is shut.\n",
       ].join("\n"),
     );
     writeFileSync(
@@ -218,7 +218,8 @@ test("of what an agent worded anew not a word is left, after the next run and an
     );
     report("I noted that quartz is read by two, on 4711.");
   });
-  const engine = createEngine({ store, agent, home: here.home });
+  const gate = { stray_text: "warn" } as const;
+  const engine = createEngine({ store, agent, home: here.home, gate });
   expect((await (await engine.start({ space: "global" })).result).status).toBe("succeeded");
   await engine.close();
   await store.close();
@@ -284,9 +285,9 @@ test("an id that nobody knows is told apart from one that was removed", async ()
   const { slowwave, json } = commandLine({ stdin: [`${line()}\n`] }, folder);
   await slowwave("import", "-");
   await slowwave("run");
-  for (const id of ["nosuch", "../x", `a'b"; drop table jobs; --`, "\u001b[2J", "%", "x".repeat(5_000)]) {
-    const { code, stdout } = await slowwave("purge", id, "--yes");
-    expect(code).toBe(0);
+  for (const id of ["nosuch", "../x", `a'b"; drop table jobs; --`, "\u001b[2J", "%", "x".repeat(200)]) {
+    const { code, stdout, stderr } = await slowwave("purge", id, "--yes");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^nothing found · no trace of /);
     expect(stdout).not.toContain("\u001b");
   }

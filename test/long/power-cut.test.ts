@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Journal } from "../../src/domain/generation.ts";
-import { settleRoot } from "../../src/memory-files/settle-root.ts";
+import { reconcileRoot } from "../../src/memory-files/reconcile-root.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";
 import { type CrashState, crashStates } from "../publish/crash-states.ts";
 import { type Careless, recordedFiles } from "../publish/recorded-files.ts";
@@ -75,7 +75,7 @@ async function recordedPublish(careless?: Careless) {
     };
     const again = { ...run.bench, store: { ...d.store, generations } };
     const lease = run.bench.hold.lease();
-    const settled = await settleRoot(again, { run: "r3", space: SPACE, root, lease });
+    const settled = await reconcileRoot(again, { run: "r3", space: SPACE, root, lease });
     const edits = settled === "lost" ? settled : settled.kept;
     return { root: await everything(root), edits, isOpen: open !== null };
   }

@@ -318,6 +318,9 @@ test("for a power cut: bytes before their name, names before what refers to them
     "sync ",
     "remove SUMMARY",
     "sync rollout_summaries/",
+    "create! TEMP",
+    "rename TEMP .slowwave",
+    "sync ",
     "close",
   ]);
 });

@@ -100,6 +100,8 @@ describe("a run from start to publish", () => {
       // Tried only: `kept` is in it.
       "removeFolder skills",
       `remove ${a}`,
+      // The mark names the generation when all of it is there.
+      "rename .slowwave",
     ]);
     await expect(stat(join(d.root, "skills/old"))).rejects.toThrow("ENOENT");
   });
@@ -211,7 +213,12 @@ describe("a person's edits", () => {
     const base = await run.sync();
     expect(base).toMatch(/^r2-edited-/);
     expect(await stored(d, base ?? "")).toEqual(edited);
-    expect(await tree(run.workspace)).toEqual(edited);
+    expect(await tree(run.workspace)).toEqual({
+      ...edited,
+      "hand_edits.diff": expect.stringContaining(
+        "--- a/MEMORY.md\n+++ b/MEMORY.md\n@@ -1,1 +1,1 @@\n-# Task Group: release\n+# Mine\n",
+      ),
+    });
     expect(run.findings).toEqual([
       {
         code: "edited_by_hand",
@@ -280,7 +287,7 @@ describe("a person's edits", () => {
     expect(await tree(d.root)).toEqual(before);
   });
 
-  test("while the agent works: files only they touched stay, files both touched are ours, and nothing is lost", async () => {
+  test("while the agent works are kept, whether or not the agent changes the same files, and nothing is lost", async () => {
     const d = await desk();
     await (await d.begin("r1", [memory("a")])).complete({
       ...HANDBOOK,
@@ -305,7 +312,7 @@ describe("a person's edits", () => {
     const after = await tree(d.root);
     expect(await tree(join(d.root, "skills"))).toEqual({
       "mine/SKILL.md": "person",
-      "both/SKILL.md": "agent",
+      "both/SKILL.md": "person",
       "new/SKILL.md": "person",
     });
     expect(after?.["MEMORY.md"]).toBe("# Agent\n");
@@ -319,7 +326,6 @@ describe("a person's edits", () => {
     expect(await stored(d, keptId ?? "")).toEqual(edited);
     expect(run.findings.map(({ code, path }) => [code, path])).toEqual([
       ["edited_while_running", "raw_memories.md"],
-      ["edited_while_running", "skills/both/SKILL.md"],
     ]);
   });
 
@@ -355,9 +361,9 @@ describe("what appears in the root while a run is under way", () => {
   });
 
   test.each([
-    ["a symlink", (at: string) => symlink("/etc/hostname", at)],
-    ["a folder", (at: string) => mkdir(at)],
-  ])("where the memory has its files stops the run before anything is changed: %s", async (_, put) => {
+    ["a symlink", (at: string) => symlink("/etc/hostname", at), "root_symlink"],
+    ["a folder", (at: string) => mkdir(at), "root_foreign_content"],
+  ])("where the memory has its files stops the run before anything is changed: %s", async (_, put, code) => {
     const d = await desk();
     await (await d.begin("r1", [memory("a")])).complete();
     const run = await d.begin("r2", [memory("a")]);
@@ -366,7 +372,7 @@ describe("what appears in the root while a run is under way", () => {
     await run.verify(base);
     await rm(join(d.root, "MEMORY.md"));
     await put(join(d.root, "MEMORY.md"));
-    await expect(run.publish(base)).rejects.toMatchObject({ code: "root_foreign_content" });
+    await expect(run.publish(base)).rejects.toMatchObject({ code });
     expect(await d.store.generations.openJournal("global")).toBeNull();
     expect(await generations(d)).toHaveLength(1);
   });
@@ -415,12 +421,8 @@ describe("adoption", () => {
   });
 
   test.each([
-    [
-      "a symlink inside",
-      (root: string) => symlink("/etc/passwd", join(root, "MEMORY.md")),
-      "root_foreign_content",
-    ],
-    ["a symlinked folder", (root: string) => symlink("/etc", join(root, "skills")), "root_foreign_content"],
+    ["a symlink inside", (root: string) => symlink("/etc/passwd", join(root, "MEMORY.md")), "root_symlink"],
+    ["a symlinked folder", (root: string) => symlink("/etc", join(root, "skills")), "root_symlink"],
     ["a stranger's file", (root: string) => writeFile(join(root, "thesis.tex"), ""), "root_foreign_content"],
     [
       "a folder where a file belongs",

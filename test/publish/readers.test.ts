@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { desk, memory } from "../workspace/bench.ts";
 import type { ReaderReport } from "./polling-reader.ts";
 
-const long = (n: number, head = "") =>
-  `${head}#${n}\n${"a memory that takes a while to write\n".repeat(4_000)}#${n}\n`;
+const long = (n: number, head = "") => `${head}#${n}\n${LINES}#${n}\n`;
+const LINES = Array.from({ length: 4_000 }, (_, at) => `memory ${at} takes a while to write\n`).join("");
 
 /** The handbook of generation n refers to a skill of its own; those of the two before it are still there. */
 function generation(n: number): Record<string, string | null> {

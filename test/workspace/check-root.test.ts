@@ -24,6 +24,17 @@ describe("a memory root that can be used", () => {
       (root: string) => change(root, { "MEMORY.md": "x", "skills/a/b": "y" }),
       "adoptable",
     ],
+    [
+      "bears our mark beside strangers' files",
+      (root: string) =>
+        change(root, {
+          ".slowwave": mark(HOME_ID, "global"),
+          "x.txt": "",
+          "skills/.obsidian/a": "",
+          ".stfolder/b": "",
+        }),
+      "ours",
+    ],
     ["holds only a broken-off publish", (root: string) => change(root, { ".slowwave-1": "x" }), "empty"],
   ])("%s", async (_, make, state) => {
     const root = join(await temporaryFolder(), "memories");
@@ -83,8 +94,17 @@ describe("a memory root that is refused, with a sentence, and untouched", () => 
       "a.txt (not part of a memory), b.txt (not part of a memory), c.txt (not part of a memory) and 1 more",
     ],
     [
-      "ours, with strangers' files",
-      (root: string) => change(root, { ".slowwave": mark(HOME_ID, "global"), "x.txt": "" }),
+      "ours, with a symlink for the handbook",
+      async (root: string) => {
+        await change(root, { ".slowwave": mark(HOME_ID, "global") });
+        await symlink("/nowhere", join(root, "MEMORY.md"));
+      },
+      "root_symlink",
+      "put what it leads to in its place",
+    ],
+    [
+      "ours, with a folder for the handbook",
+      (root: string) => change(root, { ".slowwave": mark(HOME_ID, "global"), "MEMORY.md/x": "" }),
       "root_foreign_content",
       "Nothing was touched",
     ],

@@ -1,20 +1,29 @@
-import { changesBetween, type Generation, isUnchanged, type Manifest } from "../../domain/generation.ts";
+import {
+  changesBetween,
+  type Generation,
+  type HandEdits,
+  isUnchanged,
+  type Manifest,
+} from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
 import type { GenerationStore } from "../../domain/ports.ts";
 import { contentHash } from "../content-hash.ts";
 import { isHostPath } from "../host-files.ts";
+import { type EditedMemory, moveMemoryEdits } from "../memory-edits.ts";
 import { scrubHostFile, scrubMemory } from "./scrub-memory.ts";
 import type { Traces } from "./traces.ts";
 
 export interface ScrubbedManifest {
   readonly manifest: Manifest;
   readonly blobs: ReadonlyMap<string, Uint8Array>;
+  /** What of it is still a person's. */
+  readonly edits: HandEdits;
   /** Places of which it can't be known whether they come from the thread. */
   readonly undecided: readonly string[];
 }
 
 /** Null: nothing of the thread is in the files, and nothing is undecided. */
-export type Scrub = (manifest: Manifest) => Promise<ScrubbedManifest | null>;
+export type Scrub = (memory: EditedMemory) => Promise<ScrubbedManifest | null>;
 
 /** No file can hold a character that no text has. */
 const UNCHANGED = "\u0000";
@@ -27,7 +36,8 @@ export function createScrubber(
 ): Scrub {
   // Most files of a memory are summaries, the same in every generation.
   const hostFiles = new Map<string, string | null>();
-  return async (manifest) => {
+  return async (memory) => {
+    const { manifest, edits } = memory;
     const texts = new Map<string, string>();
     const changed = new Map<string, string | null>();
     const gone = new Set<string>();
@@ -48,7 +58,7 @@ export function createScrubber(
       } else if (text !== null) texts.set(path, text);
       else if (traces.hits(path) || traces.cites(Buffer.from(bytes).toString("latin1"))) gone.add(path);
     }
-    const { changed: written, undecided } = scrubMemory(texts, { traces });
+    const { changed: written, undecided } = scrubMemory(texts, { traces, isOwn: ownLinesOf(edits) });
     for (const [path, text] of written) changed.set(path, text);
     const kept: Manifest[number][] = [];
     const blobs = new Map<string, Uint8Array>();
@@ -64,8 +74,23 @@ export function createScrubber(
       }
     }
     if (isUnchanged(changesBetween(manifest, kept)) && undecided.length === 0) return null;
-    return { manifest: kept, blobs, undecided };
+    const read = async (hash: string) => blobs.get(hash) ?? store.blob(hash);
+    return { manifest: kept, blobs, undecided, edits: await moveMemoryEdits(memory, kept, read) };
   };
+}
+
+function ownLinesOf(edits: HandEdits) {
+  return (path: string, line: number) =>
+    (edits[path] ?? []).some((edit) => edit.line <= line && line < edit.line + edit.lines);
+}
+
+/** The files of a generation and what in them is a person's. */
+export async function memoryIn(
+  store: Pick<GenerationStore, "manifest" | "read">,
+  generation: string,
+): Promise<EditedMemory> {
+  const manifest = (await store.manifest(generation)) ?? [];
+  return { manifest, edits: (await store.read(generation))?.handEdits ?? {} };
 }
 
 function decode(bytes: Uint8Array): string | null {
@@ -86,12 +111,13 @@ export async function purgeGenerations(
 ): Promise<readonly string[] | "lost"> {
   const rewritten: string[] = [];
   for (const { id } of (await store.list(at.space, MOST)) as readonly Generation[]) {
-    const before = (await store.manifest(id)) ?? [];
+    const before = await memoryIn(store, id);
     const scrubbed = await scrub(before);
-    if (scrubbed === null || isUnchanged(changesBetween(before, scrubbed.manifest))) continue;
+    if (scrubbed === null || isUnchanged(changesBetween(before.manifest, scrubbed.manifest))) continue;
     await at.renew();
-    const { manifest, blobs } = scrubbed;
-    const done = await store.rewrite({ lease: at.lease, generation: id, manifest, blobs, nowMs: at.nowMs });
+    const { manifest, blobs, edits } = scrubbed;
+    const files = { manifest, blobs, handEdits: edits };
+    const done = await store.rewrite({ lease: at.lease, generation: id, ...files, nowMs: at.nowMs });
     if (done === "lost") return "lost";
     rewritten.push(id);
   }

@@ -1,14 +1,15 @@
 import { SlowwaveError } from "../../domain/failure.ts";
-import { changesBetween, isUnchanged, type Manifest } from "../../domain/generation.ts";
+import { changesBetween, isUnchanged } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
 import type { ApplyBench } from "../apply.ts";
+import type { EditedMemory } from "../memory-edits.ts";
 import { publishManifest } from "../publish-manifest.ts";
+import { memoryOf, reconcileRoot } from "../reconcile-root.ts";
 import { withRootLock } from "../root-lock.ts";
-import { settleRoot } from "../settle-root.ts";
 import { CONTROL_LEASE_SECONDS, takeSpace } from "../take-space.ts";
 import { purgeFolders } from "./purge-folders.ts";
-import { createScrubber, purgeGenerations, type Scrub } from "./purge-generations.ts";
+import { createScrubber, memoryIn, purgeGenerations, type Scrub } from "./purge-generations.ts";
 import { purgeLog } from "./purge-log.ts";
 import { type Traces, tracesOf } from "./traces.ts";
 
@@ -87,15 +88,17 @@ async function isUnknown({ store }: ApplyBench, space: string, threadId: string)
   if ((await store.memories.versionsOf(space, threadId)).length > 0) return false;
   const scrub = createScrubber(store.generations, threadId, tracesOf(threadId, [], []));
   for (const { id } of await store.generations.list(space, MOST_GENERATIONS)) {
-    if ((await scrubChanges(scrub, (await store.generations.manifest(id)) ?? [])) !== null) return false;
+    if ((await scrubChanges(scrub, await memoryIn(store.generations, id))) !== null) return false;
   }
   return true;
 }
 
 /** Null: no file changes. */
-async function scrubChanges(scrub: Scrub, manifest: Manifest) {
-  const scrubbed = await scrub(manifest);
-  return scrubbed === null || isUnchanged(changesBetween(manifest, scrubbed.manifest)) ? null : scrubbed;
+async function scrubChanges(scrub: Scrub, memory: EditedMemory) {
+  const scrubbed = await scrub(memory);
+  return scrubbed === null || isUnchanged(changesBetween(memory.manifest, scrubbed.manifest))
+    ? null
+    : scrubbed;
 }
 
 interface At {
@@ -140,10 +143,10 @@ async function publishWithout(
   lease: Lease,
   scrub: Scrub,
 ): Promise<{ readonly generation: string | null; readonly undecided: readonly string[] }> {
-  const settled = await settleRoot(bench, { run: id, space, root, lease });
+  const settled = await reconcileRoot(bench, { run: id, space, root, lease });
   if (settled === "lost") throw lost();
-  const { head, actual } = settled;
-  const scrubbed = head === null ? null : await scrub(head.manifest);
+  const { head, actual, foreign } = settled;
+  const scrubbed = head === null ? null : await scrub(memoryOf(head));
   const undecided = scrubbed?.undecided ?? [];
   if (head === null || scrubbed === null || isUnchanged(changesBetween(head.manifest, scrubbed.manifest))) {
     return { generation: null, undecided };
@@ -157,11 +160,13 @@ async function publishWithout(
       run: null,
       kind: "purged",
       createdAtMs: bench.clock.nowMs(),
+      handEdits: scrubbed.edits,
     },
     manifest: scrubbed.manifest,
     blobs: scrubbed.blobs,
     root,
     actual,
+    foreign,
   });
   if (published === "lost") throw lost();
   return { generation: `${id}-purged`, undecided };
@@ -173,7 +178,7 @@ async function purgeDrafts({ store }: ApplyBench, space: string, scrub: Scrub): 
   const hashes: string[] = [];
   for (const { hash } of await generations.drafts(space)) {
     const manifest = (await generations.draft(space, hash))?.manifest ?? [];
-    if ((await scrubChanges(scrub, manifest)) === null) continue;
+    if ((await scrubChanges(scrub, { manifest, edits: {} })) === null) continue;
     gone.push(hash);
     hashes.push(...manifest.map((entry) => entry.hash));
   }

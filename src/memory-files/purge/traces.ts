@@ -87,13 +87,20 @@ export function tracesOf(
   };
 }
 
+/** A name that any text may hold by chance (`1`, `%`, `main`) counts only where a thread is named. */
 function namePattern(names: readonly string[]): RegExp {
   const alternatives = [...new Set(names)]
     .filter((name) => name.length > 0)
     .sort((a, b) => b.length - a.length)
-    .map(escapePattern)
+    .map((name) =>
+      isTellingName(name) ? escapePattern(name) : `(?<=thread_id[=:]\\s?|Thread \`)${escapePattern(name)}`,
+    )
     .join("|");
   return new RegExp(`(?<![\\p{L}\\p{N}_-])(?:${alternatives})(?![\\p{L}\\p{N}_-])`, "gu");
+}
+
+function isTellingName(name: string): boolean {
+  return (name.match(/[\p{L}\p{N}]/gu)?.length ?? 0) >= 3 && (name.length > 5 || /\d/.test(name));
 }
 
 function escapePattern(text: string): string {
