@@ -1,4 +1,4 @@
-import type { Generation, Manifest } from "../domain/generation.ts";
+import type { Generation, HandEdits, Manifest } from "../domain/generation.ts";
 import type { GenerationStore } from "../domain/ports.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
 import { groupsIn } from "./handbook-parts.ts";
@@ -8,6 +8,8 @@ export interface Base {
   readonly manifest: Manifest;
   /** An agent-written file; null when the base has none of that name, or not as text. */
   text(path: string): string | null;
+  /** What in its files is a person's. */
+  readonly handEdits: HandEdits;
   /** Handbooks of the generations before it, the newest first; none when it begins anew. */
   history(): Promise<readonly PastHandbook[]>;
 }
@@ -20,7 +22,7 @@ export interface PastHandbook {
   readonly deleted: ReadonlySet<string>;
 }
 
-export const NO_BASE: Base = { manifest: [], text: () => null, history: async () => [] };
+export const NO_BASE: Base = { manifest: [], text: () => null, handEdits: {}, history: async () => [] };
 
 /** More than this of a base is not compared: the gate then judges the agent's files alone. */
 const MOST_BYTES = 32 * 1024 ** 2;
@@ -41,7 +43,8 @@ export async function loadBase(store: Generations, generation: string | null): P
     texts.set(path, Buffer.from(content).toString());
   }
   const text = (path: string) => texts.get(path) ?? null;
-  return { manifest, text, history: () => loadHistory(store, generation, text(HANDBOOK)) };
+  const handEdits = (await store.read(generation))?.handEdits ?? {};
+  return { manifest, text, handEdits, history: () => loadHistory(store, generation, text(HANDBOOK)) };
 }
 
 /** So many generations back, small losses still add up. */

@@ -5,14 +5,15 @@ import { allowedPaths } from "./allowed-paths.ts";
 import type { Candidate, Check, Remark } from "./check.ts";
 import { collisions } from "./collisions.ts";
 import { controlCharacters } from "./control-characters.ts";
+import { handEditsKept } from "./hand-edits.ts";
 import { groupForm, groupsIndexed } from "./handbook.ts";
 import { hostFilesKept } from "./host-files-kept.ts";
 import { forgedStructure, inputInstructions } from "./injection.ts";
 import { memoryKept } from "./loss.ts";
-import { noSecrets } from "./no-secrets.ts";
 import { references } from "./references.ts";
 import { regularFiles } from "./regular-files.ts";
 import { requiredFiles } from "./required-files.ts";
+import { noSecrets } from "./secrets.ts";
 import { sizes } from "./sizes.ts";
 import { skillForm } from "./skill-form.ts";
 import { skillScripts } from "./skill-scripts.ts";
@@ -35,6 +36,7 @@ export const CHECKS: readonly Check[] = [
   controlCharacters,
   collisions,
   hostFilesKept,
+  handEditsKept,
   noSecrets,
   memoryKept,
   groupForm,

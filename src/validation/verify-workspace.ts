@@ -13,6 +13,7 @@ import { CHECKS, judge, type Rules, settled } from "./judge.ts";
 import { applyMends, rewrite } from "./mend.ts";
 import { type Quarantined, quarantine } from "./quarantine.ts";
 import { residue } from "./residue.ts";
+import { redactHostFiles } from "./secrets.ts";
 
 export interface Verification {
   readonly answer: VerifyAnswer;
@@ -29,15 +30,19 @@ export interface Verification {
  */
 export async function verifyWorkspace(
   { places, files }: Pick<Workbench, "places" | "files">,
-  hostFiles: readonly HostFile[],
+  inputFiles: readonly HostFile[],
   base: Base,
   rules: Rules,
 ): Promise<Verification> {
+  const { files: hostFiles, remarks: secretRemarks } = await redactHostFiles(inputFiles, base);
   return inWorkspace(files, places.workspace, async (workspace) => {
+    for (const [at, { path, content }] of hostFiles.entries()) {
+      if (content !== inputFiles[at]?.content) await rewrite(workspace, path, content);
+    }
     const found = await candidateIn(workspace, hostFiles, base);
     const { candidate, remarks: cutRemarks, cuts, rewritten } = await cleaned(found, rules);
     const judged = await judge(candidate, rules, CHECKS);
-    const all = [...cutRemarks, ...(await residue(found)), ...judged.remarks];
+    const all = [...secretRemarks, ...cutRemarks, ...(await residue(found)), ...judged.remarks];
     const { findings, remarks, answer } = settled(all, rules);
     const isOver = answer.verdict === "refused" || (answer.verdict !== "passed" && rules.repairsLeft === 0);
     if (isOver) await withoutSecrets(workspace, found);

@@ -36,7 +36,7 @@ export async function candidateOf(
 
 /** The base that a candidate becomes once it is published. */
 export function baseOf({ manifest, text }: Candidate): Base {
-  return { manifest, text, history: async () => [] };
+  return { manifest, text, handEdits: {}, history: async () => [] };
 }
 
 /** Everything the gate says of a candidate, cuts included; that inputs hold orders is no fault of the agent's. */
