@@ -10,7 +10,7 @@ import {
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { liesInside } from "../../src/agents/acp/inside.ts";
-import { layHome } from "../../src/agents/acp/lay-home.ts";
+import { prepareHome } from "../../src/agents/acp/prepare-home.ts";
 import { ACP_PRESETS } from "../../src/agents/acp/presets.ts";
 import { namedProgram } from "../../src/agents/acp/program.ts";
 import { acpAgent } from "../../src/agents/acp-agent.ts";
@@ -34,7 +34,7 @@ describe("an agent's private home holds what its preset names, and nothing else 
   }
 
   function lay(preset: keyof typeof ACP_PRESETS, env: NodeJS.ProcessEnv = {}) {
-    return layHome(home, ACP_PRESETS[preset].files, { HOME: person, ...env });
+    return prepareHome(home, ACP_PRESETS[preset].files, { HOME: person, ...env });
   }
 
   function laid(path: string): string {

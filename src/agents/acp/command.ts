@@ -7,7 +7,7 @@ import { type Program, programMissing } from "../../process/find-program.ts";
 import type { Command } from "../../process/supervised-process.ts";
 import { roomHome } from "../../sandbox/room-home.ts";
 import type { Sandbox } from "../../sandbox/sandbox.ts";
-import { layHome } from "./lay-home.ts";
+import { prepareHome } from "./prepare-home.ts";
 import { ACP_PRESETS, type AcpPreset, type AcpPresetName, COMMON_ENVIRONMENT } from "./presets.ts";
 import { type FoundProgram, namedProgram, presetProgram } from "./program.ts";
 
@@ -63,7 +63,7 @@ export async function acpCommand(
     });
   }
   const home = roomHome(spec.scratch);
-  await layHome(home, preset?.files ?? [], process.env);
+  await prepareHome(home, preset?.files ?? [], process.env);
   const temporary = join(home, "tmp");
   await mkdir(temporary);
   const [file, ...args] = found.program;
