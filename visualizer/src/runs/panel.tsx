@@ -47,9 +47,11 @@ export function RunsPanel({ view, onChoose }: { view: View; onChoose: () => void
       </fieldset>
       {shown.length === 0 && (
         <p class="empty">
-          {runs.length === 0
-            ? "No run yet. Start one with `slowwave run`; it appears here by itself."
-            : "No run matches."}
+          {runs.length > 0
+            ? "No run matches."
+            : counts === null
+              ? "Looking for runs…"
+              : "No run yet. Start one with `slowwave run`; it appears here by itself."}
         </p>
       )}
       <Rows
