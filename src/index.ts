@@ -17,6 +17,7 @@ export type {
   AgentUsage,
 } from "./domain/agent.ts";
 export type { BudgetUse, Used } from "./domain/budget.ts";
+export { ERROR_CODES, type ErrorCode } from "./domain/codes.ts";
 export type { RunEvent, RunEventMap } from "./domain/event.ts";
 export { SlowwaveError } from "./domain/failure.ts";
 export type { GateCode, GateSettings, GateSeverity } from "./domain/gate.ts";
