@@ -6,38 +6,80 @@
  * - `phase2Machine` is the statechart behind it, to be inspected, or provided by hand and run in `createActor`.
  * - `createDurableEngine` makes any XState machine durable.
  *
- * Stores: `slowwave/sqlite`, `slowwave/memory`. Agents: `slowwave/agents`.
+ * Stores: `slowwave/sqlite`, `slowwave/memory`, or your own: `Store` and every type it names are exported here, the
+ * rules of a job that every store shares too (`jobRules`), and the tests it has to pass by `slowwave/testing`. Agents:
+ * `slowwave/agents`.
  */
 export type {
   AgentConfig,
   AgentEvent,
   AgentHandle,
+  AgentLimits,
+  AgentProbe,
   AgentRunner,
   AgentSpec,
   AgentUsage,
 } from "./domain/agent.ts";
-export type { BudgetUse, Used } from "./domain/budget.ts";
+export type { BudgetName, BudgetUse, RunLimits, Used } from "./domain/budget.ts";
 export { ERROR_CODES, type ErrorCode } from "./domain/codes.ts";
 export type { RunEvent, RunEventMap } from "./domain/event.ts";
-export { SlowwaveError } from "./domain/failure.ts";
+export { type Reason, SlowwaveError } from "./domain/failure.ts";
 export type { GateCode, GateSettings, GateSeverity } from "./domain/gate.ts";
-export type { FileChanges, Finding, Generation, Manifest } from "./domain/generation.ts";
-export type { ClaimOutcome, JobRow, Lease, Settled } from "./domain/job.ts";
+export type {
+  Draft,
+  FileChanges,
+  Finding,
+  Generation,
+  GenerationKind,
+  HandEdit,
+  HandEdits,
+  Journal,
+  JournalStep,
+  Manifest,
+  ManifestEntry,
+} from "./domain/generation.ts";
+export type { ClaimOutcome, ClaimRequest, JobRow, JobStatus, Lease, Settled } from "./domain/job.ts";
+export * as jobRules from "./domain/job-rules.ts";
 export type { SetAside, Stage1Input, Stage1Output, UpsertOutcome } from "./domain/memory.ts";
 export type {
   Clock,
   GenerationStore,
   Ids,
+  JobFailure,
   JobStore,
   MemoryStore,
   Owners,
+  RetentionRequest,
+  RetentionSlice,
   RunStore,
   Store,
 } from "./domain/ports.ts";
-export type { RunResult } from "./domain/result.ts";
+export type { AgentReport, DryRun, RunResult, StateSpan } from "./domain/result.ts";
+export type {
+  ActorRow,
+  CommitOutcome,
+  CommitRequest,
+  Inbox,
+  Intent,
+  LogRow,
+  NewRun,
+  RunFilter,
+  RunMessage,
+  RunRecord,
+  RunTally,
+  Signal,
+  UnfinishedRun,
+} from "./domain/run.ts";
 export type { Settings } from "./domain/settings.ts";
 export { DEFAULT_SETTINGS } from "./domain/settings.ts";
-export type { Outcome, Status } from "./domain/status.ts";
+export type {
+  FailedStatus,
+  Outcome,
+  PassingStatus,
+  SkippedStatus,
+  Status,
+  SucceededStatus,
+} from "./domain/status.ts";
 export { createDurableEngine } from "./durable/engine.ts";
 export type {
   Committed,
@@ -54,7 +96,7 @@ export type {
 } from "./durable/options.ts";
 export type { Codec } from "./durable/plain-event.ts";
 export { messageNumber } from "./durable/running-actors.ts";
-export type { Controls, ControlsOptions } from "./engine/controls.ts";
+export type { Controls, ControlsOptions, PurgedSpaces } from "./engine/controls.ts";
 export { createControls } from "./engine/controls.ts";
 export { createEngine } from "./engine/engine.ts";
 export type { Engine, EngineOptions, Run, StartRequest } from "./engine/engine-api.ts";
@@ -65,6 +107,10 @@ export type {
   Phase2Logic,
 } from "./engine/phase2-actor.ts";
 export { createPhase2Actor } from "./engine/phase2-actor.ts";
-export type { LiveRun, RunRegistry } from "./engine/registry.ts";
+export type { LiveRun, LiveRuns, RunRegistry } from "./engine/registry.ts";
+export type { Files, Folder } from "./files/folder.ts";
 export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";
 export type { Phase2Context, Phase2Input } from "./machines/words.ts";
+export type { ApplyAnswer } from "./memory-files/apply.ts";
+export type { Purged } from "./memory-files/purge/purge.ts";
+export type { RollbackAnswer } from "./memory-files/rollback.ts";

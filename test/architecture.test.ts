@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   extractive: ["text"],
   sandbox: ["domain", "text", "files", "process"],
   persistence: ["domain", "text", "import", "process"],
+  testing: ["domain"],
   "memory-files": ["domain", "text", "files"],
   validation: ["domain", "text", "files", "memory-files"],
   agents: ["domain", "text", "files", "process", "sandbox"],
@@ -51,7 +52,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   server: ["domain", "internal"],
   cli: ["domain", "internal", "server"],
-  "index.ts": ["domain", "machines", "durable", "engine"],
+  "index.ts": ["domain", "files", "machines", "durable", "memory-files", "engine"],
 };
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s+"(\.[^"]+)"|import\(\s*"(\.[^"]+)"/g;

@@ -15,13 +15,22 @@ export function ticks(clock: Clock, everyMs: number): Observable<void> {
   });
 }
 
-/** Emits once after `ms` on the given clock. */
+/** The longest timer that Node holds; a longer one would ring at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Emits once after `ms` on the given clock, however long that is. */
 export function after(clock: Clock, ms: number): Observable<void> {
   return new Observable((subscriber) => {
-    const handle = clock.setTimeout(() => {
-      subscriber.next();
-      subscriber.complete();
-    }, ms);
+    let handle: unknown;
+    const wait = (leftMs: number) => {
+      const nextMs = Math.min(leftMs, LONGEST_TIMER_MS);
+      handle = clock.setTimeout(() => {
+        if (leftMs > nextMs) return wait(leftMs - nextMs);
+        subscriber.next();
+        subscriber.complete();
+      }, nextMs);
+    };
+    wait(ms);
     return () => clock.clearTimeout(handle);
   });
 }

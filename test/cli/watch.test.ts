@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { eventView } from "../../src/server/event-view.ts";
-import { commitOf, newRun } from "../contract/given.ts";
+import { commitOf, newRun } from "../../src/testing/store/given.ts";
 import { commandLine, line, signals, temporaryFolder } from "./invoke.ts";
 
 const two = [`${line({ thread_id: "a" })}\n${line({ thread_id: "b" })}\n`];

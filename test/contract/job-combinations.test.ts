@@ -6,7 +6,7 @@ import type { ClaimOutcome, ClaimRequest, JobRow } from "../../src/domain/job.ts
 import type { JobStore } from "../../src/domain/ports.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { asking, jobRow, NOW } from "./given.ts";
+import { asking, jobRow, NOW } from "../../src/testing/store/given.ts";
 import { contractFolder } from "./world.ts";
 
 /**

@@ -4,17 +4,11 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Store } from "../../src/domain/ports.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { claimContract } from "./claims.ts";
-import { commitContract } from "./commits.ts";
-import { generationContract } from "./generations.ts";
-import { asking, claimedLease, commitOf, laterMs, NOW_MS, newRun } from "./given.ts";
-import { memoryContract } from "./memories.ts";
-import { ownerContract } from "./owners.ts";
+import { type StoreContractPart, storeContract } from "../../src/testing/store/contract.ts";
+import { asking, claimedLease, commitOf, laterMs, NOW_MS, newRun } from "../../src/testing/store/given.ts";
+import type { World } from "../../src/testing/store/opened-store.ts";
 import { type StoreProcess, storeProcess } from "./process.ts";
-import { runContract } from "./runs.ts";
-import { settlementContract } from "./settlements.ts";
-import { storeContract } from "./store.ts";
-import { contractFolder, type World } from "./world.ts";
+import { contractFolder } from "./world.ts";
 
 describe("the contract between two processes on one file", () => {
   let other: StoreProcess;
@@ -34,18 +28,17 @@ describe("the contract between two processes on one file", () => {
     return { a, b, close };
   }
 
-  for (const contract of [
-    storeContract,
-    claimContract,
-    settlementContract,
-    commitContract,
-    memoryContract,
-    runContract,
-    generationContract,
-    ownerContract,
-  ]) {
-    contract("a process each", open);
-  }
+  const parts: readonly StoreContractPart[] = [
+    "life",
+    "claims",
+    "settlements",
+    "commits",
+    "memories",
+    "runs",
+    "generations",
+    "owners",
+  ];
+  storeContract("a process each", open, { parts });
 });
 
 describe("many processes on one file", () => {

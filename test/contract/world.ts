@@ -5,15 +5,7 @@ import { join } from "node:path";
 import type { Store } from "../../src/domain/ports.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-
-/** Two doors to the same data: two stores where that is possible, else the same one twice. */
-export interface World {
-  readonly a: Store;
-  readonly b: Store;
-  close(): Promise<void>;
-}
-
-export type OpenWorld = () => Promise<World>;
+import type { OpenWorld, World } from "../../src/testing/store/opened-store.ts";
 
 /** Every kind of store the contract holds for, by the name its tests carry. */
 export const WORLDS: readonly (readonly [string, OpenWorld])[] = [

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { ClaimRequest } from "../../src/domain/job.ts";
 import type { Store } from "../../src/domain/ports.ts";
 import { createControls } from "../../src/engine/controls.ts";
-import { commitOf, newRun } from "../contract/given.ts";
+import { commitOf, newRun } from "../../src/testing/store/given.ts";
 import { phase2World, session } from "../engine/phase2-world.ts";
 
 /** A space that someone has claimed, as a control does unless `some` says otherwise. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ClaimRequest, Lease } from "../../src/domain/job.ts";
-import { asking, NOW, output } from "../contract/given.ts";
+import { asking, NOW, output } from "../../src/testing/store/given.ts";
 import { type OriginalWorld, originalWorld, STORES } from "./world.ts";
 
 /**

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { backupDatabase, restoreDatabase } from "../../src/persistence/sqlite/backup.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { MIGRATIONS } from "../../src/persistence/sqlite/migrations/index.ts";
-import { output } from "../contract/given.ts";
+import { output } from "../../src/testing/store/given.ts";
 import { storeProcess } from "../contract/process.ts";
 import { freshFolder } from "./folder.ts";
 

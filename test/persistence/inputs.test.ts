@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { output } from "../contract/given.ts";
+import { output } from "../../src/testing/store/given.ts";
 
 test("a thousand inputs are read and written with turns for others in between", async () => {
   const store = await openSqliteStore({ path: ":memory:" });

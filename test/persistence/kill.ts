@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Store } from "../../src/domain/ports.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { commitOf, intent, newRun } from "../contract/given.ts";
+import { commitOf, intent, newRun } from "../../src/testing/store/given.ts";
 import { storeProcess } from "../contract/process.ts";
 
 const RUNS = ["run-1", "run-2", "run-3", "run-4"];

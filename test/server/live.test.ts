@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Clock, Store } from "../../src/domain/ports.ts";
 import { systemClock } from "../../src/durable/system.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { commitOf, NOW_MS, newRun } from "../contract/given.ts";
+import { commitOf, NOW_MS, newRun } from "../../src/testing/store/given.ts";
 import { appOver, served } from "./server-world.ts";
 import { listenTo } from "./sse-client.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { commitOf, NOW_MS, newRun } from "../contract/given.ts";
+import { commitOf, NOW_MS, newRun } from "../../src/testing/store/given.ts";
 import { TOKEN } from "./server-world.ts";
 import { listenTo } from "./sse-client.ts";
 

@@ -3,7 +3,7 @@ import type { JobRow } from "../../src/domain/job.ts";
 import type { Clock } from "../../src/domain/ports.ts";
 import type { Run } from "../../src/engine/engine-api.ts";
 import { keepDue } from "../../src/server/schedule.ts";
-import { jobRow, NOW_MS } from "../contract/given.ts";
+import { jobRow, NOW_MS } from "../../src/testing/store/given.ts";
 
 /** A clock that stands still; its next timer rings when the test says so. */
 function stillClock() {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Stage1Output, UpsertOutcome } from "../../src/domain/memory.ts";
-import type { Store } from "../../src/domain/ports.ts";
+import type { Stage1Output, UpsertOutcome } from "../../domain/memory.ts";
+import type { Store } from "../../domain/ports.ts";
 import { claimedLease, jobRow, output } from "./given.ts";
-import type { OpenWorld, World } from "./world.ts";
+import type { OpenWorld, World } from "./opened-store.ts";
 
 export function memoryContract(name: string, open: OpenWorld): void {
   describe(`memories · ${name}`, () => {

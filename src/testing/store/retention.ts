@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { RetentionRequest, Store } from "../../src/domain/ports.ts";
+import type { RetentionRequest, Store } from "../../domain/ports.ts";
 import { claimedLease, commitOf, NOW_MS, newRun, output } from "./given.ts";
-import type { OpenWorld, World } from "./world.ts";
+import type { OpenWorld, World } from "./opened-store.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-export function retireContract(name: string, open: OpenWorld): void {
+export function retentionContract(name: string, open: OpenWorld): void {
   describe(`how long runs are kept · ${name}`, () => {
     let world: World;
     let a: Store;

@@ -1,7 +1,7 @@
-import type { ClaimRequest, JobRow, Lease } from "../../src/domain/job.ts";
-import type { Stage1Output } from "../../src/domain/memory.ts";
-import type { Store } from "../../src/domain/ports.ts";
-import type { CommitRequest, Intent, NewRun } from "../../src/domain/run.ts";
+import type { ClaimRequest, JobRow, Lease } from "../../domain/job.ts";
+import type { Stage1Output } from "../../domain/memory.ts";
+import type { Store } from "../../domain/ports.ts";
+import type { CommitRequest, Intent, NewRun } from "../../domain/run.ts";
 
 /** Where the tests stand in time: seconds, and the same in milliseconds with a fraction that must be cut. */
 export const NOW = 1_774_000_000;

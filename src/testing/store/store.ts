@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { commitOf, NOW_MS, newRun } from "./given.ts";
-import type { OpenWorld } from "./world.ts";
+import type { OpenWorld } from "./opened-store.ts";
 
 export function storeContract(name: string, open: OpenWorld): void {
   describe(`store · ${name}`, () => {

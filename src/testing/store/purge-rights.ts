@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Draft, ManifestEntry } from "../../src/domain/generation.ts";
-import type { Lease } from "../../src/domain/job.ts";
-import type { Stage1Output } from "../../src/domain/memory.ts";
+import type { Draft, ManifestEntry } from "../../domain/generation.ts";
+import type { Lease } from "../../domain/job.ts";
+import type { Stage1Output } from "../../domain/memory.ts";
 import { asking, claimedLease, jobRow, laterMs, NOW_MS } from "./given.ts";
-import type { OpenWorld, World } from "./world.ts";
+import type { OpenWorld, World } from "./opened-store.ts";
 
 const HOUR_MS = 60 * 60 * 1_000;
 
-export function retentionContract(name: string, open: OpenWorld): void {
+export function purgeContract(name: string, open: OpenWorld): void {
   describe(`what goes, and what a purge may do · ${name}`, () => {
     let world: World;
     let a: World["a"];

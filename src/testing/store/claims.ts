@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Store } from "../../src/domain/ports.ts";
+import type { Store } from "../../domain/ports.ts";
 import { asking, claimedLease, jobRow, laterMs, NOW, NOW_MS, runningRow } from "./given.ts";
-import type { OpenWorld, World } from "./world.ts";
+import type { OpenWorld, World } from "./opened-store.ts";
 
 /** Who gets the job of a space. `a` and `b` are two processes as far as the store can know. */
 export function claimContract(name: string, open: OpenWorld): void {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Generation, Journal, ManifestEntry } from "../../src/domain/generation.ts";
-import type { Lease } from "../../src/domain/job.ts";
-import type { Store } from "../../src/domain/ports.ts";
+import type { Generation, Journal, ManifestEntry } from "../../domain/generation.ts";
+import type { Lease } from "../../domain/job.ts";
+import type { Store } from "../../domain/ports.ts";
 import { claimedLease, NOW_MS } from "./given.ts";
-import type { OpenWorld, World } from "./world.ts";
+import type { OpenWorld, World } from "./opened-store.ts";
 
 export function generationContract(name: string, open: OpenWorld): void {
   describe(`generations · ${name}`, () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Store } from "../../src/domain/ports.ts";
-import type { OpenWorld, World } from "./world.ts";
+import type { Store } from "../../domain/ports.ts";
+import type { OpenWorld, World } from "./opened-store.ts";
 
 export function ownerContract(name: string, open: OpenWorld): void {
   describe(`owners · ${name}`, () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Store } from "../../src/domain/ports.ts";
+import type { Store } from "../../domain/ports.ts";
 import { commitOf, intent, NOW_MS, newRun } from "./given.ts";
-import type { OpenWorld, World } from "./world.ts";
+import type { OpenWorld, World } from "./opened-store.ts";
 
 /** What a run of several actors keeps, and what other processes leave for it. */
 export function actorContract(name: string, open: OpenWorld): void {

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Store } from "../../src/domain/ports.ts";
-import type { RunRecord } from "../../src/domain/run.ts";
+import type { Store } from "../../domain/ports.ts";
+import type { RunRecord } from "../../domain/run.ts";
 import { commitOf, intent, NOW_MS, newRun } from "./given.ts";
-import type { OpenWorld, World } from "./world.ts";
+import type { OpenWorld, World } from "./opened-store.ts";
 
 export function commitContract(name: string, open: OpenWorld): void {
   describe(`commits · ${name}`, () => {
