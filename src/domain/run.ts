@@ -122,6 +122,8 @@ export interface Intent {
   readonly target?: string;
   /** How many messages the actor got so far: they are given to it again when it is started again. */
   readonly messages?: number;
+  /** A timer whose name another one took, or that rang before it under its name: `cancel` no longer finds it. */
+  readonly isDetached?: boolean;
   /** How often the actor failed and was tried again. */
   readonly failures?: number;
 }

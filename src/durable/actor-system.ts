@@ -5,7 +5,7 @@ import { ActorRef, type ActorState, findActor, refOf, reviveRefs } from "./actor
 import { Leaf } from "./leaf.ts";
 import type { PlainEvent, Values } from "./plain-event.ts";
 import type { PreparedMachine } from "./prepared-machine.ts";
-import { StepRecord, type SystemStep } from "./step-record.ts";
+import { StepRecord, type SystemStep, snapshotEvent } from "./step-record.ts";
 import {
   beginActor,
   dotted,
@@ -148,10 +148,16 @@ export class ActorSystem implements StepSystem {
     at: { sequence: number; atMs: number; ended?: { owner: ActorRef; key: string } | null },
   ): SystemStep | null {
     this.#step = new StepRecord(at);
+    if (at.ended) this.#ring(at.ended);
     if (!target.isStopped) this.#take(target, event, false);
     const isNothing = this.#step.isEmpty;
     if (at.ended) this.#settleEnded(at.ended);
     return isNothing ? null : this.#close(target);
+  }
+
+  #ring({ owner, key }: { owner: ActorRef; key: string }): void {
+    const intent = owner.intents.find((one) => one.key === key);
+    if (intent?.kind === "timer") this.#detachTimers(owner, intent.child);
   }
 
   #settleEnded({ owner, key }: { owner: ActorRef; key: string }): void {
@@ -413,6 +419,7 @@ export class ActorSystem implements StepSystem {
   }
 
   #setTimer(self: ActorRef, { child, event, delayMs, to }: Effect & { kind: "timer" }): void {
+    if (child !== undefined) this.#detachTimers(self, child);
     const input = this.#world.values.textOf(event, `The event "${event.type}"`);
     const waitMs = Number.isNaN(delayMs) ? 0 : Math.max(0, delayMs);
     const dueAtMs = waitMs === Number.POSITIVE_INFINITY ? null : this.#step.atMs + waitMs;
@@ -428,9 +435,17 @@ export class ActorSystem implements StepSystem {
   }
 
   #cancelTimers(self: ActorRef, name: string): void {
-    for (const { kind, child, key } of self.intents) {
-      if (kind === "timer" && child === name) this.settle(self, key, true);
+    for (const { kind, child, key, isDetached } of self.intents) {
+      if (kind === "timer" && child === name && !isDetached) this.settle(self, key, true);
     }
+  }
+
+  /** As in XState, a name stands for the timer that took it last, and for none once a timer of that name rang. */
+  #detachTimers(owner: ActorRef, name: string): void {
+    const isNamed = ({ kind, child, isDetached }: Intent) =>
+      kind === "timer" && child === name && !isDetached;
+    if (!owner.intents.some(isNamed)) return;
+    owner.intents = owner.intents.map((one) => (isNamed(one) ? { ...one, isDetached: true } : one));
   }
 
   #tellLeaf(ref: ActorRef, event: EventObject): void {
@@ -477,14 +492,6 @@ const STOP: EventObject = { type: "xstate.stop" };
 
 function stateValueOf(ref: ActorRef): string {
   return ref.kind === "machine" ? dotted((ref.state as AnyMachineSnapshot).value) : ref.state.status;
-}
-
-/** As a machine's snapshot is logged: what it is, without the machine. */
-function snapshotEvent(event: EventObject): EventObject {
-  const { snapshot } = event as EventObject & { snapshot?: ActorState };
-  const { status, output, error, context } = snapshot ?? {};
-  const value = (snapshot as { value?: unknown } | undefined)?.value;
-  return { type: event.type, snapshot: { status, output, error, value, context } } as EventObject;
 }
 
 /** Most texts hold no reference, and need no walk. */

@@ -1,6 +1,6 @@
 import type { EventObject } from "xstate";
 import type { Intent, RunMessage } from "../domain/run.ts";
-import type { ActorRef } from "./actor-ref.ts";
+import type { ActorRef, ActorState } from "./actor-ref.ts";
 
 /** What a step of a run asks of the world, in the order in which the run's actors decided on it. */
 export type Outside =
@@ -61,4 +61,12 @@ export class StepRecord {
     if (isNew) this.outside = this.outside.filter((one) => !isOf(one));
     else this.outside.push({ kind: "close", key });
   }
+}
+
+/** As a machine's snapshot is logged: what it is, without the machine. */
+export function snapshotEvent(event: EventObject): EventObject {
+  const { snapshot } = event as EventObject & { snapshot?: ActorState };
+  const { status, output, error, context } = snapshot ?? {};
+  const value = (snapshot as { value?: unknown } | undefined)?.value;
+  return { type: event.type, snapshot: { status, output, error, value, context } } as EventObject;
 }
