@@ -51,7 +51,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "engine",
   ],
   server: ["domain", "internal"],
-  cli: ["domain", "internal", "server"],
+  cli: ["domain", "text", "internal", "server"],
   "index.ts": ["domain", "files", "machines", "durable", "memory-files", "engine"],
 };
 

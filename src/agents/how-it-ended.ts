@@ -1,5 +1,5 @@
 import type { ProcessEnd } from "../process/supervised-process.ts";
-import { plainText } from "../text/plain-text.ts";
+import { plainText } from "../text/sanitize.ts";
 
 /** What became of a process that was to live on, as the rest of a sentence, with the last of its stderr. */
 export function howItEnded({ left, overflow, code, signal, stderr }: ProcessEnd): string {

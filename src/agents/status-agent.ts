@@ -4,7 +4,7 @@ import type { Clock } from "../domain/ports.ts";
 import { endOrphanProcess } from "../process/end-orphan.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import { type Command, type ProcessEnd, superviseProcess } from "../process/supervised-process.ts";
-import { plainText } from "../text/plain-text.ts";
+import { plainText } from "../text/sanitize.ts";
 import { agentStream } from "./agent-stream.ts";
 import { eventOf, parseStatusLine } from "./status-line.ts";
 import { soberUsage } from "./usage.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/ports.ts";
-import { plainText } from "../text/plain-text.ts";
 import { maskRanges, secretRanges } from "../text/redact.ts";
+import { plainText } from "../text/sanitize.ts";
 
 /** Something an agent said. */
 export interface Said {

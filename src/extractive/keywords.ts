@@ -1,6 +1,6 @@
 import { isInstruction } from "../text/injection.ts";
+import { readableText } from "../text/sanitize.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
-import { visible } from "./hidden.ts";
 import { isFunctionWord } from "./words.ts";
 
 /** Names of an agent's own tools say nothing about the work. */
@@ -18,7 +18,7 @@ export function keywordsFrom(words: readonly string[], most: number): readonly s
   const kept = new Map<string, string>();
   for (const word of words) {
     if (kept.size >= most) break;
-    const clean = withoutShapedSecrets(visible(word.slice(0, 200)))
+    const clean = withoutShapedSecrets(readableText(word.slice(0, 200)))
       .replace(/[\s,;`"'*#[\](){}<>|]+/g, " ")
       .trim()
       .replace(/^[./-]+(?=\w)/, "");

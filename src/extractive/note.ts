@@ -1,5 +1,5 @@
+import { disguisesText, readableText } from "../text/sanitize.ts";
 import { type Block, blocksOf } from "./blocks.ts";
-import { hidesText, visible } from "./hidden.ts";
 import { withoutComments } from "./plain.ts";
 import { type Section, sectionOf, taskTitle } from "./sections.ts";
 import { type Statement, statementsIn } from "./statement.ts";
@@ -23,8 +23,8 @@ const mostStatements = 200;
 const mostSubjects = 12;
 
 export function readNote(text: string): Note {
-  const shown = text.split("\n").filter((line) => !hidesText(line));
-  const { head, body } = splitHead(withoutComments(visible(shown.join("\n"))));
+  const shown = text.split("\n").filter((line) => !disguisesText(line));
+  const { head, body } = splitHead(withoutComments(readableText(shown.join("\n"))));
   const subjects: { title: string | null; statements: Statement[] }[] = [{ title: null, statements: [] }];
   let title: string | null = null;
   let section: Section = "other";

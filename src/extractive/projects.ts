@@ -1,7 +1,7 @@
+import { readableText } from "../text/sanitize.ts";
 import type { Project } from "./group.ts";
 import type { Handbook } from "./handbook.ts";
 import { noProject } from "./handbook.ts";
-import { visible } from "./hidden.ts";
 import { partsOf } from "./session.ts";
 import { compare, type Thread } from "./thread.ts";
 
@@ -39,7 +39,7 @@ function familiesOf(folders: readonly string[], base: Handbook): ReadonlyMap<str
   }
   for (const cwd of folders) {
     if (families.has(cwd)) continue;
-    const names = visible(cwd)
+    const names = readableText(cwd)
       .split(/[/\\]+/)
       .filter((name) => name !== "");
     let family = names.length === 0 ? (cwd === "" ? noProject : cwd) : "";

@@ -1,5 +1,5 @@
+import { readableText } from "../text/sanitize.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
-import { visible } from "./hidden.ts";
 import { isProfileLine } from "./profile.ts";
 
 /** What the user wrote into the last summary: bullets that don't name their project in brackets, as ours do. */
@@ -14,7 +14,7 @@ export function byHandIn(summary: string): ByHand {
   // A summary of another agent has no such marks: any of its lines may come from a session.
   if (!summary.split("\n", 40).some(isProfileLine)) return { profile: [], preferences: [], tips: [] };
   let section = "";
-  for (const line of withoutShapedSecrets(visible(summary)).split("\n").slice(1)) {
+  for (const line of withoutShapedSecrets(readableText(summary)).split("\n").slice(1)) {
     if (/^#{1,6} /.test(line)) section = line.startsWith("## ") ? line.slice(3).trim() : "";
     else if (line.trim() !== "" && section !== "") found[section] = [...(found[section] ?? []), line.trim()];
   }

@@ -1,7 +1,7 @@
 import { isInstruction } from "../text/injection.ts";
+import { disguisesText, readableText } from "../text/sanitize.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
 import { cutAtWord } from "./fit.ts";
-import { hidesText, visible } from "./hidden.ts";
 import { isDump } from "./noise.ts";
 import { plainLine, withoutComments } from "./plain.ts";
 import { sentencesOf } from "./sentences.ts";
@@ -28,8 +28,8 @@ export function bestTitle(
 }
 
 function titleOf(candidate: string): Title {
-  const raw = withoutComments(visible(candidate.slice(0, 2_000)));
-  if (hidesText(candidate) || isInstruction(raw)) return { text: "", quality: 0 };
+  const raw = withoutComments(readableText(candidate.slice(0, 2_000)));
+  if (disguisesText(candidate) || isInstruction(raw)) return { text: "", quality: 0 };
   const plan = /#\s*(?:plan|fix|feature)\s*:\s*([^#]{8,200})/i.exec(raw)?.[1];
   const line = plainLine(withoutShapedSecrets((plan ?? raw).replace(/```[\s\S]*?(?:```|$)/g, " "))).replace(
     /\s#{1,6}\s.*$/,

@@ -9,10 +9,10 @@ import {
 } from "../domain/generation.ts";
 import type { Lease } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
+import { pathText } from "../text/sanitize.ts";
 import { publishedId } from "./generation-id.ts";
 import { inputsDigest } from "./inputs-digest.ts";
 import { locateMemoryEdits } from "./memory-edits.ts";
-import { shownPath } from "./memory-path.ts";
 import { outdated } from "./outdated.ts";
 import { publishManifest } from "./publish-manifest.ts";
 import { memoryOf, reconcileRoot } from "./reconcile-root.ts";
@@ -123,7 +123,7 @@ async function draftNamed(
   if (alike.length > 1) {
     throw new SlowwaveError(
       "ambiguous_draft",
-      `${alike.length} dry runs begin with "${shownPath(name)}"; give more of the hash.`,
+      `${alike.length} dry runs begin with "${pathText(name)}"; give more of the hash.`,
     );
   }
   const found = only === undefined ? null : await generations.draft(space, only.hash);
@@ -131,6 +131,6 @@ async function draftNamed(
   const known = drafts.map(({ hash }) => hash).join(", ");
   throw new SlowwaveError(
     "unknown_draft",
-    `No dry run "${shownPath(name)}" is kept here; ${known === "" ? "`slowwave run --dry-run` makes one" : `${known.includes(",") ? "there are" : "there is"} ${known}`}.`,
+    `No dry run "${pathText(name)}" is kept here; ${known === "" ? "`slowwave run --dry-run` makes one" : `${known.includes(",") ? "there are" : "there is"} ${known}`}.`,
   );
 }

@@ -2,8 +2,8 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { Manifest } from "../domain/generation.ts";
 import { forEachConcurrent } from "../files/concurrency.ts";
 import { type Folder, splitPath, within } from "../files/folder.ts";
+import { pathText } from "../text/sanitize.ts";
 import { contentHash } from "./content-hash.ts";
-import { shownPath } from "./memory-path.ts";
 import { SCAN_LIMITS } from "./scan.ts";
 import { unsoundBlobs } from "./stored-blob.ts";
 import type { RootBench } from "./workbench.ts";
@@ -45,6 +45,6 @@ export async function missingBlobs(
 function changed(path: string): SlowwaveError {
   return new SlowwaveError(
     "content_changed",
-    `${shownPath(path)} changed while it was being read; run again when nothing else writes to it.`,
+    `${pathText(path)} changed while it was being read; run again when nothing else writes to it.`,
   );
 }

@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Files, Folder } from "../files/folder.ts";
+import { pathText } from "../text/sanitize.ts";
 import { assertOurs, type Mark, type RootOwner, readMark } from "./mark.ts";
-import { hasSoundNames, isRootPlace, shownPath } from "./memory-path.ts";
+import { hasSoundNames, isRootPlace } from "./memory-path.ts";
 import { type Problem, type Scan, type ScanOptions, scan } from "./scan.ts";
 
 /**
@@ -75,13 +76,13 @@ export async function openRoot(files: Files, root: string): Promise<Folder | nul
   if (facts.kind === "symlink") {
     throw new SlowwaveError(
       "root_symlink",
-      `The memory folder ${shownPath(root)} is a symlink; name the folder it leads to instead.`,
+      `The memory folder ${pathText(root)} is a symlink; name the folder it leads to instead.`,
     );
   }
   if (facts.kind !== "folder") {
     throw new SlowwaveError(
       "root_not_a_folder",
-      `${shownPath(root)} is not a folder; move it away, or use another folder with --memory-root.`,
+      `${pathText(root)} is not a folder; move it away, or use another folder with --memory-root.`,
     );
   }
   return files.open(root);
@@ -103,7 +104,7 @@ function assertNoLinks(root: string, problems: readonly Problem[]): void {
   if (link === undefined) return;
   throw new SlowwaveError(
     "root_symlink",
-    `${shownPath(link.path)} in the memory folder ${shownPath(root)} is a symlink; put what it leads to in its place, or use another folder with --memory-root. Nothing was touched.`,
+    `${pathText(link.path)} in the memory folder ${pathText(root)} is a symlink; put what it leads to in its place, or use another folder with --memory-root. Nothing was touched.`,
   );
 }
 
@@ -111,11 +112,11 @@ const SHOWN = 3;
 
 function assertMemoryOnly(root: string, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
-  const named = problems.slice(0, SHOWN).map((problem) => `${shownPath(problem.path)} (${whatIs(problem)})`);
+  const named = problems.slice(0, SHOWN).map((problem) => `${pathText(problem.path)} (${whatIs(problem)})`);
   const more = problems.length > SHOWN ? ` and ${problems.length - SHOWN} more` : "";
   throw new SlowwaveError(
     "root_foreign_content",
-    `The memory folder ${shownPath(root)} holds things a memory cannot hold: ${named.join(", ")}${more}. ` +
+    `The memory folder ${pathText(root)} holds things a memory cannot hold: ${named.join(", ")}${more}. ` +
       "Move them away, or use another folder with --memory-root. Nothing was touched.",
   );
 }
@@ -147,7 +148,7 @@ async function assertWritable(files: Files, root: string): Promise<void> {
     if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;
     throw new SlowwaveError(
       "root_read_only",
-      `The memory folder ${shownPath(root)} cannot be written; mend its permissions, or use another folder with --memory-root.`,
+      `The memory folder ${pathText(root)} cannot be written; mend its permissions, or use another folder with --memory-root.`,
       { cause: error },
     );
   }

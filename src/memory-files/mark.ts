@@ -1,6 +1,7 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Folder } from "../files/folder.ts";
-import { MARK, shownPath } from "./memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
+import { MARK } from "./memory-path.ts";
 
 /** The owner of a memory root. */
 export interface RootOwner {
@@ -26,7 +27,7 @@ export async function readMark(root: Folder): Promise<Mark | null> {
   if (mark !== null) return mark;
   throw new SlowwaveError(
     "root_mark_invalid",
-    `The file ${MARK} in ${shownPath(root.path)} is not one of ours; move it away and run again.`,
+    `The file ${MARK} in ${pathText(root.path)} is not one of ours; move it away and run again.`,
   );
 }
 
@@ -39,13 +40,13 @@ export function assertOurs(path: string, found: RootOwner, wanted: RootOwner): v
   if (found.home !== wanted.home) {
     throw new SlowwaveError(
       "root_other_home",
-      `The memory folder ${shownPath(path)} belongs to another Slowwave home; use that home, or another folder with --memory-root.`,
+      `The memory folder ${pathText(path)} belongs to another Slowwave home; use that home, or another folder with --memory-root.`,
     );
   }
   if (found.space !== wanted.space) {
     throw new SlowwaveError(
       "root_other_space",
-      `The memory folder ${shownPath(path)} belongs to the space "${shownPath(found.space)}"; use another folder with --memory-root.`,
+      `The memory folder ${pathText(path)} belongs to the space "${pathText(found.space)}"; use another folder with --memory-root.`,
     );
   }
 }

@@ -89,9 +89,3 @@ function isSoundName(name: string): boolean {
 export function foldedPath(path: string): string {
   return path.normalize("NFC").toUpperCase().toLowerCase().normalize("NFC");
 }
-
-/** A path as it may be shown: no control, format or line-breaking characters, bounded. */
-export function shownPath(path: string): string {
-  const plain = path.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\ufffd");
-  return plain.length > 160 ? `${plain.slice(0, 159)}…` : plain;
-}

@@ -1,7 +1,7 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Generation } from "../domain/generation.ts";
 import type { GenerationStore } from "../domain/ports.ts";
-import { shownPath } from "./memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 
 /** Prefixes and numbers are looked for among this many of the newest. */
 const SEARCHED = 1_000;
@@ -23,7 +23,7 @@ export async function generationNamed(
     "unknown_generation",
     all.length === 0
       ? "This space has no generation yet; `slowwave run` makes the first."
-      : `There is no generation "${shownPath(name)}" here; \`slowwave diff --list\` lists the ${all.length} there are.`,
+      : `There is no generation "${pathText(name)}" here; \`slowwave diff --list\` lists the ${all.length} there are.`,
   );
 }
 
@@ -41,6 +41,6 @@ function withPrefix(all: readonly Generation[], name: string): Generation | unde
   if (alike.length < 2) return alike[0];
   throw new SlowwaveError(
     "ambiguous_generation",
-    `${alike.length} generations begin with "${shownPath(name)}"; give more of the id.`,
+    `${alike.length} generations begin with "${pathText(name)}"; give more of the id.`,
   );
 }

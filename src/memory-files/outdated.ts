@@ -2,8 +2,8 @@ import { SlowwaveError } from "../domain/failure.ts";
 import { changesBetween, type Draft } from "../domain/generation.ts";
 import type { Stage1Output } from "../domain/memory.ts";
 import type { Store } from "../domain/ports.ts";
+import { pathText } from "../text/sanitize.ts";
 import { outputDigest } from "./inputs-digest.ts";
-import { shownPath } from "./memory-path.ts";
 import type { ReconciledRoot } from "./reconcile-root.ts";
 
 const NAMED = 5;
@@ -61,6 +61,6 @@ async function memoryParts(
 
 function named(what: string, names: readonly string[]): readonly string[] {
   if (names.length === 0) return [];
-  const shown = names.slice(0, NAMED).map(shownPath).join(", ");
+  const shown = names.slice(0, NAMED).map(pathText).join(", ");
   return [`${what} ${shown}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ""}`];
 }

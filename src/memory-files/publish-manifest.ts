@@ -1,7 +1,7 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Generation, Journal, JournalStep, Manifest } from "../domain/generation.ts";
 import type { Lease, Settled } from "../domain/job.ts";
-import { shownPath } from "./memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import { rollForward } from "./roll-forward.ts";
 import { publishSteps } from "./steps.ts";
 import { damaged, unsoundBlobs } from "./stored-blob.ts";
@@ -49,7 +49,7 @@ function assertFree(root: string, steps: readonly JournalStep[], foreign: readon
   if (obstacle === undefined) return;
   throw new SlowwaveError(
     "root_in_the_way",
-    `${shownPath(obstacle)} in the memory folder ${shownPath(root)} stands where the memory has a file to write; move it away and run again. Nothing was touched.`,
+    `${pathText(obstacle)} in the memory folder ${pathText(root)} stands where the memory has a file to write; move it away and run again. Nothing was touched.`,
   );
 }
 

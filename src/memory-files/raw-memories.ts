@@ -1,5 +1,6 @@
 import { type Stage1Output, trimmed } from "../domain/memory.ts";
-import { header, oneLine } from "./header.ts";
+import { headerText } from "../text/sanitize.ts";
+import { header } from "./header.ts";
 import { rfc3339 } from "./instant.ts";
 
 /**
@@ -18,7 +19,7 @@ export function* rawMemories(
   yield "Merged stage-1 raw memories (latest first):\n\n";
   for (const output of outputs) {
     yield [
-      `## Thread \`${oneLine(output.threadId)}\`\n`,
+      `## Thread \`${headerText(output.threadId)}\`\n`,
       header("updated_at", rfc3339(output.sourceUpdatedAt)),
       header("cwd", output.cwd),
       header("rollout_path", output.rolloutPath),

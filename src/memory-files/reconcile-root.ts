@@ -10,6 +10,7 @@ import {
 } from "../domain/generation.ts";
 import type { Lease } from "../domain/job.ts";
 import { type Folder, splitPath, within } from "../files/folder.ts";
+import { pathText } from "../text/sanitize.ts";
 import { missingBlobs } from "./blobs.ts";
 import { inspectRoot, type RootFound } from "./check-root.ts";
 import { contentHash } from "./content-hash.ts";
@@ -23,7 +24,6 @@ import {
   type ReadBlob,
   recordMemoryEdits,
 } from "./memory-edits.ts";
-import { shownPath } from "./memory-path.ts";
 import { leaveMark } from "./roll-forward.ts";
 import { SCAN_LIMITS } from "./scan.ts";
 import type { RootBench } from "./workbench.ts";
@@ -307,7 +307,7 @@ async function reportForeign(
   await leaveMark(bench, folder, { space, reported });
   if (foreign.length === 0) return [];
   const more = foreign.length > NAMED ? ` and ${foreign.length - NAMED} more` : "";
-  const names = foreign.slice(0, NAMED).map(shownPath).join(", ");
+  const names = foreign.slice(0, NAMED).map(pathText).join(", ");
   return [
     warning(
       "root_foreign_things",
@@ -326,7 +326,7 @@ function behindFinding(): Finding {
 function aheadFinding(marked: string, kept: string): Finding {
   return warning(
     "root_ahead",
-    `The memory folder was last brought to generation ${shownPath(marked)}, which this database does not know: the database was emptied or restored from an older backup, or a copy of this home publishes to the same folder. What the folder held is kept as generation ${kept}; \`slowwave rollback ${kept}\` brings it back. A copy needs a folder of its own (--memory-root).`,
+    `The memory folder was last brought to generation ${pathText(marked)}, which this database does not know: the database was emptied or restored from an older backup, or a copy of this home publishes to the same folder. What the folder held is kept as generation ${kept}; \`slowwave rollback ${kept}\` brings it back. A copy needs a folder of its own (--memory-root).`,
   );
 }
 

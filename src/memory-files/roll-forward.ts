@@ -2,10 +2,11 @@ import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Journal, JournalStep, Manifest } from "../domain/generation.ts";
 import { forEachConcurrent } from "../files/concurrency.ts";
 import { type FileRead, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
+import { pathText } from "../text/sanitize.ts";
 import { openRoot } from "./check-root.ts";
 import { contentHash } from "./content-hash.ts";
 import { assertOurs, type Mark, markText, readMark } from "./mark.ts";
-import { MARK, shownPath, TEMPORARY } from "./memory-path.ts";
+import { MARK, TEMPORARY } from "./memory-path.ts";
 import { SCAN_LIMITS } from "./scan.ts";
 import { foldersOf, wavesOf } from "./steps.ts";
 import { storedBlob } from "./stored-blob.ts";
@@ -37,7 +38,7 @@ export async function rollForward(bench: RootBench, journal: Journal): Promise<v
     if (error instanceof SlowwaveError) throw error;
     throw new SlowwaveError(
       "root_write_failed",
-      `The memory folder ${shownPath(journal.root)} could not be written; mend that and run again: it continues where it stopped.`,
+      `The memory folder ${pathText(journal.root)} could not be written; mend that and run again: it continues where it stopped.`,
       { cause: error },
     );
   }

@@ -6,7 +6,7 @@ import {
   isUnchanged,
   type Manifest,
 } from "../domain/generation.ts";
-import { shownPath } from "./memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import { generationNamed } from "./named.ts";
 import { publishManifest } from "./publish-manifest.ts";
 import { reconcileRoot } from "./reconcile-root.ts";
@@ -115,7 +115,7 @@ async function filesOf({ store }: RootBench, generation: Generation): Promise<Ma
   if (missing === null) return manifest;
   throw new SlowwaveError(
     "blob_damaged",
-    `Generation ${generation.id} is not whole: its ${shownPath(missing)} is damaged or missing, and the memory stays as it is; \`slowwave doctor\` names all that are damaged, \`slowwave diff --list\` lists what else can be restored.`,
+    `Generation ${generation.id} is not whole: its ${pathText(missing)} is damaged or missing, and the memory stays as it is; \`slowwave doctor\` names all that are damaged, \`slowwave diff --list\` lists what else can be restored.`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { GenerationStore } from "../domain/ports.ts";
+import { pathText } from "../text/sanitize.ts";
 import { contentHash } from "./content-hash.ts";
-import { shownPath } from "./memory-path.ts";
 
 type Blobs = Pick<GenerationStore, "blob">;
 
@@ -36,6 +36,6 @@ export async function storedBlob(
 export function damaged(path: string): SlowwaveError {
   return new SlowwaveError(
     "blob_damaged",
-    `The stored copy of ${shownPath(path)} is damaged or missing; \`slowwave doctor\` names all that are, and \`slowwave rollback N\` restores a generation that is whole.`,
+    `The stored copy of ${pathText(path)} is damaged or missing; \`slowwave doctor\` names all that are, and \`slowwave rollback N\` restores a generation that is whole.`,
   );
 }

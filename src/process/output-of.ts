@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { plainText } from "../text/plain-text.ts";
+import { plainText } from "../text/sanitize.ts";
 import { feed } from "./feed.ts";
 import type { Command } from "./supervised-process.ts";
 import { tail } from "./tail.ts";

@@ -17,7 +17,6 @@ import { publishedId } from "../memory-files/generation-id.ts";
 import { hostFiles, isHostPath, manifestOf } from "../memory-files/host-files.ts";
 import { isConsolidated } from "../memory-files/is-consolidated.ts";
 import { carryOverMemory, locateMemoryEdits } from "../memory-files/memory-edits.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
 import { type Merged, merge } from "../memory-files/merge.ts";
 import { publishManifest } from "../memory-files/publish-manifest.ts";
 import { memoryOf, type ReconciledRoot, reconcileRoot } from "../memory-files/reconcile-root.ts";
@@ -25,6 +24,7 @@ import { withRootLock } from "../memory-files/root-lock.ts";
 import { SCAN_LIMITS } from "../memory-files/scan.ts";
 import { readVerified } from "../memory-files/verified.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
+import { pathText } from "../text/sanitize.ts";
 import { loadBase } from "../validation/base.ts";
 import { inWorkspace, verifyWorkspace } from "../validation/verify-workspace.ts";
 
@@ -174,8 +174,8 @@ function reportConflicts({ hold }: Workbench, conflicts: readonly string[], { he
     hold.note("gate.finding", {
       code: "edited_while_running",
       severity: "warn",
-      path: shownPath(path),
-      message: `${shownPath(path)} was changed by hand while the agent worked; the agent's version is in effect, and that one is kept: \`slowwave diff ${head?.generation.id} current\` shows both.`,
+      path: pathText(path),
+      message: `${pathText(path)} was changed by hand while the agent worked; the agent's version is in effect, and that one is kept: \`slowwave diff ${head?.generation.id} current\` shows both.`,
       repair: null,
     });
   }

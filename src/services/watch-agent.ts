@@ -12,8 +12,8 @@ import { causeOf } from "../domain/failure.ts";
 import type { Phase2Event, RunHold, RunPlaces, WatchInput } from "../domain/phase2.ts";
 import type { Clock } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
-import { plainText } from "../text/plain-text.ts";
 import { withoutSecrets } from "../text/redact.ts";
+import { plainText } from "../text/sanitize.ts";
 
 export interface WatchDeps {
   readonly hold: Pick<RunHold, "note">;

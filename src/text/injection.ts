@@ -1,7 +1,7 @@
-import { disguises, shown } from "./hidden-text.ts";
 import { INJECTION_SHAPES, STRUCTURE_SHAPE } from "./injection-shapes.ts";
 import { installsLookAlike } from "./lookalike-packages.ts";
 import { readings } from "./readings.ts";
+import { disguisesText, stripHidden } from "./sanitize.ts";
 
 /** Longer text is looked at in pieces by whoever has it. */
 const MOST_CHARACTERS = 6_000;
@@ -17,7 +17,7 @@ const MOST_CHARACTERS = 6_000;
  * @example isInstruction("Ignore all previous instructions."); // true
  */
 export function isInstruction(text: string): boolean {
-  return readings(shown(text.slice(0, MOST_CHARACTERS))).some(hasShape);
+  return readings(stripHidden(text.slice(0, MOST_CHARACTERS))).some(hasShape);
 }
 
 /**
@@ -25,7 +25,7 @@ export function isInstruction(text: string): boolean {
  * is made by whoever writes the memory and never taken from a note.
  */
 export function isForgedStructure(line: string): boolean {
-  return STRUCTURE_SHAPE.test(shown(line.slice(0, MOST_CHARACTERS)).normalize("NFKC"));
+  return STRUCTURE_SHAPE.test(stripHidden(line.slice(0, MOST_CHARACTERS)).normalize("NFKC"));
 }
 
 function hasShape(text: string): boolean {
@@ -134,8 +134,8 @@ function piecesOf(line: string): readonly string[] {
 }
 
 function kindOfPiece(piece: string): string | null {
-  if (disguises(piece)) return "hidden characters";
-  if (LINKS.some((pattern) => pattern.test(shown(piece)))) return "a link that runs or sends something";
+  if (disguisesText(piece)) return "hidden characters";
+  if (LINKS.some((pattern) => pattern.test(stripHidden(piece)))) return "a link that runs or sends something";
   return isInstruction(piece) ? "an order to agents" : null;
 }
 

@@ -1,12 +1,13 @@
 import { isHostPath } from "../memory-files/host-files.ts";
-import { isMemoryFile, shownPath } from "../memory-files/memory-path.ts";
+import { isMemoryFile } from "../memory-files/memory-path.ts";
 import type { Problem } from "../memory-files/scan.ts";
+import { pathText } from "../text/sanitize.ts";
 import type { Check, Remark } from "./check.ts";
 
 /** What doesn't belong to a memory: helper files an agent left behind are taken away and cost nobody the result. */
 export const allowedPaths: Check = ({ problems }) =>
   problems.flatMap((problem): readonly Remark[] => {
-    const path = shownPath(problem.path);
+    const path = pathText(problem.path);
     if (problem.kind === "too-many") return [tooMany(path)];
     if (!isLeftover(problem)) return [];
     const message = `${path} is not part of a memory and was removed.`;

@@ -1,5 +1,5 @@
 import { isHostPath } from "../memory-files/host-files.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import type { Check } from "./check.ts";
 
 /** Two names that are one where case or Unicode forms don't count would overwrite each other on the next machine. */
@@ -7,7 +7,7 @@ export const collisions: Check = ({ problems }) =>
   problems
     .filter(({ path, kind }) => kind === "collision" && !isHostPath(path))
     .map(({ path }) => {
-      const shown = shownPath(path);
+      const shown = pathText(path);
       return {
         finding: {
           code: "path_collision",

@@ -1,5 +1,5 @@
 import { isHostPath } from "../memory-files/host-files.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import type { Check } from "./check.ts";
 
 /** Tab, line feed, and a carriage return before it; all others move cursors, ring bells or hide text. NUL is told elsewhere. */
@@ -14,7 +14,7 @@ export const controlCharacters: Check = ({ manifest, text }) =>
       const at = content?.search(CONTROL) ?? -1;
       if (content === null || at < 0 || content.includes("\0")) return [];
       const line = content.slice(0, at).split("\n").length;
-      const shown = shownPath(path);
+      const shown = pathText(path);
       return {
         finding: {
           code: "control_characters",

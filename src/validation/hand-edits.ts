@@ -1,5 +1,5 @@
 import { lostHandEdits } from "../memory-files/carry-over.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import { type Check, type Remark, told } from "./check.ts";
 
 /**
@@ -9,7 +9,7 @@ import { type Check, type Remark, told } from "./check.ts";
 export const handEditsKept: Check = ({ base, text }) =>
   Object.entries(base.handEdits).flatMap(([path, edits]) => {
     const [before, after] = [base.text(path), text(path)];
-    const shown = shownPath(path);
+    const shown = pathText(path);
     if (edits.some(({ line }) => line < 0)) return after === null ? [] : [restored(shown)];
     if (before === null || after === null) return [];
     return told(

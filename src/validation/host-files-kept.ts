@@ -1,5 +1,5 @@
 import { isHostPath } from "../memory-files/host-files.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import type { Check, Remark } from "./check.ts";
 
 /** The host's files are evidence, not the agent's to change: restored from the inputs, and what was added is removed. */
@@ -16,7 +16,7 @@ export const hostFilesKept: Check = ({ manifest, problems, expected }) => {
 };
 
 function remark(path: string, what: string, mend: "restore" | "remove"): Remark {
-  const shown = shownPath(path);
+  const shown = pathText(path);
   return {
     finding: {
       code: "host_file_altered",

@@ -2,9 +2,8 @@ import type { ManifestEntry } from "../domain/generation.ts";
 import { breath } from "../memory-files/breath.ts";
 import { contentHash } from "../memory-files/content-hash.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
-import { shown } from "../text/hidden-text.ts";
 import { findInjections, type Injection } from "../text/injection.ts";
+import { pathText, stripHidden } from "../text/sanitize.ts";
 import { type Candidate, type Remark, told } from "./check.ts";
 import { passedOn } from "./injection.ts";
 import { sourceOf } from "./provenance.ts";
@@ -90,7 +89,7 @@ function clean(path: string, text: string, before: string | null, found: readonl
   const left = lines.flatMap((line, at) => (gone.has(at + 1) ? [] : [line]));
   // A memory whose lines ended in line feeds alone goes on so; a person's editor may have made it otherwise.
   const ending = before?.includes("\r") ? (line: string) => line : (line: string) => line.replace(/\r$/, "");
-  const clear = left.map((line) => ending(known.has(bare(line)) ? line : shown(line)));
+  const clear = left.map((line) => ending(known.has(bare(line)) ? line : stripHidden(line)));
   const hidden = clear.filter((line, at) => line !== left[at]).length;
   return { text: clear.join("\n"), cut, kept, hidden };
 }
@@ -109,8 +108,8 @@ function cutOut(
 }
 
 function cutRemark({ path: at, line, kind, source }: Quarantined): Remark {
-  const path = shownPath(at);
-  const from = source === null ? "; no input says the like" : `; it likely comes from ${shownPath(source)}`;
+  const path = pathText(at);
+  const from = source === null ? "; no input says the like" : `; it likely comes from ${pathText(source)}`;
   const what = isProse(at) ? "was cut" : "took the file with it";
   return {
     finding: {
@@ -123,7 +122,7 @@ function cutRemark({ path: at, line, kind, source }: Quarantined): Remark {
 }
 
 function otherRemarks(at: string, { hidden, kept }: Cleaned): readonly Remark[] {
-  const path = shownPath(at);
+  const path = pathText(at);
   const remarks: Remark[] = [];
   if (hidden > 0) {
     const message = `Characters nobody can see were taken out of ${lineCount(hidden)} of ${path}.`;

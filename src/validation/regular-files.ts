@@ -1,6 +1,7 @@
 import { isHostPath } from "../memory-files/host-files.ts";
-import { isMemoryFile, shownPath } from "../memory-files/memory-path.ts";
+import { isMemoryFile } from "../memory-files/memory-path.ts";
 import type { ProblemKind } from "../memory-files/scan.ts";
+import { pathText } from "../text/sanitize.ts";
 import type { Check } from "./check.ts";
 
 const WHAT: Partial<Record<ProblemKind, string>> = {
@@ -18,9 +19,9 @@ export const regularFiles: Check = ({ problems }) =>
     return {
       finding: {
         code: "not_regular_file",
-        path: shownPath(path),
-        message: `${shownPath(path)} is ${what}; only regular files can be part of the memory.`,
-        repair: `Remove ${shownPath(path)} and write it as a new regular file.`,
+        path: pathText(path),
+        message: `${pathText(path)} is ${what}; only regular files can be part of the memory.`,
+        repair: `Remove ${pathText(path)} and write it as a new regular file.`,
       },
     };
   });

@@ -1,7 +1,7 @@
 import { deflateSync } from "node:zlib";
 import type { GateCode } from "../domain/gate.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import { type Candidate, type Check, type Remark, told } from "./check.ts";
 import { evidenceOf } from "./evidence.ts";
 import { CHAT, PLACEHOLDERS, RESIDUE_SHAPES } from "./residue-shapes.ts";
@@ -62,7 +62,7 @@ function residueIn(path: string, candidate: Candidate): readonly Remark[] {
 }
 
 function remark(at: string, { code, what, ask, lines }: Spoiled): Remark {
-  const path = shownPath(at);
+  const path = pathText(at);
   const where = lines.length === 1 ? `Line ${lines[0]}` : `Line ${lines[0]} (and ${lines.length - 1} more)`;
   const list = `Line${lines.length === 1 ? "" : "s"} ${lines.slice(0, 20).join(", ")}${lines.length > 20 ? ", …" : ""}`;
   return {

@@ -1,8 +1,8 @@
 import { breath } from "../memory-files/breath.ts";
 import { contentHash } from "../memory-files/content-hash.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "../memory-files/host-files.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
 import { findSecrets, redact } from "../text/redact.ts";
+import { pathText } from "../text/sanitize.ts";
 import type { Base } from "./base.ts";
 import { type Check, type Remark, told } from "./check.ts";
 
@@ -12,7 +12,7 @@ export const noSecrets: Check = async ({ manifest, text }) => {
   for (const { path } of manifest) {
     const content = isHostPath(path) ? null : text(path);
     if (content === null) continue;
-    const shown = shownPath(path);
+    const shown = pathText(path);
     const found = findSecrets(content).map(({ line, kind }) => ({
       finding: {
         code: "secret" as const,

@@ -1,7 +1,7 @@
 import type { GateCode } from "../domain/gate.ts";
 import type { Manifest } from "../domain/generation.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import type { Candidate, Check, Remark } from "./check.ts";
 import { fileLimit, GATE_LIMITS, sizeText } from "./limits.ts";
 
@@ -21,7 +21,7 @@ function largeFiles({ problems, base }: Candidate): readonly Remark[] {
   return problems
     .filter(({ path, kind }) => kind === "too-large" && !isHostPath(path))
     .map(({ path }) => {
-      const [shown, limit] = [shownPath(path), sizeText(fileLimit(path))];
+      const [shown, limit] = [pathText(path), sizeText(fileLimit(path))];
       const wasLarge = (before.get(path) ?? 0) > fileLimit(path);
       const hint = wasLarge ? " It was that large before the run; shorten it by hand." : "";
       return repair(

@@ -1,5 +1,5 @@
 import type { GateCode } from "../domain/gate.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import { type Candidate, type Check, type Remark, told } from "./check.ts";
 import { frontMatterOf } from "./front-matter.ts";
 import { changedSkills } from "./skills.ts";
@@ -55,6 +55,6 @@ function isName(name: string): boolean {
 }
 
 function fault(code: GateCode, at: string, what: string, ask: string): Remark {
-  const path = shownPath(at);
+  const path = pathText(at);
   return { finding: { code, path, message: `${path} ${what}.`, repair: `${path} ${what}: ${ask}.` } };
 }

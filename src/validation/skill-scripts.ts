@@ -1,4 +1,4 @@
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import { type Candidate, type Check, type Remark, told } from "./check.ts";
 
 /** New or changed files of skills that could be run are named to the person; those that SKILL.md doesn't name, to the agent. */
@@ -11,7 +11,7 @@ export const skillScripts: Check = (candidate) => {
 
 function remarksOn(path: string, { text }: Candidate): readonly Remark[] {
   const [folder = "", skill = "", ...inner] = path.split("/");
-  const shown = shownPath(path);
+  const shown = pathText(path);
   const manual = text(`${folder}/${skill}/SKILL.md`) ?? "";
   const message = `${shown} is a script that the agent wrote; read it before anybody runs it.`;
   const remarks: Remark[] = [{ finding: { code: "skill_script", path: shown, message, repair: null } }];
@@ -21,7 +21,7 @@ function remarksOn(path: string, { text }: Candidate): readonly Remark[] {
         code: "skill_script_unlisted",
         path: shown,
         message: `${shown} is not named in the SKILL.md of its skill.`,
-        repair: `Name ${shownPath(inner.join("/"))} in skills/${shownPath(skill)}/SKILL.md and say what it does, or remove it.`,
+        repair: `Name ${pathText(inner.join("/"))} in skills/${pathText(skill)}/SKILL.md and say what it does, or remove it.`,
       },
     });
   }

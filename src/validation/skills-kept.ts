@@ -1,4 +1,4 @@
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import { type Check, told } from "./check.ts";
 import { skillsIn } from "./skills.ts";
 
@@ -8,7 +8,7 @@ export const skillsKept: Check = ({ manifest, base }) => {
   const gone = skillsIn(base.manifest).filter((skill) => !here.has(skill));
   return told(
     gone.map((skill) => {
-      const path = shownPath(`skills/${skill}`);
+      const path = pathText(`skills/${skill}`);
       const message = `The skill ${path} is gone; \`slowwave rollback\` brings it back.`;
       return { finding: { code: "skill_removed", path, message, repair: null } };
     }),

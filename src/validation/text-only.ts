@@ -1,5 +1,5 @@
 import { isHostPath } from "../memory-files/host-files.ts";
-import { shownPath } from "../memory-files/memory-path.ts";
+import { pathText } from "../text/sanitize.ts";
 import type { Check } from "./check.ts";
 
 /** A memory is text: valid UTF-8 without NUL, in every file the agent wrote. */
@@ -8,7 +8,7 @@ export const textOnly: Check = (candidate) =>
     .filter(({ path }) => !isHostPath(path) && candidate.bytes(path) !== null)
     .filter(({ path }) => candidate.text(path)?.includes("\0") ?? true)
     .map(({ path }) => {
-      const shown = shownPath(path);
+      const shown = pathText(path);
       return {
         finding: {
           code: "not_text",

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Entry, Files, Folder } from "../../src/files/folder.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
-import { foldedPath, roleOf, shownPath } from "../../src/memory-files/memory-path.ts";
+import { foldedPath, roleOf } from "../../src/memory-files/memory-path.ts";
 import { SCAN_LIMITS, type ScanOptions, scan } from "../../src/memory-files/scan.ts";
+import { pathText } from "../../src/text/sanitize.ts";
 import { change, temporaryFolder } from "./bench.ts";
 
 async function scanned(path: string, options: ScanOptions = {}, files: Files = nodeFiles()) {
@@ -74,8 +75,8 @@ describe("what a memory may hold", () => {
   });
 
   test("paths are shown without what could steer a terminal", () => {
-    expect(shownPath("a\u001b[2J\u202e\nb")).toBe("a\ufffd[2J\ufffd\ufffdb");
-    expect(shownPath("x".repeat(500))).toHaveLength(160);
+    expect(pathText("a\u001b[2J\u202e\nb")).toBe("a\ufffd[2J\ufffd\ufffdb");
+    expect(pathText("x".repeat(500))).toHaveLength(160);
   });
 
   test.each([

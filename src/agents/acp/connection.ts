@@ -1,5 +1,5 @@
 import type { ClientConnection, RequestError } from "@agentclientprotocol/sdk";
-import { plainText } from "../../text/plain-text.ts";
+import { plainText } from "../../text/sanitize.ts";
 import {
   type Conversation,
   type ConverseOptions,

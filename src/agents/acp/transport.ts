@@ -1,5 +1,5 @@
 import type { AnyMessage, Stream } from "@agentclientprotocol/sdk";
-import { plainText } from "../../text/plain-text.ts";
+import { plainText } from "../../text/sanitize.ts";
 import type { Line } from "../conversation.ts";
 
 export interface TransportOptions {

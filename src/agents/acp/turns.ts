@@ -2,7 +2,7 @@ import type { AgentSpec } from "../../domain/agent.ts";
 import { causeOf } from "../../domain/failure.ts";
 import type { Clock } from "../../domain/ports.ts";
 import { settlesWithin } from "../../process/wait.ts";
-import { plainText } from "../../text/plain-text.ts";
+import { plainText } from "../../text/sanitize.ts";
 import type { AgentStream } from "../agent-stream.ts";
 import type { AcpConnection } from "./connection.ts";
 import {

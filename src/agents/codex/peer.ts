@@ -1,5 +1,5 @@
 import type { Clock } from "../../domain/ports.ts";
-import { plainText } from "../../text/plain-text.ts";
+import { plainText } from "../../text/sanitize.ts";
 
 export interface PeerOptions {
   readonly clock: Clock;

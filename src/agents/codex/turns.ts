@@ -1,7 +1,7 @@
 import type { AgentSpec, AgentUsage } from "../../domain/agent.ts";
 import { causeOf } from "../../domain/failure.ts";
 import type { ProcessStat } from "../../process/process-identity.ts";
-import { plainText } from "../../text/plain-text.ts";
+import { plainText } from "../../text/sanitize.ts";
 import type { AgentStream } from "../agent-stream.ts";
 import { soberUsage } from "../usage.ts";
 import type { Connection } from "./connection.ts";

@@ -1,4 +1,5 @@
 import { type FileDiff, headerOf } from "../../internal/memory.ts";
+import { markHidden } from "../../text/sanitize.ts";
 import { counted } from "./format.ts";
 import { bold, cyan, dim, green, type Line, red } from "./paint.ts";
 
@@ -37,22 +38,10 @@ function hunkLine(line: string): Line {
   return line.startsWith("\\") ? dim(text) : text;
 }
 
-/**
- * Everything that makes two lines differ is seen, also what a terminal hides; but not the joiners and selectors that
- * belong to scripts and emoji.
- */
+/** Everything that makes two lines differ is seen, also what a terminal hides. */
 function showHidden(line: string): string {
-  return line
-    .replaceAll("\t", "    ")
-    .replace(/\r$/, "␍")
-    .replace(
-      HIDDEN,
-      (character) => `<U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}>`,
-    );
+  return markHidden(line.replaceAll("\t", "    ").replace(/\r$/, "␍"));
 }
-
-const HIDDEN =
-  /(?<!\p{L}|\p{M}|\p{Extended_Pictographic}|\ufe0f)(?:\u200c|\u200d)|(?!\u200c|\u200d|\ufe0e|\ufe0f)[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Longer paths stand out; they don't push all counts off the screen. */
 const WIDEST = 96;

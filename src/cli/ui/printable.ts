@@ -1,26 +1,10 @@
+import { terminalText } from "../../text/sanitize.ts";
+
 /**
  * Text from anywhere, made safe for a terminal: slugs, paths, causes, agent messages and memory are untrusted.
  * The one door: `output.ts` sends every text through here, and nothing else writes.
- *
- * - Control characters (ESC and the C1 set too) and half characters become U+FFFD, so an escape sequence is seen.
- * - What is invisible or turns the reading direction (bidi overrides, zero-width characters, tags, fillers) goes.
- * - A line break or tab becomes a space, unless lines are wanted.
  */
-export function printable(text: string, { lines = false }: { readonly lines?: boolean } = {}): string {
-  const broken = lines
-    ? text.replaceAll("\r\n", "\n")
-    : text.replace(/\r\n|[\n\r\t\v\f\u0085\u2028\u2029]/g, " ");
-  return broken
-    .replace(INVISIBLE, "")
-    .replace(lines ? CONTROL_BUT_LINES : CONTROL, "\u{fffd}")
-    .replace(PILE, "$1");
-}
-
-const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
-const CONTROL = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const CONTROL_BUT_LINES = /[^\P{Cc}\n\t]|[\p{Cs}\p{Zl}\p{Zp}]/gu;
-/** A few marks over a letter are writing; a tower of them covers the lines above. */
-const PILE = /(\p{M}{6})\p{M}+/gu;
+export const printable = terminalText;
 
 /** One line of at most `length` characters. */
 export function clipped(text: string, length: number): string {

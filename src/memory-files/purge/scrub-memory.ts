@@ -1,5 +1,5 @@
+import { pathText } from "../../text/sanitize.ts";
 import { RAW_MEMORIES, SUMMARIES } from "../host-files.ts";
-import { shownPath } from "../memory-path.ts";
 import { scrubHandbook } from "./scrub-handbook.ts";
 import type { Traces } from "./traces.ts";
 
@@ -47,7 +47,7 @@ export function scrubMemory(files: ReadonlyMap<string, string>, request: ScrubRe
 }
 
 function placeOf(path: string, line: number): string {
-  return `${shownPath(path)}, line ${line + 1}`;
+  return `${pathText(path)}, line ${line + 1}`;
 }
 
 /** A file that the host wrote from inputs, without a thread: its own summary is null, other text loses its lines. */
