@@ -58,19 +58,32 @@ function residueIn(path: string, candidate: Candidate): readonly Remark[] {
     ...(path === SUMMARY ? chat(fresh, lines) : []),
     ...(isMemory ? cutOff(text, before) : []),
   ];
-  return told(found.filter(({ lines: at }) => at.length > 0).map((spoiled) => remark(path, spoiled)));
+  return told(onceEach(found).map((spoiled) => remark(path, spoiled)));
+}
+
+/** A line that is wrong in several ways is told for the first of them. */
+function onceEach(found: readonly Spoiled[]): readonly Spoiled[] {
+  const told = new Set<number>();
+  return found.flatMap((spoiled) => {
+    const lines = spoiled.lines.filter((line) => !told.has(line));
+    for (const line of lines) told.add(line);
+    return lines.length === 0 ? [] : [{ ...spoiled, lines }];
+  });
 }
 
 function remark(at: string, { code, what, ask, lines }: Spoiled): Remark {
   const path = pathText(at);
   const where = lines.length === 1 ? `Line ${lines[0]}` : `Line ${lines[0]} (and ${lines.length - 1} more)`;
-  const list = `Line${lines.length === 1 ? "" : "s"} ${lines.slice(0, 20).join(", ")}${lines.length > 20 ? ", …" : ""}`;
+  const list =
+    lines.length === 1
+      ? `Line ${lines[0]}`
+      : `Each of the lines ${lines.slice(0, 20).join(", ")}${lines.length > 20 ? ", …" : ""}`;
   return {
     finding: {
       code,
       path,
       message: `${where} of ${path} ${what}.`,
-      repair: `${list}: ${what}; ${ask}.`,
+      repair: `${list} ${what}: ${ask}.`,
     },
   };
 }

@@ -8,7 +8,8 @@ import { EXIT } from "../exit-code.ts";
 import type { Invocation } from "../shell.ts";
 import { openExistingStore, runNamed } from "../store.ts";
 import { moment } from "./format.ts";
-import { bold, dim, type Line, red, yellow } from "./paint.ts";
+import { bold, dim, type Line, red } from "./paint.ts";
+import { findingLines, refusalLines } from "./run-report.ts";
 import { timeline } from "./timeline.ts";
 
 interface RunView extends RunSummary {
@@ -36,7 +37,7 @@ export async function showRun(
     const record = await runNamed(id, store, places);
     const view = await viewOf(record.id, store as Store, transcript);
     if (json) output.printJson(view);
-    else output.print(...picture(view, output.columns));
+    else output.print(...picture(view, output.columns, places.home));
     return EXIT.ok;
   } finally {
     await store?.close();
@@ -71,7 +72,7 @@ function transcriptEntriesIn({ type, atMs, data, sequence }: LogRow): readonly T
 
 const TRANSCRIPT_EVENTS = /^(?:agent\.(?:message|thought|tool)|budget\.near)$/;
 
-function picture(view: RunView, columns: number): readonly Line[] {
+function picture(view: RunView, columns: number, home: string): readonly Line[] {
   const { result, heartbeats, states } = view;
   const field = (name: string, value: string): Line => [dim(name.padEnd(12)), value];
   return [
@@ -93,16 +94,21 @@ function picture(view: RunView, columns: number): readonly Line[] {
     dim("states"),
     ...timeline(states, columns),
     ...filesOf(result),
-    ...(result?.findings ?? []).map(
-      ({ severity, message, path }): Line => [
-        yellow(`  ${severity} `),
-        message,
-        path === null ? "" : dim(` (${path})`),
-      ],
-    ),
-    ...(result?.reason == null ? [] : ["", [red("reason"), ` ${result.reason.message}`] as Line]),
-    ...(result?.reason?.cause == null ? [] : [`cause  ${result.reason.cause}`]),
+    ...(result === null ? [] : endOf(result, home)),
     ...(view.transcript === undefined ? [] : ["", dim("transcript"), ...view.transcript.map(transcriptLine)]),
+  ];
+}
+
+/** Findings and reason; of a refused run the findings are the reason, and what to do about them follows. */
+function endOf(result: RunResult, home: string): readonly Line[] {
+  const { status, reason, findings } = result;
+  if (status === "failed_invalid_artifacts" && findings.length > 0) {
+    return ["", ...findingLines(findings, true), ...refusalLines(result, { home })];
+  }
+  return [
+    ...findingLines(findings, false),
+    ...(reason === null ? [] : ["", [red("reason"), ` ${reason.message}`] as Line]),
+    ...(reason?.cause == null ? [] : [`cause  ${reason.cause}`]),
   ];
 }
 

@@ -51,8 +51,11 @@ const GRAVITY = { refuse: 0, repair: 1, warn: 2 } as const;
  * Each finding once, whatever number of turns it stayed: what refused the run first, with the way to mend it. Of a run
  * that was not refused the severity alone is said.
  */
-function findingLines(findings: RunResult["findings"], isRefused: boolean): readonly Line[] {
-  const once = [...new Map(findings.map((finding) => [JSON.stringify(finding), finding])).values()];
+export function findingLines(findings: RunResult["findings"], isRefused: boolean): readonly Line[] {
+  // The last turn decides how severe a finding is: what was only asked for ends as a warning.
+  const once = [
+    ...new Map(findings.map((finding) => [JSON.stringify({ ...finding, severity: "" }), finding])).values(),
+  ];
   const gravest = once.toSorted((a, b) => GRAVITY[a.severity] - GRAVITY[b.severity]);
   return gravest.flatMap(({ severity, message, path, repair }): readonly Line[] => {
     const paint = severity === "warn" ? yellow : red;
@@ -65,7 +68,10 @@ function findingLines(findings: RunResult["findings"], isRefused: boolean): read
 }
 
 /** Where a person finds what was refused, and what to do about it. */
-function refusalLines({ status, run }: RunResult, { home }: ReportPlaces): readonly Line[] {
+export function refusalLines(
+  { status, run }: RunResult,
+  { home }: Pick<ReportPlaces, "home">,
+): readonly Line[] {
   if (status !== "failed_invalid_artifacts") return [];
   return [
     ["  The memory is as it was. What the agent wrote is kept in ", bold(join(home, "rejected", run))],
