@@ -31,6 +31,37 @@ interface Listed {
 const kinds = (value: unknown) => (value as Listed).generations.map(({ kind }) => kind);
 const idOf = (value: unknown, back: number) => (value as Listed).generations[back]?.id ?? "";
 
+describe("what a person changed by hand", () => {
+  const BULLET = /^- The build needs Node 22\..*\n/m;
+
+  test("is listed by `diff --edits` after a run too, and a removed line comes back when it is written again", async () => {
+    const folder = published();
+    const here = commandLine({}, folder);
+    const path = join(here.home, "memories/MEMORY.md");
+    const handbook = () => readFileSync(path, "utf8");
+    const bullet = BULLET.exec(handbook())?.[0] ?? "";
+    writeFileSync(path, handbook().replace(BULLET, "- My own line.\n"));
+    const take = async (thread: string, day: number) => {
+      const stdin = [line({ thread_id: thread, source_updated_at: `2026-09-0${day}T10:00:00Z` })];
+      await commandLine({ stdin }, folder).slowwave("import", "-");
+      expect((await here.slowwave("run")).code).toBe(0);
+    };
+    await take("thread-3", 4);
+    const at = handbook().split("\n").indexOf("- My own line.") + 1;
+    expect([bullet !== "", at > 0, BULLET.test(handbook())]).toEqual([true, true, false]);
+    const { value } = await here.json("diff", "--edits");
+    expect(value).toMatchObject({
+      files: [],
+      kept: [{ path: "MEMORY.md", lines: [{ from: at, to: at }], removed: 1, deleted: false }],
+    });
+    const { stdout } = await here.slowwave("diff", "--edits");
+    expect(stdout).toContain(`MEMORY.md  your lines ${at}; 1 line that you removed`);
+    writeFileSync(path, handbook().replace("- My own line.\n", `- My own line.\n${bullet}`));
+    await take("thread-4", 5);
+    expect(handbook()).toMatch(BULLET);
+  });
+});
+
 describe("diff", () => {
   test("shows the last two generations as a unified diff, and in counts", async () => {
     const { slowwave } = twice();

@@ -124,7 +124,46 @@ async function showEdits(at: Invocation, { from, stat }: DiffFlags, store: Store
     return;
   }
   const files = await compare(edits, edits.before, edits.after);
-  printDiff(at, { from: edits.since, to: null, files, stat });
+  const kept = keptEdits(edits.since);
+  printDiff(at, { from: edits.since, to: null, files, stat, kept });
+  if (!at.json && kept.length > 0) at.output.print(...keptLines(kept));
+}
+
+/** What of a person's earlier edits is kept in one file, whatever agent runs. */
+interface KeptEdits {
+  readonly path: string;
+  /** Ranges of lines that are the person's, counted from 1, in the file of the current generation. */
+  readonly lines: readonly { readonly from: number; readonly to: number }[];
+  /** How many lines of an agent the person took away; only hashes of them are kept, so that they don't come back. */
+  readonly removed: number;
+  /** The person deleted the file. */
+  readonly deleted: boolean;
+}
+
+function keptEdits(generation: Generation | null): readonly KeptEdits[] {
+  return Object.entries(generation?.handEdits ?? {}).map(([path, edits]) => ({
+    path,
+    lines: edits
+      .filter(({ line, lines }) => line >= 0 && lines > 0)
+      .map(({ line, lines }) => ({ from: line + 1, to: line + lines })),
+    removed: edits.reduce((sum, { replaced }) => sum + replaced.length, 0),
+    deleted: edits.some(({ line }) => line < 0),
+  }));
+}
+
+function keptLines(kept: readonly KeptEdits[]): readonly Line[] {
+  return [
+    dim("kept from earlier edits, whatever agent runs; write a removed line again by hand to have it back"),
+    ...kept.map(({ path, lines, removed, deleted }): Line => {
+      const own = lines.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(", ");
+      const parts = [
+        ...(deleted ? ["the file stays deleted"] : []),
+        ...(own === "" ? [] : [`your lines ${own}`]),
+        ...(removed === 0 ? [] : [`${counted(removed, "line")} that you removed`]),
+      ];
+      return [bold(path), `  ${parts.join("; ")}`];
+    }),
+  ];
 }
 
 async function editsOf({ places }: Invocation, { generations }: Store): Promise<Edits | null> {
@@ -141,16 +180,19 @@ function printDiff(
     to,
     files,
     stat,
+    kept,
   }: {
     readonly from: Generation | null;
     readonly to: Generation | null;
     readonly files: readonly FileDiff[];
     readonly stat: boolean;
+    /** Only of `--edits`. */
+    readonly kept?: readonly KeptEdits[];
   },
 ): void {
   if (json) {
     const shown = stat ? files.map(({ hunks: _, ...file }) => file) : files;
-    output.printJson({ from, to, files: shown });
+    output.printJson({ from, to, files: shown, ...(kept === undefined ? {} : { kept }) });
     return;
   }
   output.info(
