@@ -4,7 +4,7 @@ import type { Clock } from "../domain/ports.ts";
 import { readProcessRecord, writeProcessRecord } from "../process/process-record.ts";
 import { settlesWithin } from "../process/wait.ts";
 import { agentStream } from "./agent-stream.ts";
-import { soberUsage } from "./usage.ts";
+import { sanitizeUsage } from "./usage.ts";
 
 /** A host's own consolidator. A text it returns is the closing message; what it throws is the cause. */
 export type AgentFunction = (task: AgentTask) => unknown;
@@ -90,7 +90,7 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
   }
 
   function use(reported: unknown): void {
-    usage = soberUsage(reported, usage);
+    usage = sanitizeUsage(reported, usage);
     stream.tell({ type: "agent.usage", usage });
   }
 

@@ -1,21 +1,30 @@
-/** Agents a run can be given, and rooms for them: `slowwave/agents`. One's own: the docstrings of `AgentRunner`. */
+/** Agents a run can be given, and sandboxes for them: `slowwave/agents`. One's own: the docstrings of `AgentRunner`. */
 export type {
   AgentConfig,
   AgentEvent,
   AgentHandle,
+  AgentLimits,
+  AgentProbe,
   AgentRunner,
   AgentSpec,
   AgentUsage,
 } from "../domain/agent.ts";
+export type { Clock } from "../domain/ports.ts";
+export type { Program } from "../process/find-program.ts";
+export type { OutputLimits } from "../process/line-reader.ts";
 export type { Command } from "../process/supervised-process.ts";
-export type { Room, Sandbox, SandboxName, SandboxProbe } from "../sandbox/sandbox.ts";
+export type { Room, RoomNetwork, Sandbox, SandboxName, SandboxProbe } from "../sandbox/sandbox.ts";
 export { sandboxNamed } from "../sandbox/sandbox-named.ts";
+export type { AcpProgramOptions } from "./acp/command.ts";
 export type { AcpPresetName } from "./acp/presets.ts";
 export type { AcpAgentOptions } from "./acp-agent.ts";
 export { acpAgent } from "./acp-agent.ts";
+export type { CodexProgramOptions } from "./codex/command.ts";
 export type { CodexAgentOptions } from "./codex-agent.ts";
 export { codexAgent } from "./codex-agent.ts";
 export type { ExtractiveAgentOptions } from "./extractive-agent.ts";
 export { extractiveAgent } from "./extractive-agent.ts";
 export type { AgentFunction, AgentReport, AgentTask, FunctionAgentOptions } from "./function-agent.ts";
 export { functionAgent } from "./function-agent.ts";
+export type { MemoryGroup, MemoryStatement, MemoryTask, SessionSummary } from "./write-memory.ts";
+export { readSummaries, writeMemory } from "./write-memory.ts";

@@ -7,7 +7,7 @@ import { type Command, type ProcessEnd, superviseProcess } from "../process/supe
 import { plainText } from "../text/sanitize.ts";
 import { agentStream } from "./agent-stream.ts";
 import { eventOf, parseStatusLine } from "./status-line.ts";
-import { soberUsage } from "./usage.ts";
+import { sanitizeUsage } from "./usage.ts";
 
 export interface StatusAgentOptions {
   readonly name: string;
@@ -96,7 +96,7 @@ async function startProcess(
   }
 
   function hearUsage(reported: unknown): void {
-    usage = soberUsage(reported, usage);
+    usage = sanitizeUsage(reported, usage);
     stream.tell({ type: "agent.usage", usage });
   }
 

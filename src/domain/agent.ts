@@ -56,6 +56,10 @@ export interface AgentUsage {
   readonly turns: number;
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
+  /** Of the input tokens, those that came from a cache; absent where nothing is reported of it. */
+  readonly cachedInputTokens?: number;
+  /** Of the output tokens, those that were thought and not said; absent where nothing is reported of it. */
+  readonly reasoningOutputTokens?: number;
   readonly costUsd: number | null;
   readonly estimated: boolean;
 }

@@ -44,7 +44,13 @@ export interface AgentReport {
   /** `open`: the agent's process could reach the network, if only for its model. */
   readonly network: "none" | "open";
   readonly turns: number;
-  readonly tokens: { readonly input: number | null; readonly output: number | null };
+  /** `cachedInput` of the input and `reasoningOutput` of the output, where the agent reports them. */
+  readonly tokens: {
+    readonly input: number | null;
+    readonly output: number | null;
+    readonly cachedInput?: number;
+    readonly reasoningOutput?: number;
+  };
   readonly costUsd: number | null;
   readonly estimated: boolean;
 }

@@ -3,7 +3,7 @@ import type { RunEvent } from "../domain/event.ts";
 
 /**
  * The original's metrics (section 7), fed from run events. Without an OpenTelemetry SDK in the host they go
- * nowhere. The token kinds are those agents report to us: total, input, output.
+ * nowhere. Of the five kinds of tokens those are counted that the agent reports.
  * Telemetry that is broken (an exporter that throws, a provider that fails) counts nothing and harms no run.
  */
 export function createMeter(): (event: RunEvent) => void {
@@ -39,9 +39,11 @@ function instruments(): (event: RunEvent) => void {
         duration.record(Date.parse(finishedAt) - Date.parse(startedAt));
         // Only of a completed agent, as in the original.
         if (agent?.status !== "completed") break;
-        const { input, output } = agent.tokens;
+        const { input, output, cachedInput, reasoningOutput } = agent.tokens;
         if (input !== null) tokens.record(input, { token_type: "input" });
         if (output !== null) tokens.record(output, { token_type: "output" });
+        if (cachedInput !== undefined) tokens.record(cachedInput, { token_type: "cached_input" });
+        if (reasoningOutput !== undefined) tokens.record(reasoningOutput, { token_type: "reasoning_output" });
         if (input !== null || output !== null) {
           tokens.record((input ?? 0) + (output ?? 0), { token_type: "total" });
         }

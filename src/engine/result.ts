@@ -98,7 +98,12 @@ function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | 
     sandbox: context.agent.sandbox,
     network: context.config.network,
     turns: usage?.turns ?? 1 + context.repairs,
-    tokens: { input: usage?.inputTokens ?? null, output: usage?.outputTokens ?? null },
+    tokens: {
+      input: usage?.inputTokens ?? null,
+      output: usage?.outputTokens ?? null,
+      ...(usage?.cachedInputTokens === undefined ? {} : { cachedInput: usage.cachedInputTokens }),
+      ...(usage?.reasoningOutputTokens === undefined ? {} : { reasoningOutput: usage.reasoningOutputTokens }),
+    },
     costUsd: usage?.costUsd ?? null,
     estimated: usage?.estimated ?? false,
   };

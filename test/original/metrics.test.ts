@@ -15,7 +15,15 @@ describe.each(STORES)("metrics (%s)", (_, open) => {
       world.clock.advance(100_000);
       task.report({
         type: "agent.usage",
-        usage: { turns: 1, inputTokens: 1_200, outputTokens: 300, costUsd: null, estimated: false },
+        usage: {
+          turns: 1,
+          inputTokens: 1_200,
+          cachedInputTokens: 1_000,
+          outputTokens: 300,
+          reasoningOutputTokens: 40,
+          costUsd: null,
+          estimated: false,
+        },
       });
       return diligent(task);
     });
@@ -30,6 +38,8 @@ describe.each(STORES)("metrics (%s)", (_, open) => {
       "codex.memory.phase2.e2e_ms": { "": { count: 1, sum: 112_000 } },
       "codex.memory.phase2.token_usage": {
         "token_type=input": { count: 1, sum: 1_200 },
+        "token_type=cached_input": { count: 1, sum: 1_000 },
+        "token_type=reasoning_output": { count: 1, sum: 40 },
         "token_type=output": { count: 1, sum: 300 },
         "token_type=total": { count: 1, sum: 1_500 },
       },

@@ -64,7 +64,15 @@ export const sessionAnswer = z.object({
 const count = lenient(z.number());
 export const promptAnswer = z.object({
   stopReason: z.string(),
-  usage: lenient(z.object({ inputTokens: count, outputTokens: count, totalTokens: count })),
+  usage: lenient(
+    z.object({
+      inputTokens: count,
+      outputTokens: count,
+      totalTokens: count,
+      cachedReadTokens: count,
+      thoughtTokens: count,
+    }),
+  ),
   _meta: lenient(
     z.object({
       quota: lenient(

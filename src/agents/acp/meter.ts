@@ -1,5 +1,5 @@
 import type { AgentUsage } from "../../domain/agent.ts";
-import { soberUsage } from "../usage.ts";
+import { sanitizeUsage } from "../usage.ts";
 import type { PromptAnswer } from "./messages.ts";
 
 /** What an agent used, from what it reports in its several ways, else from the bytes. */
@@ -21,11 +21,24 @@ export function meter(): Meter {
   let answeredBytes = 0;
   /** Of the turns before this one. */
   let past = { input: 0, output: 0 };
+  let kinds: Pick<AgentUsage, "cachedInputTokens" | "reasoningOutputTokens"> = {};
   let context: number | null = null;
   let usage: AgentUsage | null = null;
 
   function use(claim: Partial<AgentUsage>): void {
-    usage = soberUsage({ turns, ...claim }, usage);
+    usage = sanitizeUsage({ turns, ...claim }, usage);
+  }
+
+  /** Each answer reports its own turn. */
+  function kindsOf(answer: PromptAnswer | null): typeof kinds {
+    const cached = whole(answer?.usage?.cachedReadTokens);
+    const thought = whole(answer?.usage?.thoughtTokens);
+    kinds = {
+      ...kinds,
+      ...(cached === null ? {} : { cachedInputTokens: (kinds.cachedInputTokens ?? 0) + cached }),
+      ...(thought === null ? {} : { reasoningOutputTokens: (kinds.reasoningOutputTokens ?? 0) + thought }),
+    };
+    return kinds;
   }
 
   return {
@@ -56,10 +69,11 @@ export function meter(): Meter {
       use({
         inputTokens: past.input,
         outputTokens: past.output,
+        ...kindsOf(answer),
         ...(reported === null ? { estimated: true } : {}),
       });
     },
-    usage: () => usage ?? soberUsage({ turns }, null),
+    usage: () => usage ?? sanitizeUsage({ turns }, null),
   };
 }
 

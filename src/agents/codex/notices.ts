@@ -35,7 +35,14 @@ export const turnNotice = z.object({ threadId: z.string(), turn });
 export const errorNotice = z.object({ threadId: z.string(), error: turnError, willRetry: z.boolean() });
 export const usageNotice = z.object({
   threadId: z.string(),
-  tokenUsage: z.object({ total: z.object({ inputTokens: z.number(), outputTokens: z.number() }) }),
+  tokenUsage: z.object({
+    total: z.object({
+      inputTokens: z.number(),
+      outputTokens: z.number(),
+      cachedInputTokens: z.number().optional().catch(undefined),
+      reasoningOutputTokens: z.number().optional().catch(undefined),
+    }),
+  }),
 });
 export const statusNotice = z.object({ threadId: z.string(), status: z.object({ type: z.string() }) });
 

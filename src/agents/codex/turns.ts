@@ -3,7 +3,7 @@ import { causeOf } from "../../domain/failure.ts";
 import type { ProcessStat } from "../../process/process-identity.ts";
 import { plainText } from "../../text/sanitize.ts";
 import type { AgentStream } from "../agent-stream.ts";
-import { soberUsage } from "../usage.ts";
+import { sanitizeUsage } from "../usage.ts";
 import type { Connection } from "./connection.ts";
 import { completedEvent, startedEvent } from "./item-events.ts";
 import {
@@ -84,7 +84,7 @@ export function followTurns({ spec, stream, connection }: TurnsOptions): Turns {
   }
 
   function use(claim: Partial<AgentUsage>): void {
-    usage = soberUsage({ turns: turn?.number, ...claim }, usage);
+    usage = sanitizeUsage({ turns: turn?.number, ...claim }, usage);
     stream.tell({ type: "agent.usage", usage });
   }
 
@@ -141,7 +141,7 @@ export function followTurns({ spec, stream, connection }: TurnsOptions): Turns {
 
   function hearUsage(params: unknown): void {
     const { data } = usageNotice.safeParse(params);
-    if (data === undefined || !tokens.heard(data.threadId, data.tokenUsage.total)) return;
+    if (data === undefined || !tokens.record(data.threadId, data.tokenUsage.total)) return;
     if (turn !== null) turn.isMetered = true;
     use(tokens.total());
   }
