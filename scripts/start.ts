@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../src/cli/main.ts";
-import { processWorld } from "../src/cli/process-world.ts";
 import { createOutput } from "../src/cli/ui/output.ts";
 import { bold, cyan, dim } from "../src/cli/ui/paint.ts";
 import { clipped } from "../src/cli/ui/printable.ts";
+import { processWorld } from "../src/cli/world.ts";
 
 const SHOWN_LINES = 24;
 const LINE_LENGTH = 110;

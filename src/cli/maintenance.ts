@@ -2,9 +2,8 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import { type Controls, createControls } from "../internal/engine.ts";
 import { EXIT } from "./exit-code.ts";
-import { rootOf } from "./places.ts";
 import type { Invocation } from "./shell.ts";
-import { openExistingStore } from "./store.ts";
+import { openExistingStore, rootOf } from "./store.ts";
 import { type Line, yellow } from "./ui/paint.ts";
 
 /**

@@ -2,7 +2,6 @@ import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
 import { checkSpaceKey } from "../domain/space.ts";
-import { createHome } from "../internal/store.ts";
 import type { World } from "./world.ts";
 
 /** Flags every command knows. */
@@ -61,11 +60,4 @@ function given(value: string | undefined): string | undefined {
 
 function absolute(value: string | undefined): string | undefined {
   return value !== undefined && isAbsolute(value) ? value : undefined;
-}
-
-/** Where a space's memory is. `--memory-root` is about the space of this invocation; others stay in the home. */
-export function rootOf(places: Places, space: string): string {
-  return places.memoryRoot !== null && space === places.space
-    ? places.memoryRoot
-    : createHome(places.home).rootOf(space);
 }

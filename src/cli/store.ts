@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
-import { openSqliteStore } from "../internal/store.ts";
+import { createHome, openSqliteStore } from "../internal/store.ts";
 import type { Places } from "./places.ts";
 import type { Output } from "./ui/output.ts";
 import { dim } from "./ui/paint.ts";
@@ -76,4 +76,11 @@ export async function runNamed(name: string, store: Store | null, { space }: Pla
 
 function unknown(name: string): SlowwaveError {
   return new SlowwaveError("unknown_run", `There is no run "${name}" here; \`slowwave runs\` lists them.`);
+}
+
+/** Where a space's memory is. `--memory-root` is about the space of this invocation; others stay in the home. */
+export function rootOf(places: Places, space: string): string {
+  return places.memoryRoot !== null && space === places.space
+    ? places.memoryRoot
+    : createHome(places.home).rootOf(space);
 }

@@ -4,10 +4,9 @@ import type { Store } from "../../domain/ports.ts";
 import { createEngine } from "../../internal/engine.ts";
 import { agentNamed } from "../agents.ts";
 import { EXIT } from "../exit-code.ts";
-import { rootOf } from "../places.ts";
 import { choicesFrom } from "../settings.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { openExistingStore, runNamed } from "../store.ts";
+import { openExistingStore, rootOf, runNamed } from "../store.ts";
 import { bold } from "../ui/paint.ts";
 
 export function addCancel(

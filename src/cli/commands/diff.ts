@@ -13,9 +13,8 @@ import {
   nodeFiles,
 } from "../../internal/memory.ts";
 import { EXIT } from "../exit-code.ts";
-import { rootOf } from "../places.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { openExistingStore } from "../store.ts";
+import { openExistingStore, rootOf } from "../store.ts";
 import { diffLines, statLines } from "../ui/diff-lines.ts";
 import { changedFiles, counted, moment } from "../ui/format.ts";
 import { bold, dim, type Line } from "../ui/paint.ts";

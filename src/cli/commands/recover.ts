@@ -2,11 +2,10 @@ import type { Command } from "commander";
 import type { RunResult } from "../../domain/result.ts";
 import { spacesOfKilledControls } from "../../internal/runs.ts";
 import { EXIT } from "../exit-code.ts";
-import { rootOf } from "../places.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import { choicesFrom } from "../settings.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { hasStore } from "../store.ts";
+import { hasStore, rootOf } from "../store.ts";
 import { bold } from "../ui/paint.ts";
 import { reportRun } from "../ui/run-report.ts";
 

@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import type { FileChanges } from "../../domain/generation.ts";
 import type { Store } from "../../domain/ports.ts";
 import { withControls } from "../maintenance.ts";
-import { rootOf } from "../places.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { rootOf } from "../store.ts";
 import { changedFiles, moment } from "../ui/format.ts";
 import { bold, dim, green, type Line } from "../ui/paint.ts";
 

@@ -12,10 +12,10 @@ import { type Listening, listen } from "../../server/listen.ts";
 import { pageFolder } from "../../server/page.ts";
 import { keepDue } from "../../server/schedule.ts";
 import { EXIT } from "../exit-code.ts";
-import { rootOf } from "../places.ts";
 import { withEngine } from "../run-with-engine.ts";
 import { choicesFrom, type FlagValues } from "../settings.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { rootOf } from "../store.ts";
 import { durationMs } from "../ui/format.ts";
 import { dim, type Line, yellow } from "../ui/paint.ts";
 

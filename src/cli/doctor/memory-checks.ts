@@ -4,7 +4,7 @@ import { causeOf } from "../../domain/failure.ts";
 import { isUnchanged } from "../../domain/generation.ts";
 import { systemClock } from "../../internal/engine.ts";
 import { checkRoot, type Integrity, inspectGenerations, nodeFiles } from "../../internal/memory.ts";
-import { rootOf } from "../places.ts";
+import { rootOf } from "../store.ts";
 import { counted } from "../ui/format.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";
 
