@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   root_other_space: "The memory folder belongs to another space; use another folder.",
   root_busy: "Another process changes the memory folder; run again when it is done.",
   root_write_failed: "The memory folder could not be written; mend that and run again: it continues there.",
+  root_in_the_way: "Something stands in the way of a file of the memory; move it away and run again.",
   content_changed: "A file changed while it was read; run again when nothing else writes to it.",
   tree_busy: "Something goes on writing in a folder that is to be removed; end it and run again.",
 
@@ -77,7 +78,7 @@ export const ERROR_CODES = {
   gate_refused: "The workspace no longer passes the gate; run again.",
 
   // Agents.
-  agent_missing: "The engine was given no agent, or one that is none.",
+  agent_missing: "The program of the agent is not here; the message says what to install.",
   agent_not_started: "The agent could not be started; the cause says why.",
   agent_busy: "The agent is still in its turn.",
   agent_closed: "The agent has been stopped.",

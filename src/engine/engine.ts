@@ -19,6 +19,7 @@ import { checkRoot } from "../memory-files/check-root.ts";
 import { clearAbandonedStaging } from "./abandoned-staging.ts";
 import { type Admission, createAdmission, type Place } from "./admission.ts";
 import { announcements } from "./announce.ts";
+import { checkEngineOptions, checkStartRequest } from "./check-options.ts";
 import type { Engine, EngineOptions, Run, StartRequest } from "./engine-api.ts";
 import { createHome } from "./home.ts";
 import { createLiveRuns, type LiveRuns } from "./live-runs.ts";
@@ -48,6 +49,7 @@ interface Parts extends RunEnvironment {
 
 /** Builds the engine. Nothing is touched before the first `start`, `recover` or `cancel`. */
 export function createEngine(options: EngineOptions): Engine {
+  checkEngineOptions(options);
   const defaults = settingsFrom(options);
   const parts = partsOf(options, defaults, () => void recoverLater());
   const { store, live, observers, admission } = parts;
@@ -61,6 +63,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   const start = async (request: StartRequest, free?: Place): Promise<Run> => {
     const { space = "global", now = false, dryRun = false, ...overrides } = request;
+    checkStartRequest(request);
     const settings = settingsFrom(overrides, defaults);
     checkSpaceKey(space);
     await prepareRoot(parts, space);

@@ -12,6 +12,7 @@ import { clockOf, systemIds } from "../durable/system.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { phase2Machine } from "../machines/phase2.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
+import { checkActorOptions } from "./check-options.ts";
 import { createHold } from "./hold.ts";
 import { createHome } from "./home.ts";
 import { inputOf, openRun, type RunEnvironment, termsOf } from "./run-context.ts";
@@ -65,6 +66,7 @@ export interface Phase2Actor {
  * Rejects with `home_*`, `root_*`, `space_invalid` or `invalid_settings`.
  */
 export async function createPhase2Actor(options: Phase2ActorOptions): Promise<Phase2Actor> {
+  checkActorOptions(options);
   const { store, agent: runner, space = "global", onEvent = () => {} } = options;
   const settings = settingsFrom(options);
   checkSpaceKey(space);
