@@ -92,8 +92,8 @@ async function startAcp(
     graceMs,
     closeMs,
     command: () => acpCommand(options, sandbox, spec),
-    onUpdate: turns.hear,
-    onPermission: turns.permit,
+    onUpdate: (params) => turns.onUpdate(params),
+    onPermission: (request) => turns.permit(request),
   });
   const giveUp = () => agent.kill();
   signal?.addEventListener("abort", giveUp);

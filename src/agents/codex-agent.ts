@@ -65,7 +65,7 @@ async function startCodex(
     limits,
     command: () => codexCommand(options, spec),
     onNotice: (method, params) => {
-      if (thread !== null) turns.hear(method, params);
+      if (thread !== null) turns.onNotice(method, params);
     },
   });
   const threadId = await openedThread(codex, spec, signal);

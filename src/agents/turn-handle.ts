@@ -44,7 +44,9 @@ export function turnHandle(options: TurnHandleOptions): AgentHandle {
       if (stream.isOpen()) throw new SlowwaveError("agent_busy", "The agent is still in its turn.");
       turns.begin(text);
     },
-    ...(turns.steer === undefined ? {} : { steer: turns.steer }),
+    ...(turns.steer === undefined
+      ? {}
+      : { steer: (text: string) => turns.steer?.(text) ?? Promise.resolve() }),
     async interrupt() {
       if (!stream.isOpen()) return;
       isStopping = true;

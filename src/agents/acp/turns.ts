@@ -4,6 +4,7 @@ import type { Clock } from "../../domain/ports.ts";
 import { settlesWithin } from "../../process/wait.ts";
 import { plainText } from "../../text/sanitize.ts";
 import type { AgentStream } from "../agent-stream.ts";
+import { type TurnProgress, turnProgress } from "../turn-progress.ts";
 import type { AcpConnection } from "./connection.ts";
 import {
   type PermissionRequest,
@@ -20,7 +21,7 @@ import {
   type PermissionOutcome,
   type PermissionPolicy,
 } from "./permission.ts";
-import { spokenText } from "./spoken-text.ts";
+import { type SpokenText, spokenText } from "./spoken-text.ts";
 import { textOf, toolCalls } from "./tool-calls.ts";
 
 /** The turns of one session: what the agent tells of them, told on as events. */
@@ -31,7 +32,7 @@ export interface Turns {
   interrupt(): Promise<void>;
   /** Stops what it does and asks for this instead, in the same turn. Rejects when no turn is under way. */
   steer(text: string): Promise<void>;
-  hear(params: unknown): void;
+  onUpdate(params: unknown): void;
   permit(request: PermissionRequest): Promise<PermissionOutcome>;
 }
 
@@ -42,7 +43,12 @@ export interface TurnsOptions {
   readonly stream: AgentStream;
   readonly policy: Omit<PermissionPolicy, "workspace">;
   /** Known once the session is open. */
-  connection(): { readonly agent: AcpConnection; readonly sessionId: string } | null;
+  connection(): OpenSession | null;
+}
+
+interface OpenSession {
+  readonly agent: AcpConnection;
+  readonly sessionId: string;
 }
 
 /** What it is told when it stopped before the end, as often as `MOST_GO_ONS` in one turn. */
@@ -55,90 +61,134 @@ const GO_ON = {
 const MOST_GO_ONS = 2;
 const PERMIT_MS = 5_000;
 
-export function followTurns({ spec, clock, title, stream, policy, connection }: TurnsOptions): Turns {
-  const calls = toolCalls();
-  const used = meter();
-  const spoken = spokenText(stream);
+export function followTurns(options: TurnsOptions): Turns {
+  return new AcpTurns(options);
+}
+
+class AcpTurns implements Turns {
+  readonly #options: TurnsOptions;
+  readonly #progress: TurnProgress;
+  readonly #calls = toolCalls();
+  readonly #used = meter();
+  readonly #spoken: SpokenText;
   /** Grows with each prompt: an answer that comes late is not taken for the next one's. */
-  let prompts = 0;
-  let isRunning = false;
-  let interrupted = false;
-  let isAsking = false;
-  /** What it is to do instead, once it has stopped. */
-  let instead: string | null = null;
-  let refused: string | null = null;
-  let isBroken = false;
-  let told = "";
+  #prompts = 0;
+  #isAsking = false;
+  /** What the agent is to do instead, once it has stopped. */
+  #instead: string | null = null;
+  #refused: string | null = null;
+  #isBroken = false;
 
-  function running(): void {
-    if (isRunning) return;
-    isRunning = true;
-    stream.tell({ type: "agent.running" });
-    tellUse();
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+    this.#progress = turnProgress(options.stream);
+    this.#spoken = spokenText(options.stream);
   }
 
-  /** Some agents report the same again and again. */
-  function tellUse(): void {
-    const usage = used.usage();
-    const text = JSON.stringify(usage);
-    if (text !== told) stream.tell({ type: "agent.usage", usage });
-    told = text;
+  begin(text: string): void {
+    this.#isBroken = false;
+    this.#progress.begin();
+    this.#spoken.nextTurn();
+    this.#options.connection()?.agent.thaw();
+    this.#ask(text, 0).catch((error: unknown) => this.#finish(causeOf(error)));
   }
 
-  function finish(error: string | null): void {
-    spoken.flush();
-    if (!stream.isOpen()) return;
-    if (isRunning) tellUse();
-    if (interrupted) stream.tell({ type: "agent.interrupted" });
-    else if (error === null) stream.tell({ type: "agent.completed", message: spoken.last() });
-    else stream.tell({ type: "agent.errored", message: plainText(error, 500).replace(/\s+/g, " ").trim() });
+  async interrupt(): Promise<void> {
+    this.#progress.interrupt();
+    const open = this.#options.connection();
+    open?.agent.tell("session/cancel", { sessionId: open.sessionId });
   }
 
-  async function ask(text: string, goOns: number): Promise<void> {
-    const open = connection();
-    if (open === null) throw new Error("the session is not open");
-    refused = null;
-    instead = null;
-    isAsking = true;
-    prompts += 1;
-    const number = prompts;
-    used.asked(text);
-    running();
-    const params = { sessionId: open.sessionId, prompt: [{ type: "text", text }] };
-    let answer: PromptAnswer | null = null;
-    let error: string | null = null;
-    try {
-      const found = promptAnswer.safeParse(await open.agent.ask("session/prompt", params, null));
-      answer = found.data ?? null;
-      if (answer === null) error = `${title} gave an answer to "session/prompt" that is not understood`;
-    } catch (failure) {
-      error = causeOf((failure as Error).message);
+  async steer(text: string): Promise<void> {
+    const open = this.#options.connection();
+    if (open === null || !this.#isAsking || this.#progress.isInterrupted)
+      throw new Error("no turn is under way");
+    this.#instead = text;
+    open.agent.tell("session/cancel", { sessionId: open.sessionId });
+  }
+
+  onUpdate(params: unknown): void {
+    const { stream, connection } = this.#options;
+    const { data } = updateNotice.safeParse(params);
+    if (data === undefined || !stream.isOpen() || data.sessionId !== connection()?.sessionId) return;
+    this.#apply(data.update);
+  }
+
+  async permit(request: PermissionRequest): Promise<PermissionOutcome> {
+    if (this.#progress.isInterrupted || this.#instead !== null) return { outcome: "cancelled" };
+    const { spec, policy, clock, stream } = this.#options;
+    const call = this.#calls.whole(request.toolCall);
+    const judged = isAllowed(call, { workspace: spec.workspace, ...policy });
+    // A folder that does not answer must not keep the agent waiting.
+    const isGranted = canGrant(request) && (await settlesWithin(clock, PERMIT_MS, judged)) && (await judged);
+    if (!isGranted) {
+      this.#refused = `${call.kind} ${textOf(call)}`.trim();
+      this.#spoken.flush();
+      stream.tell({ type: "agent.tool", name: call.kind, text: `not allowed: ${textOf(call)}` });
     }
-    if (number !== prompts) return;
-    isAsking = false;
-    used.settle(answer);
-    if (answer === null || interrupted) return finish(error);
+    return outcomeOf(isGranted, request);
+  }
+
+  async #ask(text: string, goOns: number): Promise<void> {
+    const open = this.#options.connection();
+    if (open === null) throw new Error("the session is not open");
+    this.#refused = null;
+    this.#instead = null;
+    this.#isAsking = true;
+    this.#prompts += 1;
+    const number = this.#prompts;
+    this.#used.asked(text);
+    if (this.#progress.start()) this.#progress.report(this.#used.usage());
+    const { answer, error } = await this.#answerOf(open, text);
+    if (number !== this.#prompts) return;
+    this.#isAsking = false;
+    this.#used.settle(answer);
+    if (answer === null || this.#progress.isInterrupted) return this.#finish(error);
     const { stopReason } = answer;
-    // It may have come to its end before it heard of it.
-    if (stopReason === "cancelled" && instead !== null) return ask(instead, goOns);
-    const reminder = reminderAfter(stopReason);
-    if (reminder !== null && goOns < MOST_GO_ONS) return ask(reminder, goOns + 1);
-    const why = whyNotDone(stopReason);
-    // The result is read next: what it left running must not write meanwhile.
+    // The agent may have come to its end before it heard of it.
+    if (stopReason === "cancelled" && this.#instead !== null) return this.#ask(this.#instead, goOns);
+    const reminder = this.#reminderAfter(stopReason);
+    if (reminder !== null && goOns < MOST_GO_ONS) return this.#ask(reminder, goOns + 1);
+    const why = this.#whyNotDone(stopReason);
+    // The result is read next: what the agent left running must not write meanwhile.
     if (why === null) await open.agent.freeze();
-    finish(why);
+    this.#finish(why);
   }
 
-  function reminderAfter(reason: string): string | null {
+  async #answerOf(
+    { agent, sessionId }: OpenSession,
+    text: string,
+  ): Promise<{ readonly answer: PromptAnswer | null; readonly error: string | null }> {
+    try {
+      const params = { sessionId, prompt: [{ type: "text", text }] };
+      const { data } = promptAnswer.safeParse(await agent.ask("session/prompt", params, null));
+      if (data !== undefined) return { answer: data, error: null };
+      const error = `${this.#options.title} gave an answer to "session/prompt" that is not understood`;
+      return { answer: null, error };
+    } catch (failure) {
+      return { answer: null, error: causeOf((failure as Error).message) };
+    }
+  }
+
+  #finish(error: string | null): void {
+    this.#spoken.flush();
+    if (!this.#options.stream.isOpen()) return;
+    if (this.#progress.isRunning) this.#progress.report(this.#used.usage());
+    this.#progress.end(error, this.#spoken.last());
+  }
+
+  #reminderAfter(reason: string): string | null {
     if (reason === "max_tokens" || reason === "max_turn_requests") return GO_ON.limit;
-    return reason === "cancelled" && refused !== null ? GO_ON.refusal : null;
+    return reason === "cancelled" && this.#refused !== null ? GO_ON.refusal : null;
   }
 
-  function whyNotDone(reason: string): string | null {
-    spoken.flush();
+  #whyNotDone(reason: string): string | null {
+    const { title } = this.#options;
+    const refused = this.#refused;
+    this.#spoken.flush();
     switch (reason) {
       case "end_turn":
-        return isBroken ? (spoken.last() ?? `${title} had a failure of its own`) : null;
+        return this.#isBroken ? (this.#spoken.last() ?? `${title} had a failure of its own`) : null;
       case "max_tokens":
       case "max_turn_requests":
         return `${title} stopped again and again at a limit of its own (${reason}) before the task was done`;
@@ -151,73 +201,31 @@ export function followTurns({ spec, clock, title, stream, policy, connection }: 
     }
   }
 
-  function hearUpdate(update: Update): void {
+  #apply(update: Update): void {
     switch (update.sessionUpdate) {
       case "agent_message_chunk":
       case "agent_thought_chunk": {
         const text = update.content?.text ?? "";
-        used.answered(text);
+        this.#used.answered(text);
         const kind = update.sessionUpdate === "agent_message_chunk" ? "agent.message" : "agent.thought";
-        spoken.hear(kind, text, update.messageId ?? null);
+        this.#spoken.hear(kind, text, update.messageId ?? null);
         return;
       }
       case "tool_call":
       case "tool_call_update": {
-        const event = calls.heard(update);
-        spoken.flush();
-        if (event !== null) stream.tell(event);
+        const event = this.#calls.heard(update);
+        this.#spoken.flush();
+        if (event !== null) this.#options.stream.tell(event);
         return;
       }
       case "usage_update":
-        used.heard(update.used, update.cost?.currency === "USD" ? update.cost.amount : null);
-        tellUse();
+        this.#used.heard(update.used, update.cost?.currency === "USD" ? update.cost.amount : null);
+        this.#progress.report(this.#used.usage());
         return;
       case "session_info_update":
-        isBroken ||= isSystemError(update._meta);
+        this.#isBroken ||= isSystemError(update._meta);
     }
   }
-
-  return {
-    begin(text) {
-      interrupted = false;
-      isRunning = false;
-      isBroken = false;
-      stream.nextTurn();
-      spoken.nextTurn();
-      connection()?.agent.thaw();
-      ask(text, 0).catch((error: unknown) => finish(causeOf(error)));
-    },
-    async interrupt() {
-      interrupted = true;
-      const open = connection();
-      open?.agent.tell("session/cancel", { sessionId: open.sessionId });
-    },
-    async steer(text) {
-      const open = connection();
-      if (open === null || !isAsking || interrupted) throw new Error("no turn is under way");
-      instead = text;
-      open.agent.tell("session/cancel", { sessionId: open.sessionId });
-    },
-    hear(params) {
-      const { data } = updateNotice.safeParse(params);
-      if (data === undefined || !stream.isOpen() || data.sessionId !== connection()?.sessionId) return;
-      hearUpdate(data.update);
-    },
-    async permit(request) {
-      if (interrupted || instead !== null) return { outcome: "cancelled" };
-      const call = calls.whole(request.toolCall);
-      const judged = isAllowed(call, { workspace: spec.workspace, ...policy });
-      // A folder that does not answer must not keep the agent waiting.
-      const isGranted =
-        canGrant(request) && (await settlesWithin(clock, PERMIT_MS, judged)) && (await judged);
-      if (!isGranted) {
-        refused = `${call.kind} ${textOf(call)}`.trim();
-        spoken.flush();
-        stream.tell({ type: "agent.tool", name: call.kind, text: `not allowed: ${textOf(call)}` });
-      }
-      return outcomeOf(isGranted, request);
-    },
-  };
 }
 
 /** Codex ends such a turn as if all were well; what went wrong is in the text. */

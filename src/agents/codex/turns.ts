@@ -3,6 +3,7 @@ import { causeOf } from "../../domain/failure.ts";
 import type { ProcessStat } from "../../process/process-identity.ts";
 import { plainText } from "../../text/sanitize.ts";
 import type { AgentStream } from "../agent-stream.ts";
+import { type TurnProgress, turnProgress } from "../turn-progress.ts";
 import { sanitizeUsage } from "../usage.ts";
 import type { Connection } from "./connection.ts";
 import { completedEvent, startedEvent } from "./item-events.ts";
@@ -26,7 +27,7 @@ export interface Turns {
   interrupt(): Promise<void>;
   /** A word to the turn under way. Rejects when there is none. */
   steer(text: string): Promise<void>;
-  hear(method: string, params: unknown): void;
+  onNotice(method: string, params: unknown): void;
 }
 
 export interface TurnsOptions {
@@ -46,7 +47,6 @@ export interface OpenThread {
 interface Turn {
   readonly number: number;
   id: string | null;
-  isRunning: boolean;
   /** Its end was heard; what else is told of it is late. */
   isOver: boolean;
   message: string | null;
@@ -61,147 +61,167 @@ interface Turn {
 const MOST_BUSY = 100;
 const BYTES_PER_TOKEN = 4;
 
-export function followTurns({ spec, stream, connection }: TurnsOptions): Turns {
-  const past = new Set<string>();
-  const tokens = tokenCount();
-  const busyElsewhere = new Set<string>();
-  let usage: AgentUsage | null = null;
-  let turn: Turn | null = null;
-  let interrupted = false;
-  let starting: Promise<void> = Promise.resolve();
+export function followTurns(options: TurnsOptions): Turns {
+  return new CodexTurns(options);
+}
 
-  function isOurs(threadId: string): boolean {
-    return threadId === connection().threadId;
+class CodexTurns implements Turns {
+  readonly #options: TurnsOptions;
+  readonly #progress: TurnProgress;
+  readonly #past = new Set<string>();
+  readonly #tokens = tokenCount();
+  readonly #busyElsewhere = new Set<string>();
+  #usage: AgentUsage | null = null;
+  #turn: Turn | null = null;
+  #starting: Promise<void> = Promise.resolve();
+
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+    this.#progress = turnProgress(options.stream);
   }
 
-  function running(of: Turn, id: string): void {
-    if (of.id !== null || of.isOver || past.has(id)) return;
-    of.id = id;
-    if (of.isRunning) return;
-    of.isRunning = true;
-    stream.tell({ type: "agent.running" });
-    use({ turns: of.number });
+  begin(text: string): void {
+    const turn: Turn = {
+      number: (this.#turn?.number ?? 0) + 1,
+      id: null,
+      isOver: false,
+      message: null,
+      error: null,
+      asked: Buffer.byteLength(text),
+      answered: 0,
+      isMetered: false,
+    };
+    this.#turn = turn;
+    this.#progress.begin();
+    const { codex, threadId } = this.#options.connection();
+    codex.thaw();
+    this.#starting = startTurn(codex, threadId, this.#options.spec, text).then(
+      (id) => this.#start(turn, id),
+      (error: unknown) => this.#finish(turn, causeOf(error)),
+    );
   }
 
-  function use(claim: Partial<AgentUsage>): void {
-    usage = sanitizeUsage({ turns: turn?.number, ...claim }, usage);
-    stream.tell({ type: "agent.usage", usage });
+  async interrupt(): Promise<void> {
+    this.#progress.interrupt();
+    const { codex, threadId } = this.#options.connection();
+    await this.#starting;
+    const id = this.#turn?.id;
+    if (id != null) await codex.ask("turn/interrupt", { threadId, turnId: id });
   }
 
-  function finish(of: Turn, error: string | null): void {
-    if (of !== turn || !stream.isOpen()) return;
-    of.isOver = true;
-    if (!of.isMetered && of.isRunning) {
-      use({
-        inputTokens: (usage?.inputTokens ?? 0) + Math.ceil(of.asked / BYTES_PER_TOKEN),
-        outputTokens: (usage?.outputTokens ?? 0) + Math.ceil(of.answered / BYTES_PER_TOKEN),
+  async steer(text: string): Promise<void> {
+    await this.#starting;
+    const turn = this.#turn;
+    if (turn?.id == null || turn.isOver) throw new Error("no turn is under way");
+    const { codex, threadId } = this.#options.connection();
+    turn.asked += Buffer.byteLength(text);
+    await steerTurn(codex, { threadId, turnId: turn.id }, text);
+  }
+
+  onNotice(method: string, params: unknown): void {
+    if (method === "item/started") this.#onItem(params, startedEvent);
+    else if (method === "item/completed") this.#onItem(params, completedEvent);
+    else if (method === "thread/tokenUsage/updated") this.#onUsage(params);
+    else if (method === "turn/started") this.#onTurn(params, false);
+    else if (method === "turn/completed") this.#onTurn(params, true);
+    else if (method === "error") this.#onError(params);
+    else if (method === "thread/status/changed") this.#onStatus(params);
+  }
+
+  #isOurs(threadId: string): boolean {
+    return threadId === this.#options.connection().threadId;
+  }
+
+  #start(turn: Turn, id: string): void {
+    if (turn.id !== null || turn.isOver || this.#past.has(id)) return;
+    turn.id = id;
+    if (this.#progress.start()) this.#use({ turns: turn.number });
+  }
+
+  #use(claim: Partial<AgentUsage>): void {
+    this.#usage = sanitizeUsage({ turns: this.#turn?.number, ...claim }, this.#usage);
+    this.#progress.report(this.#usage);
+  }
+
+  #finish(turn: Turn, error: string | null): void {
+    if (turn !== this.#turn || !this.#options.stream.isOpen()) return;
+    turn.isOver = true;
+    if (!turn.isMetered && this.#progress.isRunning) {
+      this.#use({
+        inputTokens: (this.#usage?.inputTokens ?? 0) + Math.ceil(turn.asked / BYTES_PER_TOKEN),
+        outputTokens: (this.#usage?.outputTokens ?? 0) + Math.ceil(turn.answered / BYTES_PER_TOKEN),
         estimated: true,
       });
     }
-    if (interrupted) stream.tell({ type: "agent.interrupted" });
-    else if (error === null) stream.tell({ type: "agent.completed", message: of.message });
-    else stream.tell({ type: "agent.errored", message: plainText(error, 500).replace(/\s+/g, " ").trim() });
+    this.#progress.end(error, turn.message);
   }
 
   /** The result is read next: nobody may be left who writes. */
-  async function settle(of: Turn): Promise<void> {
-    const { codex, threadId, own } = connection();
+  async #endCommands(turn: Turn): Promise<void> {
+    const { codex, threadId, own } = this.#options.connection();
     try {
       codex.look();
       await codex.ask("thread/backgroundTerminals/clean", { threadId });
-      // It answers before those it ends are gone. Codex itself goes on: it must hear of our death.
+      // Codex answers before those it ends are gone. Codex itself goes on: it must hear of our death.
       await codex.freeze(own);
-      finish(of, busyElsewhere.size === 0 ? null : "Codex left agents of its own at work");
+      this.#finish(turn, this.#busyElsewhere.size === 0 ? null : "Codex left agents of its own at work");
     } catch (error) {
-      finish(of, `what Codex left running could not be ended: ${causeOf(error)}`);
+      this.#finish(turn, `what Codex left running could not be ended: ${causeOf(error)}`);
     }
   }
 
-  function over({ id, status, error }: CodexTurn): void {
-    if (turn === null || turn.isOver || past.has(id) || (turn.id !== null && turn.id !== id)) return;
-    running(turn, id);
+  #end({ id, status, error }: CodexTurn): void {
+    const turn = this.#turn;
+    if (turn === null || turn.isOver || this.#past.has(id) || (turn.id !== null && turn.id !== id)) return;
+    this.#start(turn, id);
     turn.isOver = true;
-    past.add(id);
-    if (status === "completed" && !interrupted) return void settle(turn);
-    if (status === "interrupted") interrupted = true;
+    this.#past.add(id);
+    if (status === "completed" && !this.#progress.isInterrupted) return void this.#endCommands(turn);
+    if (status === "interrupted") this.#progress.interrupt();
     const cause = error == null ? turn.error : causeOfTurn(error);
-    finish(turn, cause ?? `Codex ended its turn as "${plainText(status, 40)}" without saying why`);
+    this.#finish(turn, cause ?? `Codex ended its turn as "${plainText(status, 40)}" without saying why`);
   }
 
-  function hearItem(params: unknown, event: typeof startedEvent): void {
+  #onItem(params: unknown, eventOf: typeof startedEvent): void {
     const { data } = itemNotice.safeParse(params);
+    const turn = this.#turn;
     if (data === undefined || turn === null || turn.isOver) return;
-    if (data.item.type === "agentMessage" && isOurs(data.threadId)) {
+    if (data.item.type === "agentMessage" && this.#isOurs(data.threadId)) {
       turn.message = data.item.text.slice(0, 4_000);
       turn.answered += Buffer.byteLength(data.item.text);
     }
-    const told = event(data.item);
-    if (told !== null) stream.tell(told);
+    const event = eventOf(data.item);
+    if (event !== null) this.#options.stream.tell(event);
   }
 
-  function hearUsage(params: unknown): void {
+  #onUsage(params: unknown): void {
     const { data } = usageNotice.safeParse(params);
-    if (data === undefined || !tokens.record(data.threadId, data.tokenUsage.total)) return;
-    if (turn !== null) turn.isMetered = true;
-    use(tokens.total());
+    if (data === undefined || !this.#tokens.record(data.threadId, data.tokenUsage.total)) return;
+    if (this.#turn !== null) this.#turn.isMetered = true;
+    this.#use(this.#tokens.total());
   }
 
-  return {
-    begin(text) {
-      const now: Turn = {
-        number: (turn?.number ?? 0) + 1,
-        id: null,
-        isRunning: false,
-        isOver: false,
-        message: null,
-        error: null,
-        asked: Buffer.byteLength(text),
-        answered: 0,
-        isMetered: false,
-      };
-      turn = now;
-      interrupted = false;
-      stream.nextTurn();
-      const { codex, threadId } = connection();
-      codex.thaw();
-      starting = startTurn(codex, threadId, spec, text).then(
-        (id) => running(now, id),
-        (error: unknown) => finish(now, causeOf(error)),
-      );
-    },
-    async interrupt() {
-      interrupted = true;
-      const { codex, threadId } = connection();
-      await starting;
-      if (turn?.id != null) await codex.ask("turn/interrupt", { threadId, turnId: turn.id });
-    },
-    async steer(text) {
-      await starting;
-      if (turn?.id == null || turn.isOver) throw new Error("no turn is under way");
-      const { codex, threadId } = connection();
-      turn.asked += Buffer.byteLength(text);
-      await steerTurn(codex, { threadId, turnId: turn.id }, text);
-    },
-    hear(method, params) {
-      if (method === "item/started") return hearItem(params, startedEvent);
-      if (method === "item/completed") return hearItem(params, completedEvent);
-      if (method === "thread/tokenUsage/updated") return hearUsage(params);
-      if (method === "turn/started" || method === "turn/completed") {
-        const { data } = turnNotice.safeParse(params);
-        if (data === undefined || !isOurs(data.threadId)) return;
-        if (method === "turn/completed") over(data.turn);
-        else if (turn !== null) running(turn, data.turn.id);
-      } else if (method === "error") {
-        const { data } = errorNotice.safeParse(params);
-        if (data === undefined || turn === null || turn.isOver || !isOurs(data.threadId)) return;
-        turn.error = causeOfTurn(data.error);
-        if (data.willRetry) stream.tell({ type: "agent.thought", text: turn.error.slice(0, 400) });
-      } else if (method === "thread/status/changed") {
-        const { data } = statusNotice.safeParse(params);
-        if (data === undefined || isOurs(data.threadId)) return;
-        if (data.status.type !== "active") busyElsewhere.delete(data.threadId);
-        else if (busyElsewhere.size < MOST_BUSY) busyElsewhere.add(data.threadId);
-      }
-    },
-  };
+  #onTurn(params: unknown, isOver: boolean): void {
+    const { data } = turnNotice.safeParse(params);
+    if (data === undefined || !this.#isOurs(data.threadId)) return;
+    if (isOver) this.#end(data.turn);
+    else if (this.#turn !== null) this.#start(this.#turn, data.turn.id);
+  }
+
+  #onError(params: unknown): void {
+    const { data } = errorNotice.safeParse(params);
+    const turn = this.#turn;
+    if (data === undefined || turn === null || turn.isOver || !this.#isOurs(data.threadId)) return;
+    turn.error = causeOfTurn(data.error);
+    if (data.willRetry) {
+      this.#options.stream.tell({ type: "agent.thought", text: turn.error.slice(0, 400) });
+    }
+  }
+
+  #onStatus(params: unknown): void {
+    const { data } = statusNotice.safeParse(params);
+    if (data === undefined || this.#isOurs(data.threadId)) return;
+    if (data.status.type !== "active") this.#busyElsewhere.delete(data.threadId);
+    else if (this.#busyElsewhere.size < MOST_BUSY) this.#busyElsewhere.add(data.threadId);
+  }
 }
