@@ -87,7 +87,7 @@ const NOT_NEGATED =
   "(?<!\\b(?:never|not|n't|n’t|cannot|without|nobody|no one|don't|refuse[sd]? to|forbidden to|instead of|rather than) (?:to |be |ever |just |simply |try to |attempt to )?)";
 const UNASKED =
   "(?:without (?:asking|review|a review|any review|approval|confirmation|confirming|permission|checking|reading|looking|waiting|telling|notice|prompting|the user(?:'s)?|human|user)|unasked|no questions asked|no (?:need|reason) to (?:ask|wait|review|confirm|check)|no (?:review|approval|confirmation|permission) (?:is )?(?:needed|required|necessary))";
-const DEED =
+const ACT_WORDS =
   "(?:push(?:es|ed|ing)?|force[- ]push\\w{0,3}|merge[sd]?|merging|commit(?:s|ted|ting)?|deploy(?:s|ed|ing)?|publish(?:es|ed|ing)?|release[sd]?|delet(?:e[sd]?|ing)|remov(?:e[sd]?|ing)|drop(?:s|ped|ping)?|wip(?:e[sd]?|ing)|install(?:s|ed|ing)?|run(?:s|ning)?|execut(?:e[sd]?|ing)|approv(?:e[sd]?|ing)|accept(?:s|ed|ing)?|grant(?:s|ed|ing)?|upload(?:s|ed|ing)?|send(?:s|ing)?|overwrit(?:e[sn]?|ing)|reset(?:s|ting)?|rewrit(?:e[sn]?|ing))";
 const BRANCH = "(?:main|master|trunk|prod(?:uction)?|the (?:default|release|protected) branch|origin)";
 
@@ -102,11 +102,11 @@ const LAX_RULES: readonly RegExp[] = [
     "i",
   ),
   new RegExp(
-    `(?:^|[.;:!] |[-*] )(?:always |please |just |simply |then )?${LEAVE} (?:the |all |any |every |your )?${GUARD}\\b.{0,80}\\b(?:and|then|,)\\b.{0,20}\\b${DEED}\\b.{0,60}\\b(?:straight|directly|${BRANCH}|anyway|at once|immediately)\\b`,
+    `(?:^|[.;:!] |[-*] )(?:always |please |just |simply |then )?${LEAVE} (?:the |all |any |every |your )?${GUARD}\\b.{0,80}\\b(?:and|then|,)\\b.{0,20}\\b${ACT_WORDS}\\b.{0,60}\\b(?:straight|directly|${BRANCH}|anyway|at once|immediately)\\b`,
     "i",
   ),
   new RegExp(
-    `\\b(?:always|must|should|every time|from now on|by default|in this repo(?:sitory)?)\\b.{0,80}${NOT_NEGATED}\\b${DEED}\\b.{0,60}\\b${UNASKED}\\b`,
+    `\\b(?:always|must|should|every time|from now on|by default|in this repo(?:sitory)?)\\b.{0,80}${NOT_NEGATED}\\b${ACT_WORDS}\\b.{0,60}\\b${UNASKED}\\b`,
     "i",
   ),
   /\bgit push\b.{0,40}(?:--force|-f\b|\+\w).{0,60}\b(?:must|should|always|have to|needs? to be|is (?:fine|ok|okay|safe|allowed|required|expected))\b/i,
@@ -119,7 +119,7 @@ const LAX_RULES: readonly RegExp[] = [
     "i",
   ),
   new RegExp(
-    `\\b${DEED}\\b.{0,60}\\b(?:must|should|can|may) (?:always |now |simply )?be (?:done|run|executed|made|merged|pushed|deployed)?.{0,20}\\b${UNASKED}\\b`,
+    `\\b${ACT_WORDS}\\b.{0,60}\\b(?:must|should|can|may) (?:always |now |simply )?be (?:done|run|executed|made|merged|pushed|deployed)?.{0,20}\\b${UNASKED}\\b`,
     "i",
   ),
   /\b(?:approve|accept|confirm|allow|answer yes to|say yes to|click yes on|auto-?approve)\b.{0,12}\b(?:every|all|any|each)\b.{0,30}\b(?:permission|prompt|request|tool call|command|pull request|pr|change|dialog|question)s?\b.{0,60}\b(?:without|automatically|unread|immediately|at once|silently|from now on|always)\b/i,
