@@ -148,16 +148,12 @@ export class ActorSystem implements StepSystem {
     at: { sequence: number; atMs: number; ended?: { owner: ActorRef; key: string } | null },
   ): SystemStep | null {
     this.#step = new StepRecord(at);
-    if (at.ended) this.#ring(at.ended);
+    const rings = at.ended?.owner.intents.find(({ key, kind }) => key === at.ended?.key && kind === "timer");
+    if (at.ended && rings !== undefined) this.#detachTimers(at.ended.owner, rings.child);
     if (!target.isStopped) this.#take(target, event, false);
     const isNothing = this.#step.isEmpty;
     if (at.ended) this.#settleEnded(at.ended);
     return isNothing ? null : this.#close(target);
-  }
-
-  #ring({ owner, key }: { owner: ActorRef; key: string }): void {
-    const intent = owner.intents.find((one) => one.key === key);
-    if (intent?.kind === "timer") this.#detachTimers(owner, intent.child);
   }
 
   #settleEnded({ owner, key }: { owner: ActorRef; key: string }): void {
