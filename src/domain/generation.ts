@@ -102,9 +102,13 @@ export interface Journal {
   readonly steps: readonly JournalStep[];
 }
 
-export type JournalStep =
+export type JournalStep = (
   | { readonly do: "write"; readonly path: string; readonly hash: string }
-  | { readonly do: "delete"; readonly path: string };
+  | { readonly do: "delete"; readonly path: string }
+) & {
+  /** Hash of what stood there when the publish was decided, if that is not what the parent generation has: the folder was behind. */
+  readonly was?: string;
+};
 
 /** One failed check of the gate. */
 export interface Finding {

@@ -30,7 +30,9 @@ export interface Publication {
 export async function publishManifest(bench: RootBench, publication: Publication): Promise<Settled> {
   const { lease, generation, manifest, blobs, root, actual } = publication;
   const { store, clock } = bench;
-  const steps = publishSteps(actual, manifest);
+  const { parent } = generation;
+  const before = parent === null ? [] : ((await store.generations.manifest(parent)) ?? []);
+  const steps = withFound(publishSteps(actual, manifest), actual, before);
   const journal: Journal = { space: generation.space, root, generation: generation.id, steps };
   assertFree(root, steps, publication.foreign);
   await assertSound(bench, steps, blobs);
@@ -40,6 +42,21 @@ export async function publishManifest(bench: RootBench, publication: Publication
   const open = settled === "applied" ? journal : await store.generations.openJournal(generation.space);
   if (open !== null) await rollForward(bench, open);
   return settled;
+}
+
+/** A folder that was behind holds what neither the parent nor the new generation has; it may be replaced all the same. */
+function withFound(
+  steps: readonly JournalStep[],
+  actual: Manifest,
+  before: Manifest,
+): readonly JournalStep[] {
+  const [found, known] = [actual, before].map(
+    (files) => new Map(files.map(({ path, hash }) => [path, hash])),
+  );
+  return steps.map((step) => {
+    const was = found?.get(step.path);
+    return was === undefined || was === known?.get(step.path) ? step : { ...step, was };
+  });
 }
 
 function assertFree(root: string, steps: readonly JournalStep[], foreign: readonly string[]): void {

@@ -71,7 +71,7 @@ async function stepAll(
     const name = splitPath(step.path)[1];
     const found = await at.read(name, SCAN_LIMITS.fileBytes);
     const current = found.kind === "file" ? await contentHash(found.content) : null;
-    const isOld = current !== null && current === old.get(step.path);
+    const isOld = current !== null && (current === old.get(step.path) || current === step.was);
     if (step.do === "delete" && isOld) await at.remove(name);
     if (step.do === "write" && (isOld || current === null)) {
       await replace(bench, at, name, await storedBlob(bench.store, step), found);

@@ -49,7 +49,9 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
   const settled = await reconcileRoot(bench, { run, space, root: places.root, lease });
   if (settled === "lost") return { kind: "lost" };
   const { head, actual, foreign } = settled;
-  for (const finding of settled.findings) bench.hold.note("gate.finding", finding);
+  // That the folder is behind was reported when the workspace was prepared, and is still so.
+  for (const finding of settled.findings)
+    if (finding.code !== "root_behind") bench.hold.note("gate.finding", finding);
   const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
   const merged = merge(before, head?.manifest ?? [], ours);
   const carried = await carryLiveEdits(bench, head, merged);
