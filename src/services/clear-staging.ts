@@ -5,7 +5,7 @@ import type { Files, Folder } from "../files/folder.ts";
 import { removePath, removeTree } from "../files/remove-tree.ts";
 import { PROCESS_RECORD } from "../process/process-record.ts";
 import { roomHome } from "../sandbox/room-home.ts";
-import { QUARANTINE } from "../validation/quarantined.ts";
+import { QUARANTINE } from "../validation/quarantine.ts";
 
 /** How many refused workspaces are kept for inspection, and for how long. */
 export interface RejectedLimits {

@@ -25,7 +25,7 @@ import { SCAN_LIMITS } from "../memory-files/scan.ts";
 import { readVerified } from "../memory-files/verified.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { pathText } from "../text/sanitize.ts";
-import { loadBase } from "../validation/base.ts";
+import { loadBase } from "../validation/candidate.ts";
 import { inWorkspace, verifyWorkspace } from "../validation/verify-workspace.ts";
 
 /**

@@ -14,8 +14,7 @@ import {
 } from "../memory-files/host-files.ts";
 import { isConsolidated } from "../memory-files/is-consolidated.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
-import { loadBase } from "../validation/base.ts";
-import { candidateIn } from "../validation/candidate.ts";
+import { candidateIn, loadBase } from "../validation/candidate.ts";
 import { inputInstructions } from "../validation/injection.ts";
 import { CHECKS, judge } from "../validation/judge.ts";
 import { inWorkspace } from "../validation/verify-workspace.ts";

@@ -5,11 +5,10 @@ import { carryOverMemory } from "../memory-files/memory-edits.ts";
 import { scan } from "../memory-files/scan.ts";
 import { forgetVerified, keepVerified } from "../memory-files/verified.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
-import { loadBase } from "../validation/base.ts";
+import { loadBase } from "../validation/candidate.ts";
 import { fileLimit } from "../validation/limits.ts";
-import { rewrite } from "../validation/mend.ts";
-import { keepQuarantined } from "../validation/quarantined.ts";
-import { inWorkspace, verifyWorkspace } from "../validation/verify-workspace.ts";
+import { keepQuarantined } from "../validation/quarantine.ts";
+import { inWorkspace, rewrite, verifyWorkspace } from "../validation/verify-workspace.ts";
 
 /** A hostile workspace can hold thousands of faults; the person is told of the first ones and of their number. */
 const TOLD = 100;

@@ -1,6 +1,6 @@
 import { lostHandEdits } from "../memory-files/carry-over.ts";
 import { pathText } from "../text/sanitize.ts";
-import { type Check, type Remark, told } from "./check.ts";
+import { type Check, limited, type Remark } from "./check.ts";
 
 /**
  * A person's words stay: every line that they wrote or changed is in the result, and what they took away is not back.
@@ -12,7 +12,7 @@ export const handEditsKept: Check = ({ base, text }) =>
     const shown = pathText(path);
     if (edits.some(({ line }) => line < 0)) return after === null ? [] : [restored(shown)];
     if (before === null || after === null) return [];
-    return told(
+    return limited(
       lostHandEdits({ text: before, edits }, after).map(({ kind, line }) =>
         kind === "missing" ? missing(shown, line + 1) : back(shown, line + 1),
       ),

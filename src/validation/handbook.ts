@@ -1,5 +1,5 @@
 import type { GateCode } from "../domain/gate.ts";
-import { type Check, type Remark, told } from "./check.ts";
+import { type Check, limited, type Remark } from "./check.ts";
 import { type GroupPart, groupsIn, type TaskPart } from "./handbook-parts.ts";
 
 const PATH = "MEMORY.md";
@@ -18,8 +18,8 @@ export const groupForm: Check = ({ text, base }) => {
   const known = new Set(former.map((group) => group.text.trim()));
   const fresh = groups.filter((group) => !known.has(group.text.trim()));
   return [
-    ...told(fresh.flatMap(headerFault), 10),
-    ...told(
+    ...limited(fresh.flatMap(headerFault), 10),
+    ...limited(
       fresh.flatMap(({ tasks }) => tasks.flatMap(taskFault)),
       10,
     ),
@@ -126,7 +126,7 @@ export const groupsIndexed: Check = ({ text, base }) => {
   const former = shares(groupsIn(base.text(PATH) ?? ""), wasFound);
   return [
     ...lostIndex(base.text(INDEX) ?? "", summary),
-    ...told(groups.filter((group) => !isFound(group)).map(notIndexed), 10),
+    ...limited(groups.filter((group) => !isFound(group)).map(notIndexed), 10),
     ...worse("task groups in the index", "group_not_indexed", former, shares(groups, isFound), INDEX),
   ];
 };

@@ -3,8 +3,8 @@ import { breath } from "../memory-files/breath.ts";
 import type { HostFile } from "../memory-files/host-files.ts";
 import { findInjections, isForgedStructure } from "../text/injection.ts";
 import { readings } from "../text/readings.ts";
-import { type Check, told } from "./check.ts";
-import { evidenceOf } from "./evidence.ts";
+import { evidenceOf } from "./candidate.ts";
+import { type Check, limited } from "./check.ts";
 
 const SHOWN = 5;
 
@@ -103,7 +103,7 @@ export const forgedStructure: Check = ({ text, base, evidence }) => {
     const isHead = /^(?:# Task Group:|scope:|applies_to:)/.test(line);
     return isHead && !known.has(line) && isForgedIn(line, inputs.texts) ? [at + 1] : [];
   });
-  return told(
+  return limited(
     found.map((line) => ({
       finding: {
         code: "forged_structure",

@@ -1,26 +1,26 @@
 import { type GateSettings, gateSeverity } from "../domain/gate.ts";
 import type { Finding } from "../domain/generation.ts";
 import type { VerifyAnswer } from "../domain/phase2.ts";
-import { allowedPaths } from "./allowed-paths.ts";
-import type { Candidate, Check, Remark } from "./check.ts";
-import { collisions } from "./collisions.ts";
-import { controlCharacters } from "./control-characters.ts";
+import type { Candidate } from "./candidate.ts";
+import type { Check, Remark } from "./check.ts";
 import { handEditsKept } from "./hand-edits.ts";
 import { groupForm, groupsIndexed } from "./handbook.ts";
-import { hostFilesKept } from "./host-files-kept.ts";
 import { forgedStructure, inputInstructions } from "./injection.ts";
 import { memoryKept } from "./loss.ts";
 import { references } from "./references.ts";
-import { regularFiles } from "./regular-files.ts";
-import { requiredFiles } from "./required-files.ts";
 import { noSecrets } from "./secrets.ts";
-import { sizes } from "./sizes.ts";
-import { skillForm } from "./skill-form.ts";
-import { skillScripts } from "./skill-scripts.ts";
-import { skillsKept } from "./skills-kept.ts";
-import { summaryLength } from "./summary-length.ts";
-import { summaryVersion } from "./summary-version.ts";
-import { textOnly } from "./text-only.ts";
+import { sizes, summaryLength } from "./sizes.ts";
+import { skillForm, skillScripts, skillsKept } from "./skills.ts";
+import {
+  allowedPaths,
+  collisions,
+  controlCharacters,
+  hostFilesKept,
+  regularFiles,
+  requiredFiles,
+  summaryVersion,
+  textOnly,
+} from "./structure.ts";
 
 /**
  * The checks of what is left when text that gives orders is cut, in the order in which their findings are told. What
@@ -53,14 +53,14 @@ export const CHECKS: readonly Check[] = [
 /** How severe the checks are for this run. */
 export interface Rules {
   readonly severities: GateSettings;
-  /** Turns in which the agent can still mend something. */
+  /** Turns in which the agent can still repair something. */
   readonly repairsLeft: number;
 }
 
 export interface Judgement {
   /** Everything that is reported, with its severity settled. */
   readonly findings: readonly Finding[];
-  /** Everything that was found: what the host mends by itself is mended, reported or not. */
+  /** Everything that was found: what the host fixes by itself is mended, reported or not. */
   readonly remarks: readonly Remark[];
   readonly answer: VerifyAnswer;
 }
@@ -73,11 +73,11 @@ export async function judge(
   checks: readonly Check[] = CHECKS,
 ): Promise<Judgement> {
   const found = await Promise.all(checks.map((check) => check(candidate)));
-  return settled(found.flat(), rules);
+  return verdictOf(found.flat(), rules);
 }
 
 /** The verdict on what was found, by the rules of the run. */
-export function settled(remarks: readonly Remark[], rules: Rules): Judgement {
+export function verdictOf(remarks: readonly Remark[], rules: Rules): Judgement {
   const findings = remarks.flatMap(({ finding }) => withSeverity(finding, rules) ?? []);
   const has = (severity: Finding["severity"]) => findings.some((finding) => finding.severity === severity);
   const verdict = has("refuse") ? "refused" : has("repair") ? "repairable" : "passed";

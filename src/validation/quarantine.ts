@@ -1,12 +1,15 @@
 import type { ManifestEntry } from "../domain/generation.ts";
 import { breath } from "../memory-files/breath.ts";
 import { contentHash } from "../memory-files/content-hash.ts";
-import { isHostPath } from "../memory-files/host-files.ts";
+import { type HostFile, isHostPath } from "../memory-files/host-files.ts";
+import type { Workbench } from "../memory-files/workbench.ts";
 import { findInjections, type Injection } from "../text/injection.ts";
+import { redact } from "../text/redact.ts";
 import { pathText, stripHidden } from "../text/sanitize.ts";
-import { type Candidate, type Remark, told } from "./check.ts";
+import type { Candidate } from "./candidate.ts";
+import { evidenceOf } from "./candidate.ts";
+import { limited, type Remark } from "./check.ts";
 import { passedOn } from "./injection.ts";
-import { sourceOf } from "./provenance.ts";
 
 /** What was taken out of an agent-written file, for the person who wants to look. */
 export interface Quarantined {
@@ -59,7 +62,7 @@ export async function quarantine(candidate: Candidate): Promise<Quarantine> {
     }
     const taken = cleaned.cut.map((injection) => cutOut(path, text, injection, candidate));
     cuts.push(...taken);
-    remarks.push(...told(taken.map(cutRemark)), ...otherRemarks(path, cleaned));
+    remarks.push(...limited(taken.map(cutRemark)), ...otherRemarks(path, cleaned));
   }
   return { candidate: await withFiles(candidate, rewritten), remarks, cuts, rewritten };
 }
@@ -174,4 +177,66 @@ function range(from: number, to: number): readonly number[] {
 
 function lineCount(lines: number): string {
   return lines === 1 ? "1 line" : `${lines} lines`;
+}
+
+/** What was cut out of the agent's files, one JSON object a line; kept in `<home>/rejected/<run>` for the person. */
+export const QUARANTINE = "quarantine.jsonl";
+
+const MOST_LINES = 200;
+const MOST_CHARACTERS = 2_000;
+const MOST_BYTES = 1024 ** 2;
+
+/** Added to what earlier turns left, up to a bound. Secrets in it are replaced. */
+export async function keepQuarantined(
+  { places, files }: Pick<Workbench, "places" | "files">,
+  cuts: readonly Quarantined[],
+): Promise<void> {
+  if (cuts.length === 0) return;
+  const lines: string[] = [];
+  for (const { text, ...where } of cuts.slice(0, MOST_LINES)) {
+    const { text: clear } = redact(text.slice(0, MOST_CHARACTERS));
+    lines.push(`${JSON.stringify({ ...where, text: clear })}\n`);
+  }
+  const scratch = await files.open(places.scratch);
+  try {
+    const read = await scratch.read(QUARANTINE, MOST_BYTES);
+    const before = read.kind === "file" ? [read.content] : [];
+    const content = wholeLines(Buffer.concat([...before, Buffer.from(lines.join(""))]));
+    await scratch.remove(`${QUARANTINE}.new`);
+    await scratch.create(`${QUARANTINE}.new`, content);
+    await scratch.rename(`${QUARANTINE}.new`, QUARANTINE);
+  } finally {
+    await scratch.close();
+  }
+}
+
+/** Half an object can't be read, nor searched when a thread is to be forgotten. */
+function wholeLines(content: Buffer): Uint8Array {
+  if (content.length <= MOST_BYTES) return content;
+  return content.subarray(0, content.lastIndexOf("\n", MOST_BYTES - 1) + 1);
+}
+
+/** Share of the words that an input must have, all within a few lines' distance of each other or not. */
+const ENOUGH = 0.7;
+const MOST_WORDS = 60;
+
+/** The summary file of the session that a piece of text most likely came from; null when none says the like. */
+export function sourceOf(piece: string, evidence: readonly HostFile[]): string | null {
+  const whole = plain(piece);
+  const words = [...new Set(whole.split(" ").filter((word) => word.length > 3))].slice(0, MOST_WORDS);
+  let best: { readonly path: string; readonly share: number } | null = null;
+  for (const [path, text] of evidenceOf(evidence).texts) {
+    const said = plain(text);
+    if (whole.length > 20 && said.includes(whole)) return path;
+    const share = words.filter((word) => said.includes(word)).length / Math.max(1, words.length);
+    if (words.length >= 3 && share >= ENOUGH && share > (best?.share ?? 0)) best = { path, share };
+  }
+  return best?.path ?? null;
+}
+
+function plain(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
 }

@@ -1,6 +1,7 @@
 import type { GateCode } from "../domain/gate.ts";
-import { type Candidate, type Check, type Remark, told } from "./check.ts";
-import { evidenceOf } from "./evidence.ts";
+import type { Candidate } from "./candidate.ts";
+import { evidenceOf } from "./candidate.ts";
+import { type Check, limited, type Remark } from "./check.ts";
 import { type CitationPart, type GroupPart, groupsIn } from "./handbook-parts.ts";
 
 const HANDBOOK = "MEMORY.md";
@@ -15,8 +16,8 @@ const HANDBOOK = "MEMORY.md";
 export const references: Check = (candidate) => {
   const groups = groupsIn(candidate.text(HANDBOOK) ?? "");
   return [
-    ...told(citationFaults(groups, candidate)),
-    ...told(taskFaults(groups, candidate.base.text(HANDBOOK) ?? "")),
+    ...limited(citationFaults(groups, candidate)),
+    ...limited(taskFaults(groups, candidate.base.text(HANDBOOK) ?? "")),
     ...[HANDBOOK, "memory_summary.md"].flatMap((path) => mentions(path, candidate)),
   ];
 };

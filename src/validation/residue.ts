@@ -2,8 +2,9 @@ import { deflateSync } from "node:zlib";
 import type { GateCode } from "../domain/gate.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
 import { pathText } from "../text/sanitize.ts";
-import { type Candidate, type Check, type Remark, told } from "./check.ts";
-import { evidenceOf } from "./evidence.ts";
+import type { Candidate } from "./candidate.ts";
+import { evidenceOf } from "./candidate.ts";
+import { type Check, limited, type Remark } from "./check.ts";
 import { CHAT, PLACEHOLDERS, RESIDUE_SHAPES } from "./residue-shapes.ts";
 import { changedLines } from "./rewritten-lines.ts";
 
@@ -58,15 +59,15 @@ function residueIn(path: string, candidate: Candidate): readonly Remark[] {
     ...(path === SUMMARY ? chat(fresh, lines) : []),
     ...(isMemory ? cutOff(text, before) : []),
   ];
-  return told(onceEach(found).map((spoiled) => remark(path, spoiled)));
+  return limited(onceEach(found).map((spoiled) => remark(path, spoiled)));
 }
 
 /** A line that is wrong in several ways is told for the first of them. */
 function onceEach(found: readonly Spoiled[]): readonly Spoiled[] {
-  const told = new Set<number>();
+  const seen = new Set<number>();
   return found.flatMap((spoiled) => {
-    const lines = spoiled.lines.filter((line) => !told.has(line));
-    for (const line of lines) told.add(line);
+    const lines = spoiled.lines.filter((line) => !seen.has(line));
+    for (const line of lines) seen.add(line);
     return lines.length === 0 ? [] : [{ ...spoiled, lines }];
   });
 }

@@ -1,5 +1,5 @@
-import type { Candidate } from "./check.ts";
-import { evidenceOf } from "./evidence.ts";
+import type { Candidate } from "./candidate.ts";
+import { evidenceOf } from "./candidate.ts";
 
 /** Ways in which a file is changed as a whole by mistake; each undoes one of them for one line. */
 const UNDO: readonly { readonly what: string; readonly undo: (line: string) => string }[] = [

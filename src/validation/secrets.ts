@@ -3,8 +3,8 @@ import { contentHash } from "../memory-files/content-hash.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "../memory-files/host-files.ts";
 import { findSecrets, redact } from "../text/redact.ts";
 import { pathText } from "../text/sanitize.ts";
-import type { Base } from "./base.ts";
-import { type Check, type Remark, told } from "./check.ts";
+import type { Base } from "./candidate.ts";
+import { type Check, limited, type Remark } from "./check.ts";
 
 /** No secret in what the agent wrote, by the rules that redact the inputs. The finding names line and kind, never the secret. */
 export const noSecrets: Check = async ({ manifest, text }) => {
@@ -21,7 +21,7 @@ export const noSecrets: Check = async ({ manifest, text }) => {
         repair: `Line ${line} of ${shown} looks like it holds a secret (${kind}): replace the secret by [REDACTED_SECRET].`,
       },
     }));
-    remarks.push(...told(found));
+    remarks.push(...limited(found));
   }
   return remarks;
 };

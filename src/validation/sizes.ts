@@ -2,7 +2,9 @@ import type { GateCode } from "../domain/gate.ts";
 import type { Manifest } from "../domain/generation.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
 import { pathText } from "../text/sanitize.ts";
-import type { Candidate, Check, Remark } from "./check.ts";
+import { tokensOf } from "../text/tokens.ts";
+import type { Candidate } from "./candidate.ts";
+import type { Check, Remark } from "./check.ts";
 import { fileLimit, GATE_LIMITS, sizeText } from "./limits.ts";
 
 /**
@@ -68,4 +70,37 @@ function kept(message: string): Remark {
 
 function repair(code: GateCode, path: string | null, message: string, ask: string): Remark {
   return { finding: { code, path, message, repair: ask } };
+}
+
+const PATH = "memory_summary.md";
+
+/**
+ * What readers load of the summary, apart from what may be stored: they stop at a number of tokens, so that a longer
+ * one is not wrong but cut. The agent is asked to shorten it; when it can't, the person learns what is cut.
+ */
+export const summaryLength: Check = ({ text }) => {
+  const summary = text(PATH);
+  const tokens = summary === null ? 0 : tokensOf(summary);
+  if (summary === null || tokens <= GATE_LIMITS.injectedTokens) return [];
+  const line = firstLineCut(summary);
+  return [
+    {
+      finding: {
+        code: "summary_too_long",
+        path: PATH,
+        message: `${PATH} has about ${tokens} tokens; readers load ${GATE_LIMITS.injectedTokens}, so everything from line ${line} on is not seen.`,
+        repair: `Shorten ${PATH} from about ${tokens} to less than ${GATE_LIMITS.injectedTokens} tokens (about ${GATE_LIMITS.injectedTokens * 3} characters): keep the index complete, shorten or drop the least useful lines.`,
+      },
+    },
+  ];
+};
+
+function firstLineCut(summary: string): number {
+  const lines = summary.split("\n");
+  let tokens = 0;
+  const at = lines.findIndex((line) => {
+    tokens += tokensOf(`${line}\n`);
+    return tokens > GATE_LIMITS.injectedTokens;
+  });
+  return at < 0 ? lines.length : at + 1;
 }

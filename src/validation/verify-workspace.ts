@@ -2,15 +2,15 @@ import { basename, dirname } from "node:path";
 import { gateSeverity } from "../domain/gate.ts";
 import type { Finding, Manifest } from "../domain/generation.ts";
 import type { VerifyAnswer } from "../domain/phase2.ts";
-import type { Files, Folder } from "../files/folder.ts";
+import { type Files, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
+import { removeTree } from "../files/remove-tree.ts";
 import { type HostFile, isHostPath } from "../memory-files/host-files.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { redact } from "../text/redact.ts";
-import type { Base } from "./base.ts";
-import { candidateIn } from "./candidate.ts";
-import type { Candidate } from "./check.ts";
-import { CHECKS, judge, type Rules, settled } from "./judge.ts";
-import { applyMends, rewrite } from "./mend.ts";
+import type { Candidate } from "./candidate.ts";
+import { type Base, candidateIn } from "./candidate.ts";
+import type { Remark } from "./check.ts";
+import { CHECKS, judge, type Rules, verdictOf } from "./judge.ts";
 import { type Quarantined, quarantine } from "./quarantine.ts";
 import { residue } from "./residue.ts";
 import { redactHostFiles } from "./secrets.ts";
@@ -25,7 +25,7 @@ export interface Verification {
 }
 
 /**
- * Judges the workspace and mends what the host can mend: first what speaks to future agents is cut, then everything
+ * Judges the workspace and fixes what the host can fix: first what speaks to future agents is cut, then everything
  * that is left is checked. A refused workspace is kept for inspection as it is, but for secrets.
  */
 export async function verifyWorkspace(
@@ -40,15 +40,15 @@ export async function verifyWorkspace(
       if (content !== inputFiles[at]?.content) await rewrite(workspace, path, content);
     }
     const found = await candidateIn(workspace, hostFiles, base);
-    const { candidate, remarks: cutRemarks, cuts, rewritten } = await cleaned(found, rules);
+    const { candidate, remarks: cutRemarks, cuts, rewritten } = await cutInjections(found, rules);
     const judged = await judge(candidate, rules, CHECKS);
     const all = [...secretRemarks, ...cutRemarks, ...(await residue(found)), ...judged.remarks];
-    const { findings, remarks, answer } = settled(all, rules);
+    const { findings, remarks, answer } = verdictOf(all, rules);
     const isOver = answer.verdict === "refused" || (answer.verdict !== "passed" && rules.repairsLeft === 0);
     if (isOver) await withoutSecrets(workspace, found);
     else {
       for (const [path, content] of rewritten) await rewrite(workspace, path, content);
-      await applyMends(workspace, remarks, hostFiles);
+      await applyFixes(workspace, remarks, hostFiles);
     }
     if (answer.verdict !== "passed") return { answer, findings, cuts, manifest: null };
     const written = candidate.manifest.filter(({ path }) => !isHostPath(path));
@@ -57,7 +57,7 @@ export async function verifyWorkspace(
   });
 }
 
-async function cleaned(candidate: Candidate, { severities }: Rules) {
+async function cutInjections(candidate: Candidate, { severities }: Rules) {
   if (gateSeverity("instruction", severities) !== "off") return quarantine(candidate);
   return { candidate, remarks: [], cuts: [], rewritten: new Map<string, Uint8Array | null>() };
 }
@@ -88,4 +88,31 @@ export async function inWorkspace<Result>(
   } finally {
     await above.close();
   }
+}
+
+/** Does to the workspace what the host can put right itself. Removals first: one may stand where a file is restored. */
+export async function applyFixes(
+  workspace: Folder,
+  remarks: readonly Remark[],
+  hostFiles: readonly HostFile[],
+): Promise<void> {
+  const contents = new Map(hostFiles.map(({ path, content }) => [path, content]));
+  const fixes = remarks.flatMap(({ fix }) => fix ?? []);
+  for (const { path } of fixes.filter((fix) => fix.do === "remove")) await rewrite(workspace, path, null);
+  for (const { path } of fixes.filter((fix) => fix.do === "restore")) {
+    await rewrite(workspace, path, contents.get(path) ?? null);
+  }
+}
+
+/** A new file in the place of whatever is there; null only takes it away. */
+export async function rewrite(workspace: Folder, path: string, content: Uint8Array | null): Promise<void> {
+  const [folder, name] = splitPath(path);
+  if (content === null) {
+    await within(workspace, folder, async (at) => at && removeTree(at, name));
+    return;
+  }
+  await withinMade(workspace, folder, async (at) => {
+    await removeTree(at, name);
+    await at.create(name, content);
+  });
 }

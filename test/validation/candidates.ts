@@ -1,9 +1,9 @@
 import { latestFirst, type Stage1Output } from "../../src/domain/memory.ts";
 import { consolidate } from "../../src/extractive/consolidate.ts";
 import { hostFiles, manifestOf } from "../../src/memory-files/host-files.ts";
-import { type Base, NO_BASE } from "../../src/validation/base.ts";
-import type { Candidate } from "../../src/validation/check.ts";
-import { judge, settled } from "../../src/validation/judge.ts";
+import type { Candidate } from "../../src/validation/candidate.ts";
+import { type Base, NO_BASE } from "../../src/validation/candidate.ts";
+import { judge, verdictOf } from "../../src/validation/judge.ts";
 import { quarantine } from "../../src/validation/quarantine.ts";
 import { residue } from "../../src/validation/residue.ts";
 
@@ -44,7 +44,7 @@ export async function verdictOn(candidate: Candidate) {
   const rules = { severities: { input_instruction: "off" }, repairsLeft: 2 } as const;
   const { candidate: clean, remarks } = await quarantine(candidate);
   const { remarks: more } = await judge(clean, rules);
-  return settled([...remarks, ...(await residue(candidate)), ...more], rules);
+  return verdictOf([...remarks, ...(await residue(candidate)), ...more], rules);
 }
 
 /** What the built-in agent makes of these inputs and that base. */

@@ -4,7 +4,7 @@ import type { Stage1Output } from "../../src/domain/memory.ts";
 import { readStage1 } from "../../src/import/stage1-file.ts";
 import { findInjections } from "../../src/text/injection.ts";
 import { findSecrets } from "../../src/text/redact.ts";
-import { NO_BASE } from "../../src/validation/base.ts";
+import { NO_BASE } from "../../src/validation/candidate.ts";
 import { baseOf, candidateOf, consolidatedFiles, verdictOn } from "./candidates.ts";
 
 /** The samples, and real notes where `SLOWWAVE_CORPUS` names a file of them. */

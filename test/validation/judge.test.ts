@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { GATE_DEFAULTS, type GateCode, type GateSettings, type GateSeverity } from "../../src/domain/gate.ts";
-import { NO_BASE } from "../../src/validation/base.ts";
-import type { Candidate, Check } from "../../src/validation/check.ts";
+import type { Candidate } from "../../src/validation/candidate.ts";
+import { NO_BASE } from "../../src/validation/candidate.ts";
+import type { Check } from "../../src/validation/check.ts";
 import { judge } from "../../src/validation/judge.ts";
 
 const nothing: Candidate = {
@@ -46,12 +47,12 @@ describe("a judgement", () => {
     const check: Check = () => [
       {
         finding: { code: "leftover_removed", path: "x", message: "", repair: null },
-        mend: { do: "remove", path: "x" },
+        fix: { do: "remove", path: "x" },
       },
     ];
     const rules = { severities: { leftover_removed: "off" }, repairsLeft: 0 } as const;
     const { findings, remarks } = await judge(nothing, rules, [check]);
-    expect([findings, remarks.map(({ mend }) => mend)]).toEqual([[], [{ do: "remove", path: "x" }]]);
+    expect([findings, remarks.map(({ fix }) => fix)]).toEqual([[], [{ do: "remove", path: "x" }]]);
   });
 
   test("names each code once, the gravest first, and at most ten", async () => {

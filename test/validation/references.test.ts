@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Stage1Output } from "../../src/domain/memory.ts";
-import { NO_BASE } from "../../src/validation/base.ts";
-import { evidenceOf } from "../../src/validation/evidence.ts";
+import { evidenceOf, NO_BASE } from "../../src/validation/candidate.ts";
 import { references } from "../../src/validation/references.ts";
 import { session } from "../engine/phase2-world.ts";
 import { baseOf, candidateOf } from "./candidates.ts";

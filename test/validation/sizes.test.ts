@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Manifest } from "../../src/domain/generation.ts";
-import { NO_BASE } from "../../src/validation/base.ts";
-import type { Candidate } from "../../src/validation/check.ts";
+import type { Candidate } from "../../src/validation/candidate.ts";
+import { NO_BASE } from "../../src/validation/candidate.ts";
 import { GATE_LIMITS } from "../../src/validation/limits.ts";
 import { sizes } from "../../src/validation/sizes.ts";
 

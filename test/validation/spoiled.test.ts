@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Stage1Output } from "../../src/domain/memory.ts";
 import { readStage1 } from "../../src/import/stage1-file.ts";
-import { type Base, NO_BASE } from "../../src/validation/base.ts";
+import { type Base, NO_BASE } from "../../src/validation/candidate.ts";
 import { baseOf, candidateOf, consolidatedFiles, verdictOn } from "./candidates.ts";
 
 /** The samples; real sessions where `SLOWWAVE_CORPUS` names a file of them. */
