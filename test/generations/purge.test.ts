@@ -285,7 +285,17 @@ test("an id that nobody knows is told apart from one that was removed", async ()
   const { slowwave, json } = commandLine({ stdin: [`${line()}\n`] }, folder);
   await slowwave("import", "-");
   await slowwave("run");
-  for (const id of ["nosuch", "../x", `a'b"; drop table jobs; --`, "\u001b[2J", "%", "x".repeat(200)]) {
+  for (const id of [
+    "nosuch",
+    "build",
+    "1",
+    "22",
+    "../x",
+    `a'b"; drop table jobs; --`,
+    "\u001b[2J",
+    "%",
+    "x".repeat(200),
+  ]) {
     const { code, stdout, stderr } = await slowwave("purge", id, "--yes");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^nothing found · no trace of /);

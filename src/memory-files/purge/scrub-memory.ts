@@ -27,7 +27,7 @@ export function scrubMemory(files: ReadonlyMap<string, string>, request: ScrubRe
   const { traces } = request;
   const isOwn = (path: string) => (line: number) => request.isOwn?.(path, line) ?? false;
   const handbook = files.get("MEMORY.md");
-  if (handbook !== undefined) {
+  if (handbook !== undefined && traces.hits(handbook, "possible")) {
     const found = scrubHandbook(handbook, traces, isOwn("MEMORY.md"));
     if (found.text !== handbook) changed.set("MEMORY.md", found.text);
     traces.learn(found.removed, found.text.split("\n"));

@@ -87,7 +87,7 @@ export function tracesOf(
   };
 }
 
-/** A name that any text may hold by chance (`1`, `%`, `main`) counts only where a thread is named. */
+/** A name that any text may hold by chance (`1`, `%`, `nobody`) counts only where a thread is named. */
 function namePattern(names: readonly string[]): RegExp {
   const alternatives = [...new Set(names)]
     .filter((name) => name.length > 0)
@@ -100,7 +100,7 @@ function namePattern(names: readonly string[]): RegExp {
 }
 
 function isTellingName(name: string): boolean {
-  return (name.match(/[\p{L}\p{N}]/gu)?.length ?? 0) >= 3 && (name.length > 5 || /\d/.test(name));
+  return /[\p{L}\p{N}]{2}/u.test(name) && name.length > 5 && (/[\d_./-]/.test(name) || name.length > 15);
 }
 
 function escapePattern(text: string): string {
