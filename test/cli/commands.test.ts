@@ -4,7 +4,7 @@ import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { createOutput } from "../../src/cli/ui/output.ts";
 import { here } from "../sandbox/here.ts";
-import { commandLine, line, signals } from "./invoke.ts";
+import { commandLine, line, signals, temporaryFolder } from "./invoke.ts";
 
 const two = [
   `${line({ thread_id: "a" })}\n${line({ thread_id: "b", source_updated_at: "2026-09-03T10:00:00Z" })}\n`,
@@ -135,6 +135,24 @@ describe("import, run and look", () => {
         advice: "Up to date; new stage-1 outputs will make it due.",
       },
     });
+  });
+
+  test("a purged thread is counted by `status` until `import --remember` takes it again", async () => {
+    const folder = temporaryFolder();
+    const { json, slowwave } = commandLine({ stdin: two }, folder);
+    await slowwave("import", "-");
+    expect(await json("status")).toMatchObject({ value: { forgotten: 0, outputs: 2 } });
+    expect((await slowwave("purge", "a", "--yes")).code).toBe(0);
+    expect(await json("status")).toMatchObject({ value: { forgotten: 1, outputs: 1 } });
+    expect((await slowwave("status")).stdout).toContain(
+      "forgotten     1 purged thread; `slowwave import --remember ID` takes one again",
+    );
+    const again = commandLine({ stdin: two }, folder);
+    expect(await again.json("import", "-")).toMatchObject({ value: { imported: 0, forgotten: 1 } });
+    expect(await json("import", "--remember", "a")).toEqual({ code: 0, value: { remembered: 1 } });
+    const last = commandLine({ stdin: two }, folder);
+    expect(await last.json("import", "-")).toMatchObject({ value: { imported: 1, forgotten: 0 } });
+    expect(await json("status")).toMatchObject({ value: { forgotten: 0, outputs: 2 } });
   });
 
   test("looking makes nothing", async () => {

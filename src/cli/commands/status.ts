@@ -8,7 +8,7 @@ import { EXIT } from "../exit-code.ts";
 import { choicesFrom } from "../settings.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, rootOf } from "../store.ts";
-import { about, moment } from "../ui/format.ts";
+import { about, counted, moment } from "../ui/format.ts";
 import { bold, cyan, dim, type Line } from "../ui/paint.ts";
 import { type RunSummary, summaryOf } from "../ui/run-page.ts";
 import { runLine } from "./runs.ts";
@@ -36,6 +36,8 @@ interface StatusReport {
   /** Stage-1 outputs in the store, and those that the last success has not seen. */
   readonly outputs: number;
   readonly backlog: number;
+  /** Threads that were purged here and are not taken again; only hashes of their ids are kept. */
+  readonly forgotten: number;
   /** What the runs of the last 24 hours used, and what is left of the day's budgets. */
   readonly today: Today;
   readonly unfinished: { readonly id: string; readonly owner: Liveness } | null;
@@ -91,6 +93,7 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
     owner: isHeld ? await livenessOf(job.worker_id ?? "", store) : null,
     leaseSecondsLeft: job?.status === "running" ? Math.max(0, (job.lease_until ?? 0) - now) : null,
     outputs,
+    forgotten: (await store?.memories.refused(space)) ?? 0,
     backlog: await backlogOf(store, space, job),
     today: { ...today, freeAt: freeAtMs === null ? null : new Date(freeAtMs).toISOString() },
     unfinished,
@@ -151,6 +154,14 @@ function picture(report: StatusReport, now: number): readonly Line[] {
     ...(job?.last_error == null ? [] : [field("last error", job.last_error)]),
     ...((job?.retry_at ?? 0) > now ? [field("next try", moment((job?.retry_at ?? 0) * 1000))] : []),
     field("backlog", `${backlog} of ${outputs} stage-1 outputs`),
+    ...(report.forgotten === 0
+      ? []
+      : [
+          field(
+            "forgotten",
+            `${counted(report.forgotten, "purged thread")}; \`slowwave import --remember ID\` takes one again`,
+          ),
+        ]),
     ...todayLine(report.today),
     field(
       "last success",
