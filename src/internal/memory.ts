@@ -3,10 +3,10 @@
  * For the command line and the server; nothing here is promised to hosts.
  */
 export { nodeFiles } from "../files/node-files.ts";
+export { storedBlob } from "../memory-files/blobs.ts";
 export { checkRoot } from "../memory-files/check-root.ts";
 export { compare, type FileDiff } from "../memory-files/compare.ts";
 export { type Edits, editsSince } from "../memory-files/edits.ts";
+export { generationNamed } from "../memory-files/generation-names.ts";
 export { type Integrity, inspectGenerations } from "../memory-files/integrity.ts";
-export { generationNamed } from "../memory-files/named.ts";
-export { storedBlob } from "../memory-files/stored-blob.ts";
 export { headerOf } from "../memory-files/unified.ts";

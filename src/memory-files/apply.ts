@@ -10,7 +10,7 @@ import {
 import type { Lease } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import { pathText } from "../text/sanitize.ts";
-import { publishedId } from "./generation-id.ts";
+import { publishedId } from "./generation-names.ts";
 import { inputsDigest } from "./inputs-digest.ts";
 import { locateMemoryEdits } from "./memory-edits.ts";
 import { outdated } from "./outdated.ts";

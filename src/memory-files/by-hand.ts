@@ -1,7 +1,7 @@
 import { changesBetween, type FileChanges } from "../domain/generation.ts";
 import type { GenerationStore } from "../domain/ports.ts";
+import { isConsolidated } from "./generation-names.ts";
 import { isHostPath } from "./host-files.ts";
-import { isConsolidated } from "./is-consolidated.ts";
 
 const SEARCHED = 100;
 

@@ -1,11 +1,9 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Manifest } from "../domain/generation.ts";
 import type { Stage1Output } from "../domain/memory.ts";
+import { contentHash } from "./blobs.ts";
 import { breath } from "./breath.ts";
-import { contentHash } from "./content-hash.ts";
-import { rawMemories } from "./raw-memories.ts";
-import { summaryBody } from "./summary-body.ts";
-import { summaryNames } from "./summary-names.ts";
+import { rawMemories, summaryBody, summaryNames } from "./host-file-text.ts";
 
 export const RAW_MEMORIES = "raw_memories.md";
 export const SUMMARIES = "rollout_summaries";

@@ -1,7 +1,7 @@
 import type { FileChanges } from "../domain/generation.ts";
 import type { Clock, GenerationStore } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
-import { contentHash } from "./content-hash.ts";
+import { contentHash } from "./blobs.ts";
 import { editsSince } from "./edits.ts";
 
 export interface Integrity {

@@ -11,11 +11,9 @@ import {
 import type { Lease } from "../domain/job.ts";
 import { type Folder, splitPath, within } from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";
-import { missingBlobs } from "./blobs.ts";
+import { contentHash, missingBlobs } from "./blobs.ts";
 import { inspectRoot, type RootFound } from "./check-root.ts";
-import { contentHash } from "./content-hash.ts";
-import { finishJournals } from "./finish-journals.ts";
-import { foundId } from "./generation-id.ts";
+import { foundId } from "./generation-names.ts";
 import { isHostPath } from "./host-files.ts";
 import {
   carryOverMemory,
@@ -24,6 +22,7 @@ import {
   type ReadBlob,
   recordMemoryEdits,
 } from "./memory-edits.ts";
+import { finishJournals } from "./publish-manifest.ts";
 import { leaveMark } from "./roll-forward.ts";
 import { SCAN_LIMITS } from "./scan.ts";
 import type { RootBench } from "./workbench.ts";

@@ -3,13 +3,12 @@ import type { Journal, JournalStep, Manifest } from "../domain/generation.ts";
 import { forEachConcurrent } from "../files/concurrency.ts";
 import { type FileRead, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";
+import { contentHash, storedBlob } from "./blobs.ts";
 import { openRoot } from "./check-root.ts";
-import { contentHash } from "./content-hash.ts";
 import { assertOurs, type Mark, markText, readMark } from "./mark.ts";
 import { MARK, TEMPORARY } from "./memory-path.ts";
+import { foldersOf, wavesOf } from "./publish-manifest.ts";
 import { SCAN_LIMITS } from "./scan.ts";
-import { foldersOf, wavesOf } from "./steps.ts";
-import { storedBlob } from "./stored-blob.ts";
 import type { RootBench } from "./workbench.ts";
 
 /**

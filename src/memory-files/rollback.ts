@@ -7,11 +7,11 @@ import {
   type Manifest,
 } from "../domain/generation.ts";
 import { pathText } from "../text/sanitize.ts";
-import { generationNamed } from "./named.ts";
+import { soundBlob } from "./blobs.ts";
+import { generationNamed } from "./generation-names.ts";
 import { publishManifest } from "./publish-manifest.ts";
 import { reconcileRoot } from "./reconcile-root.ts";
 import { withRootLock } from "./root-lock.ts";
-import { soundBlob } from "./stored-blob.ts";
 import type { RootBench } from "./workbench.ts";
 
 export interface RollbackRequest {

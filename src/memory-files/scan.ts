@@ -2,7 +2,7 @@ import { codeOf } from "../domain/failure.ts";
 import type { Manifest, ManifestEntry } from "../domain/generation.ts";
 import { forEachConcurrent } from "../files/concurrency.ts";
 import type { Entry, Folder } from "../files/folder.ts";
-import { contentHash } from "./content-hash.ts";
+import { contentHash } from "./blobs.ts";
 import { foldedPath, roleOf } from "./memory-path.ts";
 
 /** What a folder of memory files holds, and what in it can't be part of a memory. */

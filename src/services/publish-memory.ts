@@ -10,15 +10,12 @@ import {
 import type { Lease } from "../domain/job.ts";
 import type { PublishAnswer, PublishInput } from "../domain/phase2.ts";
 import { type Folder, splitPath, within } from "../files/folder.ts";
-import { missingBlobs } from "../memory-files/blobs.ts";
-import { contentHash } from "../memory-files/content-hash.ts";
-import { finishJournals } from "../memory-files/finish-journals.ts";
-import { publishedId } from "../memory-files/generation-id.ts";
+import { contentHash, missingBlobs } from "../memory-files/blobs.ts";
+import { isConsolidated, publishedId } from "../memory-files/generation-names.ts";
 import { hostFiles, isHostPath, manifestOf } from "../memory-files/host-files.ts";
-import { isConsolidated } from "../memory-files/is-consolidated.ts";
 import { carryOverMemory, locateMemoryEdits } from "../memory-files/memory-edits.ts";
 import { type Merged, merge } from "../memory-files/merge.ts";
-import { publishManifest } from "../memory-files/publish-manifest.ts";
+import { finishJournals, publishManifest } from "../memory-files/publish-manifest.ts";
 import { memoryOf, type ReconciledRoot, reconcileRoot } from "../memory-files/reconcile-root.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
 import { SCAN_LIMITS } from "../memory-files/scan.ts";

@@ -5,6 +5,7 @@ import type { RawMemoriesAnswer, RunInput } from "../domain/phase2.ts";
 import type { Folder } from "../files/folder.ts";
 import { removeTree } from "../files/remove-tree.ts";
 import { inspectRoot } from "../memory-files/check-root.ts";
+import { isConsolidated } from "../memory-files/generation-names.ts";
 import {
   type HostFile,
   hostFiles,
@@ -12,7 +13,6 @@ import {
   manifestOf,
   RAW_MEMORIES,
 } from "../memory-files/host-files.ts";
-import { isConsolidated } from "../memory-files/is-consolidated.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { candidateIn, loadBase } from "../validation/candidate.ts";
 import { inputInstructions } from "../validation/injection.ts";

@@ -1,13 +1,12 @@
 import type { ManifestEntry } from "../domain/generation.ts";
+import { contentHash } from "../memory-files/blobs.ts";
 import { breath } from "../memory-files/breath.ts";
-import { contentHash } from "../memory-files/content-hash.ts";
 import { type HostFile, isHostPath } from "../memory-files/host-files.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { findInjections, type Injection } from "../text/injection.ts";
 import { redact } from "../text/redact.ts";
 import { pathText, stripHidden } from "../text/sanitize.ts";
-import type { Candidate } from "./candidate.ts";
-import { evidenceOf } from "./candidate.ts";
+import { type Candidate, evidenceOf } from "./candidate.ts";
 import { limited, type Remark } from "./check.ts";
 import { passedOn } from "./injection.ts";
 

@@ -1,5 +1,5 @@
+import { contentHash } from "../memory-files/blobs.ts";
 import { breath } from "../memory-files/breath.ts";
-import { contentHash } from "../memory-files/content-hash.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "../memory-files/host-files.ts";
 import { findSecrets, redact } from "../text/redact.ts";
 import { pathText } from "../text/sanitize.ts";

@@ -1,9 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { rawMemories, rfc3339, summaryBody, summaryNames } from "../../src/memory-files/host-file-text.ts";
 import { hostFiles } from "../../src/memory-files/host-files.ts";
-import { rfc3339 } from "../../src/memory-files/instant.ts";
-import { rawMemories } from "../../src/memory-files/raw-memories.ts";
-import { summaryBody } from "../../src/memory-files/summary-body.ts";
-import { summaryNames } from "../../src/memory-files/summary-names.ts";
 import { memory } from "../workspace/bench.ts";
 
 const raw = (outputs: Parameters<typeof summaryNames>[0] & Parameters<typeof rawMemories>[0]) =>

@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { shortHash } from "../../src/memory-files/short-hash.ts";
-import { sanitizedSlug, summaryStem } from "../../src/memory-files/summary-name.ts";
-import { summaryNames } from "../../src/memory-files/summary-names.ts";
-import { threadTime } from "../../src/memory-files/thread-time.ts";
+import {
+  sanitizedSlug,
+  shortHash,
+  summaryNames,
+  summaryStem,
+  threadTime,
+} from "../../src/memory-files/host-file-text.ts";
 
 const named = (threadId: string, rolloutSlug: string | null = null, sourceUpdatedAt = 0) => ({
   threadId,

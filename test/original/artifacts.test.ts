@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { checkRoot } from "../../src/memory-files/check-root.ts";
-import { summaryStem } from "../../src/memory-files/summary-name.ts";
+import { summaryStem } from "../../src/memory-files/host-file-text.ts";
 import { change, desk, memory, tree } from "../workspace/bench.ts";
 
 /**

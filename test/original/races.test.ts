@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { scriptedHandle, scriptedRunner } from "../agents/scripted-handle.ts";
 import { asking } from "../../src/testing/store/given.ts";
+import { scriptedHandle, scriptedRunner } from "../agents/scripted-handle.ts";
 import { diligent, session } from "../engine/phase2-world.ts";
 import { filesOf, originalWorld, type Process, STORES } from "./world.ts";
 

@@ -1,8 +1,8 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { publishSteps, wavesOf } from "../../src/memory-files/publish-manifest.ts";
 import { rollForward } from "../../src/memory-files/roll-forward.ts";
-import { publishSteps, wavesOf } from "../../src/memory-files/steps.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { publishMemory } from "../../src/services/publish-memory.ts";

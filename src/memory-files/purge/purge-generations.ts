@@ -7,7 +7,7 @@ import {
 } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
 import type { GenerationStore } from "../../domain/ports.ts";
-import { contentHash } from "../content-hash.ts";
+import { contentHash } from "../blobs.ts";
 import { isHostPath } from "../host-files.ts";
 import { type EditedMemory, moveMemoryEdits } from "../memory-edits.ts";
 import { scrubHostFile, scrubMemory } from "./scrub-memory.ts";

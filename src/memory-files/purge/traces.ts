@@ -1,5 +1,5 @@
 import type { Stage1Output } from "../../domain/memory.ts";
-import { summaryStem } from "../summary-name.ts";
+import { summaryStem } from "../host-file-text.ts";
 
 /** How surely a line comes from a thread: `certain` names or quotes it, `likely` and `possible` share its own words. */
 export type Suspicion = "certain" | "likely" | "possible" | null;

@@ -1,7 +1,32 @@
+import { hash } from "node:crypto";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Generation } from "../domain/generation.ts";
+import type { Generation, Manifest } from "../domain/generation.ts";
 import type { GenerationStore } from "../domain/ports.ts";
 import { pathText } from "../text/sanitize.ts";
+
+/**
+ * Generations that a run makes are named after it, so that a repetition after a crash finds its own trace
+ * instead of making a second one.
+ */
+export function publishedId(run: string): string {
+  return `${run}-published`;
+}
+
+/** Of what a person left in the root: named by its content and by what it came from. */
+export function foundId(
+  run: string,
+  kind: Extract<Generation["kind"], "adopted" | "edited">,
+  parent: string | null,
+  manifest: Manifest,
+): string {
+  const content = JSON.stringify([parent, manifest.map(({ path, hash }) => [path, hash])]);
+  return `${run}-${kind}-${hash("sha256", content, "hex").slice(0, 8)}`;
+}
+
+/** Whether a run made this generation; what a person left, no run has seen yet. */
+export function isConsolidated({ kind }: Generation): boolean {
+  return kind === "published" || kind === "rollback";
+}
 
 /** Prefixes and numbers are looked for among this many of the newest. */
 const SEARCHED = 1_000;
