@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   process: ["domain", "text", "files"],
   import: ["domain", "text"],
   extractive: ["text"],
+  eval: ["domain", "text"],
   sandbox: ["domain", "text", "files", "process"],
   persistence: ["domain", "text", "import", "process"],
   testing: ["domain"],

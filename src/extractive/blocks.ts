@@ -119,9 +119,14 @@ function headingOf(line: string): Block | null {
   const trimmed = line.trim();
   if (trimmed.length > 80) return null;
   const bold = /^\*\*([^*]+)\*\*\s*[:：]?$/.exec(trimmed)?.[1];
-  if (bold !== undefined) return { kind: "heading", level: 5, text: bold };
+  if (bold !== undefined && !isSentence(bold)) return { kind: "heading", level: 5, text: bold };
   const label = /^(\p{L}[^.!?`"“]{1,70})[:：]$/u.exec(line)?.[1];
   return label !== undefined && label.split(/\s+/).length <= 8
     ? { kind: "heading", level: 5, text: label }
     : null;
+}
+
+/** A line in bold type says something of its own when it is long or ends like a sentence. */
+function isSentence(text: string): boolean {
+  return text.trim().split(/\s+/).length > 6 || /[.!。！]$/.test(text.trim());
 }

@@ -2,16 +2,19 @@ import type { Kind } from "./sections.ts";
 
 /** What a sentence is by its own words; null when it gives no sign. A statement about the user is always a preference. */
 export function kindOf(text: string): Kind | null {
-  if (wish.test(text)) return "preference";
+  if (isWish(text)) return "preference";
   if (trouble.test(text)) return "failure";
   return order.test(text) ? "preference" : null;
 }
 
 /** Whether the text speaks of what the user wants, whatever section it stands in. */
 export function isWish(text: string): boolean {
-  return wish.test(text);
+  return WISHING.test(text) && wish.test(text);
 }
 
+/** A stem that every wish has: most sentences end here. */
+const WISHING =
+  /user|nutzer|utilisat|usuario|ユーザ|用户|我|prefer|préf|prefier|want|like|möchte|will|mag|bevorz|veu|quier|ください|ほしい/i;
 const wish =
   /\b(?:the )?user (?:always |strongly |really |also |explicitly |repeatedly |clearly |generally )*(?:prefers?|wants?|likes?|dislikes?|hates?|insists?|expects?|asked (?:to|that|for|not)|does(?:n't| not) (?:want|like)|corrected|rejected|cares|values|said|told)\b|\b(?:i|we) (?:always |strongly |really )*(?:prefer|(?:don't|do not) (?:want|like)|want (?:you|it|the|all|every))\b|\bprefers? .{2,60} (?:over|to|instead)\b|\b(?:der |die )?(?:be)?nutzer(?:in)? (?:bevorzugt|möchte|will|wünscht|besteht|mag)|\bich (?:bevorzuge|möchte|will)\b|l['’]utilisat(?:eur|rice) (?:préfère|veut|souhaite|demande|aime)|\bje (?:préfère|veux)\b|el usuario (?:prefiere|quiere|pide|desea)|\b(?:prefiero|quiero)\b|ユーザー(?:は|が).{0,40}(?:好|望|希望|たい|求|要求|嫌|ほしい|指示)|てください|してほしい|用户(?:偏好|喜欢|希望|要求|想要|不喜欢|不希望)|我(?:希望|喜欢|想要)/iu;
 const order =

@@ -2,74 +2,100 @@ import { likeness, sameFrom } from "./alike.ts";
 import { contradicts } from "./contradiction.ts";
 import { type Meaning, meaningOf } from "./meaning.ts";
 import type { Kind } from "./sections.ts";
-import type { Part } from "./session.ts";
-import type { Statement } from "./statement.ts";
-import { compare, latestFirst } from "./thread.ts";
+import type { Part, Said } from "./session.ts";
+import { compare, type Thread } from "./thread.ts";
+import { outdates } from "./values.ts";
 
-/** What a project's sessions agree on: one statement for all its wordings, and the parts that support it. */
+/** What a project's sessions agree on: one statement for all its wordings, with its own times and witnesses. */
 export interface Fact {
   readonly kind: Kind;
   readonly text: string;
   readonly worth: number;
+  /** Said by the person, in these words. */
+  readonly isPersons: boolean;
   readonly parts: readonly Part[];
-  /** Distinct sessions. */
-  readonly recurrence: number;
-  /** Milliseconds of the latest session that said it. */
-  readonly time: number;
+  /** Sessions that said it, oldest first. */
+  readonly threads: readonly Thread[];
+  /** Milliseconds. */
+  readonly firstSeen: number;
+  readonly lastConfirmed: number;
+  /** What it replaced, oldest first. */
+  readonly replaced: readonly Replaced[];
+}
+
+/** A statement that a later one took the place of. */
+export interface Replaced {
+  readonly text: string;
+  readonly firstSeen: number;
+  readonly lastConfirmed: number;
+  readonly threads: readonly Thread[];
 }
 
 interface Draft {
   kind: Kind;
   text: string;
   worth: number;
-  time: number;
-  isSuperseded: boolean;
+  isPersons: boolean;
+  firstSeen: number;
+  lastConfirmed: number;
+  replacedBy: Draft | null;
   /** Which of the meanings belongs to the printed text. */
   printed: number;
   readonly parts: Set<Part>;
   readonly meanings: Meaning[];
 }
 
-const mostWordings = 4;
-const mostCompared = 40;
-const longestList = 64;
+const MOST_WORDINGS = 4;
+const MOST_COMPARED = 40;
+const LONGEST_LIST = 64;
 
 /**
- * Merges the statements of one project, oldest first, so that a later one can support, replace or take back an earlier.
- * Compares only statements that share words, the latest of each word: linear in practice, whatever the number of sessions.
+ * Merges the statements of one project in the order they were said, so that a later one can support, replace or take
+ * back an earlier. Compares only statements that share words, the latest of each word: linear in practice.
  */
 export function factsOf(parts: readonly Part[]): readonly Fact[] {
   const said = parts
-    .flatMap((part, at) =>
-      part.statements.map((statement) => ({ part, at, statement, meaning: meaningOf(statement.text) })),
+    .flatMap((part) =>
+      part.statements.map((statement, at) => ({ part, at, statement, meaning: meaningOf(statement.text) })),
     )
-    .sort((a, b) => latestFirst(b.part.thread, a.part.thread) || a.at - b.at);
+    .sort(
+      (a, b) =>
+        a.statement.time - b.statement.time || compare(a.part.thread.id, b.part.thread.id) || a.at - b.at,
+    );
   const index = new Map<string, Draft[]>();
   const drafts: Draft[] = [];
   for (const { part, statement, meaning } of said) {
     const near = candidates(meaning, index);
-    const denied = near.filter((draft) => isTakenBack(draft, statement, meaning, part));
-    for (const draft of denied) draft.isSuperseded = true;
+    const denied = near.filter(
+      (draft) => draft.replacedBy === null && isTakenBack(draft, statement, meaning, part),
+    );
     const same = closest(
       near.filter((draft) => !denied.includes(draft)),
       statement,
       meaning,
     );
-    if (same !== null) support(same, part, statement, meaning);
-    else drafts.push(begin(part, statement, meaning));
-    const draft = same ?? drafts.at(-1);
-    if (draft?.meanings.includes(meaning))
+    const draft = same ?? begin(part, statement, meaning);
+    if (same === null) drafts.push(draft);
+    else support(draft, part, statement, meaning);
+    for (const earlier of denied) earlier.replacedBy = draft;
+    if (draft.meanings.includes(meaning))
       for (const word of meaning.words) index.set(word, withDraft(index.get(word), draft));
   }
+  const replaced = Map.groupBy(
+    drafts.filter((draft) => draft.replacedBy !== null),
+    lastingOf,
+  );
   return drafts
-    .filter((draft) => !draft.isSuperseded)
-    .map(factOf)
-    .sort(byRank);
+    .filter((draft) => draft.replacedBy === null)
+    .map((draft) => factOf(draft, replaced.get(draft) ?? []))
+    .sort((a, b) => a.firstSeen - b.firstSeen || compare(a.text, b.text));
 }
 
-/** Recurrence, then recency. */
-function byRank(a: Fact, b: Fact): number {
-  return b.recurrence - a.recurrence || b.time - a.time || b.worth - a.worth || compare(a.text, b.text);
+/** The draft that stands at the end of a chain of replacements. */
+function lastingOf(draft: Draft): Draft {
+  let last = draft;
+  for (let steps = 0; last.replacedBy !== null && steps < 100; steps++) last = last.replacedBy;
+  return last;
 }
 
 /** The drafts that share most words with the statement, at least two where it has that many. */
@@ -81,15 +107,15 @@ function candidates(meaning: Meaning, index: ReadonlyMap<string, readonly Draft[
   const named = new Set([...meaning.names].flatMap((word) => index.get(word) ?? []));
   const isShort = (draft: Draft) => (draft.meanings[0]?.words.size ?? 0) <= 3;
   const near = [...shared].filter(([draft, count]) => count >= least || named.has(draft) || isShort(draft));
-  if (near.length > mostCompared) near.sort((a, b) => b[1] - a[1]);
-  return near.slice(0, mostCompared).map(([draft]) => draft);
+  if (near.length > MOST_COMPARED) near.sort((a, b) => b[1] - a[1]);
+  return near.slice(0, MOST_COMPARED).map(([draft]) => draft);
 }
 
 /** Latest drafts first to be kept: a word that all sessions use tells nothing about an old one. */
 function withDraft(list: Draft[] | undefined, draft: Draft): Draft[] {
   if (list === undefined) return [draft];
   if (list.at(-1) !== draft) list.push(draft);
-  if (list.length > longestList) list.shift();
+  if (list.length > LONGEST_LIST) list.shift();
   return list;
 }
 
@@ -97,14 +123,15 @@ function withDraft(list: Draft[] | undefined, draft: Draft): Draft[] {
  * Taken back are an earlier session's words, and those of the same session where the later sentence says that something
  * changed. A fact takes no wish back, nor a wish a fact; an error stays one until something is said to have changed.
  */
-function isTakenBack(draft: Draft, { kind }: Statement, meaning: Meaning, part: Part): boolean {
+function isTakenBack(draft: Draft, { kind }: Said, meaning: Meaning, part: Part): boolean {
   if ((draft.kind === "preference") !== (kind === "preference")) return false;
   const isSameSession = [...draft.parts].some((other) => other.thread === part.thread);
+  if (!isSameSession && draft.meanings.some((earlier) => outdates(meaning, earlier))) return true;
   if ((isSameSession || draft.kind === "failure" || kind === "failure") && !meaning.changes) return false;
   return draft.meanings.some((earlier) => contradicts(meaning, earlier));
 }
 
-function closest(near: readonly Draft[], statement: Statement, meaning: Meaning): Draft | null {
+function closest(near: readonly Draft[], statement: Said, meaning: Meaning): Draft | null {
   let best: Draft | null = null;
   let bestLikeness = 0;
   for (const draft of near) {
@@ -117,33 +144,57 @@ function closest(near: readonly Draft[], statement: Statement, meaning: Meaning)
   return best;
 }
 
-function begin(part: Part, { kind, text, worth }: Statement, meaning: Meaning): Draft {
+function begin(part: Part, { kind, text, worth, speaker, time }: Said, meaning: Meaning): Draft {
   return {
     kind,
     text,
     worth,
-    time: part.thread.time,
-    isSuperseded: false,
+    isPersons: speaker === "person",
+    firstSeen: time,
+    lastConfirmed: time,
+    replacedBy: null,
     printed: 0,
     parts: new Set([part]),
     meanings: [meaning],
   };
 }
 
-/** Printed is the wording that says more, of equals the newer. What is said again holds again. */
-function support(draft: Draft, part: Part, { text, worth }: Statement, meaning: Meaning): void {
+/** Printed is the first wording, until one says more. What is said again after it was replaced holds again. */
+function support(draft: Draft, part: Part, { text, worth, speaker, time }: Said, meaning: Meaning): void {
   const printed = draft.meanings[draft.printed];
   draft.parts.add(part);
-  draft.time = Math.max(draft.time, part.thread.time);
-  const says = printed === undefined || meaning.words.size >= printed.words.size * 0.8 || draft.isSuperseded;
-  draft.isSuperseded = false;
-  if (draft.meanings.length >= mostWordings) return;
+  draft.lastConfirmed = Math.max(draft.lastConfirmed, time);
+  draft.isPersons ||= speaker === "person";
+  const isBack = draft.replacedBy !== null;
+  draft.replacedBy = null;
+  if (draft.meanings.length >= MOST_WORDINGS) return;
   draft.meanings.push(meaning);
-  if (says && worth >= draft.worth - 1)
-    Object.assign(draft, { text, worth: Math.max(worth, draft.worth), printed: draft.meanings.length - 1 });
+  const saysMore = printed === undefined || meaning.words.size >= printed.words.size * 1.3 || isBack;
+  draft.worth = Math.max(worth, draft.worth);
+  if (saysMore && worth >= draft.worth - 1)
+    Object.assign(draft, { text, printed: draft.meanings.length - 1 });
 }
 
-function factOf({ kind, text, worth, time, parts }: Draft): Fact {
-  const threads = new Set([...parts].map((part) => part.thread));
-  return { kind, text, worth, time, parts: [...parts], recurrence: threads.size };
+function factOf(draft: Draft, before: readonly Draft[]): Fact {
+  const { kind, text, worth, isPersons, parts, firstSeen, lastConfirmed } = draft;
+  return {
+    kind,
+    text,
+    worth,
+    isPersons,
+    parts: [...parts],
+    threads: threadsOf(draft),
+    firstSeen,
+    lastConfirmed,
+    replaced: before.map((old) => ({
+      text: old.text,
+      firstSeen: old.firstSeen,
+      lastConfirmed: old.lastConfirmed,
+      threads: threadsOf(old),
+    })),
+  };
+}
+
+function threadsOf({ parts }: Draft): readonly Thread[] {
+  return [...new Set([...parts].map(({ thread }) => thread))];
 }

@@ -1,4 +1,4 @@
-import { isDump } from "./noise.ts";
+import { isDump } from "./dump.ts";
 
 const telling =
   /\b(?:fatal|error|panic|exception|cannot|can't|could not|couldn't|unable to|undefined|not found|no such file|denied|refused|timed out|timeout|unexpected|unrecognized|unknown|invalid|missing|required|unsupported|deprecated|conflict|unused|not properly formatted|illegal|already exists|does not exist|is not|mismatch|failed to|out of memory|segmentation fault|malformed)\b/i;

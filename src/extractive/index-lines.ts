@@ -1,60 +1,64 @@
 import { tokensOf } from "../text/tokens.ts";
+import type { Fact } from "./facts.ts";
 import { cutAtWord } from "./fit.ts";
-import { type Group, kinds, noProject, type TaskEntry } from "./handbook.ts";
+import { dayOf, type Group, homeOf } from "./group.ts";
+import { noProject } from "./handbook.ts";
+import type { Task } from "./tasks.ts";
 import { compare } from "./thread.ts";
 
-/** A line or two of the index that may be left out when there is no room. */
+/** A subject of the index. */
 interface Topic {
   readonly group: Group;
-  readonly task: TaskEntry;
+  readonly task: Task;
+  readonly facts: readonly Fact[];
   readonly day: string;
 }
 
-const recentDays = 3;
+type Size = "short" | "full";
+
+const RECENT_DAYS = 3;
 /** Tokens the index takes at least; with more projects than that lists, the rest is named by folder. */
-const leastTokens = 1_000;
+const LEAST_TOKENS = 1_000;
 
 /**
  * The index under "What's in Memory". Every group has at least one line with keywords that are found in its block; what
- * `spare` tokens allow comes on top: first the topics of the last memory days with what was learned, then older ones.
+ * `spare` tokens allow comes on top: every other subject, and when to look it up, the most recent first.
  */
 export function indexLines(groups: readonly Group[], spare: number): readonly string[] {
-  const topics = groups.flatMap((group) => group.tasks.map((task) => ({ group, task, day: dayOf(task) })));
-  const days = new Set(
-    [...new Set(topics.map(({ day }) => day))].sort(compare).reverse().slice(0, recentDays),
-  );
   const listed = listable(groups);
-  const chosen = new Map<Topic, "short" | "full">();
-  const firsts = new Set<Group>();
-  for (const topic of topics) {
-    if (!listed.has(topic.group) || firsts.has(topic.group)) continue;
-    firsts.add(topic.group);
-    chosen.set(topic, "short");
+  const topics = groups.filter((group) => listed.has(group)).flatMap(topicsOf);
+  const days = new Set([...new Set(topics.map(({ day }) => day))].sort(compare).slice(-RECENT_DAYS));
+  const chosen = new Map<Topic, Size>();
+  for (const group of listed) {
+    const first = topics.find((topic) => topic.group === group);
+    if (first !== undefined) chosen.set(first, "short");
   }
-  let left = spare;
-  const ranked = [...topics].filter(({ group }) => listed.has(group)).sort((a, b) => compare(b.day, a.day));
-  const upgrade = (topic: Topic, size: "short" | "full") => {
+  let left = spare - days.size * 30;
+  const enlarge = (topic: Topic, size: Size) => {
     const before = chosen.get(topic);
     if (before === size || before === "full") return;
-    const price =
-      tokensOf(topicLines(topic, size).join("\n")) +
-      4 -
-      (before === undefined ? 0 : tokensOf(topicLines(topic, before).join("\n")));
+    const price = tokensIn(topic, size) + 4 - (before === undefined ? 0 : tokensIn(topic, before));
     if (price > left) return;
     left -= price;
     chosen.set(topic, size);
   };
-  if (spare > 0) {
-    left -= days.size * 30;
-    for (const topic of ranked) if (days.has(topic.day)) upgrade(topic, "full");
-    for (const topic of ranked) upgrade(topic, "short");
-  }
+  const latest = [...topics].sort((a, b) => compare(b.day, a.day));
+  for (const topic of latest) enlarge(topic, "short");
+  for (const topic of latest) enlarge(topic, "full");
   return [...recentLines(groups, chosen, days), ...olderLines(groups, chosen, days, listed)];
+}
+
+function topicsOf(group: Group): readonly Topic[] {
+  return group.tasks.flatMap((task) => {
+    const facts = group.facts.filter((fact) => homeOf(fact, group.tasks) === task);
+    if (facts.length === 0) return [];
+    return [{ group, task, facts, day: dayOf(Math.max(...task.threads.map(({ time }) => time))) }];
+  });
 }
 
 function recentLines(
   groups: readonly Group[],
-  chosen: ReadonlyMap<Topic, "short" | "full">,
+  chosen: ReadonlyMap<Topic, Size>,
   days: ReadonlySet<string>,
 ): readonly string[] {
   return groups
@@ -75,31 +79,29 @@ function recentLines(
 
 function olderLines(
   groups: readonly Group[],
-  chosen: ReadonlyMap<Topic, "short" | "full">,
+  chosen: ReadonlyMap<Topic, Size>,
   days: ReadonlySet<string>,
   listed: ReadonlySet<Group>,
 ): readonly string[] {
   const lines = groups.flatMap((group) => {
-    const own = [...chosen].filter(([topic]) => topic.group === group && !days.has(topic.day));
-    if (group.tasks.length === 0)
-      return [`- ${group.family}: ${cutAtWord(group.cwd ?? "notes written by hand", 60)}`];
+    const own = [...chosen]
+      .filter(([topic]) => topic.group === group && !days.has(topic.day))
+      .sort(([a], [b]) => a.task.number - b.task.number);
     return own.length === 0
       ? []
-      : [`#### ${scopeOf(group)}`, ...own.flatMap(([topic]) => topicLines(topic, "short"))];
+      : [`#### ${scopeOf(group)}`, ...own.flatMap(([topic, size]) => topicLines(topic, size))];
   });
-  const unlisted = groups.filter((group) => !listed.has(group));
-  const folded = foldedLines(unlisted);
+  const folded = foldedLines(groups.filter((group) => !listed.has(group)));
   return lines.length + folded.length === 0 ? [] : ["", "### Older Memory Topics", "", ...lines, ...folded];
 }
 
-/** The groups whose one line each fits into the least room, freshest first. */
+/** The groups whose one line each fits into the least room, in their order. */
 function listable(groups: readonly Group[]): ReadonlySet<Group> {
-  let left = leastTokens;
+  let left = LEAST_TOKENS;
   return new Set(
     groups.filter((group) => {
-      const [task] = group.tasks;
-      const line = task === undefined ? group.family : topicLines({ group, task, day: "" }, "short").join("");
-      left -= tokensOf(line) + tokensOf(scopeOf(group)) + 8;
+      const [topic] = topicsOf(group);
+      left -= tokensOf(scopeOf(group)) + 8 + (topic === undefined ? 0 : tokensIn(topic, "short"));
       return left >= 0;
     }),
   );
@@ -108,8 +110,11 @@ function listable(groups: readonly Group[]): ReadonlySet<Group> {
 /** Projects too many to name, by the folder they share: searching the handbook for it finds each of them. */
 function foldedLines(groups: readonly Group[]): readonly string[] {
   const counts = new Map<string, number>();
-  for (const { cwd } of groups) {
-    const parent = cutAtWord((cwd ?? "").split("/").slice(0, 4).join("/"), 60).replace(/…$/, "");
+  for (const { project } of groups) {
+    const parent = cutAtWord((project.folders[0] ?? "").split("/").slice(0, 4).join("/"), 60).replace(
+      /…$/,
+      "",
+    );
     counts.set(parent, (counts.get(parent) ?? 0) + 1);
   }
   const ranked = [...counts].sort((a, b) => b[1] - a[1] || compare(a[0], b[0]));
@@ -125,40 +130,32 @@ function foldedLines(groups: readonly Group[]): readonly string[] {
     : [...shown, `- ${rest} more projects elsewhere: search MEMORY.md for "applies_to: cwd="`];
 }
 
-function topicLines({ group, task }: Topic, size: "short" | "full"): readonly string[] {
+function tokensIn(topic: Topic, size: Size): number {
+  return tokensOf(topicLines(topic, size).join("\n"));
+}
+
+function topicLines({ group, task, facts }: Topic, size: Size): readonly string[] {
   const keywords = task.keywords.slice(0, size === "full" ? 6 : 3).map((word) => cutAtWord(word, 40));
-  const line = `- ${cutAtWord(task.title, 80)}: ${(keywords.length === 0 ? [group.family] : keywords).join(", ")}`;
-  if (size === "short") return [line];
-  const sessions = task.citations.length;
-  const learnings = learningsOf(group, task);
-  return [
-    line,
-    `  - desc: ${sessions === 1 ? "1 session" : `${sessions} sessions`} in ${group.family}, Task ${task.number} of its group in MEMORY.md`,
-    ...(learnings === null ? [] : [`  - learnings: ${learnings}`]),
+  const line = `- ${cutAtWord(task.title, 80)}: ${(keywords.length === 0 ? [group.project.family] : keywords).join(", ")}`;
+  return size === "short" ? [line] : [line, `  - desc: ${descriptionOf(task, facts)}`];
+}
+
+/** When to look: what kinds of statement are there, and the one that says most. */
+function descriptionOf(task: Task, facts: readonly Fact[]): string {
+  const count = (kind: Fact["kind"], one: string, many: string) => {
+    const number = facts.filter((fact) => fact.kind === kind).length;
+    return number === 0 ? [] : [`${number} ${number === 1 ? one : many}`];
+  };
+  const holds = [
+    ...count("preference", "wish", "wishes"),
+    ...count("knowledge", "fact", "facts"),
+    ...count("failure", "failure", "failures"),
   ];
+  const best = facts.reduce((one, other) => (other.worth > one.worth ? other : one));
+  const said = cutAtWord(best.text.replace(/[.。]$/, ""), 110);
+  return `[Task ${task.number}], ${holds.join(", ")}; look before work on it: ${said}`;
 }
 
-/** What the handbook says with reference to this task, the most particular first. */
-function learningsOf(group: Group, task: TaskEntry): string | null {
-  const own = [...kinds]
-    .reverse()
-    .flatMap((kind) => group.items[kind].filter((item) => item.tasks.includes(task.number)));
-  const [first, second] = own.sort((a, b) => a.tasks.length - b.tasks.length);
-  if (first === undefined) return null;
-  return [first, ...(second === undefined ? [] : [second])]
-    .map(({ text }) => cutAtWord(text.replace(/\s+/g, " ").replace(/[.。]$/, ""), 110))
-    .join("; ");
-}
-
-function dayOf(task: TaskEntry): string {
-  return (
-    task.citations
-      .map(({ updatedAt }) => updatedAt.slice(0, 10))
-      .sort(compare)
-      .at(-1) ?? ""
-  );
-}
-
-function scopeOf(group: Group): string {
-  return group.cwd === null ? group.family : group.cwd === "" ? noProject : group.cwd;
+function scopeOf({ project }: Group): string {
+  return project.folders[0] === "" ? noProject : (project.folders[0] ?? project.family);
 }

@@ -8,9 +8,6 @@ type Report =
   | { readonly type: "completed"; readonly message: string }
   | { readonly type: "errored"; readonly message: string };
 
-/** No run publishes a handbook half as large; comparing all its lines would only take until the time is up. */
-const LARGEST = 4 * 1024 ** 2;
-
 /**
  * The extractive agent as a process: `node main.js <workspace>`. Reads the synced inputs, writes MEMORY.md and, last,
  * memory_summary.md, and tells how it goes as NDJSON. Exit code 0 after `completed`, 1 after `errored`.
@@ -22,10 +19,6 @@ function main(workspace: string | undefined): void {
     const input = readWorkspace(workspace);
     if (input.summaries.length === 0)
       throw new Error("rollout_summaries holds no readable summary; import session memories first");
-    if ((input.memory?.length ?? 0) > LARGEST)
-      throw new Error(
-        "MEMORY.md is larger than 4 MiB, twice what a memory may be; shorten it by hand, or bring an earlier one back with `slowwave rollback`",
-      );
     const { memory, summary, sessions, projects } = consolidate(input);
     if (sessions === 0)
       throw new Error("no summary in rollout_summaries has a header with thread_id and updated_at");

@@ -1,62 +1,37 @@
-import { type Group, kinds } from "./handbook.ts";
+import type { Group } from "./group.ts";
+import { dayOf } from "./group.ts";
 import { compare } from "./thread.ts";
-
-const openings = [
-  "Has worked with agents in",
-  "Works mostly with",
-  "Subjects that keep coming back:",
-] as const;
 
 /** Who the user is as far as counting can tell: where they work, with what, on what. At most a few sentences. */
 export function profileLines(groups: readonly Group[]): readonly string[] {
   if (groups.length === 0) return [];
   const busiest = groups
-    .map((group) => ({ group, ids: sessionsOf(group), last: lastDay(group) }))
-    .sort((a, b) => b.ids - a.ids || compare(b.last, a.last));
+    .map(({ project: { family, sessions } }) => ({
+      family,
+      count: sessions.length,
+      last: dayOf(Math.max(...sessions.map(({ thread }) => thread.time))),
+    }))
+    .sort((a, b) => b.count - a.count || compare(b.last, a.last));
   const named = busiest
     .slice(0, 4)
     .map(
-      ({ group, ids, last }) =>
-        `${group.family} (${ids === 1 ? "1 session" : `${ids} sessions`}, last on ${last})`,
+      ({ family, count, last }) =>
+        `${family} (${count === 1 ? "1 session" : `${count} sessions`}, last on ${last})`,
     );
   const more = busiest.length > 4 ? ` and ${busiest.length - 4} more` : "";
   const lines = [
-    `${openings[0]} ${groups.length === 1 ? "one project" : `${groups.length} projects`}: ${named.join(", ")}${more}.`,
+    `Has worked with agents in ${groups.length === 1 ? "one project" : `${groups.length} projects`}: ${named.join(", ")}${more}.`,
   ];
-  const words = groups.flatMap((group) => group.tasks.flatMap((task) => task.keywords));
-  const said = groups.flatMap((group) => kinds.flatMap((kind) => group.items[kind].map(({ text }) => text)));
+  const words = groups.flatMap(({ tasks }) => tasks.flatMap((task) => task.keywords));
+  const said = groups.flatMap(({ facts }) => facts.map(({ text }) => text));
   const files = [...words, ...said.flatMap((text) => text.match(/[\w/-]+\.\w{1,5}\b/g) ?? [])];
   const tools = ranked(
-    files.flatMap((word) => languages.get(/\.(\w{1,5})$/.exec(word)?.[1] ?? "") ?? []),
+    files.flatMap((word) => LANGUAGES.get(/\.(\w{1,5})$/.exec(word)?.[1] ?? "") ?? []),
     5,
     4,
   );
-  if (tools.length > 0) lines.push(`${openings[1]} ${tools.join(", ")}.`);
-  const subjects = ranked(
-    words.filter((word) => !/^\.|\.\.\//.test(word)),
-    8,
-    2,
-  );
-  if (subjects.length > 0) lines.push(`${openings[2]} ${subjects.join(", ")}.`);
+  if (tools.length > 0) lines.push(`Works mostly with ${tools.join(", ")}.`);
   return lines;
-}
-
-export function isProfileLine(line: string): boolean {
-  return openings.some((opening) => line.startsWith(opening));
-}
-
-function sessionsOf(group: Group): number {
-  return new Set(group.tasks.flatMap((task) => task.citations.map(({ threadId }) => threadId))).size;
-}
-
-/** `YYYY-MM-DD` of the latest session of a group; empty without sessions. */
-function lastDay(group: Group): string {
-  return (
-    group.tasks
-      .flatMap((task) => task.citations.map(({ updatedAt }) => updatedAt.slice(0, 10)))
-      .sort(compare)
-      .at(-1) ?? ""
-  );
 }
 
 function ranked(words: readonly string[], most: number, least = 1): readonly string[] {
@@ -69,7 +44,7 @@ function ranked(words: readonly string[], most: number, least = 1): readonly str
     .map(([word]) => word);
 }
 
-const languages: ReadonlyMap<string, string> = new Map(
+const LANGUAGES: ReadonlyMap<string, string> = new Map(
   Object.entries({
     ts: "TypeScript",
     tsx: "TypeScript",

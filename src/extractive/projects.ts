@@ -1,57 +1,178 @@
 import { readableText } from "../text/sanitize.ts";
-import type { Project } from "./group.ts";
-import type { Handbook } from "./handbook.ts";
 import { noProject } from "./handbook.ts";
-import { partsOf } from "./session.ts";
-import { compare, type Thread } from "./thread.ts";
+import type { ReadSession } from "./session.ts";
+import { compare } from "./thread.ts";
 
-/** One project a folder, spelled exactly as it is: folders that differ only in case may be different ones. */
-export function projectsOf(
-  threads: readonly Thread[],
-  memories: ReadonlyMap<string, string>,
-  base: Handbook,
-): readonly Project[] {
-  const byFolder = new Map<string, Thread[]>();
-  for (const thread of threads) byFolder.set(thread.cwd, [...(byFolder.get(thread.cwd) ?? []), thread]);
-  const families = familiesOf([...byFolder.keys()].sort(compare), base);
-  return [...byFolder].map(([cwd, own]) => ({
-    cwd,
-    family: families.get(cwd) ?? cwd,
-    threads: own,
-    parts: own.flatMap((thread) => partsOf(thread, memories.get(thread.id))),
-  }));
+/** One repository, whatever the folders it was worked on in. */
+export interface Project {
+  /** A short name, unique among the projects. */
+  readonly family: string;
+  /** Every folder, spelled as the sessions have it, in the order of their first session. Empty string: not known. */
+  readonly folders: readonly string[];
+  /** Oldest first. */
+  readonly sessions: readonly ReadSession[];
 }
 
-/** A short name for each folder, its last two parts, more where two would share it. A name given before stays. */
-function familiesOf(folders: readonly string[], base: Handbook): ReadonlyMap<string, string> {
-  const families = new Map<string, string>();
+/**
+ * Sorts sessions into repositories. Folders belong together when they differ in case only, when one is a worktree of
+ * the other or lies inside it, when they end in the same telling names, or when the sessions speak of the same files.
+ * Sessions come oldest first.
+ */
+export function projectsOf(sessions: readonly ReadSession[]): readonly Project[] {
+  const folders = [...new Set(sessions.map(({ thread }) => thread.cwd))];
+  const roots = new Map(folders.map((folder) => [folder, rootOf(folder)]));
+  const groups = joinRoots([...new Set(roots.values())], filesByRoot(sessions, roots));
+  const byGroup = Map.groupBy(sessions, ({ thread }) => groups.get(roots.get(thread.cwd) ?? "") ?? "");
   const taken = new Set<string>();
-  const before = new Map(
-    base.groups.flatMap((group) =>
-      group.cwd === null || group.family === "" ? [] : [[group.cwd, group.family] as const],
-    ),
+  return [...byGroup.values()].map((own) => {
+    const spelled = [...new Set(own.map(({ thread }) => thread.cwd))];
+    return { family: nameOf(spelled, taken), folders: spelled, sessions: own };
+  });
+}
+
+/** The main checkout of a worktree, in one spelling: lower case, forward slashes. */
+function rootOf(folder: string): string {
+  const plain = folder.replaceAll("\\", "/").toLowerCase();
+  // Agents keep worktrees of all repositories in one place of their own: only the last name tells.
+  const apart = /\/\.[\w-]+\/worktrees?\/[^/]+\/([^/]+)$/.exec(plain)?.[1];
+  if (apart !== undefined) return `${WORKTREE}${apart}`;
+  const inside = /^(.+?)\/(?:\.[\w-]+\/)?\.?(?:git\/)?worktrees?\/[^/]+/.exec(plain)?.[1];
+  if (inside !== undefined && !isContainer(inside)) return inside;
+  const beside = /^(.+)[._-](?:worktrees?|wt)\/[^/]+/.exec(plain)?.[1];
+  return beside ?? plain;
+}
+
+/** Stands for the unknown folder of a repository of which only the name is known. */
+const WORKTREE = "worktree:/";
+
+/** Folders that hold projects rather than being one. */
+const CONTAINERS = new Set(
+  "home users user src source sources code projects project work workspace workspaces repos repo git dev documents desktop tmp var opt mnt root go github github.com gitlab.com private c: d:".split(
+    " ",
+  ),
+);
+/** Names that many repositories share. */
+const COMMON = new Set(
+  "app api web www site website server client frontend backend docs src packages package cli ui core lib libs test tests main master infra dotfiles service services apps common shared admin mobile".split(
+    " ",
+  ),
+);
+
+function isContainer(root: string): boolean {
+  const parts = partsOf(root);
+  return parts.length < 3 || CONTAINERS.has(parts.at(-1) ?? "");
+}
+
+function partsOf(root: string): readonly string[] {
+  return root
+    .replace(WORKTREE, "/")
+    .split("/")
+    .filter((part) => part !== "");
+}
+
+/** Root → the first root of its repository. */
+function joinRoots(
+  roots: readonly string[],
+  files: ReadonlyMap<string, ReadonlySet<string>>,
+): ReadonlyMap<string, string> {
+  const parents = new Map(roots.map((root) => [root, root]));
+  const find = (root: string): string => {
+    const parent = parents.get(root) ?? root;
+    return parent === root ? root : find(parent);
+  };
+  const join = (a: string, b: string) => {
+    const [first, second] = [find(a), find(b)];
+    // Which of the two stands for both doesn't matter; the same one for any order of the sessions does.
+    const [low = first, high = second] = [first, second].sort(compare);
+    if (low !== high) parents.set(high, low);
+  };
+  const sorted = [...roots].filter((root) => root !== "").sort(compare);
+  const byName = Map.groupBy(sorted, (root) => partsOf(root).at(-1) ?? "");
+  for (const root of sorted) {
+    const outer = sorted.filter((other) => root.startsWith(`${other}/`) && !isContainer(other));
+    for (const other of outer) join(root, other);
+  }
+  for (const same of byName.values())
+    for (const root of same)
+      if (same[0] !== undefined && hasTellingTail(root, same)) join(root, tellingTwin(root, same));
+  for (const root of sorted.filter((other) => other.startsWith(WORKTREE))) {
+    const home = byName.get(root.slice(WORKTREE.length))?.find((other) => other !== root);
+    if (home !== undefined) join(root, home);
+  }
+  for (const [a, b] of sharingFiles(sorted, files)) join(a, b);
+  return new Map(roots.map((root) => [root, find(root)]));
+}
+
+/** Whether another root ends in the same names, and those are not names that everybody uses. */
+function hasTellingTail(root: string, same: readonly string[]): boolean {
+  return tellingTwin(root, same) !== root;
+}
+
+function tellingTwin(root: string, same: readonly string[]): string {
+  const [last = "", before = ""] = [...partsOf(root)].reverse();
+  const isTelling = !COMMON.has(last) && (/[-_.\d]/.test(last) || last.length >= 9);
+  return (
+    same.find((other) => {
+      const [, otherBefore = ""] = [...partsOf(other)].reverse();
+      const sharesParent = before === otherBefore && !CONTAINERS.has(before) && !COMMON.has(before);
+      return isTelling || (sharesParent && !COMMON.has(last));
+    }) ?? root
   );
-  for (const cwd of folders) {
-    const family = before.get(cwd);
-    if (family === undefined || taken.has(family.toLowerCase())) continue;
-    families.set(cwd, family);
-    taken.add(family.toLowerCase());
+}
+
+/** Files that both speak of, from which on two folders are one repository. */
+const FEWEST_FILES = 4;
+const LEAST_SHARE = 0.3;
+
+function* sharingFiles(
+  roots: readonly string[],
+  files: ReadonlyMap<string, ReadonlySet<string>>,
+): Generator<readonly [string, string]> {
+  const byFile = new Map<string, string[]>();
+  for (const root of roots)
+    for (const file of files.get(root) ?? []) byFile.set(file, [...(byFile.get(file) ?? []), root]);
+  const counts = new Map<string, number>();
+  for (const sharing of byFile.values()) {
+    if (sharing.length > 8) continue;
+    for (const a of sharing)
+      for (const b of sharing) if (a < b) counts.set(`${a}\n${b}`, (counts.get(`${a}\n${b}`) ?? 0) + 1);
   }
-  for (const cwd of folders) {
-    if (families.has(cwd)) continue;
-    const names = readableText(cwd)
-      .split(/[/\\]+/)
-      .filter((name) => name !== "");
-    let family = names.length === 0 ? (cwd === "" ? noProject : cwd) : "";
-    for (
-      let count = 2;
-      count <= Math.max(names.length, 2) && (family === "" || taken.has(family.toLowerCase()));
-      count++
-    )
-      family = names.slice(-count).join("/");
-    if (taken.has(family.toLowerCase())) family = cwd;
-    families.set(cwd, family);
-    taken.add(family.toLowerCase());
+  for (const [pair, count] of counts) {
+    const [a = "", b = ""] = pair.split("\n");
+    const fewest = Math.min(files.get(a)?.size ?? 0, files.get(b)?.size ?? 0);
+    if (count >= FEWEST_FILES && count >= fewest * LEAST_SHARE) yield [a, b];
   }
-  return families;
+}
+
+/** Relative paths of two parts or more that the sessions of a root name. */
+function filesByRoot(
+  sessions: readonly ReadSession[],
+  roots: ReadonlyMap<string, string>,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const files = new Map<string, Set<string>>();
+  for (const { thread, note, pieces } of sessions) {
+    const root = roots.get(thread.cwd) ?? "";
+    const own = files.get(root) ?? new Set();
+    for (const text of [...pieces.map((piece) => piece.text), ...note.head.keywords])
+      for (const path of text.match(/(?<![\w/~.-])[\w.-]+(?:\/[\w.-]+)+\.\w{1,5}\b/g) ?? [])
+        own.add(path.toLowerCase());
+    files.set(root, own);
+  }
+  return files;
+}
+
+/** The last two parts of the first folder, more where two projects would share them. */
+function nameOf(folders: readonly string[], taken: Set<string>): string {
+  const [cwd = ""] = folders;
+  const names = readableText(cwd)
+    .split(/[/\\]+/)
+    .filter((name) => name !== "");
+  let family = names.length === 0 ? cwd || noProject : "";
+  for (let count = 2; count <= Math.max(names.length, 2); count++) {
+    if (family !== "" && !taken.has(family.toLowerCase())) break;
+    family = names.slice(-count).join("/") || family;
+  }
+  for (let copy = 2; taken.has(family.toLowerCase()); copy++) family = `${names.join("/")} (${copy})`;
+  taken.add(family.toLowerCase());
+  return family;
 }

@@ -7,7 +7,7 @@ export type Section = Kind | "skip" | "task" | "other";
 const forms: readonly (readonly [Section, RegExp])[] = [
   [
     "skip",
-    /\b(?:references?|files? (?:edited|changed|touched|modified|read)|files|key steps|steps taken|timeline|transcript|logs?|output|diff|changelog|rollout context|context|user messages?|requests?|final (?:agent )?message|next steps?|todo|open questions|what i did|changes made|outcome|status|metadata|raw)\b|^(?:quellen|verweise|dateien|verlauf|schritte|nächste schritte|wünsche|kontext|fichiers|références|étapes|contexte|demandes|archivos|referencias|pasos|contexto|peticiones|ファイル|参考|参照|手順|文件|参考资料|引用|步骤|背景|下一步)/iu,
+    /^(?:(?:key|main|relevant|other|all|more|see|rollout|task|user|final|agent|raw) )*(?:references?|files?(?: (?:edited|changed|touched|modified|read))?|steps(?: taken)?|timeline|transcript|logs?|outputs?|diffs?|changelog|context|messages?|requests?|(?:final )?(?:agent )?message|next steps?|to-?dos?|open questions|what i did|changes made|outcomes?|status|metadata|raw)(?: \([^)]*\))?$|^(?:quellen|verweise|dateien|verlauf|schritte|nächste schritte|wünsche|kontext|fichiers|références|étapes|contexte|demandes|archivos|referencias|pasos|contexto|peticiones|ファイル|参考|参照|手順|文件|参考资料|引用|步骤|背景|下一步)$/iu,
   ],
   [
     "failure",

@@ -1,8 +1,16 @@
 import { keywordsFrom, keywordsOfTitle } from "./keywords.ts";
-import { type Note, readNote } from "./note.ts";
-import type { Statement } from "./statement.ts";
+import { type Note, readNote, type Subject } from "./note.ts";
+import type { Piece } from "./piece.ts";
+import { type Statement, statementsOf, weigh } from "./statement.ts";
 import type { Thread } from "./thread.ts";
 import { bestTitle, type Title } from "./title.ts";
+
+/** What one session noted, read but not yet judged. */
+export interface ReadSession {
+  readonly thread: Thread;
+  readonly note: Note;
+  readonly pieces: readonly Piece[];
+}
 
 /** One subject of one session: the smallest thing a task is made of. */
 export interface Part {
@@ -11,45 +19,78 @@ export interface Part {
   /** What the note's head says the session belongs to. */
   readonly family: string | null;
   readonly keywords: readonly string[];
-  readonly statements: readonly Statement[];
+  readonly statements: readonly Said[];
 }
 
-/** What a session left, subject by subject; at least one part, so that no session is without a place. */
-export function partsOf(thread: Thread, memory: string | undefined): readonly Part[] {
+/** A statement with the time it was said, as far as the note tells. */
+export interface Said extends Statement {
+  /** Milliseconds. */
+  readonly time: number;
+}
+
+/** A session that lasts longer than this was left and taken up again. */
+const RESUMED_AFTER_MS = 12 * 3_600_000;
+
+/** Reads a session's memory, or its recap where the memory says nothing. */
+export function readSession(thread: Thread, memory: string | undefined): ReadSession {
   const own = readNote(memory ?? "");
-  const isEmpty = own.subjects.every((subject) => subject.statements.length === 0);
-  const note = isEmpty && thread.recap !== "" ? merged(own, readNote(thread.recap)) : own;
-  const [opening, ...tasks] = note.subjects;
+  const isEmpty = own.subjects.every(({ pieces }) => pieces.length === 0);
+  const recap = isEmpty && thread.recap !== "" ? readNote(thread.recap) : null;
+  const note = recap === null ? own : { ...recap, head: own.head, title: own.title ?? recap.title };
+  return { thread, note, pieces: note.subjects.flatMap(({ pieces }) => pieces) };
+}
+
+/** What is worth keeping of a session, subject by subject; nothing where nothing is. */
+export function partsOf({ thread, note }: ReadSession, spread: ReadonlyMap<string, number>): readonly Part[] {
   const family = bestTitle([note.head.taskGroup]).text || null;
-  const common = opening?.statements ?? [];
-  const first = recapTitle(thread.recap);
-  if (tasks.length <= 1) {
-    const statements = [...common, ...(tasks[0]?.statements ?? [])];
-    const named = [note.head.description, tasks[0]?.title, note.title, first];
-    const title = bestTitle(named, slugTitle(thread, note));
-    return [{ thread, title, family, keywords: keywordsOf(note, title), statements }];
-  }
-  return tasks.map((task, at) => {
-    const title = bestTitle([task.title]);
-    return {
-      thread,
-      title,
-      family,
-      keywords: keywordsOf(note, title),
-      statements: at === 0 ? [...common, ...task.statements] : task.statements,
-    };
+  const [opening, ...tasks] = note.subjects;
+  const subjects = tasks.length <= 1 ? [mergeSubjects(opening, tasks[0])] : note.subjects;
+  const weighed = weigh(
+    subjects.flatMap(({ pieces }) => pieces),
+    note.blocks,
+    spread,
+  );
+  return subjects.flatMap((subject, at) => {
+    const own = new Set(subject.pieces);
+    const kept = statementsOf(weighed.filter(({ piece }) => own.has(piece)));
+    if (kept.length === 0) return [];
+    const isLast = at > 0 && at === subjects.length - 1;
+    const title =
+      subjects.length === 1
+        ? bestTitle(
+            [note.head.description, subject.title, note.title, recapTitle(thread.recap)],
+            slugTitle(thread, note),
+          )
+        : bestTitle([subject.title ?? note.title]);
+    const statements = kept.map((statement) => ({ ...statement, time: timeOf(thread, isLast) }));
+    return [{ thread, title, family, keywords: keywordsOf(note, kept, title), statements }];
   });
 }
 
-function merged(own: Note, recap: Note): Note {
-  return { head: own.head, title: own.title ?? recap.title, subjects: recap.subjects };
+/**
+ * A session that was resumed repeats at its end what it said when it began. Only its last subject is as new as its end;
+ * the rest is as old as its beginning.
+ */
+function timeOf({ started, time }: Thread, isLast: boolean): number {
+  return time - started > RESUMED_AFTER_MS && !isLast ? started : time;
 }
 
-function keywordsOf(note: Note, title: Title): readonly string[] {
-  const own = keywordsFrom(note.head.keywords, 12);
-  if (own.length >= 3) return own;
-  const names = note.subjects.flatMap((subject) => subject.statements.flatMap(({ text }) => namesIn(text)));
-  return keywordsFrom([...own, ...byCount(names), ...keywordsOfTitle(title.text)], 10);
+function mergeSubjects(opening: Subject | undefined, task: Subject | undefined): Subject {
+  return {
+    title: task?.title ?? null,
+    pieces: [...(opening?.pieces ?? []), ...(task?.pieces ?? [])],
+  };
+}
+
+const MOST_KEYWORDS = 6;
+
+function keywordsOf(note: Note, kept: readonly Statement[], title: Title): readonly string[] {
+  const own = keywordsFrom(note.head.keywords, MOST_KEYWORDS);
+  const names = kept.flatMap(({ text }) => namesIn(text));
+  return keywordsFrom(
+    [...names.slice(0, 3), ...own, ...names.slice(3), ...keywordsOfTitle(title.text)],
+    MOST_KEYWORDS,
+  );
 }
 
 /** The first heading or line of the recap. */
@@ -69,17 +110,8 @@ function slugTitle(thread: Thread, note: Note): string | null {
 }
 
 /** Code spans and names with capitals or separators inside, which is what people search for. */
-function namesIn(text: string): readonly string[] {
+export function namesIn(text: string): readonly string[] {
   const spans = [...text.matchAll(/`([^`\s]{3,40})`/g)].map((match) => match[1] ?? "");
   const names = text.match(/\b(?:[A-Z][a-z]+[A-Z]\w+|[a-z]+-[a-z-]*[a-z]+\d*|[A-Z]{3,}\w*)\b/g) ?? [];
   return [...spans, ...names];
-}
-
-function byCount(words: readonly string[]): readonly string[] {
-  const counts = new Map<string, number>();
-  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return [...counts]
-    .sort((a, b) => b[1] - a[1])
-    .map(([word]) => word)
-    .slice(0, 7);
 }

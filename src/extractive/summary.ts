@@ -1,40 +1,93 @@
 import { tokensOf } from "../text/tokens.ts";
-import type { Group, Handbook, kinds } from "./handbook.ts";
+import { likeness } from "./alike.ts";
+import type { Fact } from "./facts.ts";
+import type { Group } from "./group.ts";
 import { indexLines } from "./index-lines.ts";
+import { hasWordOf } from "./lexicon.ts";
+import { type Meaning, meaningOf } from "./meaning.ts";
 import { profileLines } from "./profile.ts";
-import { byHandIn } from "./summary-base.ts";
-import { type Told, toldIn } from "./told.ts";
 
 /** Tokens of the whole summary, by our own careful estimate. Readers load all of it at the start of every session. */
-const summaryTokens = 2_400;
+const SUMMARY_TOKENS = 2_400;
 
-/**
- * memory_summary.md: who the user is, what they want, what helps anywhere, and an index by which every group of the
- * handbook is found. Made from the handbook alone, plus what the user wrote into the last summary.
- */
-export function summaryOf(handbook: Handbook, base: string | null): string {
-  const byHand = byHandIn(base ?? "");
-  const groups = handbook.groups.filter((group) => group.cwd !== null);
-  const profile = [...fill(byHand.profile, 250), ...profileLines(groups)];
-  const least = indexLines(handbook.groups, 0);
-  let left = summaryTokens - tokensOf(["v1", titles.join("\n\n\n"), ...profile, ...least].join("\n"));
-  const preferences = fill([...byHand.preferences, ...toldLines(groups, "preference")], left * 0.42);
-  left -= cost(preferences);
-  const tips = fill([...byHand.tips, ...toldLines(groups, "knowledge", "failure")], left * 0.42);
-  left -= cost(tips);
-  const index = indexLines(handbook.groups, left);
-  return `${["v1", ...sectionLines(profile, preferences, tips, index)].join("\n")}\n`;
+/** A statement that holds beyond one project. */
+interface General {
+  readonly fact: Fact;
+  readonly meaning: Meaning;
+  readonly families: string[];
 }
 
-const titles = ["## User Profile", "## User preferences", "## General Tips", "## What's in Memory"] as const;
+/**
+ * memory_summary.md: who the user is, what they want everywhere, what helps anywhere, and an index by which every group
+ * of the handbook is found.
+ */
+export function summaryOf(groups: readonly Group[]): string {
+  const profile = profileLines(groups);
+  const least = indexLines(groups, 0);
+  let left = SUMMARY_TOKENS - tokensOf(["v1", TITLES.join("\n\n\n"), ...profile, ...least].join("\n"));
+  const preferences = fill(linesOf(groups, ["preference"]), left * 0.4);
+  left -= cost(preferences);
+  const tips = fill(linesOf(groups, ["knowledge", "failure"]), left * 0.25);
+  left -= cost(tips);
+  return `${["v1", ...sectionLines(profile, preferences, tips, indexLines(groups, left))].join("\n")}\n`;
+}
+
+const TITLES = ["## User Profile", "## User preferences", "## General Tips", "## What's in Memory"] as const;
 
 function sectionLines(...sections: readonly (readonly string[])[]): readonly string[] {
-  return titles.flatMap((title, at) => [
+  return TITLES.flatMap((title, at) => [
     "",
     title,
     "",
     ...(sections[at]?.length ? (sections[at] ?? []) : ["Nothing recorded yet."]),
   ]);
+}
+
+/** What several projects share or the person said as a rule, the widest first chosen, the oldest first printed. */
+function linesOf(groups: readonly Group[], wanted: readonly Fact["kind"][]): readonly string[] {
+  return generalIn(groups, wanted)
+    .filter(({ fact, families }) => families.length > 1 || isRule(fact) || isEnvironment(fact))
+    .sort(
+      (a, b) =>
+        b.families.length - a.families.length ||
+        b.fact.threads.length - a.fact.threads.length ||
+        b.fact.worth - a.fact.worth ||
+        a.fact.firstSeen - b.fact.firstSeen,
+    )
+    .map(({ fact, families }) => `- ${fact.text} [${families.join(", ")}]`);
+}
+
+function generalIn(groups: readonly Group[], wanted: readonly Fact["kind"][]): readonly General[] {
+  const found: General[] = [];
+  const byWord = new Map<string, General[]>();
+  for (const { project, facts } of groups)
+    for (const fact of facts) {
+      if (!wanted.includes(fact.kind)) continue;
+      const meaning = meaningOf(fact.text);
+      const same = [...meaning.words]
+        .flatMap((word) => byWord.get(word) ?? [])
+        .find((other) => likeness(other.meaning, meaning) >= 0.75);
+      if (same !== undefined) {
+        if (!same.families.includes(project.family)) same.families.push(project.family);
+        continue;
+      }
+      const general = { fact, meaning, families: [project.family] };
+      found.push(general);
+      for (const word of meaning.words) byWord.set(word, [...(byWord.get(word) ?? []).slice(-40), general]);
+    }
+  return found;
+}
+
+/** A wish that binds later work and is not about one piece of code. */
+function isRule({ kind, text }: Fact): boolean {
+  if (kind !== "preference") return false;
+  const binds = hasWordOf("lasting", text) || hasWordOf("demand", text);
+  return binds && !hasWordOf("moment", text) && !/`|\w\/\w|\w_\w|[a-z][A-Z]|\.\w{1,4}\b(?!\s|$)/.test(text);
+}
+
+/** The same trouble in three sessions is about the machine, not about one change. */
+function isEnvironment({ kind, threads }: Fact): boolean {
+  return kind === "failure" && threads.length >= 3;
 }
 
 /** Lines that fit, in order; one that doesn't is passed over for shorter ones. */
@@ -50,12 +103,4 @@ function fill(lines: readonly string[], tokens: number): readonly string[] {
 
 function cost(lines: readonly string[]): number {
   return tokensOf(`${lines.join("\n")}\n`);
-}
-
-/** What several projects say first, then project by project in turn, so that the busiest one doesn't fill the page. */
-function toldLines(
-  groups: readonly Group[],
-  ...wanted: readonly (typeof kinds)[number][]
-): readonly string[] {
-  return toldIn(groups, wanted).map(({ text, families }: Told) => `- ${text} [${families.join(", ")}]`);
 }

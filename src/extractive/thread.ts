@@ -5,6 +5,8 @@ export interface Thread {
   readonly updatedAt: string;
   /** Milliseconds; 0 when `updatedAt` is not a date. */
   readonly time: number;
+  /** Milliseconds of its beginning, where the file name or the transcript's path tells it; else `time`. */
+  readonly started: number;
   /** Normalised folder: the key of the group. Empty when unknown. */
   readonly cwd: string;
   readonly rolloutPath: string;
@@ -63,13 +65,24 @@ function readThread({ name, text }: SummaryFile): Thread | null {
   const updatedAt = fields.get("updated_at");
   if (!id || id.length > 200 || updatedAt === undefined) return null;
   const time = Date.parse(updatedAt);
+  const known = Number.isNaN(time) ? 0 : time;
+  const rolloutPath = fields.get("rollout_path") ?? "";
   return {
     id,
     updatedAt,
-    time: Number.isNaN(time) ? 0 : time,
+    time: known,
+    started: Math.min(known, timeIn(name), timeIn(rolloutPath)),
     cwd: normalFolder(fields.get("cwd") ?? ""),
-    rolloutPath: fields.get("rollout_path") ?? "",
+    rolloutPath,
     file: name,
     recap: end < 0 ? "" : text.slice(end).trim(),
   };
+}
+
+/** The time that agents write into the names of their transcripts, `2026-01-16T15-23-32` or `2026-01-16_15-23-32Z`. */
+function timeIn(path: string): number {
+  const match = /(\d{4}-\d\d-\d\d)[T_](\d\d)-(\d\d)(?:-(\d\d))?/.exec(path);
+  if (match === null) return Infinity;
+  const time = Date.parse(`${match[1]}T${match[2]}:${match[3]}:${match[4] ?? "00"}Z`);
+  return Number.isNaN(time) ? Infinity : time;
 }

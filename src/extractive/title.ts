@@ -1,8 +1,8 @@
 import { isInstruction } from "../text/injection.ts";
 import { disguisesText, readableText } from "../text/sanitize.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
+import { isDump } from "./dump.ts";
 import { cutAtWord } from "./fit.ts";
-import { isDump } from "./noise.ts";
 import { plainLine, withoutComments } from "./plain.ts";
 import { sentencesOf } from "./sentences.ts";
 import { wordsOf } from "./words.ts";
@@ -18,23 +18,23 @@ export function bestTitle(
   candidates: readonly (string | null | undefined)[],
   lastResort: string | null = null,
 ): Title {
-  const titles = candidates.flatMap((candidate) => (candidate ? [titleOf(candidate)] : []));
-  if (lastResort !== null)
-    titles.push({ ...titleOf(lastResort), quality: Math.min(1, titleOf(lastResort).quality) });
-  return titles.reduce((best, title) => (title.quality > best.quality ? title : best), {
-    text: "",
-    quality: 0,
-  });
+  const titles = candidates.flatMap((candidate) => (candidate ? [{ ...titleOf(candidate), candidate }] : []));
+  if (lastResort !== null) {
+    const title = titleOf(lastResort);
+    titles.push({ text: title.text, quality: Math.min(1, title.quality), candidate: lastResort });
+  }
+  const ranked = titles.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality);
+  const best = ranked.find(({ candidate, text }) => !isInstruction(candidate) && !isInstruction(text));
+  return best === undefined
+    ? { text: "", quality: 0 }
+    : { text: withoutShapedSecrets(best.text), quality: best.quality };
 }
 
 function titleOf(candidate: string): Title {
   const raw = withoutComments(readableText(candidate.slice(0, 2_000)));
-  if (disguisesText(candidate) || isInstruction(raw)) return { text: "", quality: 0 };
+  if (disguisesText(candidate)) return { text: "", quality: 0 };
   const plan = /#\s*(?:plan|fix|feature)\s*:\s*([^#]{8,200})/i.exec(raw)?.[1];
-  const line = plainLine(withoutShapedSecrets((plan ?? raw).replace(/```[\s\S]*?(?:```|$)/g, " "))).replace(
-    /\s#{1,6}\s.*$/,
-    "",
-  );
+  const line = plainLine((plan ?? raw).replace(/```[\s\S]*?(?:```|$)/g, " ")).replace(/\s#{1,6}\s.*$/, "");
   const opened = withoutOpening(line);
   const text = capital(cutAtWord(withoutOpening(firstTelling(opened)), 90).replace(/[.:;,。]+$/, ""));
   return { text, quality: qualityOf(text) };

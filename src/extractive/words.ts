@@ -54,7 +54,7 @@ function latin(raw: string, at: number, inCode: boolean): readonly Word[] {
   if (trimmed === "") return [];
   const lower = trimmed.toLowerCase();
   if (inCode && /^[a-z]{3,}$/.test(lower)) return [{ stem: synonyms.get(lower) ?? lower, hard: true, at }];
-  const hard = isHard(trimmed);
+  const hard = isHard(trimmed) || isCompoundName(trimmed);
   if (hard) return [{ stem: lower.replace(/^v(?=\d)/, "").replace(/^\.\//, ""), hard, at }];
   return lower.split(/[-/.:]+/).flatMap((part) => {
     if (part === "" || (functionWords.has(part) && trimmed !== "Go")) return [];
@@ -66,6 +66,23 @@ function latin(raw: string, at: number, inCode: boolean): readonly Word[] {
 function isHard(word: string): boolean {
   return /\d|[_\\@$~]|^--?\w|\w\/\w.*\.|^\/|\/.*\/|\.\w+$|\p{Ll}\p{Lu}|[+#]$/u.test(word);
 }
+
+/** `billing-worker` names something; `read-only` and `pre-existing` describe. */
+function isCompoundName(word: string): boolean {
+  if (!/^\p{Ll}[\p{Ll}\d]*(?:-[\p{Ll}\d]+)+$/u.test(word)) return false;
+  return word
+    .split("-")
+    .every((part) => part.length > 1 && !DESCRIBING.has(part) && !functionWords.has(part));
+}
+
+const DESCRIBING = new Set(
+  (
+    "read write only pre post re non sub co self multi cross level based like time user built side free safe specific related " +
+    "existing driven known single double triple high low long short well first last real full half open closed one two three " +
+    "line case sensitive insensitive agnostic wide friendly aware ready hard soft day up down top bottom left right new old " +
+    "step check key end run build test mid semi auto fine coarse type style line file cut follow look work clean left out pass"
+  ).split(" "),
+);
 
 function pairs(run: string, at: number): readonly Word[] {
   const letters = [...run];

@@ -18,8 +18,7 @@ export function readWorkspace(root: string): ConsolidateInput {
   return {
     rawMemories: readPlain(join(root, "raw_memories.md")) ?? "",
     summaries: readSummaries(join(root, "rollout_summaries")),
-    memory: readPlain(join(root, "MEMORY.md")),
-    summary: readPlain(join(root, "memory_summary.md")),
+    handEdits: readPlain(join(root, "hand_edits.diff")),
   };
 }
 

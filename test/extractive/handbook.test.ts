@@ -18,17 +18,17 @@ describe("the handbook", () => {
     });
     expect(memory).toBe(`# Task Group: u/app
 scope: what one session in /home/u/app taught (2026-01-02)
-applies_to: cwd=/home/u/app; reuse_rule=safe in this folder and checkouts of the same project; elsewhere only what is not about this code
+applies_to: cwd=/home/u/app; reuse_rule=safe in these folders and checkouts of the same project; elsewhere only what is not about this code
 
 ## Task 1: Make the nightly import survive a full disk
 
 ### rollout_summary_files
 
-- rollout_summaries/2026-01-02T10-00-00-aa01.md (cwd=/home/u/app, rollout_path=/r/aa01.jsonl, updated_at=2026-01-02T10:00:00+00:00, thread_id=aa01)
+- rollout_summaries/2026-01-02T10-00-00-aa01.md (updated_at=2026-01-02, thread_id=aa01)
 
 ### keywords
 
-- import, ENOSPC, disk quota
+- var/spool/import, ENOSPC, import, disk quota, nightly, survive
 
 ## User preferences
 
@@ -44,15 +44,18 @@ applies_to: cwd=/home/u/app; reuse_rule=safe in this folder and checkouts of the
 `);
   });
 
-  test("keeps projects apart, even those whose folders differ only in case, and joins spellings of one folder", () => {
+  test("keeps projects apart, and joins the folders of one repository", () => {
     const fact = (name: string) =>
       note({ knowledge: [`The ${name} service keeps its sessions in Redis because restarts are frequent.`] });
     const { memory } = consolidated(
-      { id: "aa01", day: 1, cwd: "/home/u/Shop", memory: fact("shop") },
-      { id: "aa02", day: 2, cwd: "/home/u/shop", memory: fact("basket") },
-      { id: "aa03", day: 3, cwd: "/home/u/shop/", memory: fact("payment") },
-      { id: "aa04", day: 4, cwd: "/home/u/shop/web", memory: fact("page") },
+      { id: "aa01", day: 1, cwd: "/home/u/src/Shop", memory: fact("shop") },
+      { id: "aa02", day: 2, cwd: "/home/u/src/shop", memory: fact("basket") },
+      { id: "aa03", day: 3, cwd: "/home/u/src/shop/", memory: fact("payment") },
+      { id: "aa04", day: 4, cwd: "/home/u/src/shop/web", memory: fact("page") },
       { id: "aa05", day: 5, cwd: "", memory: fact("unplaced") },
+      { id: "aa06", day: 6, cwd: "/home/u/src/shop.worktrees/fix-1", memory: fact("voucher") },
+      { id: "aa07", day: 7, cwd: "/home/u/src/shopping", memory: fact("list") },
+      { id: "aa08", day: 8, cwd: "/home/u/.codex/worktrees/ab12/shop", memory: fact("stock") },
     );
     const groups = readHandbook(memory).groups.map(({ cwd, family, items }) => ({
       cwd,
@@ -60,10 +63,29 @@ applies_to: cwd=/home/u/app; reuse_rule=safe in this folder and checkouts of the
       knowledge: items.knowledge.map(({ text }) => /The (\w+)/.exec(text)?.[1]),
     }));
     expect(groups).toEqual([
+      {
+        cwd: "/home/u/src/Shop, /home/u/src/shop, /home/u/src/shop/web, /home/u/src/shop.worktrees/fix-1, /home/u/.codex/worktrees/ab12/shop",
+        family: "src/Shop",
+        knowledge: ["shop", "basket", "payment", "page", "voucher", "stock"],
+      },
       { cwd: "", family: "(no project)", knowledge: ["unplaced"] },
-      { cwd: "/home/u/shop/web", family: "shop/web", knowledge: ["page"] },
-      { cwd: "/home/u/shop", family: "home/u/shop", knowledge: ["payment", "basket"] },
-      { cwd: "/home/u/Shop", family: "u/Shop", knowledge: ["shop"] },
+      { cwd: "/home/u/src/shopping", family: "src/shopping", knowledge: ["list"] },
+    ]);
+  });
+
+  test("takes folders for one repository whose sessions speak of the same files, whatever the names", () => {
+    const about = (name: string) =>
+      note({
+        knowledge: ["store/main.go", "store/lock.go", "api/http.go", "api/auth.go", "cmd/run.go"].map(
+          (file) => `The ${name} of \`${file}\` is generated from the schema because it must agree.`,
+        ),
+      });
+    const { memory } = consolidated(
+      { id: "aa01", day: 1, cwd: "/home/u/src/kestrel", memory: about("header") },
+      { id: "aa02", day: 2, cwd: "/home/u/src/falcon", memory: about("license") },
+    );
+    expect(readHandbook(memory).groups.map(({ cwd }) => cwd)).toEqual([
+      "/home/u/src/kestrel, /home/u/src/falcon",
     ]);
   });
 
@@ -84,40 +106,42 @@ applies_to: cwd=/home/u/app; reuse_rule=safe in this folder and checkouts of the
       citations.map(({ threadId }) => threadId),
     ]);
     expect(tasks).toEqual([
+      ["Retry failed webhook deliveries", ["aa01", "aa02"]],
       ["Redesign the invoice page", ["aa03"]],
-      ["Webhook deliveries retry twice after a timeout", ["aa02", "aa01"]],
     ]);
   });
 
   test("uses the subject that notes give themselves", () => {
     const of = (description: string) =>
-      `---\ndescription: ${description}\ntask_group: release process\n---\n`;
+      `---\ndescription: ${description}\ntask_group: release process\n---\n\n## Facts\n- ${description} is done in \`bin/release\`.\n`;
     const { memory } = consolidated(
       { id: "aa01", day: 1, memory: of("Signed the macOS build") },
       { id: "aa02", day: 2, memory: of("Wrote the changelog by hand") },
       {
         id: "aa03",
         day: 3,
-        memory: "---\ndescription: Chose a colour for the logo\ntask_group: design\n---\n",
+        memory:
+          "---\ndescription: Chose a colour for the logo\ntask_group: design\n---\n\n## Facts\n- The logo lives in `art/logo.svg`.\n",
       },
     );
     expect(
       readHandbook(memory).groups[0]?.tasks.map(({ title, citations }) => [title, citations.length]),
     ).toEqual([
-      ["Chose a colour for the logo", 1],
       ["Release process", 2],
+      ["Chose a colour for the logo", 1],
     ]);
   });
 
-  test("cites every session, whatever it holds", () => {
+  test("gives no task to a session with nothing worth keeping", () => {
     const sessions = ["", "ok", "proceed", "```\n$ ls\n```", "---\n---\n", "# \n\n- \n"].map(
       (memory, at) => ({ id: `aa0${at}`, day: at, memory }),
     );
-    const { memory } = consolidated(...sessions);
-    for (const { id } of sessions) expect(memory).toContain(`thread_id=${id})`);
+    expect(consolidated(...sessions).memory).toBe(
+      "No session has taught anything that is worth keeping yet.\n",
+    );
   });
 
-  test("ranks by the number of sessions, then by time", () => {
+  test("says what was said first first, once, so that a line keeps its place", () => {
     const { memory } = consolidated(
       {
         id: "aa01",
@@ -138,10 +162,10 @@ applies_to: cwd=/home/u/app; reuse_rule=safe in this folder and checkouts of the
       },
     );
     expect(statements(memory, "Reusable knowledge")).toEqual([
-      "Releases are only cut from the branch `stable`.",
-      "Uploads are limited to 20 MB by the proxy.",
-      "The cache is keyed by tenant and user.",
+      "Releases are cut from the branch `stable` only.",
       "The parser lives in `src/parse` and has no dependencies.",
+      "The cache is keyed by tenant and user.",
+      "Uploads are limited to 20 MB by the proxy.",
     ]);
   });
 
@@ -160,8 +184,8 @@ applies_to: cwd=/home/u/app; reuse_rule=safe in this folder and checkouts of the
         tasks.map((number) => titles.get(number)),
       ]),
     ).toEqual([
-      ["The index", ["Speed up the search index"]],
       ["Help page", ["Translate the help pages"]],
+      ["The index", ["Speed up the search index"]],
     ]);
   });
 });

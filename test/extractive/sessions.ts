@@ -8,6 +8,8 @@ export interface Session {
   readonly cwd?: string;
   readonly memory?: string;
   readonly recap?: string;
+  /** As a transcript's name has it, `2026-01-03T10-00-00`; default: a name without a time. */
+  readonly started?: string;
 }
 
 function updatedAt({ day }: Session): string {
@@ -18,26 +20,26 @@ export function fileOf(session: Session): string {
   return `${updatedAt(session).slice(0, 19).replaceAll(":", "-")}-${session.id.padStart(4, "0").slice(0, 4)}.md`;
 }
 
+function pathOf({ id, started }: Session): string {
+  return started === undefined ? `/r/${id}.jsonl` : `/r/rollout-${started}-${id}.jsonl`;
+}
+
 /** The workspace files of sessions as the host writes them, latest first. */
-export function inputOf(
-  sessions: readonly Session[],
-  base: { memory?: string; summary?: string } = {},
-): ConsolidateInput {
+export function inputOf(sessions: readonly Session[], handEdits: string | null = null): ConsolidateInput {
   const latestFirst = [...sessions].sort((a, b) => (updatedAt(a) < updatedAt(b) ? 1 : -1));
   const header = (session: Session) => `updated_at: ${updatedAt(session)}\n`;
   const memories = latestFirst.map(
     (session) =>
-      `## Thread \`${session.id}\`\n${header(session)}cwd: ${session.cwd ?? "/home/u/app"}\nrollout_path: /r/${session.id}.jsonl\n` +
+      `## Thread \`${session.id}\`\n${header(session)}cwd: ${session.cwd ?? "/home/u/app"}\nrollout_path: ${pathOf(session)}\n` +
       `rollout_summary_file: ${fileOf(session)}\n\n${(session.memory ?? "").trim()}\n\n`,
   );
   return {
     rawMemories: `# Raw Memories\n\nMerged stage-1 raw memories (latest first):\n\n${memories.join("")}`,
     summaries: sessions.map((session) => ({
       name: fileOf(session),
-      text: `thread_id: ${session.id}\n${header(session)}rollout_path: /r/${session.id}.jsonl\ncwd: ${session.cwd ?? "/home/u/app"}\n\n${session.recap ?? ""}\n`,
+      text: `thread_id: ${session.id}\n${header(session)}rollout_path: ${pathOf(session)}\ncwd: ${session.cwd ?? "/home/u/app"}\n\n${session.recap ?? ""}\n`,
     })),
-    memory: base.memory ?? null,
-    summary: base.summary ?? null,
+    handEdits,
   };
 }
 
@@ -61,9 +63,11 @@ function isKind(section: string): boolean {
   return ["User preferences", "Reusable knowledge", "Failures and how to do differently"].includes(section);
 }
 
-/** The same without references. */
+/** The same without references and dates. */
 export function statements(memory: string, section?: string): readonly string[] {
-  return bullets(memory, section).map((bullet) => bullet.replace(/(?: \[Task \d+\]|\[Task \d+\])+$/, ""));
+  return bullets(memory, section).map((bullet) =>
+    bullet.replace(/(?: \[Task \d+\]|\[Task \d+\])+$/, "").replace(/ \(\d{4}-\d\d-\d\d\)$/, ""),
+  );
 }
 
 export function note(parts: {

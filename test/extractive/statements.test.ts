@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { sentencesOf } from "../../src/extractive/sentences.ts";
 import { consolidated, note, statements } from "./sessions.ts";
 
 const read = (memory: string) => {
@@ -117,17 +118,15 @@ describe("reading a note", () => {
           'the user said: "no mocks in integration tests" -> start a real Postgres',
           'user asked: "always show me the diff first"',
           "l'utilisateur a dit : « pas de dépendance sans raison »",
-          "用户说：“提交信息用英文。”",
           'when the agent renamed a flag, the user said "don\'t touch public names" and undid it',
         ],
       }),
     );
-    expect(preferences).toEqual([
-      '"no mocks in integration tests" -> start a real Postgres',
+    expect([...preferences].sort()).toEqual([
       '"always show me the diff first"',
+      '"no mocks in integration tests" -> start a real Postgres',
+      '"pas de dépendance sans raison"',
       'when the agent renamed a flag, the user said "don\'t touch public names" and undid it',
-      "«pas de dépendance sans raison»",
-      "“提交信息用英文。”",
     ]);
   });
 
@@ -162,7 +161,8 @@ describe("reading a note", () => {
   test("splits no sentence at an abbreviation, a version, a URL, a file name or inside code", () => {
     const text =
       "Pin the image, e.g. to v1.2.3, because `a. B` and https://x.example/a.Html differ. The file main.go stays in the root folder.";
-    expect(read(`${text}`).knowledge).toEqual([
+    expect(read(text).knowledge).toEqual([text]);
+    expect(sentencesOf(text)).toEqual([
       "Pin the image, e.g. to v1.2.3, because `a. B` and https://x.example/a.Html differ.",
       "The file main.go stays in the root folder.",
     ]);
@@ -206,7 +206,7 @@ describe("what is left out", () => {
       "Exit code 1 pkg/store/db.go:12:4: File is not properly formatted (gofmt) ID: id, ^ 1 issues: * gofmt: 1",
       "File is not properly formatted (gofmt)",
     ],
-    ["Exit code 128 fatal: unrecognized argument: --no-stat", "fatal: unrecognized argument: --no-stat"],
+    ["Exit code 128 fatal: unrecognized argument: --no-stat", null],
     ["--- FAIL: TestThing (0.00s)", null],
     ["FAIL github.com/acme/tool/pkg 0.233s", null],
     ["Error: Process completed with exit code 1.", null],
@@ -226,13 +226,10 @@ describe("what is left out", () => {
     );
   });
 
-  test("the tail of an overlong statement, at a sentence or else a word", () => {
+  test("the tail of an overlong statement, and a statement that breaks off", () => {
     const long = "The exporter writes one file per tenant and never overwrites an older one. ".repeat(9);
     const endless = `The list of regions is ${"north-west ".repeat(80)}`;
     const { knowledge } = read(`## Facts\n- ${long}\n- ${endless}\n`);
-    expect(knowledge.map((text) => [text.length <= 300, text.slice(-9)])).toEqual([
-      [true, "lder one."],
-      [true, "rth-west…"],
-    ]);
+    expect(knowledge.map((text) => [text.length <= 300, text.slice(-9)])).toEqual([[true, "lder one."]]);
   });
 });

@@ -56,8 +56,6 @@ export async function consolidatedFiles(inputs: readonly Stage1Output[], base: B
     summaries: [...texts]
       .filter(([path]) => path.startsWith("rollout_summaries/"))
       .map(([path, text]) => ({ name: path.slice("rollout_summaries/".length), text })),
-    memory: base.text("MEMORY.md"),
-    summary: base.text("memory_summary.md"),
   });
   return { "MEMORY.md": memory, "memory_summary.md": summary };
 }

@@ -1,0 +1,58 @@
+import { likeness } from "./alike.ts";
+import { contradicts } from "./contradiction.ts";
+import type { Fact } from "./facts.ts";
+import { type Meaning, meaningOf } from "./meaning.ts";
+import { outdates } from "./values.ts";
+
+/** Lines of the memory that the person wrote, and generated ones that they took away. */
+export interface HandEdits {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** Reads `hand_edits.diff`, which the host lays into the workspace; lines lose their bullet and task references. */
+export function readHandEdits(diff: string | null): HandEdits {
+  const added: string[] = [];
+  const removed: string[] = [];
+  for (const line of (diff ?? "").split("\n")) {
+    if (line.startsWith("+++ ") || line.startsWith("--- ")) continue;
+    const text = plainBullet(line.slice(1));
+    if (text === "") continue;
+    if (line.startsWith("+")) added.push(text);
+    else if (line.startsWith("-")) removed.push(text);
+  }
+  return { added, removed };
+}
+
+/** Same meaning from here on, for words of the person beside words of a session. */
+const SAME_FROM = 0.6;
+
+/**
+ * Whether a fact may still be printed: the person has not deleted it, does not say the same, and does not say the
+ * contrary.
+ */
+export function allowedBy({ added, removed }: HandEdits): (fact: Fact) => boolean {
+  if (added.length + removed.length === 0) return () => true;
+  const gone = new Set(removed);
+  const said = new Set(added);
+  const meanings = added.map((text) => ({ text, meaning: meaningOf(text) }));
+  const removedMeanings = removed.map(meaningOf);
+  return ({ text }) => {
+    if (gone.has(text) || said.has(text)) return false;
+    const own = meaningOf(text);
+    if (removedMeanings.some((meaning) => likeness(meaning, own) >= 0.9)) return false;
+    return !meanings.some(({ meaning }) => isSilenced(own, meaning));
+  };
+}
+
+function isSilenced(own: Meaning, persons: Meaning): boolean {
+  return likeness(persons, own) >= SAME_FROM || contradicts(persons, own) || outdates(persons, own);
+}
+
+function plainBullet(line: string): string {
+  return line
+    .replace(/^\s*[-*+] /, "")
+    .replace(/(?:\s*\[Task \d+\])+\s*$/, "")
+    .replace(/ \(\d{4}-\d\d-\d\d\)$/, "")
+    .trim();
+}
