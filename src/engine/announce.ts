@@ -1,5 +1,5 @@
 import type { RunEvent, RunEventMap } from "../domain/event.ts";
-import { progressOf, RUNNING_TEXT } from "../domain/texts.ts";
+import { progressOf, RUNNING_TEXT } from "../domain/status.ts";
 import type { Committed } from "../durable/options.ts";
 import { dotted } from "../durable/transition.ts";
 import type { Phase2Context } from "../machines/words.ts";

@@ -3,7 +3,7 @@ import { tokenHeldBy } from "../domain/parked-run.ts";
 import type { Clock, Store } from "../domain/ports.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
-import { progressOf } from "../domain/texts.ts";
+import { progressOf } from "../domain/status.ts";
 
 /** What observers hear of a run that nobody here can read. Its job row stays as it is until it is cancelled. */
 export function parkedEvents({ id: run, space }: RunRecord, atMs: number): readonly RunEvent[] {

@@ -5,8 +5,7 @@ import { changesBetween, type FileChanges, type Finding, type Manifest } from ".
 import type { Store } from "../domain/ports.ts";
 import type { AgentReport, DryRun, RunResult, StateSpan } from "../domain/result.ts";
 import { contextOf, type LogRow, type RunRecord } from "../domain/run.ts";
-import { outcomeOf, type Status } from "../domain/status.ts";
-import { adviceOf } from "../domain/texts.ts";
+import { adviceOf, outcomeOf, type Status } from "../domain/status.ts";
 import type { Phase2Context } from "../machines/words.ts";
 import { compare } from "../memory-files/compare.ts";
 import { unified } from "../memory-files/unified.ts";

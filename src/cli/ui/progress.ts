@@ -1,4 +1,5 @@
 import type { RunEvent } from "../../domain/event.ts";
+import { describeState } from "../../domain/status.ts";
 import { elapsed } from "./format.ts";
 import type { Output } from "./output.ts";
 import { cyan, dim, green, type Line, red, yellow } from "./paint.ts";
@@ -10,21 +11,6 @@ export interface Progress {
   /** Draws the last picture and stops moving. */
   end(): void;
 }
-
-/** What each state means to the person who waits, by its full name or its first part; the rest are endings, shown by the report. */
-const TITLES: Readonly<Record<string, string>> = {
-  claiming: "Claim the job",
-  configuring: "Configure the agent",
-  loading: "Load stage-1 outputs",
-  "syncing.summaries": "Write rollout summaries",
-  "syncing.rawMemories": "Write raw memories",
-  spawning: "Start the agent",
-  supervising: "Agent at work",
-  verifying: "Check its result",
-  publishing: "Publish the memory",
-  succeeding: "Settle the job",
-  failing: "Release the job",
-};
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const FRAME_MS = 80;
@@ -59,7 +45,7 @@ function saidBy(event: RunEvent): string | null {
 
 /** Null for an ending. Steps within one part of the work are one line. */
 function titleOf(state: string): string | null {
-  return TITLES[state] ?? TITLES[state.split(".")[0] ?? ""] ?? null;
+  return describeState(state)?.title ?? null;
 }
 
 interface Step {
@@ -86,7 +72,7 @@ function liveProgress(output: Output, nowMs: () => number): Progress {
         const last = steps.at(-1);
         const title = titleOf(event.state);
         if (last !== undefined && last.title !== title) last.leftAtMs ??= event.atMs;
-        if (title === TITLES.failing) hasFailed = true;
+        if (title === titleOf("failing")) hasFailed = true;
         if (title !== null && last?.title !== title)
           steps.push({ title, enteredAtMs: event.atMs, leftAtMs: null });
       } else message = event.type === "budget.near" ? event.text : (saidBy(event) ?? message);
@@ -111,7 +97,7 @@ function picture(scene: {
 }): readonly Line[] {
   const { steps, message, frame, hasFailed, nowMs, columns } = scene;
   const lines = steps.map(({ title, enteredAtMs, leftAtMs }, at): Line => {
-    const isBlamed = hasFailed && steps[at + 1]?.title === TITLES.failing;
+    const isBlamed = hasFailed && steps[at + 1]?.title === titleOf("failing");
     const mark = leftAtMs === null ? cyan(FRAMES[frame] ?? "·") : isBlamed ? red("✖") : green("✔");
     const spent = elapsed(Math.max(0, (leftAtMs ?? nowMs) - enteredAtMs));
     return [mark, ` ${title.padEnd(24)} `, dim(spent)];
