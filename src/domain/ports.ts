@@ -200,6 +200,7 @@ export interface RunStore {
   /**
    * Raises the fence and sets the owner, if the fence is still `fence` and the run is unfinished. Null = someone else
    * did. Repeated by the same owner it finds itself. With `as`, the run is one of that version from here on.
+   * With `isParked`, a parked run becomes unfinished again.
    */
   takeOver(request: {
     run: string;
@@ -207,6 +208,7 @@ export interface RunStore {
     owner: string;
     nowMs: number;
     as?: { version: string; hash: string; snapshot: string };
+    isParked?: boolean;
   }): Promise<RunRecord | null>;
   /** Ends a run nobody can interpret. Conditional on the fence. */
   park(request: { run: string; fence: number; reason: string; nowMs: number }): Promise<boolean>;

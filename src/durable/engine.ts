@@ -160,6 +160,8 @@ class Engine {
       successorOf: this.parking.successorOf,
       resume: (record, successor) => this.#resume(record, successor),
       park: this.parking.park,
+      names,
+      mayUnpark: async (record) => options.unpark?.(record) ?? true,
       ...(options.admit === undefined ? {} : { admit: options.admit }),
     });
     this.#poll = inboxPoll({

@@ -105,7 +105,7 @@ export interface DurableOptions<Machine extends AnyStateMachine = AnyStateMachin
   readonly pollMs?: number;
   /**
    * What happens to runs that no machine of this engine can go on with. `leave` (default): they stay as they are for
-   * a process of their version. `park`: they end as parked.
+   * a process of their version. `park`: they are marked as parked, and a process of their version goes on with them.
    */
   readonly unknownVersions?: "leave" | "park";
   /** Throws when the state a run was left in is not one of this machine's. Its text was restored. */
@@ -116,6 +116,8 @@ export interface DurableOptions<Machine extends AnyStateMachine = AnyStateMachin
   readonly admit?: (record: RunRecord, adopt: () => Promise<DurableRun | null>) => Promise<DurableRun | null>;
   /** When a run of a dead process is found that nothing here can go on with; once for each such run. */
   readonly parked?: (record: RunRecord) => Promise<void>;
+  /** Whether a parked run that a machine here can go on with may go on. Default: yes. */
+  readonly unpark?: (record: RunRecord) => Promise<boolean>;
   /** When a run is live in this process, begun here or adopted. */
   readonly launched?: (run: DurableRun<Machine>) => void;
   /** After this process's part in a run is over, for whatever reason. */

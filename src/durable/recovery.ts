@@ -28,6 +28,10 @@ interface RecoveringEngine {
   resume(taken: RunRecord, successor: Successor & { kind: "machine" }): Promise<DurableRun>;
   /** Calls `adopt` if this process may work on one run more; else null, and a later look finds the run again. */
   readonly admit?: (record: RunRecord, adopt: () => Promise<DurableRun | null>) => Promise<DurableRun | null>;
+  /** Whether a parked run may go on. */
+  mayUnpark(record: RunRecord): Promise<boolean>;
+  /** The ids of this engine's machines. */
+  readonly names: readonly string[];
   /** Deals with a run that nothing here can go on with. */
   park(record: RunRecord, why: string): Promise<void>;
 }
@@ -93,6 +97,7 @@ async function recoverNow(
       if (run.space !== "") closedSpaces.add(run.space);
     }
   }
+  adopted.push(...(await unparked(engine, filter, failures)));
   const isAskedFor = filter.run !== undefined || filter.space !== undefined;
   if (failures.length > 0 && (isAskedFor || adopted.length === 0)) throw failures[0];
   return adopted;
@@ -118,6 +123,32 @@ function abandonment({ store, owner: self }: RecoveringEngine): (owner: string) 
   };
 }
 
+const PARKED_LIMIT = 100;
+
+/** Parked runs of a version that this engine has: of a deploy that was taken back, or of a process of their own. */
+async function unparked(
+  engine: RecoveringEngine,
+  { run, space }: { space?: string; run?: string },
+  failures: unknown[],
+): Promise<readonly DurableRun[]> {
+  if (run !== undefined) return [];
+  const { runs } = engine.store;
+  const filter = { state: "parked", machines: engine.names, limit: PARKED_LIMIT } as const;
+  const parked = await runs.list({ ...filter, ...(space === undefined ? {} : { space }) });
+  const adopted: DurableRun[] = [];
+  for (const record of parked) {
+    try {
+      if ((await engine.successorOf(record)).kind === "none" || !(await engine.mayUnpark(record))) continue;
+      const adoptIt = () => adopt(engine, record);
+      const live = await (engine.admit?.(record, adoptIt) ?? adoptIt());
+      if (live !== null) adopted.push(live);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  return adopted;
+}
+
 async function adopt(engine: RecoveringEngine, record: RunRecord): Promise<DurableRun | null> {
   if (!engine.isOwn(record)) return null;
   const successor = await engine.successorOf(record);
@@ -133,6 +164,7 @@ async function adopt(engine: RecoveringEngine, record: RunRecord): Promise<Durab
     fence,
     owner: engine.owner,
     nowMs: engine.clock.nowMs(),
+    ...(record.state === "parked" ? { isParked: true } : {}),
     ...(isMigrated ? { as: { version: of.version, hash: of.hash, snapshot } } : {}),
   });
   return taken === null || engine.isLive(run) ? null : engine.resume(taken, successor);

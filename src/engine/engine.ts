@@ -4,6 +4,7 @@ import type { AgentRunner } from "../domain/agent.ts";
 import type { RunEvent } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { refusal } from "../domain/job.ts";
+import { tokenHeldBy } from "../domain/parked-run.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
@@ -165,6 +166,8 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
       return openRun(parts, { hold: binding.hold, worker: owner(), homeId: parts.homeId }, binding);
     },
     examine: demandContext,
+    // One that was cancelled meanwhile, or whose job went on without it, holds nothing to go on with.
+    unpark: async (record) => tokenHeldBy(record, await store.jobs.read(record.space)) !== null,
     admit: (record, takeOver) => admit(parts, record, takeOver),
     adopting: async ({ id, space, snapshot }) => {
       const { value, context } = JSON.parse(snapshot) as { value: unknown; context: Phase2Context };

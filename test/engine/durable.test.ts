@@ -330,7 +330,7 @@ describe("what another process continues", () => {
     expect((await engine().recover()).map(({ id }) => id)).toEqual(["r1"]);
   });
 
-  test("where the host wants that, a run nobody here can go on with ends as parked", async () => {
+  test("where the host wants that, such a run is parked, and goes on in a process of its own version", async () => {
     const { engine, shared } = world();
     const first = engine();
     await first.start({ id: "r1", input: undefined });
@@ -338,6 +338,8 @@ describe("what another process continues", () => {
     await engine({ version: "2", unknownVersions: "park" }).recover();
     const parked = shared.runs.get("r1");
     expect([parked?.state, parked?.parked?.slice(0, 22)]).toEqual(["parked", "made by sums version 1"]);
+    expect((await engine().recover()).map(({ id }) => id)).toEqual(["r1"]);
+    expect(shared.runs.get("r1")).toMatchObject({ state: "active", parked: null });
   });
 
   test("a run whose state can't be read, or that its host can't go on with, keeps nobody waiting", async () => {

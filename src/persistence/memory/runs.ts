@@ -140,7 +140,11 @@ export function memoryRuns(
       put(isPaused ? { ...run, pausedAtMs: nowMs } : running);
       return true;
     },
-    takeOver: async ({ run: id, fence, owner, nowMs, as }) => {
+    takeOver: async ({ run: id, fence, owner, nowMs, as, isParked }) => {
+      const parked = runs.get(id);
+      if (isParked && parked?.state === "parked" && parked.fence === fence) {
+        put({ ...parked, state: "active", parked: null });
+      }
       const run = active(id, fence);
       if (run !== null) return put({ ...run, ...as, fence: fence + 1, owner, updatedAtMs: nowMs });
       const repeated = active(id, fence + 1);

@@ -50,6 +50,9 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     `update runs set fence = fence + 1, owner = @owner, updated_at = @nowMs
      where id = @run and fence = @fence and state = 'active'`,
   );
+  const unpark = db.prepare<[string, number]>(
+    "update runs set state = 'active', parked = null where id = ? and fence = ? and state = 'parked'",
+  );
   const relabel = db.prepare<[string, string, string, string]>(
     "update runs set version = ?, hash = ?, snapshot = ? where id = ?",
   );
@@ -153,7 +156,8 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     pause: ({ run, isPaused, nowMs }) => write(() => pause.run(isPaused ? nowMs : null, run).changes === 1),
     takeOver: (request) =>
       write(() => {
-        const { run: id, fence, owner, nowMs, as } = request;
+        const { run: id, fence, owner, nowMs, as, isParked } = request;
+        if (isParked === true) unpark.run(id, fence);
         const isTaken = takeOver.run({ run: id, fence, owner, nowMs }).changes === 1;
         if (isTaken && as !== undefined) relabel.run(as.version, as.hash, as.snapshot, id);
         const run = queries.run(request.run);
