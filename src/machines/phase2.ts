@@ -24,8 +24,8 @@ import type {
   WatchInput,
 } from "../domain/phase2.ts";
 import type { FailedStatus } from "../domain/status.ts";
+import { never, notProvided } from "./actor-stubs.ts";
 import { claimed, drafted, fault, published, skipped, spawned } from "./answers.ts";
-import { missing, silent } from "./holes.ts";
 import type { Phase2Context, Phase2Input } from "./words.ts";
 
 /** Part of every stored snapshot; raised with any change that an old snapshot would not survive. */
@@ -53,36 +53,36 @@ export const phase2Machine = setup({
     output: {} as Phase2Context,
   },
   actors: {
-    claimJob: missing<ClaimAnswer, ClaimInput>("claimJob"),
-    keepLease: silent<Phase2Event, RunInput>(),
-    keepDeadline: silent<Phase2Event, { deadlineAtMs: number | null }>(),
-    configureAgent: missing<AgentConfig, RunInput>("configureAgent"),
-    loadMemories: missing<LoadAnswer, RunInput & { limit: number; watermark: number }>("loadMemories"),
-    syncSummaries: missing<SummariesAnswer, RunInput>("syncSummaries"),
-    syncRawMemories: missing<RawMemoriesAnswer, RunInput & { base: string | null }>("syncRawMemories"),
-    spawnAgent: missing<SpawnAnswer, SpawnInput>("spawnAgent"),
-    watchAgent: silent<Phase2Event, WatchInput>(),
-    verifyArtifacts: missing<VerifyAnswer, VerifyInput>("verifyArtifacts"),
-    confirmOwnership: missing<{ owner: boolean }, RunInput>("confirmOwnership"),
-    publishMemory: missing<PublishAnswer, PublishInput>("publishMemory"),
-    keepDraft: missing<DraftAnswer, DraftInput>("keepDraft"),
-    closeAgent: missing<void, CloseInput>("closeAgent"),
-    recordSuccess: missing<SettleAnswer, SuccessInput>("recordSuccess"),
-    recordFailure: missing<SettleAnswer, FailureInput>("recordFailure"),
+    claimJob: notProvided<ClaimAnswer, ClaimInput>("claimJob"),
+    keepLease: never<Phase2Event, RunInput>(),
+    keepDeadline: never<Phase2Event, { deadlineAtMs: number | null }>(),
+    configureAgent: notProvided<AgentConfig, RunInput>("configureAgent"),
+    loadMemories: notProvided<LoadAnswer, RunInput & { limit: number; watermark: number }>("loadMemories"),
+    syncSummaries: notProvided<SummariesAnswer, RunInput>("syncSummaries"),
+    syncRawMemories: notProvided<RawMemoriesAnswer, RunInput & { base: string | null }>("syncRawMemories"),
+    spawnAgent: notProvided<SpawnAnswer, SpawnInput>("spawnAgent"),
+    watchAgent: never<Phase2Event, WatchInput>(),
+    verifyArtifacts: notProvided<VerifyAnswer, VerifyInput>("verifyArtifacts"),
+    confirmOwnership: notProvided<{ owner: boolean }, RunInput>("confirmOwnership"),
+    publishMemory: notProvided<PublishAnswer, PublishInput>("publishMemory"),
+    keepDraft: notProvided<DraftAnswer, DraftInput>("keepDraft"),
+    closeAgent: notProvided<void, CloseInput>("closeAgent"),
+    recordSuccess: notProvided<SettleAnswer, SuccessInput>("recordSuccess"),
+    recordFailure: notProvided<SettleAnswer, FailureInput>("recordFailure"),
   },
   actions: {
     remember: assign((_, patch: Partial<Phase2Context>) => patch),
-    blame: assign(({ context }, { status, cause }: { status: FailedStatus; cause: string | null }) => ({
+    setFailure: assign(({ context }, { status, cause }: { status: FailedStatus; cause: string | null }) => ({
       status,
       // A second failure while ending keeps the first one in its cause.
       cause:
         context.status === null ? cause : [context.status, context.cause, cause].filter(Boolean).join(": "),
     })),
-    note: assign(({ context }, { cause }: { cause: string }) => ({
+    appendCause: assign(({ context }, { cause }: { cause: string }) => ({
       cause: [context.cause, cause].filter(Boolean).join("; "),
     })),
     /** Only now is it true: the success is written. */
-    praise: assign(({ context }) => ({
+    setSuccess: assign(({ context }) => ({
       status: context.status ?? (context.inputs === 0 ? "succeeded_no_input" : "succeeded"),
     })),
     startKeeping: enqueueActions(({ context, enqueue }) => {
@@ -152,13 +152,13 @@ export const phase2Machine = setup({
     cancel: {
       description: "Someone asked to stop: the agent is ended and the job released.",
       target: ".failing",
-      actions: { type: "blame", params: { status: "cancelled", cause: null } },
+      actions: { type: "setFailure", params: { status: "cancelled", cause: null } },
     },
     "lease.lost": {
       description: "Another worker owns the job: stop at once and write no row.",
       target: ".failing",
       actions: {
-        type: "blame",
+        type: "setFailure",
         params: ({ event }) => ({ status: "failed_lost_ownership", cause: event.why }) as const,
       },
     },
@@ -166,7 +166,7 @@ export const phase2Machine = setup({
       description: "The lease could not be renewed in time: stop while it is still ours.",
       target: ".failing",
       actions: {
-        type: "blame",
+        type: "setFailure",
         params: ({ event }) => ({ status: "failed_confirm_ownership", cause: event.why }) as const,
       },
     },
@@ -174,7 +174,7 @@ export const phase2Machine = setup({
       description: "A limit of time, silence, turns, tokens or cost was reached.",
       target: ".failing",
       actions: {
-        type: "blame",
+        type: "setFailure",
         params: ({ event }) => ({ status: "failed_budget", cause: event.why }) as const,
       },
     },
@@ -198,7 +198,7 @@ export const phase2Machine = setup({
             target: "failing",
             actions: [
               { type: "remember", params: ({ event }) => claimed(event.output) },
-              { type: "blame", params: { status: "cancelled", cause: null } },
+              { type: "setFailure", params: { status: "cancelled", cause: null } },
             ],
           },
           {
@@ -216,7 +216,7 @@ export const phase2Machine = setup({
         onError: {
           description: "The store could not answer the claim.",
           target: "failed",
-          actions: { type: "blame", params: ({ event }) => fault("failed_claim", event.error) },
+          actions: { type: "setFailure", params: ({ event }) => fault("failed_claim", event.error) },
         },
       },
       on: {
@@ -240,7 +240,7 @@ export const phase2Machine = setup({
         onError: {
           description: "No sandbox that keeps the agent in its workspace.",
           target: "failing",
-          actions: { type: "blame", params: ({ event }) => fault("failed_sandbox_policy", event.error) },
+          actions: { type: "setFailure", params: ({ event }) => fault("failed_sandbox_policy", event.error) },
         },
       },
     },
@@ -263,7 +263,10 @@ export const phase2Machine = setup({
         onError: {
           description: "The stage-1 outputs could not be read or recorded.",
           target: "failing",
-          actions: { type: "blame", params: ({ event }) => fault("failed_load_stage1_outputs", event.error) },
+          actions: {
+            type: "setFailure",
+            params: ({ event }) => fault("failed_load_stage1_outputs", event.error),
+          },
         },
       },
     },
@@ -285,7 +288,10 @@ export const phase2Machine = setup({
             onError: {
               description: "The workspace or the summaries could not be written.",
               target: "#phase2.failing",
-              actions: { type: "blame", params: ({ event }) => fault("failed_sync_artifacts", event.error) },
+              actions: {
+                type: "setFailure",
+                params: ({ event }) => fault("failed_sync_artifacts", event.error),
+              },
             },
           },
         },
@@ -327,7 +333,7 @@ export const phase2Machine = setup({
               description: "raw_memories.md could not be written.",
               target: "#phase2.failing",
               actions: {
-                type: "blame",
+                type: "setFailure",
                 params: ({ event }) => fault("failed_rebuild_raw_memories", event.error),
               },
             },
@@ -363,7 +369,7 @@ export const phase2Machine = setup({
             description: "The agent died with its engine too often.",
             target: "failing",
             actions: {
-              type: "blame",
+              type: "setFailure",
               params: { status: "failed_agent", cause: "the agent's engine died repeatedly" },
             },
           },
@@ -371,7 +377,7 @@ export const phase2Machine = setup({
         onError: {
           description: "The agent could not be started or its status not be followed.",
           target: "failing",
-          actions: { type: "blame", params: ({ event }) => fault("failed_spawn_agent", event.error) },
+          actions: { type: "setFailure", params: ({ event }) => fault("failed_spawn_agent", event.error) },
         },
       },
     },
@@ -390,14 +396,17 @@ export const phase2Machine = setup({
           description: "The status stream ended without a final status.",
           target: "failing",
           actions: {
-            type: "blame",
+            type: "setFailure",
             params: { status: "failed_agent", cause: "the status stream ended without a final status" },
           },
         },
         onError: {
           description: "The agent's status could not be followed.",
           target: "failing",
-          actions: { type: "blame", params: ({ event }) => fault("failed_subscribe_status", event.error) },
+          actions: {
+            type: "setFailure",
+            params: ({ event }) => fault("failed_subscribe_status", event.error),
+          },
         },
       },
       on: {
@@ -415,7 +424,10 @@ export const phase2Machine = setup({
           target: "failing",
           actions: [
             { type: "remember", params: { agentStatus: "errored" } },
-            { type: "blame", params: ({ event }) => ({ status: "failed_agent", cause: event.why }) as const },
+            {
+              type: "setFailure",
+              params: ({ event }) => ({ status: "failed_agent", cause: event.why }) as const,
+            },
           ],
         },
         "agent.interrupted": {
@@ -424,7 +436,7 @@ export const phase2Machine = setup({
           actions: [
             { type: "remember", params: { agentStatus: "interrupted" } },
             {
-              type: "blame",
+              type: "setFailure",
               params: { status: "failed_agent", cause: "the agent was interrupted from elsewhere" },
             },
           ],
@@ -434,7 +446,7 @@ export const phase2Machine = setup({
           target: "failing",
           actions: [
             { type: "remember", params: { agentStatus: "shutdown" } },
-            { type: "blame", params: { status: "failed_agent", cause: "the agent was shut down" } },
+            { type: "setFailure", params: { status: "failed_agent", cause: "the agent was shut down" } },
           ],
         },
         "agent.notFound": {
@@ -442,7 +454,7 @@ export const phase2Machine = setup({
           target: "failing",
           actions: [
             { type: "remember", params: { agentStatus: "notFound" } },
-            { type: "blame", params: { status: "failed_agent", cause: "the agent was not found" } },
+            { type: "setFailure", params: { status: "failed_agent", cause: "the agent was not found" } },
           ],
         },
         "agent.gone": [
@@ -456,7 +468,7 @@ export const phase2Machine = setup({
             description: "The agent died with its engine too often.",
             target: "failing",
             actions: {
-              type: "blame",
+              type: "setFailure",
               params: { status: "failed_agent", cause: "the agent's engine died repeatedly" },
             },
           },
@@ -502,7 +514,7 @@ export const phase2Machine = setup({
             actions: [
               { type: "remember", params: ({ event }) => ({ findings: event.output.findings }) },
               {
-                type: "blame",
+                type: "setFailure",
                 params: ({ event }) =>
                   ({ status: "failed_invalid_artifacts", cause: event.output.codes.join(", ") }) as const,
               },
@@ -512,7 +524,10 @@ export const phase2Machine = setup({
         onError: {
           description: "The gate itself could not read the workspace.",
           target: "failing",
-          actions: { type: "blame", params: ({ event }) => fault("failed_invalid_artifacts", event.error) },
+          actions: {
+            type: "setFailure",
+            params: ({ event }) => fault("failed_invalid_artifacts", event.error),
+          },
         },
       },
     },
@@ -542,7 +557,7 @@ export const phase2Machine = setup({
             description: "The fenced write was refused: another worker owns the job.",
             target: "failing",
             actions: {
-              type: "blame",
+              type: "setFailure",
               params: { status: "failed_lost_ownership", cause: "another worker owns the job" },
             },
           },
@@ -550,7 +565,7 @@ export const phase2Machine = setup({
         onError: {
           description: "The draft could not be kept.",
           target: "failing",
-          actions: { type: "blame", params: ({ event }) => fault("failed_publish", event.error) },
+          actions: { type: "setFailure", params: ({ event }) => fault("failed_publish", event.error) },
         },
       },
     },
@@ -574,7 +589,7 @@ export const phase2Machine = setup({
                 description: "Another worker owns the job: nothing is published.",
                 target: "#phase2.failing",
                 actions: {
-                  type: "blame",
+                  type: "setFailure",
                   params: { status: "failed_lost_ownership", cause: "another worker owns the job" },
                 },
               },
@@ -583,7 +598,7 @@ export const phase2Machine = setup({
               description: "The store could not say whose the job is.",
               target: "#phase2.failing",
               actions: {
-                type: "blame",
+                type: "setFailure",
                 params: ({ event }) => fault("failed_confirm_ownership", event.error),
               },
             },
@@ -614,7 +629,7 @@ export const phase2Machine = setup({
                   "The fenced commit was refused: another worker owns the job, the root is untouched.",
                 target: "#phase2.failing",
                 actions: {
-                  type: "blame",
+                  type: "setFailure",
                   params: { status: "failed_lost_ownership", cause: "another worker owns the job" },
                 },
               },
@@ -623,7 +638,7 @@ export const phase2Machine = setup({
               description:
                 "The generation could not be committed or laid out; an open journal is rolled forward later.",
               target: "#phase2.failing",
-              actions: { type: "blame", params: ({ event }) => fault("failed_publish", event.error) },
+              actions: { type: "setFailure", params: ({ event }) => fault("failed_publish", event.error) },
             },
           },
           on: {
@@ -677,7 +692,7 @@ export const phase2Machine = setup({
                 description: "The job is done up to the new watermark; after a dry run it is as before.",
                 guard: { type: "isSettled", params: ({ event }) => event.output },
                 target: "#phase2.succeeded",
-                actions: "praise",
+                actions: "setSuccess",
               },
               {
                 description: "Another worker owns the job: no row is written.",
@@ -685,7 +700,7 @@ export const phase2Machine = setup({
                 actions: [
                   { type: "remember", params: { status: null } },
                   {
-                    type: "blame",
+                    type: "setFailure",
                     params: { status: "failed_lost_ownership", cause: "another worker owns the job" },
                   },
                 ],
@@ -696,7 +711,7 @@ export const phase2Machine = setup({
               target: "#phase2.failing",
               actions: [
                 { type: "remember", params: { status: null } },
-                { type: "blame", params: ({ event }) => fault("failed_confirm_ownership", event.error) },
+                { type: "setFailure", params: ({ event }) => fault("failed_confirm_ownership", event.error) },
               ],
             },
           },
@@ -767,13 +782,13 @@ export const phase2Machine = setup({
               {
                 description: "Another worker owns the job: no row was written.",
                 target: "#phase2.failed",
-                actions: { type: "blame", params: { status: "failed_lost_ownership", cause: null } },
+                actions: { type: "setFailure", params: { status: "failed_lost_ownership", cause: null } },
               },
             ],
             onError: {
               description: "The store could not record the failure; the lease runs out by itself.",
               target: "#phase2.failed",
-              actions: { type: "note", params: ({ event }) => ({ cause: causeOf(event.error) }) },
+              actions: { type: "appendCause", params: ({ event }) => ({ cause: causeOf(event.error) }) },
             },
           },
         },

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { ClaimRequest } from "../../src/domain/job.ts";
 import type { Store } from "../../src/domain/ports.ts";
 import { createControls } from "../../src/engine/controls.ts";
+import { freeSpace } from "../../src/memory-files/free-space.ts";
+import { createTestClock } from "../../src/testing/clock.ts";
 import { commitOf, newRun } from "../../src/testing/store/given.ts";
 import { phase2World, session } from "../engine/phase2-world.ts";
 
@@ -65,6 +67,13 @@ describe("is left as it is, for as long as its lease says, a space", () => {
 
   test("of another program, whose process can't be seen", async () => {
     await untouched(await held({ remember: false }));
+  });
+
+  test("of a control whose process nobody can look at", async () => {
+    const { store, now } = await held();
+    const owners = { ...store.owners, probe: async () => "unknown" as const };
+    expect(await freeSpace({ store: { ...store, owners }, clock: createTestClock() }, "global")).toBe(false);
+    expect(await store.jobs.read("global")).toEqual(now);
   });
 
   test("of a living control", async () => {
