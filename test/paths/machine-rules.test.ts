@@ -73,5 +73,5 @@ test.each([
   const [next, actions] = transition(phase2Machine, from, event);
   expect([next.value, next.context.status]).toEqual([{ failing: "closing" }, status]);
   // One for the agent's stream, which its state leaves, and one each for the keepers of lease and deadline.
-  expect(actions.filter(({ type }) => type === "xstate.stopChild").length).toBe(3);
+  expect(actions.filter((action) => String(action.type) === "xstate.stopChild").length).toBe(3);
 });
