@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeWhole } from "../process/write-whole.ts";
+import { writeWhole } from "../process/process-record.ts";
 
 /**
  * `<scratch>/attempt`: the key of the newest start that was begun in this workspace, written before it. The

@@ -1,9 +1,8 @@
 import type { Clock } from "../domain/ports.ts";
-import { endTree } from "./end-tree.ts";
 import { markOf } from "./environment.ts";
 import type { ProcessStat } from "./process-identity.ts";
 import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "./process-record.ts";
-import { membersOf, type TreeSigns } from "./process-tree.ts";
+import { endTree, membersOf, type TreeSigns } from "./tree.ts";
 
 /**
  * Ends what a killed engine left running, by the record in its scratch folder. No grace: its owner is dead and

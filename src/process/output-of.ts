@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { plainText } from "../text/sanitize.ts";
-import { feed } from "./feed.ts";
+import { feed } from "./environment.ts";
+import { tail } from "./line-reader.ts";
 import type { Command } from "./supervised-process.ts";
-import { tail } from "./tail.ts";
 
 export interface Output {
   readonly stdout: string;

@@ -1,8 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { ProcessIdentity } from "./process-identity.ts";
-import { writeWhole } from "./write-whole.ts";
 
 /**
  * `<scratch>/agent.json`: what a later process needs to find an agent whose engine was killed. Written once
@@ -68,4 +67,17 @@ export const PROCESS_RECORD = "agent.json";
 
 function recordPath(scratch: string): string {
   return join(scratch, PROCESS_RECORD);
+}
+
+/** A small private file, whole or not at all, and on the disk when it returns. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const file = await open(`${path}.new`, "w", 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
 }

@@ -2,15 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Clock } from "../domain/ports.ts";
 import { withoutSecrets } from "../text/redact.ts";
-import { endGroup, killGroup } from "./end-group.ts";
-import { endTree } from "./end-tree.ts";
-import { feed } from "./feed.ts";
-import { withoutInherited } from "./inherited.ts";
-import { lineReader, OUTPUT_LIMITS, type OutputLimits } from "./line-reader.ts";
-import { livingTree } from "./living-tree.ts";
+import { feed, withoutInherited } from "./environment.ts";
+import { lineReader, OUTPUT_LIMITS, type OutputLimits, tail } from "./line-reader.ts";
 import { HAS_PROC, identityOf, type ProcessIdentity, type ProcessStat } from "./process-identity.ts";
 import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "./process-record.ts";
-import { tail } from "./tail.ts";
+import { endGroup, endTree, killGroup, livingTree } from "./tree.ts";
 import { settlesWithin } from "./wait.ts";
 
 /** What is started: file, arguments, environment (already scrubbed, with the mark) and working folder. */

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import { endGroup } from "../../src/process/end-group.ts";
 import { isLiving, readStat } from "../../src/process/process-identity.ts";
+import { endGroup } from "../../src/process/tree.ts";
 import { realClock } from "../agents/real-clock.ts";
 
 /** The way of platforms without /proc; here /proc only looks on. */

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import { endTree } from "../../src/process/end-tree.ts";
 import { isLiving, type ProcessStat, readStat } from "../../src/process/process-identity.ts";
+import { endTree } from "../../src/process/tree.ts";
 import { manualClock } from "../agents/manual-clock.ts";
 import { realClock } from "../agents/real-clock.ts";
 

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import { livingTree } from "../../src/process/living-tree.ts";
 import { HAS_PROC, identityOf, readStat } from "../../src/process/process-identity.ts";
+import { livingTree } from "../../src/process/tree.ts";
 import { realClock } from "../agents/real-clock.ts";
 
 test.runIf(HAS_PROC)(

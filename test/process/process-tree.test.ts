@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { HAS_PROC, identityOf } from "../../src/process/process-identity.ts";
-import { childrenOf, membersOf } from "../../src/process/process-tree.ts";
+import { childrenOf, membersOf } from "../../src/process/tree.ts";
 
 test.runIf(HAS_PROC)(
   "one that left the session and lost its mark is found if it was seen before",

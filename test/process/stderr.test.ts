@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tail } from "../../src/process/tail.ts";
+import { tail } from "../../src/process/line-reader.ts";
 import { allOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";
