@@ -11,10 +11,10 @@ import {
   acpMissing,
   acpProgram,
   presetOf,
+  probeAcp,
   titleOf,
 } from "./acp/command.ts";
 import { type AcpConnection, connectAcp } from "./acp/connection.ts";
-import { probeAcp } from "./acp/probe.ts";
 import { openSession } from "./acp/session.ts";
 import { followTurns } from "./acp/turns.ts";
 import { agentStream } from "./agent-stream.ts";

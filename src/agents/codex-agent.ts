@@ -4,9 +4,14 @@ import type { Clock } from "../domain/ports.ts";
 import { endOrphanProcess } from "../process/end-orphan.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import { agentStream } from "./agent-stream.ts";
-import { type CodexProgramOptions, codexCommand, codexMissing, codexProgram } from "./codex/command.ts";
+import {
+  type CodexProgramOptions,
+  codexCommand,
+  codexMissing,
+  codexProgram,
+  probeCodex,
+} from "./codex/command.ts";
 import { type Connection, connectCodex } from "./codex/connection.ts";
-import { probeCodex } from "./codex/probe.ts";
 import { openThread } from "./codex/thread.ts";
 import { followTurns, type OpenThread } from "./codex/turns.ts";
 import { turnHandle } from "./turn-handle.ts";

@@ -8,7 +8,7 @@ import {
   superviseProcess,
 } from "../process/supervised-process.ts";
 import { settlesWithin } from "../process/wait.ts";
-import { howItEnded } from "./how-it-ended.ts";
+import { plainText } from "../text/sanitize.ts";
 
 export interface ConverseOptions<L extends Listener> {
   /** Name of its runner. */
@@ -102,4 +102,13 @@ export async function converse<L extends Listener>(options: ConverseOptions<L>):
     },
     kill,
   };
+}
+
+/** What became of a process that was to live on, as the rest of a sentence, with the last of its stderr. */
+export function howItEnded({ left, overflow, code, signal, stderr }: ProcessEnd): string {
+  if (left !== null) return `is not gone: ${left.message}`;
+  if (overflow !== null) return `was ended: ${overflow}`;
+  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+  const said = plainText(stderr.trim().slice(-400), 400).replace(/\s+/g, " ");
+  return said === "" ? how : `${how}: ${said}`;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
 import { measureTree, type TreeSize } from "../files/measure-tree.ts";
-import { roomHome } from "../sandbox/room-home.ts";
+import { roomHome } from "../sandbox/sandbox.ts";
 
 /** A folder that an agent may write in, and what may be added to it. */
 export interface GrowingFolder {

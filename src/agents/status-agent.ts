@@ -1,4 +1,12 @@
-import type { AgentHandle, AgentProbe, AgentRunner, AgentSpec, AgentUsage } from "../domain/agent.ts";
+import { z } from "zod";
+import type {
+  AgentEvent,
+  AgentHandle,
+  AgentProbe,
+  AgentRunner,
+  AgentSpec,
+  AgentUsage,
+} from "../domain/agent.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Clock } from "../domain/ports.ts";
 import { endOrphanProcess } from "../process/end-orphan.ts";
@@ -6,7 +14,6 @@ import type { OutputLimits } from "../process/line-reader.ts";
 import { type Command, type ProcessEnd, superviseProcess } from "../process/supervised-process.ts";
 import { plainText } from "../text/sanitize.ts";
 import { agentStream } from "./agent-stream.ts";
-import { eventOf, parseStatusLine } from "./status-line.ts";
 import { sanitizeUsage } from "./usage.ts";
 
 export interface StatusAgentOptions {
@@ -156,4 +163,48 @@ function withStderr(what: string, { stderr }: ProcessEnd): string {
 
 function errored(message: string) {
   return { type: "agent.errored", message } as const;
+}
+
+/**
+ * One line of NDJSON on the stdout of an agent of ours. The last two are final; what follows them is ignored.
+ *
+ *   {"type":"running"}                       {"type":"usage","usage":{"turns":1,"inputTokens":null,…}}
+ *   {"type":"message","text":"…"}            {"type":"completed","message":"…"}
+ *   {"type":"thought","text":"…"}            {"type":"errored","message":"…"}
+ *   {"type":"tool","name":"…","text":"…"}
+ */
+const schema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("running") }),
+  z.object({ type: z.literal("message"), text: z.string() }),
+  z.object({ type: z.literal("thought"), text: z.string() }),
+  z.object({ type: z.literal("tool"), name: z.string(), text: z.string().default("") }),
+  z.object({ type: z.literal("usage"), usage: z.unknown() }),
+  z.object({ type: z.literal("completed"), message: z.string().nullable().default(null) }),
+  z.object({ type: z.literal("errored"), message: z.string() }),
+]);
+
+export type StatusLine = z.infer<typeof schema>;
+
+/** Null for a line that is none of these. */
+export function parseStatusLine(line: string): StatusLine | null {
+  try {
+    return schema.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+export type ReportLine = Exclude<StatusLine, { type: "completed" | "errored" | "usage" }>;
+
+export function eventOf(line: ReportLine): AgentEvent {
+  switch (line.type) {
+    case "running":
+      return { type: "agent.running" };
+    case "message":
+      return { type: "agent.message", text: line.text };
+    case "thought":
+      return { type: "agent.thought", text: line.text };
+    case "tool":
+      return { type: "agent.tool", name: line.name, text: line.text };
+  }
 }

@@ -1,5 +1,5 @@
 import type { Room } from "../agents/transcript.ts";
-import { usedIn } from "../agents/used.ts";
+import { usedIn } from "../agents/usage.ts";
 import type { Used } from "../domain/budget.ts";
 import { changesBetween, type Finding } from "../domain/generation.ts";
 import type { RunPlaces, SpawnInput, WatchInput } from "../domain/phase2.ts";

@@ -1,4 +1,4 @@
-import { usedIn } from "../agents/used.ts";
+import { usedIn } from "../agents/usage.ts";
 import type { AgentUsage } from "../domain/agent.ts";
 import { type BudgetUse, budgetsOf, NOTHING_USED } from "../domain/budget.ts";
 import { changesBetween, type FileChanges, type Finding, type Manifest } from "../domain/generation.ts";

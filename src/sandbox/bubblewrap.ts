@@ -1,8 +1,17 @@
-import { SlowwaveError } from "../domain/failure.ts";
+import { existsSync, readlinkSync } from "node:fs";
+import { mkdir, mkdtemp, realpath, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { causeOf, SlowwaveError } from "../domain/failure.ts";
+import { nodeFiles } from "../files/node-files.ts";
+import { removePath } from "../files/remove-tree.ts";
+import { scrubbedEnvironment } from "../process/environment.ts";
 import { findOnPath } from "../process/find-program.ts";
-import { tryBubblewrap } from "./probe-bubblewrap.ts";
-import type { RoomNetwork, Sandbox } from "./sandbox.ts";
-import { type Bubblewrap, wrapped } from "./wrap.ts";
+import { type Output, outputOf } from "../process/output-of.ts";
+import type { Command } from "../process/supervised-process.ts";
+import { type Mount, mountsOf, refuseHardLinks } from "./mounts.ts";
+import type { Room, RoomNetwork, Sandbox } from "./sandbox.ts";
+import { systemCallFilter } from "./system-calls.ts";
 
 type Missing = { readonly missing: string };
 
@@ -47,4 +56,160 @@ const MISSING = `bubblewrap is not here: there is no \`bwrap\` on PATH. Install 
 
 function elsewhere(): string {
   return `There is no sandbox for this agent on ${process.platform}. Use an agent that brings its own, ${CHOICE}.`;
+}
+
+const PATIENCE_MS = 10_000;
+const NAMESPACES = ["pid", "user", "ipc", "mnt", "uts"];
+
+/**
+ * Does what is allowed, tries what is not (opening for writing is enough: nothing is changed if it can), and says itself
+ * what came of it; its last word shows that it came so far.
+ */
+const ATTEMPTS = `
+echo in > inside && echo wrote
+( echo out > "$1/outside" ) 2>/dev/null
+( read -r line < "$1/secret" ) 2>/dev/null && echo read
+( : 3<> /etc/passwd ) 2>/dev/null && echo system
+( : 3<> /proc/sys/kernel/core_pattern ) 2>/dev/null && echo kernel
+ls -l /proc/self/ns
+while read -r line; do case "$line" in CapEff:*|Seccomp:*) echo "$line";; esac; done < /proc/self/status
+echo tried
+`;
+
+/** Runs a shell in a room and compares what it could do with what it should. Never rejects. */
+export async function tryBubblewrap(
+  program: string,
+  network: RoomNetwork,
+): Promise<Bubblewrap | { readonly missing: string }> {
+  const found = await described(program);
+  const why = await failureOf(found, network).catch(causeOf);
+  return why === null ? found : { missing: notHolding(found.version, why) };
+}
+
+async function described(program: string): Promise<Bubblewrap> {
+  const env = scrubbedEnvironment(process.env, "probe");
+  const said = async (word: string) =>
+    (await outputOf({ file: program, args: [word], env, cwd: "/" }, PATIENCE_MS)).stdout;
+  const [version, help] = await Promise.all([said("--version"), said("--help")]);
+  const options = new Set(help.match(/--[a-z][a-z-]*/g));
+  return {
+    program,
+    version: /\b\d+\.\d+[\w.-]*/.exec(version)?.[0] ?? null,
+    knows: (option) => options.has(option),
+  };
+}
+
+/** Null when it holds. */
+async function failureOf(bubblewrap: Bubblewrap, network: RoomNetwork): Promise<string | null> {
+  const place = await realpath(await mkdtemp(join(tmpdir(), "slowwave-room-")));
+  try {
+    const [workspace, home] = [join(place, "workspace"), join(place, "home")];
+    await Promise.all([mkdir(workspace), writeFile(join(place, "secret"), "secret\n")]);
+    const env = scrubbedEnvironment(process.env, "probe");
+    const shell: Command = { file: "/bin/sh", args: ["-c", ATTEMPTS, "sh", place], env, cwd: workspace };
+    const room = { workspace, home, readable: [], network };
+    const tried = await outputOf(await wrapped(bubblewrap, shell, room), PATIENCE_MS);
+    // It may well have written there, but on a ground of its own.
+    return existsSync(join(place, "outside")) ? "it wrote outside" : whyNot(tried, network);
+  } finally {
+    await removePath(nodeFiles(), place);
+  }
+}
+
+/** Null when everything is as it should be. */
+function whyNot({ stdout, why }: Output, network: RoomNetwork): string | null {
+  const lines = stdout.split("\n");
+  if (!lines.includes("tried")) return why;
+  if (!lines.includes("wrote")) return "its workspace can't be written";
+  if (lines.includes("read")) return "it read what it should not see";
+  if (lines.includes("system")) return "it wrote in the system";
+  if (lines.includes("kernel")) return "it may change settings of the kernel";
+  if (!/^CapEff:\s*0+$/m.test(stdout)) return "it left capabilities";
+  if (systemCallFilter(process.arch) !== null && !/^Seccomp:\s*2$/m.test(stdout)) {
+    return "it filters no system calls";
+  }
+  const closed = [...NAMESPACES, ...(network === "none" ? ["net"] : [])];
+  const shared = closed.find((name) => !isOther(name, stdout));
+  return shared === undefined ? null : `it shared the ${shared} namespace`;
+}
+
+function isOther(name: string, listed: string): boolean {
+  const [inside] = new RegExp(` ${name}:\\[\\d+\\]$`, "m").exec(listed) ?? [];
+  return inside !== undefined && inside.trim() !== readlinkSync(`/proc/self/ns/${name}`);
+}
+
+function notHolding(version: string | null, why: string): string {
+  return `bubblewrap${version === null ? "" : ` ${version}`} does not hold here (${why}). Allow user namespaces (\`sysctl kernel.unprivileged_userns_clone=1\`, on Ubuntu \`kernel.apparmor_restrict_unprivileged_userns=0\`; in a container, its seccomp profile), or choose \`--sandbox none\`, with which the agent reaches all that you can.`;
+}
+
+/** One version of bubblewrap. */
+export interface Bubblewrap {
+  readonly program: string;
+  readonly version: string | null;
+  /** Whether it has the option. */
+  knows(option: string): boolean;
+}
+
+/** Root is somebody else inside: tools refuse to be root, and an inner sandbox may not map it again. */
+const NOBODY = "65534";
+
+/** Of `/tmp`, which is memory. */
+const TEMPORARY_BYTES = 512 * 1024 * 1024;
+
+/** The command that runs this one in a room. Says nothing of whether it holds: the probe runs it to know. */
+export async function wrapped(
+  { program, knows }: Pick<Bubblewrap, "program" | "knows">,
+  command: Command,
+  room: Room,
+): Promise<Command> {
+  const { network, nested = false } = room;
+  if (!isAbsolute(command.file)) {
+    throw new SlowwaveError("failed_sandbox_policy", `The program ${command.file} has no absolute path.`);
+  }
+  await mkdir(room.home, { recursive: true, mode: 0o700 });
+  await refuseHardLinks(room.workspace);
+  const [workspace, home] = await Promise.all([realpath(room.workspace), realpath(room.home)]);
+  const mounts = await mountsOf({ ...room, workspace, home, readable: [...room.readable, command.file] });
+  const filter = systemCallFilter(process.arch);
+  const args = [
+    ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
+    ...(network === "none" ? ["--unshare-net"] : []),
+    ...(knows("--disable-userns") && !nested ? ["--disable-userns"] : []),
+    ...["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"],
+    ...(filter === null ? [] : ["--seccomp", "3"]),
+    ...(isRoot() ? ["--uid", NOBODY, "--gid", NOBODY] : []),
+    ...["--proc", "/proc", ...kernelSettings(), "--dev", "/dev"],
+    ...(knows("--size") ? ["--size", String(TEMPORARY_BYTES)] : []),
+    ...["--tmpfs", "/tmp"],
+    ...mounts.flatMap(wordsOf),
+    // The ground itself, which is memory: where nothing is bound, nothing is written.
+    ...["--remount-ro", "/"],
+    // An inner sandbox writes its user map there.
+    ...(nested ? [] : ["--remount-ro", "/proc"]),
+    ...["--chdir", command.cwd === room.workspace ? workspace : command.cwd],
+    ...["--", command.file, ...command.args],
+  ];
+  // Not by --setenv: the command line of a process is for everyone to read.
+  const env = { ...command.env, HOME: home, TMPDIR: "/tmp" };
+  const feeds = filter === null ? [] : [filter];
+  return { file: program, args, env, cwd: "/", feeds, tree: "pid-namespace" };
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/**
+ * To the kernel root stays root in any namespace, whatever it is called inside, and settings of the whole machine are
+ * root's to write: it would take one of them to get out. They are shown read-only.
+ */
+function kernelSettings(): readonly string[] {
+  const files = ["sys", "sysrq-trigger", "irq", "bus", "acpi", "fs", "scsi", "mtrr"].map(
+    (name) => `/proc/${name}`,
+  );
+  return files.filter(existsSync).flatMap((file) => ["--ro-bind", file, file]);
+}
+
+function wordsOf({ kind, from, to }: Mount): readonly string[] {
+  return [`--${kind}`, from, to];
 }

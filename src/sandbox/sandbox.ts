@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Command } from "../process/supervised-process.ts";
 
 /**
@@ -47,4 +48,9 @@ export interface Room {
   readonly proxySocket?: string;
   /** The agent brings a sandbox of its own and needs user namespaces for it. */
   readonly nested?: boolean;
+}
+
+/** An agent's private home: beside the workspace, and never kept, since it may hold copies of the person's keys. */
+export function roomHome(scratch: string): string {
+  return join(scratch, "home");
 }

@@ -4,7 +4,7 @@ import type { Clock } from "../domain/ports.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { removePath, removeTree } from "../files/remove-tree.ts";
 import { PROCESS_RECORD } from "../process/process-record.ts";
-import { roomHome } from "../sandbox/room-home.ts";
+import { roomHome } from "../sandbox/sandbox.ts";
 import { QUARANTINE } from "../validation/quarantine.ts";
 
 /** How many refused workspaces are kept for inspection, and for how long. */

@@ -1,4 +1,4 @@
-import { usedIn } from "../agents/used.ts";
+import { usedIn } from "../agents/usage.ts";
 import { tokensOf, type Used } from "../domain/budget.ts";
 import type { RunStore } from "../domain/ports.ts";
 import { contextOf, type LogRow, type RunRecord } from "../domain/run.ts";

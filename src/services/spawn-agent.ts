@@ -1,9 +1,9 @@
 import { fromPromise } from "xstate";
-import { type AgentMeter, agentMeter } from "../agents/agent-meter.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import { beganAttempt, beginAttempt } from "../agents/attempt.ts";
-import { noteAgent } from "../agents/note-agent.ts";
 import type { Room } from "../agents/transcript.ts";
+import { noteAgent } from "../agents/transcript.ts";
+import { type AgentMeter, agentMeter } from "../agents/usage.ts";
 import type { AgentHandle, AgentLimits, AgentRunner } from "../domain/agent.ts";
 import type { Used } from "../domain/budget.ts";
 import { SlowwaveError } from "../domain/failure.ts";

@@ -1,11 +1,10 @@
 import { concat, defer, map, NEVER, Observable, type Subscriber } from "rxjs";
 import { fromEventObservable } from "xstate";
-import { agentMeter } from "../agents/agent-meter.ts";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
-import { type Finishing, finishing } from "../agents/finishing.ts";
+import { exceeded, type Finishing, finishing } from "../agents/finishing.ts";
 import { growingFolders, growthWatch } from "../agents/growth-watch.ts";
-import { exceeded } from "../agents/limits.ts";
 import { silenceWatch } from "../agents/silence.ts";
+import { agentMeter } from "../agents/usage.ts";
 import type { AgentEvent, AgentHandle, AgentRunner } from "../domain/agent.ts";
 import type { RunLimits } from "../domain/budget.ts";
 import { causeOf } from "../domain/failure.ts";

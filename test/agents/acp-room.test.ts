@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { liesInside } from "../../src/agents/acp/inside.ts";
+import { liesInside } from "../../src/agents/acp/permission.ts";
 import { prepareHome } from "../../src/agents/acp/prepare-home.ts";
 import { ACP_PRESETS } from "../../src/agents/acp/presets.ts";
 import { namedProgram } from "../../src/agents/acp/program.ts";

@@ -1,15 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { AgentSpec } from "../../domain/agent.ts";
+import type { AgentProbe, AgentSpec } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { scrubbedEnvironment } from "../../process/environment.ts";
 import { type Program, programMissing } from "../../process/find-program.ts";
 import type { Command } from "../../process/supervised-process.ts";
-import { roomHome } from "../../sandbox/room-home.ts";
-import type { Sandbox } from "../../sandbox/sandbox.ts";
+import { roomHome, type Sandbox } from "../../sandbox/sandbox.ts";
 import { prepareHome } from "./prepare-home.ts";
 import { ACP_PRESETS, type AcpPreset, type AcpPresetName, COMMON_ENVIRONMENT } from "./presets.ts";
-import { type FoundProgram, namedProgram, presetProgram } from "./program.ts";
+import { type FoundProgram, namedProgram, presetProgram, versionOf } from "./program.ts";
 
 export interface AcpProgramOptions {
   /** An agent that is known: how it is started, which keys it needs, what of its configuration it sees. */
@@ -115,4 +114,15 @@ function secretOf({ newSecret }: AcpProgramOptions, preset: AcpPreset | null): R
 /** Of a company's own authority. */
 function certificates(): readonly string[] {
   return ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"].flatMap((name) => process.env[name] ?? []);
+}
+
+/** Whether the agent's program is here, which version, and whether the sandbox holds. */
+export async function probeAcp(options: AcpProgramOptions, sandbox: Sandbox): Promise<AgentProbe> {
+  const found = await acpProgram(options);
+  if (found === null) return { missing: acpMissing(options) };
+  const room = await sandbox.probe("open");
+  if ("missing" in room) return { missing: room.missing };
+  const preset = presetOf(options);
+  const version = preset === null ? null : await versionOf(found.program, preset.npmPackage);
+  return { sandbox: sandbox.name, ...(version === null ? {} : { version }) };
 }

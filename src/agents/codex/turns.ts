@@ -6,12 +6,13 @@ import type { AgentStream } from "../agent-stream.ts";
 import { type TurnProgress, turnProgress } from "../turn-progress.ts";
 import { sanitizeUsage } from "../usage.ts";
 import type { Connection } from "./connection.ts";
-import { completedEvent, startedEvent } from "./item-events.ts";
 import {
   type CodexTurn,
   causeOfTurn,
+  completedEvent,
   errorNotice,
   itemNotice,
+  startedEvent,
   statusNotice,
   turnNotice,
   usageNotice,
