@@ -70,25 +70,16 @@ describe("an agent's private home holds what its preset names, and nothing else 
   test("of Codex's settings, its model and providers; no tools, no hooks, and our policy first", async () => {
     put("elsewhere/config.toml", CODEX);
     await lay("codex-acp", { CODEX_HOME: join(person, "elsewhere") });
-    expect(laid(".codex/config.toml")).toBe(
-      [
-        'sandbox_mode = "workspace-write"',
-        'approval_policy = "never"',
-        'web_search = "disabled"',
-        "project_doc_max_bytes = 0",
-        "features.memories = false",
-        "features.apps = false",
-        "features.plugins = false",
-        "features.hooks = false",
-        'model = "gpt-test" # the good one',
-        'model_provider = "mine"',
-        "[model_providers.mine]",
-        'base_url = "http://127.0.0.1:1"',
-        "  [model_providers.mine.query_params]",
-        'v = "1"',
-        "",
-      ].join("\n"),
-    );
+    expect(parse(laid(".codex/config.toml"))).toEqual({
+      sandbox_mode: "workspace-write",
+      approval_policy: "never",
+      web_search: "disabled",
+      project_doc_max_bytes: 0,
+      features: { memories: false, apps: false, plugins: false, hooks: false },
+      model: "gpt-test",
+      model_provider: "mine",
+      model_providers: { mine: { base_url: "http://127.0.0.1:1", query_params: { v: "1" } } },
+    });
   });
 
   test("without any settings of the person's, ours alone; what an earlier start left is gone", async () => {
