@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { parse } from "smol-toml";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { liesInside } from "../../src/agents/acp/permission.ts";
 import { prepareHome } from "../../src/agents/acp/prepare-home.ts";
