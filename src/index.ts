@@ -22,7 +22,7 @@ export type {
 } from "./domain/agent.ts";
 export type { BudgetName, BudgetUse, RunLimits, Used } from "./domain/budget.ts";
 export { ERROR_CODES, type ErrorCode } from "./domain/codes.ts";
-export type { RunEvent, RunEventMap } from "./domain/event.ts";
+export type { ObservationMap, RunEvent, RunEventMap } from "./domain/event.ts";
 export { type Reason, SlowwaveError } from "./domain/failure.ts";
 export type { GateCode, GateSettings, GateSeverity } from "./domain/gate.ts";
 export type {

@@ -1,5 +1,5 @@
 import type { AgentUsage } from "./agent.ts";
-import type { BudgetUse } from "./budget.ts";
+import type { BudgetUse, Used } from "./budget.ts";
 import type { Finding } from "./generation.ts";
 import type { RunResult } from "./result.ts";
 import type { PassingStatus, Status } from "./status.ts";
@@ -30,6 +30,27 @@ export interface RunEventMap {
   "gate.finding": { readonly finding: Finding };
   /** The last one; the stream completes after it. */
   "run.finished": { readonly result: RunResult };
+}
+
+/** Those that an actor of the run observes on the way. */
+type ObservedEvent =
+  | "lease.renewed"
+  | "agent.message"
+  | "agent.thought"
+  | "agent.tool"
+  | "agent.usage"
+  | "budget.near";
+
+/**
+ * What the actors of a run add to its log, by type. Observers hear of all but the last two, as of the event of the same
+ * name, once it is in the log; a finding is the event's one field.
+ */
+export interface ObservationMap extends Pick<RunEventMap, ObservedEvent> {
+  "gate.finding": Finding;
+  /** What the agent has used so far; a run that is taken over goes on from there. */
+  "budget.used": { readonly used: Used };
+  /** The lease could not be prolonged while the agent ended. */
+  "lease.unrenewed": { readonly why: string };
 }
 
 export type RunEvent = {

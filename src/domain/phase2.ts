@@ -1,4 +1,5 @@
 import type { AgentConfig } from "./agent.ts";
+import type { ObservationMap } from "./event.ts";
 import type { ClaimOutcome, JobRow, Lease, Settled } from "./job.ts";
 import type { Status } from "./status.ts";
 
@@ -140,7 +141,7 @@ export interface RunHold {
   lease(): Lease | null;
   hold(lease: Lease | null): void;
   /** Adds an observation to the run's log (never a machine event); for beats, agent messages, findings. */
-  note(type: string, data: unknown): void;
+  note<Type extends keyof ObservationMap>(type: Type, data: ObservationMap[Type]): void;
 }
 
 /** Where a run works; made by the engine from `home` and the space. All absolute. */

@@ -1,5 +1,4 @@
-import type { RunEvent } from "../domain/event.ts";
-import type { Finding } from "../domain/generation.ts";
+import type { ObservationMap, RunEvent } from "../domain/event.ts";
 import type { Lease } from "../domain/job.ts";
 import type { RunHold } from "../domain/phase2.ts";
 import type { Clock, RunStore } from "../domain/ports.ts";
@@ -35,16 +34,10 @@ export function createHold(
   };
 }
 
-const TOLD = new Set([
-  "lease.renewed",
-  "agent.message",
-  "agent.thought",
-  "agent.tool",
-  "agent.usage",
-  "budget.near",
-]);
+/** What is in the log for a later process alone. */
+const UNHEARD: ReadonlySet<keyof ObservationMap> = new Set(["budget.used", "lease.unrenewed"]);
 
-function eventOf(type: string, data: unknown): object | null {
-  if (type === "gate.finding") return { type, finding: data as Finding };
-  return TOLD.has(type) ? { ...(data as object), type } : null;
+function eventOf<Type extends keyof ObservationMap>(type: Type, data: ObservationMap[Type]): object | null {
+  if (UNHEARD.has(type)) return null;
+  return type === "gate.finding" ? { type, finding: data } : { ...data, type };
 }

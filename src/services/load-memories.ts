@@ -1,4 +1,5 @@
 import { fromPromise } from "xstate";
+import type { Finding } from "../domain/generation.ts";
 import { completionWatermark, type SetAside } from "../domain/memory.ts";
 import type { LoadAnswer, RunHold, RunInput } from "../domain/phase2.ts";
 import type { MemoryStore } from "../domain/ports.ts";
@@ -31,7 +32,7 @@ export function loadMemories({ memories, hold }: LoadDeps) {
 }
 
 function findingsOf(setAside: readonly SetAside[]) {
-  const finding = (message: string) => ({
+  const finding = (message: string): Finding => ({
     code: "input_set_aside",
     severity: "warn",
     path: null,
