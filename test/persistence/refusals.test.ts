@@ -12,9 +12,9 @@ import { describe, expect, test } from "vitest";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { checkLocation, demandNode } from "../../src/persistence/sqlite/location.ts";
 import { storeProcess } from "../contract/process.ts";
-import { freshFolder } from "./folder.ts";
+import { freshFolder, reachableByAll } from "./folder.ts";
 
-const folder = freshFolder();
+const folder = freshFolder(reachableByAll());
 
 /** The whole refusal: a code to tell apart, a sentence that says what to do, and whether the cause was kept. */
 async function refusalOf(opening: Promise<unknown>) {

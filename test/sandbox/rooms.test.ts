@@ -121,9 +121,11 @@ describe.runIf(here)("a room", () => {
   test("is the same place under the same name, with a home and a temporary folder of its own", async () => {
     const { room } = runIn(temporaryFolder());
     const { workspace, home } = room;
+    // Where the workspace lies below it, the folder on the way there is seen, too.
+    const seen = workspace.startsWith("/tmp/") ? ["gone", workspace.split("/")[2] ?? ""].sort() : ["gone"];
     expect(
       await said('pwd; echo "$HOME $TMPDIR $KEPT"; echo x > "$HOME/kept"; echo x > /tmp/gone; ls /tmp', room),
-    ).toBe(`${workspace}\n${home} /tmp kept\n${["gone", workspace.split("/")[2]].sort().join("\n")}`);
+    ).toBe(`${workspace}\n${home} /tmp kept\n${seen.join("\n")}`);
     expect(readFileSync(join(home, "kept"), "utf8")).toBe("x\n");
   });
 
