@@ -126,3 +126,29 @@ test("no timer is set that Node cannot hold, and the one of a month does not rin
   await clock.advance(120_000);
   expect(run.snapshot().value).toBe("waiting");
 });
+
+test("the end of a child machine's actor that changes nothing is recorded with the next commit of the run", async () => {
+  let fetched = 0;
+  const fetch = fromPromise(async () => {
+    fetched += 1;
+  });
+  const child = setup({ actors: { fetch } }).createMachine({
+    id: "child",
+    invoke: { id: "fetch", src: "fetch" },
+  });
+  const machine = setup({ types: { context: {} as { n: number } }, actors: { child } }).createMachine({
+    id: "parent",
+    context: { n: 0 },
+    invoke: { id: "child", src: "child" },
+    on: { tick: { actions: assign({ n: ({ context }) => context.n + 1 }) } },
+  });
+  const { open, clock } = durableWorld(machine);
+  const first = open();
+  const run = await first.start({ id: "r" });
+  await clock.advance(0);
+  await run.send({ type: "tick" } as never);
+  await first.close({ runs: "leave" });
+  await open().recover();
+  await clock.advance(0);
+  expect(fetched).toBe(1);
+});
