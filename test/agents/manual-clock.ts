@@ -1,1 +1,1 @@
-export { createTestClock as manualClock, type TestClock as ManualClock } from "../../src/testing/clock.ts";
+export { createTestClock as manualClock } from "../../src/testing/clock.ts";
