@@ -54,7 +54,12 @@ function benchOf(run: string, lease: Lease) {
   const workspace = join(scratch, "workspace");
   const places = { scratch, workspace, rejected: join(home, "rejected"), root };
   // The form of what it writes is not what is tried here.
-  const gate = { skill_form: "off", skill_removed: "off" } as const;
+  const gate = {
+    skill_form: "off",
+    skill_removed: "off",
+    repeated_text: "off",
+    no_task_group: "off",
+  } as const;
   const hold = { run, space: SPACE, lease: () => lease, hold: () => {}, note: () => {} };
   const bench = { store, hold, places, homeId: "home", clock: systemClock, ids, files: nodeFiles(), gate };
   return { bench, lease, scratch, workspace, input: { run, space: SPACE } };
