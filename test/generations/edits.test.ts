@@ -72,3 +72,22 @@ test("every blob is hashed again: a changed or missing one is named, and so is a
     edits: { ...none, deleted: ["raw_memories.md"] },
   });
 });
+
+test("a person's line outlives an agent that drops it, and a line they took away does not come back", async () => {
+  const { open, root } = await phase2World();
+  const { store, engine } = open(diligent);
+  await store.memories.upsert("global", [session(1)]);
+  await (await engine.start()).result;
+  const before = await readFile(join(root, "MEMORY.md"), "utf8");
+  const bullet = before.split("\n").findLast((line) => line.startsWith("- ")) ?? "";
+  await writeFile(join(root, "MEMORY.md"), before.replace(bullet, "- in my words"));
+  for (const number of [2, 3]) {
+    await store.memories.upsert("global", [session(number)]);
+    expect((await (await engine.start()).result).status).toBe("succeeded");
+    const lines = (await readFile(join(root, "MEMORY.md"), "utf8")).split("\n");
+    expect({ mine: lines.filter((line) => line === "- in my words"), old: lines.includes(bullet) }).toEqual({
+      mine: ["- in my words"],
+      old: false,
+    });
+  }
+});
