@@ -41,7 +41,14 @@ const LIMITS: OutputLimits = { maxLineBytes: 8 * 1024 * 1024, maxOutputBytes: 12
 
 /**
  * Any agent that speaks the Agent Client Protocol: in a sandbox with a home of its own, granted what stays in its
- * workspace. A repair is a further prompt in the same session.
+ * workspace. A repair is a further prompt in the same session. Failures to start reject with `agent_not_started`.
+ *
+ * @example
+ * ```ts
+ * acpAgent({ preset: "gemini" });
+ * acpAgent({ preset: "opencode", newSecret: randomUUID });
+ * acpAgent({ command: ["my-agent", "--acp"], environment: ["MY_AGENT_KEY"] });
+ * ```
  */
 export function acpAgent(options: AcpAgentOptions): AgentRunner {
   const name = options.preset ?? "acp";

@@ -31,7 +31,14 @@ const LIMITS: OutputLimits = { maxLineBytes: 8 * 1024 * 1024, maxOutputBytes: 12
 
 /**
  * Codex, by `codex app-server`: its own sandbox with the network closed, no approvals, a thread that is kept
- * nowhere, with the person's account and settings. A repair is a further turn of the same thread.
+ * nowhere, with the person's account and settings. A repair is a further turn of the same thread. Failures to start
+ * reject with `agent_not_started`.
+ *
+ * @example
+ * ```ts
+ * const engine = createEngine({ store, home, agent: codexAgent(), model: "gpt-5" });
+ * codexAgent({ command: ["/opt/codex/bin/codex"], environment: ["CORP_PROVIDER_KEY"] });
+ * ```
  */
 export function codexAgent(options: CodexAgentOptions = {}): AgentRunner {
   return {

@@ -32,7 +32,13 @@ type Network = "none" | "open";
 
 /**
  * The built-in consolidator: no model, no cost, no use of the network. A child process in one turn, under Node's
- * permission model and, where it can be had, in a room of its own.
+ * permission model and, where it can be had, in a sandbox of its own.
+ *
+ * @example
+ * ```ts
+ * const engine = createEngine({ store, home, agent: extractiveAgent() });
+ * extractiveAgent({ sandbox: "bubblewrap" }); // not without it
+ * ```
  */
 export function extractiveAgent(options: ExtractiveAgentOptions = {}): AgentRunner {
   const { node = process.execPath, graceMs } = options;

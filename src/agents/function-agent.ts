@@ -43,6 +43,17 @@ const GRACE_MS = 5_000;
 /**
  * An agent that is a function of the host: in its process, with its rights, without a sandbox.
  * A repair turn calls it again with what is to be mended.
+ *
+ * @example
+ * ```ts
+ * const agent = functionAgent(async ({ workspace, prompt, signal, report }) => {
+ *   const { handbook, summary } = await askMyModel(prompt, { workspace, signal });
+ *   report({ type: "agent.usage", usage: { turns: 1, inputTokens: 1_200, outputTokens: 300, costUsd: null, estimated: false } });
+ *   await writeFile(join(workspace, "MEMORY.md"), handbook);
+ *   await writeFile(join(workspace, "memory_summary.md"), summary);
+ *   return "done";
+ * });
+ * ```
  */
 export function functionAgent(fn: AgentFunction, options: FunctionAgentOptions = {}): AgentRunner {
   const { name = "function", network = "open", graceMs = GRACE_MS } = options;
