@@ -43,6 +43,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "durable",
     "process",
     "import",
+    "extractive",
+    "eval",
     "sandbox",
     "persistence",
     "files",

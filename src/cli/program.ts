@@ -25,6 +25,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   watch: async () => (await import("./commands/watch.ts")).addWatch,
   serve: async () => (await import("./commands/serve.ts")).addServe,
   machine: async () => (await import("./commands/machine.ts")).addMachine,
+  blame: async () => (await import("./commands/blame.ts")).addBlame,
+  eval: async () => (await import("./commands/eval.ts")).addEval,
 };
 
 /**

@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   nothing_here: "The home holds no memory yet; import notes and run.",
   nothing_kept: "The home keeps nothing yet; import notes.",
   nothing_to_back_up: "The home keeps nothing yet, so there is nothing to copy.",
+  eval_failed:
+    "The agent did not finish on the sessions of the benchmark; its status and reason are in the message.",
   backup_missing: "There is no such file; name the backup to restore.",
   file_exists: "There is a file of that name; choose another.",
   root_not_a_folder: "The memory folder is a file; move it away or choose another with --memory-root.",

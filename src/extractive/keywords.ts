@@ -13,6 +13,10 @@ const tools = new Set(
   ).split(" "),
 );
 
+/** Words of a conversation, which lead nowhere and would read like one at the head of a line. */
+const TALK =
+  /^(?:sure|ok(?:ay)?|right|great|perfect|done|finished|good|hello|hi|hey|thanks?|yes|no|not|now|here|this|let|please|note|claro|listo|hecho|klar|fertig|gerne|voici|voilà)$/i;
+
 /** Search terms that are safe to print in a comma separated line, in the given order, without repeats. */
 export function keywordsFrom(words: readonly string[], most: number): readonly string[] {
   const kept = new Map<string, string>();
@@ -24,6 +28,7 @@ export function keywordsFrom(words: readonly string[], most: number): readonly s
       .replace(/^[./-]+(?=\w)/, "");
     const key = clean.toLowerCase();
     const isUseful =
+      !TALK.test(clean) &&
       clean.length >= 2 &&
       clean.length <= 60 &&
       !tools.has(key) &&

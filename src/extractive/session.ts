@@ -86,7 +86,8 @@ const MOST_KEYWORDS = 6;
 
 function keywordsOf(note: Note, kept: readonly Statement[], title: Title): readonly string[] {
   const own = keywordsFrom(note.head.keywords, MOST_KEYWORDS);
-  const names = kept.flatMap(({ text }) => namesIn(text));
+  // A person who shouts names nothing.
+  const names = kept.flatMap(({ text, speaker }) => (speaker === "note" ? namesIn(text) : []));
   return keywordsFrom(
     [...names.slice(0, 3), ...own, ...names.slice(3), ...keywordsOfTitle(title.text)],
     MOST_KEYWORDS,

@@ -14,10 +14,11 @@ import type { ConsolidateInput } from "./consolidate.ts";
 import type { SummaryFile } from "./thread.ts";
 
 /** What the workspace holds, read without following links. A file that isn't there is null; a summary that isn't readable is left out. */
-export function readWorkspace(root: string): ConsolidateInput {
+export function readWorkspace(root: string): ConsolidateInput & { readonly memory: string | null } {
   return {
     rawMemories: readPlain(join(root, "raw_memories.md")) ?? "",
     summaries: readSummaries(join(root, "rollout_summaries")),
+    memory: readPlain(join(root, "MEMORY.md")),
     handEdits: readPlain(join(root, "hand_edits.diff")),
   };
 }

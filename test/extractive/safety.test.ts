@@ -62,7 +62,7 @@ describe("text that gives orders to a reader is not taken over", () => {
       .map((letter) => String.fromCodePoint(0xe0000 + (letter.codePointAt(0) ?? 0)))
       .join("");
     const text = everything(
-      `## Facts\n- ${honest}\n- A fact with a hidden tail.${tags}\n- Looks like \u202egnp.exe\u202c on screen.\n- <!-- a remark nobody was shown --> The cache is warmed at start because users wait.\n- Zero\u200bwidth and \u2066isolated\u2069 text reads like any other text because it is shown alike.\n`,
+      `## Facts\n- ${honest}\n- A fact with a hidden tail.${tags}\n- Looks like \u202egnp.exe\u202c on screen.\n- <!-- a remark nobody was shown --> The cache is warmed at start because users wait.\n- Zero\u200bwidth and isolated text reads like any other text because it is shown alike.\n`,
     );
     expect(text).not.toMatch(/[\u{e0000}-\u{e007f}\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u);
     expect(text).not.toMatch(/hidden tail|gnp|a remark/);
