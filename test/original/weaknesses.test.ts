@@ -273,13 +273,13 @@ const ELSEWHERE: Readonly<Record<string, readonly (readonly [file: string, text:
   ],
   "W21: a cooldown nobody asked for": [
     ["original/golden/cooldown.txt", "counted skipped_cooldown"],
-    ["contract/claims.ts", "by force ignores backoff and an empty budget"],
+    ["../src/testing/store/claims.ts", "by force ignores backoff and an empty budget"],
   ],
   "W22: resting looks like stuck": [
     ["cli/advice.test.ts", "there is a sentence for every combination, and it is one sentence"],
   ],
   "W23: the selection is read in many pieces": [
-    ["contract/memories.ts", "come back in their order, whatever becomes of the outputs"],
+    ["../src/testing/store/memories.ts", "come back in their order, whatever becomes of the outputs"],
   ],
   "W25: the cause is lost": [
     ["engine/phase2.test.ts", "an agent that throws: failed_agent with its cause"],
@@ -287,7 +287,7 @@ const ELSEWHERE: Readonly<Record<string, readonly (readonly [file: string, text:
   ],
   "W27: a memory of newlines counts": [
     ["original/golden/no-input-left.txt", "counted succeeded_no_input"],
-    ["contract/memories.ts", "what is withdrawn is neither selected nor counted"],
+    ["../src/testing/store/memories.ts", "what is withdrawn is neither selected nor counted"],
   ],
   "W28: two summaries of one name": [
     ["artifacts/names.test.ts", "two threads with one name: the smaller id keeps it, whatever the order"],

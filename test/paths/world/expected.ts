@@ -1,5 +1,6 @@
 import type { JobRow } from "../../../src/domain/job.ts";
 import type { Phase2Context } from "../../../src/machines/words.ts";
+import { PROCESS_RECORD } from "../../../src/process/process-record.ts";
 import type { Vertex } from "../graph.ts";
 import { type Process, SETTINGS } from "./process.ts";
 import { treeOf } from "./tree.ts";
@@ -171,12 +172,13 @@ export function foundIn(
   readonly isRejected: boolean;
   readonly hasStaging: boolean | "either";
 } {
-  const staging = treeOf(world.staging);
+  // Of an agent that could not be ended the record of its process stays, for whoever tries again.
+  const hasStaging = Object.keys(treeOf(world.staging) ?? {}).some((name) => name !== PROCESS_RECORD);
   return {
     root: treeOf(world.root),
     agentsAlive: world.agents.alive().length,
     isRejected: treeOf(world.rejected) !== null,
-    hasStaging: STAGED.test(value) || CLEARED.test(value) ? staging !== null : "either",
+    hasStaging: STAGED.test(value) || CLEARED.test(value) ? hasStaging : "either",
   };
 }
 
