@@ -268,7 +268,10 @@ const ELSEWHERE: Readonly<Record<string, readonly (readonly [file: string, text:
     ["files/node-files.test.ts", "a write after the folder was swapped for a symlink"],
   ],
   "W19: a person's edits are absorbed unseen": [
-    ["publish/publish-memory.test.ts", "while the agent works: files only they touched stay"],
+    [
+      "publish/publish-memory.test.ts",
+      "while the agent works are kept, whether or not the agent changes the same files",
+    ],
     ["original/golden/crash-publishing.txt", "run-1 is taken over"],
   ],
   "W21: a cooldown nobody asked for": [
