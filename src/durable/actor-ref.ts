@@ -113,7 +113,7 @@ export class ActorRef {
   }
 
   toJSON(): object {
-    return { xstate$$type: 1, id: this.id, key: this.key };
+    return { xstate$$type: 1, id: this.id };
   }
 
   children(): Readonly<Record<string, ActorRef>> {

@@ -328,7 +328,7 @@ export class ActorSystem implements StepSystem {
       if (status !== "active") this.#end(ref);
       return;
     }
-    if (ref._syncSnapshot && (status === "active" || status === "done") && event !== STOP) {
+    if (ref._syncSnapshot && status === "active" && event !== STOP) {
       this.#relay(parent, { type: `xstate.snapshot.${ref.id}`, snapshot: ref.state } as EventObject);
     }
     if (status === "done") {

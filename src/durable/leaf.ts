@@ -107,7 +107,7 @@ export class Leaf {
   #report(): void {
     if (this.#isStopped) return;
     const { status, output, error } = this.#state;
-    if (this.#isSynced && status !== "error") {
+    if (this.#isSynced && status === "active") {
       const snapshot = this.#logic.getPersistedSnapshot(this.#state as never) as object;
       this.#host.tell({
         type: `xstate.snapshot.${this.id}`,

@@ -69,7 +69,20 @@ function jsonOf(value: unknown, what: string): string {
   }
 }
 
-const plainly = (_: string, value: unknown) => (value instanceof Error ? plainError(value) : value);
+/** Errors keep what is kept of them; references, which XState writes by their id alone, also their path. */
+function plainly(this: unknown, key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Error) return plainError(value);
+  if (!("xstate$$type" in value)) return value;
+  const original = (this as Record<string, unknown>)[key];
+  return typeof original === "object" && original !== null && isActorRef(original) ? marker(original) : value;
+}
+
+/** What a reference is stored as. */
+function marker(ref: object): object {
+  const { id, sessionId } = ref as { id: string; sessionId: string };
+  return { xstate$$type: 1, id, key: sessionId };
+}
 
 /** Holds nothing but texts, whole numbers and truth values, as most events do. */
 function isFlat(value: unknown): boolean {
@@ -132,6 +145,7 @@ function withPlainErrors(value: unknown): unknown {
   if (value instanceof Error) return plainError(value);
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(withPlainErrors);
+  if (isActorRef(value)) return marker(value);
   if (Object.getPrototypeOf(value) !== Object.prototype) return value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withPlainErrors(part)]));
 }
