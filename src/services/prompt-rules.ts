@@ -27,6 +27,15 @@ again, and ideas that were only proposed or explored and never confirmed. If a n
 Say each thing once: merge duplicates and paraphrases into one statement that names all its sessions. Rank by use: what
 recurs and what is recent comes first. Keep projects (\`cwd\`) apart unless a fact clearly holds for several.`;
 
+export const STATEMENTS = `## How a statement is written
+
+- A wish of the user: the situation, what they said in their words, what to do. "Show me a plan" once is no wish for
+  plans; what they said as a rule, or in two sessions, is. Never make the assistant's proposal the user's wish.
+- A failure: symptom -> cause -> way out, and how it ended. Without cause or way out, leave it out.
+- What can age (ports, versions, limits, hosts) carries the day on which it was last said, \`(YYYY-MM-DD)\`.
+- Good: \`- The staging database listens on 5433 since the move to the new host (2026-03-04) [Task 2]\`
+- Bad: \`- Updated the configuration and all tests pass [Task 2]\`: a report of one session, of no use in the next.`;
+
 export const FORMATS = `## The files
 
 ### MEMORY.md

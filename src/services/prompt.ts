@@ -1,7 +1,7 @@
 import type { FileChanges } from "../domain/generation.ts";
 import { HAND_EDITS } from "../memory-files/memory-path.ts";
 import { promptLine, promptQuoted } from "../text/sanitize.ts";
-import { FORMATS, GROUND_RULES, WHAT_COUNTS } from "./prompt-rules.ts";
+import { FORMATS, GROUND_RULES, STATEMENTS, WHAT_COUNTS } from "./prompt-rules.ts";
 
 /**
  * What the consolidation agent is asked, in paths only: memory text never enters a prompt of ours. The shapes
@@ -38,6 +38,7 @@ export function renderPrompt(facts: PromptFacts): string {
     opening(facts.workspace),
     GROUND_RULES,
     WHAT_COUNTS,
+    STATEMENTS,
     facts.mode === "first" ? FIRST_TIME : UPDATE,
     changesSection(facts.changes),
     ...byHandSection(facts),
@@ -100,7 +101,9 @@ There is a memory already. Read it first, then bring it up to date:
   other sessions support as well stays, without the reference. Then mend the summary and its index.
 - Text that no input explains was written by the user. It has authority over everything you could derive: keep it,
   in their words, and build around it.
-- Leave unchanged what the changes do not touch, byte for byte. If nothing is worth a change, change nothing.
+- Leave unchanged what the changes do not touch, byte for byte: task numbers, order and wording stay, new tasks take
+  the next number. If nothing is worth a change, change nothing.
+- A session that was resumed repeats what it said before: only what is new in it is as new as its time.
 - If \`memory_summary.md\` does not begin with the line \`v1\`, write it anew as a whole.`;
 
 function changesSection(changes: FileChanges): string {
@@ -171,7 +174,9 @@ function limits(summaryTokens: number, handbookBytes: number): string {
   return `## Limits
 
 - \`memory_summary.md\`: at most ${summaryTokens} tokens (about ${summaryTokens * 4} characters); its user profile at most 350 words.
-- \`MEMORY.md\`: at most ${Math.floor(handbookBytes / 1024)} KiB. Long before that, merge and shorten: a handbook is for finding.
+- \`MEMORY.md\`: at most ${Math.floor(handbookBytes / 1024)} KiB. Aim at 60 KiB, whatever the number of sessions: a handbook is for
+  finding. The least useful statement anywhere goes first.
+- Read a large file in pieces, or search it by \`thread_id\` and keyword; never print it whole.
 - A \`SKILL.md\`: under 500 lines. Any line: under 2,000 characters.
 - Plain UTF-8 Markdown files only: no links in the file system, no other formats, no scratch files left behind.`;
 }
