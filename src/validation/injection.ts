@@ -60,7 +60,7 @@ async function piecesIn(text: string): Promise<readonly string[]> {
 }
 
 /** A marked piece of fewer words says too little to be recognised in another text. */
-const FEWEST_WORDS = 5;
+const FEWEST_WORDS = 8;
 /** Share of a piece's words that a line must have to pass it on. */
 const PASSED_ON = 0.8;
 const MOST_PIECES = 2_000;

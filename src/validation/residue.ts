@@ -214,7 +214,9 @@ function repeats(
   const now = counts(lines);
   const again = [...now].filter(([line, at]) => at.length > Math.max(1, was.get(line)?.length ?? 0));
   const looped = again.filter(
-    ([line, at]) => at.length > MOST_REPEATS + (was.get(line)?.length ?? 0) && !inputs.says(bulletText(line)),
+    ([line, at]) =>
+      at.length > MOST_REPEATS + (was.get(line)?.length ?? 0) &&
+      !inputs.says(bulletText(line.split("\n")[0] ?? "")),
   );
   const extra = again.reduce(
     (sum, [line, at]) => sum + at.length - Math.max(1, was.get(line)?.length ?? 0),
@@ -238,15 +240,26 @@ function repeats(
   ];
 }
 
-/** Statements by the lines they stand in; evidence and keywords may be the same in several tasks. */
+/**
+ * Statements by the lines they stand in, apart for each folder: what holds in several projects is said in each of them.
+ * Evidence and keywords may be the same in several tasks.
+ */
 function counts(lines: readonly string[]): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, number[]>();
+  let [place, part] = ["", ""];
   for (const [at, raw] of lines.entries()) {
     const line = raw.trim();
-    if (line.length < TELLING || /^(?:#|scope:|applies_to:)|^[-*+] [`]?rollout_summaries\//.test(line))
-      continue;
-    const places = found.get(line);
-    if (places === undefined) found.set(line, [at + 1]);
+    if (
+      line.startsWith("applies_to:") ||
+      (line.startsWith("### ") && !/^### (?:keywords|rollout_)/.test(line))
+    )
+      place = line;
+    if (line.startsWith("#")) part = line;
+    const isPlain = !/^(?:#|scope:|applies_to:)|^[-*+] [`]?rollout_summaries\//.test(line);
+    if (line.length < TELLING || !isPlain || part === "### keywords") continue;
+    const key = `${line}\n${place}`;
+    const places = found.get(key);
+    if (places === undefined) found.set(key, [at + 1]);
     else places.push(at + 1);
   }
   return found;
@@ -262,8 +275,10 @@ function loops(fresh: readonly NewLine[], { evidence }: Candidate): readonly Spo
   const lines = fresh.filter(
     ({ text }) =>
       text.length > 600 &&
+      /^\s*[-*+] (?!`?rollout_summaries\/)/.test(text) &&
       deflateSync(text.slice(0, 20_000)).length < Math.min(text.length, 20_000) * 0.1 &&
-      !inputs.says(bulletText(text).slice(0, 60)),
+      !inputs.says(bulletText(text).slice(0, 40)) &&
+      !inputs.says(text.slice(200, 240)),
   );
   return [
     {

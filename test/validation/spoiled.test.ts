@@ -334,3 +334,19 @@ describe("a handbook passes without a finding", () => {
     expect((await verdictOn(candidate)).findings).toEqual([]);
   });
 });
+
+test("what holds in several projects may be said in the group of each", async () => {
+  const some = Array.from(
+    { length: 30 },
+    (_, n): Stage1Input => ({
+      threadId: `thread-${n}`,
+      sourceUpdatedAt: 1_774_212_000 + n,
+      rawMemory: "- The build uses pnpm and Node 22.",
+      rolloutSummary: "Built the shop.",
+      cwd: `/work/project-${n}`,
+      rolloutPath: "",
+    }),
+  );
+  const { answer } = await verdictOn(await candidateOf(some, await consolidatedFiles(some)));
+  expect(answer.verdict).toBe("passed");
+});
