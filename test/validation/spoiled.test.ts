@@ -338,11 +338,14 @@ describe("a handbook passes without a finding", () => {
 test("what holds in several projects may be said in the group of each", async () => {
   const some = Array.from(
     { length: 30 },
-    (_, n): Stage1Input => ({
+    (_, n): Stage1Output => ({
       threadId: `thread-${n}`,
       sourceUpdatedAt: 1_774_212_000 + n,
+      generatedAt: 1_774_212_000 + n,
       rawMemory: "- The build uses pnpm and Node 22.",
       rolloutSummary: "Built the shop.",
+      rolloutSlug: null,
+      gitBranch: null,
       cwd: `/work/project-${n}`,
       rolloutPath: "",
     }),
