@@ -53,8 +53,8 @@ export function abortable(runner: AgentRunner): { readonly runner: AgentRunner; 
   return {
     runner: {
       ...runner,
-      spawn: async (spec, clock) => {
-        const handle = await runner.spawn(spec, clock);
+      spawn: async (spec, clock, signal) => {
+        const handle = await runner.spawn(spec, clock, signal);
         handles.add(handle);
         return handle;
       },

@@ -159,3 +159,13 @@ test("an engine that was killed leaves no agent behind: the record in the scratc
 function errored(message: string): AgentEvent {
   return { type: "agent.errored", message };
 }
+
+test("a start that is not wanted any more is given up at once, though nobody answers", async () => {
+  const { spec } = place();
+  const unwanted = new AbortController();
+  const start = scriptedAcp("mute at session/new").spawn(spec, realClock, unwanted.signal);
+  const outcome = expect(start).rejects.toMatchObject({ code: "agent_not_started" });
+  unwanted.abort(new Error("the run is over"));
+  await outcome;
+  expect(bearersOf(spec.key)).toEqual([]);
+});
