@@ -88,12 +88,18 @@ function clean(path: string, text: string, before: string | null, found: readonl
   const cut = found.filter((injection) => !isKnown(injection));
   if (cut.length > 0 && !isProse(path)) return { text: null, cut, kept, hidden: 0 };
   const gone = new Set(cut.flatMap(({ from, to }) => range(from, to)));
-  const left = lines.flatMap((line, at) => (gone.has(at + 1) ? [] : [line]));
+  const left = lines.flatMap((line, at) => (gone.has(at + 1) ? emptied(line) : [line]));
   // A memory whose lines ended in line feeds alone goes on so; a person's editor may have made it otherwise.
   const ending = before?.includes("\r") ? (line: string) => line : (line: string) => line.replace(/\r$/, "");
   const clear = left.map((line) => ending(known.has(bare(line)) ? line : stripHidden(line)));
   const hidden = clear.filter((line, at) => line !== left[at]).length;
   return { text: clear.join("\n"), cut, kept, hidden };
+}
+
+/** A heading keeps its place when its words go: the statements that refer to it would lead nowhere. */
+function emptied(line: string): readonly string[] {
+  const heading = /^\s{0,3}#{1,2} Task(?: Group| \d{1,6}):/.exec(line);
+  return heading === null ? [] : [`${heading[0]} work of a session`];
 }
 
 function cutOut(

@@ -1,4 +1,5 @@
 import type { GateCode } from "../domain/gate.ts";
+import { readableText } from "../text/sanitize.ts";
 import type { Candidate } from "./candidate.ts";
 import { evidenceOf } from "./candidate.ts";
 import { type Check, limited, type Remark } from "./check.ts";
@@ -51,7 +52,8 @@ function isThreadOf({ rest }: CitationPart, id: string): boolean {
   if (at < 0) return true;
   for (let tried = 0; at >= 0 && tried < MOST_VALUES; tried += 1) {
     const from = at + key.length;
-    for (const known of [id, id.trim()]) {
+    // An agent may leave out what nobody sees in the id.
+    for (const known of [id, id.trim(), readableText(id).trim()]) {
       const end = from + known.length;
       if (rest.startsWith(known, from) && isEnd(rest.slice(end, end + 80))) return true;
     }
