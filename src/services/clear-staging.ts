@@ -30,7 +30,9 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 export async function clearStaging(places: RunPlaces, options: ClearOptions): Promise<void> {
   const { files } = options;
   const kept = options.keep ? await moveToRejected(places, options) : await keepQuarantine(places, options);
-  if (options.keepRecord === true) await removeAllButRecord(places, files);
+  // Without a record nobody could look for the agent again.
+  const hasRecord = (await files.facts(`${places.scratch}/${PROCESS_RECORD}`)) !== null;
+  if (options.keepRecord === true && hasRecord) await removeAllButRecord(places, files);
   else await removePath(files, places.scratch);
   if (kept) await pruneRejected(places, options);
 }
