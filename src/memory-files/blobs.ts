@@ -5,7 +5,7 @@ import type { GenerationStore } from "../domain/ports.ts";
 import { forEachConcurrent } from "../files/concurrency.ts";
 import { type Folder, splitPath, within } from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";
-import { SCAN_LIMITS } from "./scan.ts";
+import { SCAN_LIMITS } from "./memory-path.ts";
 import type { RootBench } from "./workbench.ts";
 
 const LARGE = 256 * 1024;

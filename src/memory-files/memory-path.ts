@@ -89,3 +89,11 @@ function isSoundName(name: string): boolean {
 export function foldedPath(path: string): string {
   return path.normalize("NFC").toUpperCase().toLowerCase().normalize("NFC");
 }
+
+/** Generous: only a runaway exceeds them. What an agent may write is bounded by the gate. */
+export const SCAN_LIMITS = {
+  files: 20_000,
+  depth: 12,
+  fileBytes: 256 * 1024 ** 2,
+  keptBytes: 64 * 1024 ** 2,
+};

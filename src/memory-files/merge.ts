@@ -1,7 +1,7 @@
 import type { Manifest, ManifestEntry } from "../domain/generation.ts";
 import { isHostPath } from "./host-files.ts";
 import { foldedPath } from "./memory-path.ts";
-import { foldersOf } from "./publish-manifest.ts";
+import { foldersOf } from "./publish-steps.ts";
 
 export interface Merged {
   readonly manifest: Manifest;

@@ -22,9 +22,9 @@ import {
   type ReadBlob,
   recordMemoryEdits,
 } from "./memory-edits.ts";
+import { SCAN_LIMITS } from "./memory-path.ts";
 import { finishJournals } from "./publish-manifest.ts";
 import { leaveMark } from "./roll-forward.ts";
-import { SCAN_LIMITS } from "./scan.ts";
 import type { RootBench } from "./workbench.ts";
 
 export interface ReconciledRoot {

@@ -6,9 +6,8 @@ import { pathText } from "../text/sanitize.ts";
 import { contentHash, storedBlob } from "./blobs.ts";
 import { openRoot } from "./check-root.ts";
 import { assertOurs, type Mark, markText, readMark } from "./mark.ts";
-import { MARK, TEMPORARY } from "./memory-path.ts";
-import { foldersOf, wavesOf } from "./publish-manifest.ts";
-import { SCAN_LIMITS } from "./scan.ts";
+import { MARK, SCAN_LIMITS, TEMPORARY } from "./memory-path.ts";
+import { foldersOf, wavesOf } from "./publish-steps.ts";
 import type { RootBench } from "./workbench.ts";
 
 /**
@@ -126,6 +125,7 @@ export async function leaveMark(
   if (found !== null) assertOurs(root.path, found, owner);
   const text = markText({ ...found, ...owner, ...said });
   if (found !== null && markText(found) === text) return;
+  await sweep(root);
   await replace(bench, root, MARK, Buffer.from(text), null);
   await root.sync();
 }

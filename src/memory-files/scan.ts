@@ -3,7 +3,7 @@ import type { Manifest, ManifestEntry } from "../domain/generation.ts";
 import { forEachConcurrent } from "../files/concurrency.ts";
 import type { Entry, Folder } from "../files/folder.ts";
 import { contentHash } from "./blobs.ts";
-import { foldedPath, roleOf } from "./memory-path.ts";
+import { foldedPath, roleOf, SCAN_LIMITS } from "./memory-path.ts";
 
 /** What a folder of memory files holds, and what in it can't be part of a memory. */
 export interface Scan {
@@ -39,14 +39,6 @@ export interface ScanOptions {
   /** Litter (`.git`, …) is left alone in a root; in a workspace it is foreign. */
   readonly litter?: "ignore" | "foreign";
 }
-
-/** Generous: only a runaway exceeds them. What an agent may write is bounded by the gate. */
-export const SCAN_LIMITS = {
-  files: 20_000,
-  depth: 12,
-  fileBytes: 256 * 1024 ** 2,
-  keptBytes: 64 * 1024 ** 2,
-};
 
 /**
  * Reads a tree once, regular files only, without ever following a symlink. Entries that vanish meanwhile are

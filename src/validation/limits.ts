@@ -1,5 +1,5 @@
 import { isHostPath } from "../memory-files/host-files.ts";
-import { SCAN_LIMITS } from "../memory-files/scan.ts";
+import { SCAN_LIMITS } from "../memory-files/memory-path.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { publishSteps, wavesOf } from "../../src/memory-files/publish-manifest.ts";
+import { publishSteps, wavesOf } from "../../src/memory-files/publish-steps.ts";
 import { rollForward } from "../../src/memory-files/roll-forward.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";

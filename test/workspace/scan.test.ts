@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Entry, Files, Folder } from "../../src/files/folder.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
-import { foldedPath, roleOf } from "../../src/memory-files/memory-path.ts";
-import { SCAN_LIMITS, type ScanOptions, scan } from "../../src/memory-files/scan.ts";
+import { foldedPath, roleOf, SCAN_LIMITS } from "../../src/memory-files/memory-path.ts";
+import { type ScanOptions, scan } from "../../src/memory-files/scan.ts";
 import { pathText } from "../../src/text/sanitize.ts";
 import { change, temporaryFolder } from "./bench.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { JobRow } from "../../../src/domain/job.ts";
-import { SCAN_LIMITS } from "../../../src/memory-files/scan.ts";
+import { SCAN_LIMITS } from "../../../src/memory-files/memory-path.ts";
 import { openSqliteStore } from "../../../src/persistence/sqlite/index.ts";
 import { type VirtualClock, virtualClock } from "../virtual-clock.ts";
 import { type Faults, faults } from "./faults.ts";
