@@ -67,7 +67,9 @@ describe("text that gives orders to a reader is not taken over", () => {
     expect(text).not.toMatch(/[\u{e0000}-\u{e007f}\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u);
     expect(text).not.toMatch(/hidden tail|gnp|a remark/);
     expect(text).toContain("The cache is warmed at start because users wait.");
-    expect(text).toContain("Zerowidth and isolated text reads like any other text because it is shown alike.");
+    expect(text).toContain(
+      "Zerowidth and isolated text reads like any other text because it is shown alike.",
+    );
   });
 });
 

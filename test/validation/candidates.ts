@@ -47,8 +47,8 @@ export async function verdictOn(candidate: Candidate) {
   return verdictOf([...remarks, ...(await residue(candidate)), ...more], rules);
 }
 
-/** What the built-in agent makes of these inputs and that base. */
-export async function consolidatedFiles(inputs: readonly Stage1Output[], base: Base = NO_BASE) {
+/** What the built-in agent makes of these inputs. */
+export async function consolidatedFiles(inputs: readonly Stage1Output[]) {
   const evidence = await hostFiles(inputs.toSorted(latestFirst));
   const texts = new Map(evidence.map(({ path, content }) => [path, Buffer.from(content).toString()]));
   const { memory, summary } = consolidate({

@@ -70,7 +70,7 @@ describe.each(FILES)("%s", (file) => {
     let base = NO_BASE;
     for (const [from, to] of parts) {
       const some = all.slice(Math.floor(from * all.length), Math.max(1, Math.floor(to * all.length)));
-      const candidate = await candidateOf(some, await consolidatedFiles(some, base), base);
+      const candidate = await candidateOf(some, await consolidatedFiles(some), base);
       expect((await verdictOn(candidate)).findings).toEqual([]);
       base = baseOf(candidate);
     }

@@ -329,7 +329,7 @@ describe("a handbook passes without a finding", () => {
   test("without the groups whose sessions are gone", async () => {
     const gone = /cwd=([^;]*)/.exec(groupsOf(memory)[1] ?? "")?.[1] ?? "";
     const left = inputs.filter(({ cwd }) => cwd !== gone);
-    const candidate = await candidateOf(left, await consolidatedFiles(left, base), base);
+    const candidate = await candidateOf(left, await consolidatedFiles(left), base);
     expect(left.length).toBeLessThan(inputs.length);
     expect((await verdictOn(candidate)).findings).toEqual([]);
   });
