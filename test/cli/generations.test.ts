@@ -39,14 +39,17 @@ describe("what a person changed by hand", () => {
     const here = commandLine({}, folder);
     const path = join(here.home, "memories/MEMORY.md");
     const handbook = () => readFileSync(path, "utf8");
+    const take = async (thread: string, day: number, fact = "The build needs Node 22.") => {
+      const raw_memory = `### Task 1: Keep a promise\n\nReusable knowledge:\n- ${fact}\n`;
+      const stdin = [line({ thread_id: thread, source_updated_at: `2026-09-0${day}T10:00:00Z`, raw_memory })];
+      await commandLine({ stdin }, folder).slowwave("import", "-");
+      const { code, stderr } = await here.slowwave("run");
+      expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    };
+    await take("thread-3", 4, "Releases are tagged on the main branch by `npm run release`.");
     const bullet = BULLET.exec(handbook())?.[0] ?? "";
     writeFileSync(path, handbook().replace(BULLET, "- My own line.\n"));
-    const take = async (thread: string, day: number) => {
-      const stdin = [line({ thread_id: thread, source_updated_at: `2026-09-0${day}T10:00:00Z` })];
-      await commandLine({ stdin }, folder).slowwave("import", "-");
-      expect((await here.slowwave("run")).code).toBe(0);
-    };
-    await take("thread-3", 4);
+    await take("thread-4", 5);
     const at = handbook().split("\n").indexOf("- My own line.") + 1;
     expect([bullet !== "", at > 0, BULLET.test(handbook())]).toEqual([true, true, false]);
     const { value } = await here.json("diff", "--edits");
@@ -57,7 +60,7 @@ describe("what a person changed by hand", () => {
     const { stdout } = await here.slowwave("diff", "--edits");
     expect(stdout).toContain(`MEMORY.md  your lines ${at}; 1 line that you removed`);
     writeFileSync(path, handbook().replace("- My own line.\n", `- My own line.\n${bullet}`));
-    await take("thread-4", 5);
+    await take("thread-5", 6);
     expect(handbook()).toMatch(BULLET);
   });
 });
