@@ -51,7 +51,11 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
     if (finding.code !== "root_behind") bench.hold.note("gate.finding", finding);
   const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
   const merged = merge(before, head?.manifest ?? [], ours);
-  const carried = await carryLiveEdits(bench, head, merged);
+  // Without an agent nothing was left to consolidate: the memory is cleared, a person's edits stay in their generation.
+  const carried =
+    (input.agent ?? null) === null
+      ? { ...merged, blobs: new Map<string, Uint8Array>(), edits: {} }
+      : await carryLiveEdits(bench, head, merged);
   const { manifest, conflicts } = carried;
   reportConflicts(bench, conflicts, settled);
   // That a run had nothing to add to what a person left is worth a generation too: the next one need not look again.

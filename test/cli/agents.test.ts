@@ -87,12 +87,13 @@ test("a run with the agent codex tells who worked and why it failed", async () =
   });
 });
 
-test("a run with the agent codex where there is none fails before anything is started", async () => {
+test("a run with the agent codex where there is none ends before the claim, and counts no failure", async () => {
   onPath();
   const { json, slowwave } = commandLine({ stdin: [`${line()}\n`] });
   await slowwave("import", "-");
   expect(await json("run", "--agent", "codex")).toMatchObject({
-    code: 1,
-    value: { status: "failed_sandbox_policy", agent: null },
+    code: 2,
+    value: { error: { code: "agent_missing", cause: null } },
   });
+  expect(await json("status")).toMatchObject({ value: { job: { status: "pending", retry_remaining: 3 } } });
 });

@@ -50,6 +50,9 @@ export const deeds: fc.Arbitrary<readonly Deed[]> = fc
   .array(fc.tuple(deed, fc.boolean()), { minLength: 1, maxLength: 45, size: "max" })
   .map((list) => list.flatMap(([what, isRepeated]) => (isRepeated ? [what, what] : [what])));
 
+/** How many failures in a row end the claims of this process: settings differ between processes. */
+const retriesOf = ({ number }: Pick<Deed, "number">) => 1 + (number % 3);
+
 /** Does it to a store. The fence a caller names is one that exists, or existed. */
 export async function doTo(jobs: JobStore, deed: Deed): Promise<unknown> {
   const { token, worker, number } = deed;
@@ -65,7 +68,7 @@ export async function doTo(jobs: JobStore, deed: Deed): Promise<unknown> {
         ...ask,
         successCooldownSeconds: deed.fenceBack * 10,
         force: deed.force,
-        retries: 3,
+        retries: retriesOf(deed),
       });
     case "renew":
       return jobs.renew([lease], { leaseSeconds: number, nowMs });
@@ -176,7 +179,7 @@ export class ModelJob {
       return { kind: "claimed", fence: this.row?.fence, watermark };
     }
     if (watermark <= (row.last_success_watermark ?? 0)) return skipped("not-dirty");
-    if (!force && row.retry_remaining <= 0) return skipped("exhausted");
+    if (!force && 3 - row.retry_remaining >= retriesOf({ number })) return skipped("exhausted");
     if (!force && row.retry_at !== null && row.retry_at > now) return skipped("backing-off");
     if (row.status === "running" && row.lease_until !== null && row.lease_until > now)
       return skipped("running");
