@@ -4,3 +4,4 @@
  */
 export type { Rejection } from "../import/lines.ts";
 export { readStage1, type Stage1File } from "../import/stage1-file.ts";
+export { isSqlite, TRANSCRIPT_HEAD_BYTES, transcriptIn } from "../import/transcript.ts";

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { commandLine, line, temporaryFolder } from "../cli/invoke.ts";
+import { TRANSCRIPTS } from "../import/transcripts.ts";
 
 const good = line({ thread_id: "good" });
 
@@ -106,4 +107,35 @@ describe("a file that is none", () => {
       value: { error: { code: "file_empty" } },
     });
   });
+});
+
+describe("an agent's transcript is refused by one sentence that says what it is and what is taken", () => {
+  const sentence = (shown: string, agent: string) =>
+    `${shown} is a transcript of ${agent}, and Slowwave takes stage-1 outputs: what a session taught, one JSON object a line with thread_id, source_updated_at, raw_memory and rollout_summary; docs/input-format.md describes them. Nothing was imported.`;
+
+  test.each(TRANSCRIPTS)(
+    "$form, as a file and from stdin, also with --keep-going",
+    async ({ agent, text }) => {
+      const at = temporaryFolder();
+      const file = join(at, "session.jsonl");
+      writeFileSync(file, text);
+      // Behind the transcript comes a line that could be taken.
+      const { json, slowwave, home } = commandLine(
+        { stdin: [text.slice(0, 9), text.slice(9), `\n${good}`] },
+        at,
+      );
+      for (const flags of [[], ["--keep-going"]]) {
+        expect(await json("import", file, ...flags)).toEqual({
+          code: 2,
+          value: { error: { code: "input_transcript", message: sentence(file, agent), cause: null } },
+        });
+      }
+      expect(await slowwave("import", "-", "--keep-going")).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: `error ${sentence("stdin", agent)}\n  code: input_transcript\n`,
+      });
+      expect(existsSync(home)).toBe(false);
+    },
+  );
 });

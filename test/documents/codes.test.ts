@@ -12,10 +12,10 @@ function codesInUse(): ReadonlyMap<string, string> {
   const files = readdirSync("src", { recursive: true, encoding: "utf8" });
   for (const file of files.filter((name) => name.endsWith(".ts") && !name.startsWith("server"))) {
     const text = readFileSync(join("src", file), "utf8");
-    for (const [, code = ""] of text.matchAll(/new SlowwaveError\(\s*"([a-z_]+)"/g)) found.set(code, file);
+    for (const [, code = ""] of text.matchAll(/new SlowwaveError\(\s*"([a-z0-9_]+)"/g)) found.set(code, file);
   }
   const stores = readFileSync("src/persistence/errors.ts", "utf8");
-  for (const [, code = ""] of stores.matchAll(/^ {2}\| "([a-z_]+)"/gm))
+  for (const [, code = ""] of stores.matchAll(/^ {2}\| "([a-z0-9_]+)"/gm))
     found.set(code, "persistence/errors.ts");
   return found;
 }

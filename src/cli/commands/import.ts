@@ -1,18 +1,15 @@
-import { createReadStream } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Command } from "commander";
-import { codeOf, SlowwaveError } from "../../domain/failure.ts";
+import { SlowwaveError } from "../../domain/failure.ts";
 import type { UpsertOutcome } from "../../domain/memory.ts";
 import type { Store } from "../../domain/ports.ts";
 import { type Rejection, readStage1, type Stage1File } from "../../internal/import.ts";
 import { EXIT } from "../exit-code.ts";
+import { inputFile } from "../input-file.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openStore } from "../store.ts";
 import { counted } from "../ui/format.ts";
 import type { Output } from "../ui/output.ts";
 import { bold, dim, red, yellow } from "../ui/paint.ts";
-import type { World } from "../world.ts";
 
 interface ImportFlags {
   readonly keepGoing?: boolean;
@@ -170,77 +167,4 @@ function tellRejected(rejected: readonly Rejection[], output: Output): void {
     output.info([yellow(`line ${line}`), ` ${message} `, dim(code)]);
   }
   if (rejected.length > SHOWN) output.info(dim(`… and ${rejected.length - SHOWN} more; --json lists all`));
-}
-
-/** The bytes of `import FILE`, or of stdin for `-`; refuses at once what cannot be JSONL. */
-export async function* inputFile(
-  name: string,
-  world: Pick<World, "cwd" | "stdin">,
-): AsyncGenerator<Uint8Array> {
-  if (name === "") throw new SlowwaveError("file_not_found", "The file to import has no name.");
-  const path = resolve(world.cwd, name);
-  const source = name === "-" ? world.stdin : createReadStream(path, { fd: await opened(path) });
-  const shown = name === "-" ? "stdin" : path;
-  let isFirst = true;
-  try {
-    for await (const chunk of source) {
-      if (isFirst) assertText(chunk, shown);
-      isFirst = false;
-      yield chunk;
-    }
-  } catch (error) {
-    if (error instanceof SlowwaveError) throw error;
-    throw unreadable(shown, error);
-  }
-}
-
-async function opened(path: string): Promise<FileHandle> {
-  let file: FileHandle;
-  try {
-    file = await open(path, "r");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") {
-      throw new SlowwaveError("file_not_found", `There is no file ${path}; check the path.`);
-    }
-    throw unreadable(path, error);
-  }
-  if ((await file.stat()).isDirectory()) {
-    await file.close();
-    throw new SlowwaveError("file_is_a_folder", `${path} is a folder; name a JSONL file in it.`);
-  }
-  return file;
-}
-
-/** What packed and UTF-16 files begin with. */
-const BEGINNINGS: readonly (readonly [what: string, bytes: readonly number[]])[] = [
-  ["gzip", [0x1f, 0x8b]],
-  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
-  ["zip", [0x50, 0x4b, 0x03, 0x04]],
-  ["bzip2", [0x42, 0x5a, 0x68]],
-  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
-];
-const UTF_16 = [
-  [0xff, 0xfe],
-  [0xfe, 0xff],
-];
-
-function assertText(chunk: Uint8Array, shown: string): void {
-  const begins = (bytes: readonly number[]) => bytes.every((byte, at) => chunk[at] === byte);
-  const packed = BEGINNINGS.find(([, bytes]) => begins(bytes));
-  if (packed !== undefined) {
-    throw new SlowwaveError(
-      "file_packed",
-      `${shown} is packed (${packed[0]}); unpack it first, for example: ${packed[0] === "gzip" ? "gunzip -c FILE" : "… "} | slowwave import -`,
-    );
-  }
-  if (UTF_16.some(begins)) {
-    throw new SlowwaveError("file_not_utf8", `${shown} is UTF-16; save it as UTF-8.`);
-  }
-  if (chunk.subarray(0, 1024).includes(0)) {
-    throw new SlowwaveError("file_binary", `${shown} is a binary file; JSONL is text.`);
-  }
-}
-
-function unreadable(shown: string, cause: unknown): SlowwaveError {
-  return new SlowwaveError("file_unreadable", `${shown} cannot be read; check its permissions.`, { cause });
 }
