@@ -2,13 +2,14 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
-import { createHome, openSqliteStore } from "../internal/store.ts";
+import { createHome, openSqliteStore, refuseForeignHome } from "../internal/store.ts";
 import type { Places } from "./places.ts";
 import type { Output } from "./ui/output.ts";
 import { dim } from "./ui/paint.ts";
 
 /** The store of the home; a home that is not there yet is made, for its owner alone, and named. */
 export async function openStore({ home, database }: Places, output: Output): Promise<Store> {
+  await refuseForeignHome(home);
   try {
     if (mkdirSync(home, { recursive: true, mode: 0o700 }) !== undefined)
       output.info(dim(`Made the home ${home}`));
@@ -24,17 +25,18 @@ export async function openStore({ home, database }: Places, output: Output): Pro
 
 /** For commands that only look: null where nothing was ever kept, and nothing is made. */
 export async function openExistingStore(places: Places): Promise<Store | null> {
-  return hasStore(places) ? openSqliteStore({ path: places.database }) : null;
+  return (await hasStore(places)) ? openSqliteStore({ path: places.database }) : null;
 }
 
-/** Whether anything was ever kept in this home. Throws `home_unavailable` when the home is a file. */
-export function hasStore({ home, database }: Places): boolean {
+/** Whether anything was ever kept in this home. Throws `home_unavailable` when it is a file, `home_foreign` when another program's. */
+export async function hasStore({ home, database }: Places): Promise<boolean> {
   if (isFile(home)) {
     throw new SlowwaveError(
       "home_unavailable",
       `The home ${home} is a file and not a folder; choose another with --home or SLOWWAVE_HOME.`,
     );
   }
+  await refuseForeignHome(home);
   return existsSync(database);
 }
 

@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   // Homes and memory folders.
   home_unavailable: "The home can't be made or written; choose another with --home or SLOWWAVE_HOME.",
   home_damaged: "A file of the home does not hold what belongs in it; restore it from a backup.",
+  home_foreign: "The home is the folder of another program; choose another with --home or SLOWWAVE_HOME.",
   home_in_use: "A process works with the home; end it and try again.",
   nothing_here: "The home holds no memory yet; import notes and run.",
   nothing_kept: "The home keeps nothing yet; import notes.",

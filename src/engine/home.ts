@@ -4,11 +4,15 @@ import { join, resolve } from "node:path";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { RunPlaces } from "../domain/phase2.ts";
 import { memoryRoot as defaultRoot } from "../memory-files/space-folder.ts";
+import { refuseForeignHome } from "./foreign-home.ts";
 
 /** The state folder of one installation (contract, section 1), seen from the engine. */
 export interface Home {
   readonly folder: string;
-  /** Creates the folder if it is missing and says which home it is; the id marks the memory roots it writes. */
+  /**
+   * Creates the folder if it is missing and says which home it is; the id marks the memory roots it writes. Rejects with
+   * `home_foreign` for the folder of another program, `home_unavailable` or `home_damaged`.
+   */
   prepare(): Promise<string>;
   rootOf(space: string): string;
   placesOf(space: string, run: string): RunPlaces;
@@ -51,6 +55,7 @@ const HOME_ID = /^[0-9a-f-]{36}$/;
 async function identify(folder: string): Promise<string> {
   const file = join(folder, "home-id");
   const draft = `${file}.${randomUUID()}`;
+  await refuseForeignHome(folder);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeFile(draft, `${randomUUID()}\n`, { flag: "wx", mode: 0o600 });

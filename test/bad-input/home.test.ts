@@ -2,6 +2,9 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, w
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test, vi } from "vitest";
+import { extractiveAgent } from "../../src/agents/index.ts";
+import { createEngine } from "../../src/index.ts";
+import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { commandLine, type Invoked, line, temporaryFolder } from "../cli/invoke.ts";
 import { run } from "../cli/real-process.ts";
 
@@ -113,6 +116,74 @@ describe("a home that cannot be written", () => {
     expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: expect.stringMatching(/^store_/) } });
     expect(await json("status")).toMatchObject({ value: { outputs: 1, backlog: 1 } });
     expect((await slowwave("run")).code).toBe(0);
+  });
+});
+
+describe("a home that is the folder of another program", () => {
+  const OTHERS: readonly (readonly [program: string, names: readonly string[]])[] = [
+    ["Codex", ["state_5.sqlite"]],
+    ["Codex", ["config.toml", "sessions"]],
+    ["Claude Code", [".claude.json"]],
+    ["Claude Code", ["projects", "history.jsonl"]],
+    ["Gemini CLI", ["projects.json", "tmp"]],
+    ["OpenCode", ["opencode.db"]],
+  ];
+  const folderWith = (names: readonly string[]) => {
+    const folder = temporaryFolder();
+    const home = join(folder, "home");
+    mkdirSync(home);
+    for (const name of names) writeFileSync(join(home, name), "another program's");
+    return { folder, home };
+  };
+
+  test.each(OTHERS)(
+    "of %s, told by %j, is refused by every command, and nothing is made in it",
+    async (program, names) => {
+      const { folder, home } = folderWith(names);
+      const { json } = commandLine({ stdin }, folder);
+      const message = `The folder ${home} is no home of Slowwave but holds what ${program} keeps (${names.join(", ")}); choose another with --home or SLOWWAVE_HOME.`;
+      const backup = join(folder, "backup.db");
+      for (const argv of [
+        ["import", "-"],
+        ["run"],
+        ["status"],
+        ["recover"],
+        ["purge", "a", "--yes"],
+        ["restore", backup],
+      ]) {
+        expect([argv, await json(...argv)]).toEqual([
+          argv,
+          { code: 2, value: { error: { code: "home_foreign", message, cause: null } } },
+        ]);
+      }
+      const { code, value } = await json("doctor");
+      const { checks } = value as { checks: { name: string; verdict: string }[] };
+      expect({
+        code,
+        failed: checks.filter(({ verdict }) => verdict === "fail").map(({ name }) => name),
+      }).toEqual({
+        code: 1,
+        failed: ["home"],
+      });
+      expect(readdirSync(home).sort()).toEqual([...names].sort());
+    },
+  );
+
+  test("is refused by the library, too", async () => {
+    const { home } = folderWith(["opencode.db"]);
+    const store = openMemoryStore();
+    const engine = createEngine({ store, agent: extractiveAgent(), home });
+    await expect(engine.start({})).rejects.toMatchObject({ code: "home_foreign" });
+    await engine.close();
+    expect(readdirSync(home)).toEqual(["opencode.db"]);
+  });
+
+  test("stays a home of ours once it is one, and doctor says that it is shared", async () => {
+    const { slowwave, home } = await filled();
+    await slowwave("run");
+    writeFileSync(join(home, ".claude.json"), "{}");
+    expect((await slowwave("status")).code).toBe(0);
+    expect((await slowwave("doctor")).stdout).toContain("the two may write the same files");
   });
 });
 

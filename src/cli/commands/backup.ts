@@ -3,7 +3,13 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { systemClock } from "../../internal/engine.ts";
-import { adoptHomeId, backupDatabase, createHome, restoreDatabase } from "../../internal/store.ts";
+import {
+  adoptHomeId,
+  backupDatabase,
+  createHome,
+  refuseForeignHome,
+  restoreDatabase,
+} from "../../internal/store.ts";
 import { EXIT } from "../exit-code.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { bold, dim } from "../ui/paint.ts";
@@ -55,6 +61,7 @@ async function backup({ places, output, json, world }: Invocation, name: string)
 async function restore({ places, output, json, world }: Invocation, name: string): Promise<number> {
   const { home, database } = places;
   const file = resolve(world.cwd, name);
+  await refuseForeignHome(home);
   // The home is made where there is none, before anything is put into it.
   const isNew = !existsSync(home);
   const time = new Date(systemClock.nowMs()).toISOString().replace(/[-:]|\.\d+/g, "");

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { causeOf } from "../../domain/failure.ts";
+import { causeOf, codeOf } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
 import { type Check, failure } from "../doctor/check.ts";
 import { checkAgent, checkClock, checkHome, checkNode, checkSandbox } from "../doctor/host-checks.ts";
@@ -42,7 +42,9 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
   } catch (error) {
     // Without the store, what it would say cannot be checked; the file may have said why already.
     const patient = { at, store: null };
-    const isShown = first.some(({ name, verdict }) => name === "store" && verdict === "fail");
+    const isShown =
+      codeOf(error) === "home_foreign" ||
+      first.some(({ name, verdict }) => name === "store" && verdict === "fail");
     return [
       ...first,
       ...(isShown ? [] : [failure("store", causeOf(error))]),

@@ -27,7 +27,7 @@ export function addRecover(
 /** `slowwave recover`; returns the exit code: 1 when a recovered run failed. */
 export async function recoverRuns(at: Invocation): Promise<number> {
   const { places, output, json, world } = at;
-  if (!hasStore(places)) return printReport([], [], at);
+  if (!(await hasStore(places))) return printReport([], [], at);
   return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine, store) => {
     const freed = await spacesOfKilledControls(store);
     const runs = await engine.recover();

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { causeOf } from "../../domain/failure.ts";
 import { type SandboxName, sandboxNamed } from "../../internal/sandbox.ts";
+import { ownerOfFolder } from "../../internal/store.ts";
 import { agentNamed } from "../agents.ts";
 import { choicesFrom } from "../settings.ts";
 import { about, quoted } from "../ui/format.ts";
@@ -37,6 +38,13 @@ export async function checkHome({ at }: Patient): Promise<Check> {
   const found = await stat(home).catch(() => null);
   if (found === null) return fine("home", `${home} is not there yet; the first import or run makes it`);
   if (!found.isDirectory()) return failure("home", `${home} is not a folder`, "slowwave doctor --home DIR");
+  const owner = await ownerOfFolder(home);
+  if (owner !== null) {
+    const names = `what ${owner.program} keeps (${owner.found.join(", ")})`;
+    return owner.isOurs
+      ? warning("home", `${home} is a home of Slowwave and holds ${names}: the two may write the same files`)
+      : failure("home", `${home} is no home of Slowwave but holds ${names}`, "slowwave doctor --home DIR");
+  }
   if (process.platform !== "win32" && (found.mode & 0o077) !== 0) {
     return warning("home", `${home} can be read by others`, `chmod 700 ${quoted(home)}`);
   }
