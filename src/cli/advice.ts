@@ -1,4 +1,4 @@
-import { isDirty, isExhausted, isLeaseAlive, type JobRow } from "../domain/job.ts";
+import { isDirty, isExhausted, isLeaseAlive, isRetryUnexplained, type JobRow } from "../domain/job.ts";
 import { about } from "./ui/format.ts";
 
 /** All that decides what a space is waiting for. Times are Unix seconds. */
@@ -16,6 +16,8 @@ export interface Situation {
   /** The job is held by an apply or a purge that was killed. */
   readonly isLeftByControl: boolean;
   readonly successCooldownSeconds: number;
+  /** How long after a failure the next try is due, by the settings of now. */
+  readonly retryDelaySeconds: number;
   /** Failures in a row that are allowed. */
   readonly retries: number;
   /** How many runs in a row failed; 0 when another program's did. */
@@ -91,6 +93,12 @@ const RULES: readonly Rule[] = [
       `${failures > 1 ? `${failures} runs in a row failed` : "No retry is left"}${because(job)}: the space waits for a person, \`slowwave run --now\`, or for new stage-1 outputs, which fill the retries again.`,
   },
   { when: ({ spent }) => spent !== null, sentence: ({ spent }) => spent ?? "" },
+  {
+    when: ({ job, retryDelaySeconds, now }) =>
+      job !== null && isRetryUnexplained(job, retryDelaySeconds, now),
+    sentence: ({ job, retryDelaySeconds, now }) =>
+      `The last run failed${because(job)}, and the next try would be due only in ${about((job?.retry_at ?? now) - now)}, which a delay of ${about(retryDelaySeconds)} does not explain: the clock jumped, or the delay was longer then; \`slowwave run --now\` tries at once.`,
+  },
   {
     when: ({ job, now }) => (job?.retry_at ?? 0) > now,
     sentence: ({ job, now }) =>

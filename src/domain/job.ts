@@ -90,6 +90,19 @@ export function isExhausted(row: Pick<JobRow, "retry_remaining">, retries: numbe
   return DEFAULT_RETRIES - row.retry_remaining >= retries;
 }
 
+/** Two clocks may differ by so much. */
+const CLOCK_TOLERANCE_SECONDS = 60;
+
+/** Whether a retry is due later than a delay of this length explains: the clock jumped, or the delay was longer then. */
+export function isRetryUnexplained(
+  row: Pick<JobRow, "status" | "retry_at">,
+  retryDelaySeconds: number,
+  nowSeconds: number,
+): boolean {
+  const latest = nowSeconds + retryDelaySeconds + CLOCK_TOLERANCE_SECONDS;
+  return row.status !== "running" && (row.retry_at ?? 0) > latest;
+}
+
 /**
  * Whether a row may be claimed now, in the original's order of tests (section 2.2, point S), with the
  * successor's cooldown behind it. Null = claimable. The stores repeat the same tests in their guarded update.

@@ -1,10 +1,12 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { checkStore } from "../../src/cli/doctor/store-checks.ts";
 import { translated } from "../../src/persistence/sqlite/failures.ts";
-import { temporaryFolder } from "../cli/invoke.ts";
+import { line, temporaryFolder } from "../cli/invoke.ts";
+import { run } from "../cli/real-process.ts";
 
 const places = (database: string) => ({ places: { database } }) as Parameters<typeof checkStore>[0];
 
@@ -38,3 +40,28 @@ test("doctor moves only a damaged database away, with what belongs to it; never 
     mend: null,
   });
 });
+
+/** Only the superuser may mount, and not in every container. */
+test.skipIf(process.getuid?.() !== 0)(
+  "on a disk without a byte left, status and recover end with a sentence",
+  async ({ skip }) => {
+    const folder = temporaryFolder();
+    const disk = join(folder, "disk");
+    mkdirSync(disk);
+    if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]).status !== 0) return skip();
+    onTestFinished(() => void execFileSync("umount", [disk]));
+    const home = join(disk, "home");
+    writeFileSync(join(folder, "notes.jsonl"), line());
+    expect((await run(["import", join(folder, "notes.jsonl"), "--home", home])).code).toBe(0);
+    spawnSync("dd", ["if=/dev/zero", `of=${join(disk, "filling")}`, "bs=4k"]);
+    for (const command of ["status", "recover"]) {
+      expect(await run([command, "--home", home])).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringMatching(
+          /^error No space is left .* free some .*\n {2}cause: .*\n {2}code: store_full\n$/,
+        ),
+      });
+    }
+  },
+);

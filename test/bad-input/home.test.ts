@@ -74,6 +74,20 @@ describe("a database that cannot be used", () => {
   });
 });
 
+test("a database that others may read is left as it is, and doctor names the command that closes it", async () => {
+  const { json, home } = await filled();
+  const database = join(home, "slowwave.db");
+  chmodSync(database, 0o644);
+  const { value } = await json("doctor");
+  expect((value as { checks: { name: string }[] }).checks.find(({ name }) => name === "store")).toMatchObject(
+    {
+      verdict: "warn",
+      message: expect.stringContaining("others may read it"),
+      mend: `chmod 600 ${database}`,
+    },
+  );
+});
+
 describe("a home that cannot be written", () => {
   test("below a file", async () => {
     const folder = temporaryFolder();
@@ -264,6 +278,31 @@ describe("a clock that jumps", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  test("ahead while a run failed, and back: status and doctor name the command that mends it", async () => {
+    const { json, home, slowwave } = await filled();
+    const db = new Database(join(home, "slowwave.db"));
+    const retryAt = Math.floor(Date.now() / 1000) + 400 * 86_400 + 60;
+    db.prepare("update jobs set status = 'error', last_error = 'failed_agent', retry_at = ?").run(retryAt);
+    db.close();
+    expect(await json("status")).toMatchObject({
+      value: {
+        advice: expect.stringMatching(/400 days, .*the clock jumped.*`slowwave run --now` tries at once/),
+      },
+    });
+    const { value } = await json("doctor");
+    expect((value as { checks: { name: string }[] }).checks.filter(({ name }) => name === "retry")).toEqual([
+      {
+        name: "retry",
+        verdict: "warn",
+        message:
+          "space global is tried again only in 400 days, which a delay of 1 hour does not explain: the clock jumped, or the delay was longer then",
+        mend: "slowwave run --now --space global",
+      },
+    ]);
+    expect((await slowwave("run", "--now")).code).toBe(0);
+    expect((await slowwave("doctor")).stdout).not.toContain("the clock jumped");
   });
 
   test("doctor sees that it went back", async () => {

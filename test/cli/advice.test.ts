@@ -40,6 +40,7 @@ const usual: Situation = {
   isLeftByControl: false,
   owner: null,
   successCooldownSeconds: 0,
+  retryDelaySeconds: 3600,
   retries: 3,
   failures: 0,
   spent: null,
@@ -52,6 +53,16 @@ describe("advice", () => {
       "nothing was ever kept",
       { job: null, outputs: 0, backlog: 0 },
       "Nothing was imported yet; `slowwave import FILE` takes stage-1 outputs from JSONL.",
+    ],
+    [
+      "a clock that was years ahead put the retry off",
+      { job: { ...failed, retry_at: NOW + 400 * 86_400 } },
+      "The last run failed (failed_agent), and the next try would be due only in 400 days, which a delay of 1 hour does not explain: the clock jumped, or the delay was longer then; `slowwave run --now` tries at once.",
+    ],
+    [
+      "the retry is as far off as its delay, and the clocks differ by a minute",
+      { job: { ...failed, retry_at: NOW + 3660 } },
+      "The last run failed (failed_agent); the next try is due in 1 hour, `slowwave run --now` tries at once.",
     ],
     ["up to date", { job: clean, backlog: 0 }, "Up to date; new stage-1 outputs will make it due."],
     [

@@ -4,7 +4,14 @@ import type { Store } from "../../domain/ports.ts";
 import { type Check, failure } from "../doctor/check.ts";
 import { checkAgent, checkClock, checkHome, checkNode, checkSandbox } from "../doctor/host-checks.ts";
 import { checkGenerations, checkMemoryRoot } from "../doctor/memory-checks.ts";
-import { checkInputs, checkJobs, checkLeftovers, checkRuns, checkStore } from "../doctor/store-checks.ts";
+import {
+  checkInputs,
+  checkJobs,
+  checkLeftovers,
+  checkRetries,
+  checkRuns,
+  checkStore,
+} from "../doctor/store-checks.ts";
 import { EXIT } from "../exit-code.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore } from "../store.ts";
@@ -58,6 +65,7 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
       ...first,
       ...(await checkInputs(patient)),
       ...(await checkJobs(patient)),
+      ...(await checkRetries(patient)),
       ...(await checkRuns(patient)),
       await checkClock(patient),
       ...(await checkMemoryRoot(patient)),

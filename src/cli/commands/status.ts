@@ -100,7 +100,7 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
     lastSuccess: runs.find(({ outcome, dryRun }) => outcome === "succeeded" && !dryRun) ?? null,
     runs: runs.slice(0, SHOWN_RUNS),
   };
-  const { successCooldownSeconds, retries } = settings;
+  const { successCooldownSeconds, retryDelaySeconds, retries } = settings;
   const spent = spentSentence({ ...today, freeAtMs });
   const failures = failuresInARow(runs);
   const holder = records.find((record) => tokenHeldBy(record, job) !== null);
@@ -108,7 +108,7 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
   const isLeftByControl = store !== null && (await rowBeforeKilledControl(store, job)) !== null;
   const situation = {
     ...report,
-    ...{ parked, isLeftByControl, now, successCooldownSeconds, retries, spent, failures },
+    ...{ parked, isLeftByControl, now, successCooldownSeconds, retryDelaySeconds, retries, spent, failures },
   };
   const advice = adviceFor(situation);
   return { ...report, advice };

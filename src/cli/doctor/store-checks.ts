@@ -1,14 +1,15 @@
-import { existsSync, statfsSync } from "node:fs";
+import { existsSync, statfsSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { causeOf } from "../../domain/failure.ts";
-import { isLeaseAlive, type JobRow } from "../../domain/job.ts";
+import { isDirty, isLeaseAlive, isRetryUnexplained, type JobRow } from "../../domain/job.ts";
 import { tokenHeldBy } from "../../domain/parked-run.ts";
 import type { Store } from "../../domain/ports.ts";
 import type { RunRecord } from "../../domain/run.ts";
 import { findOrphans } from "../../internal/agents.ts";
 import { rowBeforeKilledControl } from "../../internal/runs.ts";
+import { choicesFrom } from "../settings.ts";
 import type { Invocation } from "../shell.ts";
 import { about, counted, quoted } from "../ui/format.ts";
 import { type Check, failure, fine, type Patient, warning } from "./check.ts";
@@ -23,7 +24,7 @@ export function checkStore({ places: { database } }: Pick<Invocation, "places">,
       const version = String(db.pragma("user_version", { simple: true }));
       const mode = String(db.pragma("journal_mode", { simple: true }));
       return verdict === "ok"
-        ? fine("store", `${database} is whole (schema ${version}, ${mode})`)
+        ? wholeStore(database, `schema ${version}, ${mode}`)
         : damaged(database, verdict);
     } finally {
       db.close();
@@ -31,6 +32,15 @@ export function checkStore({ places: { database } }: Pick<Invocation, "places">,
   } catch (error) {
     return unreadable(database, error, free);
   }
+}
+
+/** Its mode is left as somebody made it, which may be on purpose; the log and its index take it over. */
+function wholeStore(database: string, form: string): Check {
+  const isOpenToOthers = process.platform !== "win32" && (statSync(database).mode & 0o077) !== 0;
+  const message = `${database} is whole (${form})`;
+  return isOpenToOthers
+    ? warning("store", `${message}, and others may read it`, `chmod 600 ${quoted(database)}`)
+    : fine("store", message);
 }
 
 const LITTLE_BYTES = 1024 ** 2;
@@ -108,6 +118,21 @@ export async function checkJobs({ at, store }: Patient): Promise<readonly Check[
         : warning("lease", `${text}: it ran out`, "slowwave run");
     }),
   );
+}
+
+/** Retries that a jump of the clock has put off: nothing would be tried until then, and nobody told why. */
+export async function checkRetries({ at, store }: Patient): Promise<readonly Check[]> {
+  const now = Math.floor(at.world.nowMs() / 1000);
+  const { retryDelaySeconds } = choicesFrom({}, at.world.env, at.places.configFile).settings;
+  return ((await store?.jobs.list()) ?? [])
+    .filter((job) => isDirty(job) && isRetryUnexplained(job, retryDelaySeconds, now))
+    .map(({ job_key, retry_at }) =>
+      warning(
+        "retry",
+        `space ${job_key} is tried again only in ${about((retry_at ?? now) - now)}, which a delay of ${about(retryDelaySeconds)} does not explain: the clock jumped, or the delay was longer then`,
+        `slowwave run --now --space ${quoted(job_key)}`,
+      ),
+    );
 }
 
 /** A run is continued, and what an apply or purge left is given back; of another program only the lease is known. */
