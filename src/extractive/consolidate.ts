@@ -1,7 +1,9 @@
+import { NOTHING_YET } from "../text/nothing-yet.ts";
 import { type Contender, choose } from "./budget.ts";
 import { type Fact, factsOf } from "./facts.ts";
-import { bullet, type Group, groupBlock, headOf, homeOf, taskLines } from "./group.ts";
-import { allowedBy, readHandEdits } from "./hand-edits.ts";
+import { bullet, type Group, groupBlock, headOf, homeOf, taskHeading, taskLines } from "./group.ts";
+import { allowedBy, type HandEdits, isHeadingRemoved, personsGroups, readHandEdits } from "./hand-edits.ts";
+import { type Handbook, readHandbook } from "./handbook.ts";
 import { type Project, projectsOf } from "./projects.ts";
 import { readRawMemories } from "./raw-memories.ts";
 import { partsOf, readSession } from "./session.ts";
@@ -17,6 +19,8 @@ export interface ConsolidateInput {
   readonly summaries: readonly SummaryFile[];
   /** `hand_edits.diff`, null where the person changed nothing. */
   readonly handEdits?: string | null;
+  /** MEMORY.md as it is before the run; only the groups in which the person wrote are looked up in it. */
+  readonly memory?: string | null;
   /** Bytes of MEMORY.md; default 60 KiB with some room for the person's own lines. */
   readonly memoryBytes?: number;
 }
@@ -44,21 +48,48 @@ export function consolidate(input: ConsolidateInput): Consolidated {
   const sessions = [...threads]
     .sort((a, b) => a.started - b.started || latestFirst(b, a))
     .map((thread) => readSession(thread, memories.get(thread.id)));
-  const isAllowed = allowedBy(readHandEdits(input.handEdits ?? null));
-  const groups = projectsOf(sessions)
+  const edits = readHandEdits(input.handEdits ?? null);
+  const isAllowed = allowedBy(edits);
+  const before = readHandbook(input.memory ?? "");
+  const all = projectsOf(sessions)
     .map(groupOf)
+    .filter(({ facts }) => facts.length > 0);
+  const groups = all
     .map((group) => ({ ...group, facts: group.facts.filter(isAllowed) }))
     .filter(({ facts }) => facts.length > 0)
     .sort(byUse);
-  const chosen = chosenFacts(groups, input.memoryBytes ?? MEMORY_BYTES);
+  const bare = all
+    .filter(({ facts }) => !facts.some(isAllowed))
+    .flatMap((group) => withoutStatements(group, edits, before));
+  const room = (input.memoryBytes ?? MEMORY_BYTES) - bytesOf(bare.map(groupBlock));
+  const chosen = chosenFacts(groups, room);
   const shown = groups
     .map((group) => ({ ...group, facts: group.facts.filter((fact) => chosen.has(fact)) }))
     .filter(({ facts }) => facts.length > 0);
-  const memory = shown.map((group) => groupBlock(group, () => true)).join("\n") || NOTHING_YET;
-  return { memory, summary: summaryOf(shown), sessions: threads.length, projects: shown.length, groups };
+  const blocks = [...shown, ...bare].sort(byUse).map(groupBlock);
+  const memory = blocks.join("\n") || `${NOTHING_YET}\n`;
+  const summary = summaryOf(shown, [...bare, ...personsGroups(before, edits, [...shown, ...bare])]);
+  return { memory, summary, sessions: threads.length, projects: blocks.length, groups };
 }
 
-export const NOTHING_YET = "No session has taught anything that is worth keeping yet.\n";
+/**
+ * The group of which the person took away or replaced every statement: its head and evidence stay, and what they wrote
+ * has a place. None where they took away the group itself.
+ */
+function withoutStatements(group: Group, edits: HandEdits, before: Handbook): readonly Group[] {
+  const { family } = group.project;
+  const stands = before.groups.find((other) => other.family === family);
+  if (stands === undefined && isHeadingRemoved(edits, `# Task Group: ${family}`)) return [];
+  const homes = new Set(group.facts.map((fact) => homeOf(fact, group.tasks)));
+  // Two groups may have tasks of one title, so what still stands in this one was not taken away.
+  const tasks = group.tasks.filter(
+    (task) =>
+      homes.has(task) &&
+      (stands?.tasks.some(({ title }) => title === task.title) ||
+        !isHeadingRemoved(edits, taskHeading(task))),
+  );
+  return [{ ...group, tasks, facts: [] }];
+}
 
 function groupOf(project: Project): Group {
   const spread = spreadOf(project.sessions.map(({ pieces }) => pieces));

@@ -16,14 +16,13 @@ const MOST_CITATIONS = 3;
 const MOST_FOLDERS = 12;
 const MOST_REFERENCES = 3;
 
-/** The block of a group with the chosen facts; only tasks that one of them comes from are listed. */
-export function groupBlock({ project, tasks, facts }: Group, isChosen: (fact: Fact) => boolean): string {
-  const shown = facts.filter(isChosen);
-  const listed = new Set(shown.map((fact) => homeOf(fact, tasks)));
+/** The block of a group; with facts, only tasks that one of them comes from are listed. */
+export function groupBlock({ project, tasks, facts }: Group): string {
+  const listed = new Set(facts.length === 0 ? tasks : facts.map((fact) => homeOf(fact, tasks)));
   const lines = headOf(project);
   for (const task of tasks) if (listed.has(task)) lines.push(...taskLines(task));
   for (const kind of kinds) {
-    const own = shown.filter((fact) => fact.kind === kind);
+    const own = facts.filter((fact) => fact.kind === kind);
     if (own.length === 0) continue;
     lines.push("", `## ${kindTitles[kind]}`, "");
     lines.push(
@@ -52,7 +51,12 @@ export function headOf({ family, folders, sessions }: Project): string[] {
   return [`# Task Group: ${family}`, scopeLine(folders, sessions), appliesLine(folders)];
 }
 
-export function taskLines({ number, title, keywords, threads }: Task): readonly string[] {
+export function taskHeading({ number, title }: Task): string {
+  return `## Task ${number}: ${title}`;
+}
+
+export function taskLines(task: Task): readonly string[] {
+  const { keywords, threads } = task;
   const shown = threads.slice(-MOST_CITATIONS);
   const hidden = threads.slice(0, -MOST_CITATIONS);
   const [first, last] = [hidden[0], hidden.at(-1)];
@@ -62,7 +66,7 @@ export function taskLines({ number, title, keywords, threads }: Task): readonly 
       : [`- and ${hidden.length} more, ${dayOf(first.started)} to ${dayOf(last.time)}`];
   return [
     "",
-    `## Task ${number}: ${title}`,
+    taskHeading(task),
     "",
     "### rollout_summary_files",
     "",

@@ -1,6 +1,9 @@
 import { likeness } from "./alike.ts";
 import { contradicts } from "./contradiction.ts";
 import type { Fact } from "./facts.ts";
+import type { Group } from "./group.ts";
+import type { Handbook } from "./handbook.ts";
+import type { Named } from "./index-lines.ts";
 import { type Meaning, meaningOf } from "./meaning.ts";
 import { outdates } from "./values.ts";
 
@@ -47,6 +50,28 @@ export function allowedBy({ added, removed }: HandEdits): (fact: Fact) => boolea
 
 function isSilenced(own: Meaning, persons: Meaning): boolean {
   return likeness(persons, own) >= SAME_FROM || contradicts(persons, own) || outdates(persons, own);
+}
+
+/** Whether the person took away this heading; the number of a task does not matter. */
+export function isHeadingRemoved({ removed }: HandEdits, heading: string): boolean {
+  const plain = (text: string) => text.replace(/^## Task \d+/, "## Task");
+  return removed.some((line) => plain(line) === plain(heading));
+}
+
+/** Groups of the handbook that stay because the person wrote in them, although no session's statement stands there. */
+export function personsGroups(
+  handbook: Handbook,
+  { added }: HandEdits,
+  others: readonly Group[],
+): readonly Named[] {
+  if (added.length === 0) return [];
+  const own = new Set(added);
+  const families = new Set(others.map(({ project }) => project.family));
+  const folders = new Set(others.flatMap(({ project }) => project.folders));
+  return handbook.groups
+    .filter(({ family, cwd }) => family !== "" && !families.has(family) && !folders.has(cwd ?? "/"))
+    .filter(({ text }) => text.split("\n").some((line) => own.has(plainBullet(line))))
+    .map(({ family, cwd }) => ({ project: { family, folders: cwd === null ? [family] : [cwd] }, tasks: [] }));
 }
 
 function plainBullet(line: string): string {

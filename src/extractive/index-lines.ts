@@ -14,9 +14,16 @@ interface Topic {
   readonly day: string;
 }
 
+/** What the index says of a group that has no statement of a session. */
+export interface Named {
+  readonly project: Pick<Group["project"], "family" | "folders">;
+  readonly tasks: Group["tasks"];
+}
+
 type Size = "short" | "full";
 
 const RECENT_DAYS = 3;
+const MOST_NAMED = 20;
 /** Tokens the index takes at least; with more projects than that lists, the rest is named by folder. */
 const LEAST_TOKENS = 1_000;
 
@@ -24,7 +31,11 @@ const LEAST_TOKENS = 1_000;
  * The index under "What's in Memory". Every group has at least one line with keywords that are found in its block; what
  * `spare` tokens allow comes on top: every other subject, and when to look it up, the most recent first.
  */
-export function indexLines(groups: readonly Group[], spare: number): readonly string[] {
+export function indexLines(
+  groups: readonly Group[],
+  named: readonly Named[],
+  spare: number,
+): readonly string[] {
   const listed = listable(groups);
   const topics = groups.filter((group) => listed.has(group)).flatMap(topicsOf);
   const days = new Set([...new Set(topics.map(({ day }) => day))].sort(compare).slice(-RECENT_DAYS));
@@ -45,7 +56,7 @@ export function indexLines(groups: readonly Group[], spare: number): readonly st
   const latest = [...topics].sort((a, b) => compare(b.day, a.day));
   for (const topic of latest) enlarge(topic, "short");
   for (const topic of latest) enlarge(topic, "full");
-  return [...recentLines(groups, chosen, days), ...olderLines(groups, chosen, days, listed)];
+  return [...recentLines(groups, chosen, days), ...olderLines(groups, chosen, days, listed, named)];
 }
 
 function topicsOf(group: Group): readonly Topic[] {
@@ -82,6 +93,7 @@ function olderLines(
   chosen: ReadonlyMap<Topic, Size>,
   days: ReadonlySet<string>,
   listed: ReadonlySet<Group>,
+  named: readonly Named[],
 ): readonly string[] {
   const lines = groups.flatMap((group) => {
     const own = [...chosen]
@@ -92,7 +104,15 @@ function olderLines(
       : [`#### ${scopeOf(group)}`, ...own.flatMap(([topic, size]) => topicLines(topic, size))];
   });
   const folded = foldedLines(groups.filter((group) => !listed.has(group)));
-  return lines.length + folded.length === 0 ? [] : ["", "### Older Memory Topics", "", ...lines, ...folded];
+  const all = [...lines, ...named.slice(0, MOST_NAMED).flatMap(namedLines), ...folded];
+  return all.length === 0 ? [] : ["", "### Older Memory Topics", "", ...all];
+}
+
+function namedLines({ project, tasks }: Named): readonly string[] {
+  const keywords = tasks.flatMap((task) => task.keywords).slice(0, 3);
+  const words = [...keywords.map((word) => cutAtWord(word, 40)), "what the user wrote"].join(", ");
+  const line = (text: string) => cutAtWord(text.replace(/\s+/g, " "), 120);
+  return [`#### ${line(scopeOf({ project }))}`, `- ${line(project.family)}: ${words}`];
 }
 
 /** The groups whose one line each fits into the least room, in their order. */
@@ -156,6 +176,6 @@ function descriptionOf(task: Task, facts: readonly Fact[]): string {
   return `[Task ${task.number}], ${holds.join(", ")}; look before work on it: ${said}`;
 }
 
-function scopeOf({ project }: Group): string {
+function scopeOf({ project }: Pick<Named, "project">): string {
   return project.folders[0] === "" ? noProject : (project.folders[0] ?? project.family);
 }

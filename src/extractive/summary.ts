@@ -2,7 +2,7 @@ import { tokensOf } from "../text/tokens.ts";
 import { likeness } from "./alike.ts";
 import type { Fact } from "./facts.ts";
 import type { Group } from "./group.ts";
-import { indexLines } from "./index-lines.ts";
+import { indexLines, type Named } from "./index-lines.ts";
 import { hasWordOf } from "./lexicon.ts";
 import { type Meaning, meaningOf } from "./meaning.ts";
 import { profileLines } from "./profile.ts";
@@ -21,15 +21,15 @@ interface General {
  * memory_summary.md: who the user is, what they want everywhere, what helps anywhere, and an index by which every group
  * of the handbook is found.
  */
-export function summaryOf(groups: readonly Group[]): string {
+export function summaryOf(groups: readonly Group[], named: readonly Named[] = []): string {
   const profile = profileLines(groups);
-  const least = indexLines(groups, 0);
+  const least = indexLines(groups, named, 0);
   let left = SUMMARY_TOKENS - tokensOf(["v1", TITLES.join("\n\n\n"), ...profile, ...least].join("\n"));
   const preferences = fill(linesOf(groups, ["preference"]), left * 0.4);
   left -= cost(preferences);
   const tips = fill(linesOf(groups, ["knowledge", "failure"]), left * 0.25);
   left -= cost(tips);
-  return `${["v1", ...sectionLines(profile, preferences, tips, indexLines(groups, left))].join("\n")}\n`;
+  return `${["v1", ...sectionLines(profile, preferences, tips, indexLines(groups, named, left))].join("\n")}\n`;
 }
 
 const TITLES = ["## User Profile", "## User preferences", "## General Tips", "## What's in Memory"] as const;

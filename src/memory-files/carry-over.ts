@@ -1,4 +1,5 @@
 import type { HandEdit } from "../domain/generation.ts";
+import { NOTHING_YET } from "../text/nothing-yet.ts";
 import { annotate, type EditedFile, editsOf, hashOf } from "./hand-edits.ts";
 import {
   branchOf,
@@ -47,6 +48,7 @@ export function carryOver(
   const work = compareOutlines(base, result);
   insertHandLines(work);
   removeReturned(work, gone);
+  removeSentenceOfNothing(work.after);
   const lines = flatten(work.after);
   const text = `${lines.map((line) => line.text).join("\n")}\n`;
   const replaced = base.edits.map((edit) => edit.replaced);
@@ -336,6 +338,8 @@ function replacedLine(
   const group = parts.get(groupOf(part));
   if (gone.length === 0 || group === undefined) return null;
   for (const candidate of branchOf(after, group)) {
+    // A statement takes no place among the evidence or keywords of a task.
+    if ((taskOf(candidate) === null) !== (taskOf(part) === null)) continue;
     const line = candidate.body.find(({ text, edit }) => edit === null && gone.includes(hashOf(text) ?? ""));
     if (line !== undefined) return { part: candidate, line };
   }
@@ -437,20 +441,54 @@ function isReturned(
   if (line.edit !== null || part === undefined || part.heading === line) return false;
   const key = hashOf(line.text);
   if (key === null || !gone.has(key)) return false;
+  // The keywords of a task that the base doesn't have were never taken away.
+  const task = titleOf(part) === "keywords" ? taskOf(part) : null;
+  if (task !== null && ![...work.parts.values()].includes(task)) return false;
   const group = groupOf(part);
   const origin = [...work.parts].find(([, to]) => to === group)?.[0];
   const stands = origin === undefined ? [] : branchOf(work.before, origin);
   return !stands.some(({ body }) => body.some(({ text, edit }) => edit === null && hashOf(text) === key));
 }
 
+/** The sentence of an empty handbook goes when something of the person's stands below it. */
+function removeSentenceOfNothing({ parts }: Outline): void {
+  const [first] = parts;
+  if (first === undefined || parts.length === 1) return;
+  const kept = first.body.filter(({ text, edit }) => edit !== null || text.trim() !== NOTHING_YET);
+  if (kept.length === first.body.length) return;
+  first.body.splice(0, first.body.length, ...(kept.every(isBlank) ? [] : kept));
+}
+
 function removeReturned(work: Work, gone: ReadonlySet<string>): void {
+  const touched = new Set<Part>();
   for (const part of [...work.after.parts]) {
     const kept = part.body.filter((line) => !isReturned(work, line, part, gone));
     if (kept.length === part.body.length) continue;
+    touched.add(groupOf(part));
     part.body.splice(0, part.body.length, ...kept);
     const isEmpty = branchOf(work.after, part).every(({ body }) => body.every(isBlank));
     const isList = part.level >= 2 && taskOf(part) === null && part.heading?.edit === null;
     const isNeeded = [...work.parts.values()].includes(part) && part.level < 3 && groupOf(part).level === 0;
     if (isEmpty && isList && !isNeeded) work.after.parts.splice(work.after.parts.indexOf(part), 1);
   }
+  for (const group of touched) if (isReturnedGroup(work, group)) removeGroup(work.after, group);
+}
+
+/** A group that the base doesn't have, of which nothing is left but the evidence for what the person took away. */
+function isReturnedGroup({ after, parts }: Work, group: Part): boolean {
+  if (!/^# Task Group:/.test(group.heading?.text ?? "") || [...parts.values()].includes(group)) return false;
+  const branch = branchOf(after, group);
+  const isSaid = branch.some((part) => part.level > 1 && taskOf(part) === null && !part.body.every(isBlank));
+  const isPersons = branch.some(({ heading, body }) =>
+    [heading, ...body].some((line) => line !== null && line.edit !== null),
+  );
+  return !isSaid && !isPersons;
+}
+
+function removeGroup(outline: Outline, group: Part): void {
+  const { parts } = outline;
+  parts.splice(parts.indexOf(group), branchOf(outline, group).length);
+  const [first] = parts;
+  if (parts.length === 1 && first?.body.every(isBlank))
+    first.body.splice(0, first.body.length, { text: NOTHING_YET, edit: null });
 }

@@ -124,12 +124,16 @@ function compareAsSets(before: readonly OutlineLine[], after: readonly string[])
   ];
 }
 
-/** What a line says, without its bullet, its indentation, and the references and labels in brackets at its end. */
+/**
+ * What a line says, without its bullet, its indentation, and the references and labels in brackets at its end. Neither
+ * counts the day on which it was last confirmed, which changes from run to run.
+ */
 export function statementOf(line: string): string {
   return line
     .normalize("NFC")
     .replace(/^\s*(?:[-*+]|\d+[.)]|>)\s+/, "")
     .replace(/(?:\s*\[[^\][]*\])+\s*$/, "")
+    .replace(/\s*\(\d{4}-\d\d-\d\d\)\s*$/, "")
     .replace(/\s+/g, " ")
     .trim();
 }

@@ -1,6 +1,7 @@
 import { deflateSync } from "node:zlib";
 import type { GateCode } from "../domain/gate.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
+import { NOTHING_YET } from "../text/nothing-yet.ts";
 import { pathText } from "../text/sanitize.ts";
 import type { Candidate } from "./candidate.ts";
 import { evidenceOf } from "./candidate.ts";
@@ -336,6 +337,7 @@ function strayText(lines: readonly string[], fresh: readonly NewLine[]): readonl
     ({ number, text }) =>
       !isListed(text) &&
       !code.has(number) &&
+      text.trim() !== NOTHING_YET &&
       !/^(?:scope|applies_to): ?\S/.test(text) &&
       !/^(?:-{3,}|\*{3,}|_{3,})\s*$/.test(text),
   );

@@ -63,6 +63,22 @@ describe("what a person changed by hand", () => {
     await take("thread-5", 6);
     expect(handbook()).toMatch(BULLET);
   });
+
+  test("stays when it is all that the handbook says, and the next run is published", async () => {
+    const folder = published();
+    const here = commandLine({}, folder);
+    const path = join(here.home, "memories/MEMORY.md");
+    writeFileSync(path, readFileSync(path, "utf8").replace(BULLET, "- My own line.\n"));
+    const stdin = [`${line({ thread_id: "thread-3", source_updated_at: "2026-09-04T10:00:00Z" })}\n`];
+    await commandLine({ stdin }, folder).slowwave("import", "-");
+    const { code, stderr } = await here.slowwave("run");
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    const handbook = readFileSync(path, "utf8");
+    expect(handbook).toMatch(
+      /^# Task Group: dev\/project\n[\s\S]*thread_id=thread-3[\s\S]*\n- My own line\.\n$/,
+    );
+    expect(handbook).not.toMatch(BULLET);
+  });
 });
 
 describe("diff", () => {

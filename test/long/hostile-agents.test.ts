@@ -63,6 +63,27 @@ const withoutLines = (pattern: RegExp) => (text: string) =>
     .split("\n")
     .filter((line) => !pattern.test(line))
     .join("\n");
+/** A third group at the end of the handbook, without the lines of one form. */
+const newGroup = (lacking: RegExp): Damage =>
+  both(
+    handbook((text) => {
+      const cited = /^- rollout_summaries.*$/m.exec(text)?.[0] ?? "";
+      const group = [
+        "# Task Group: pictures",
+        "scope: drawing the logo",
+        "applies_to: cwd=/home/dev/art; reuse_rule=safe in this folder",
+        "## Task 1: a logo was drawn",
+        "### rollout_summary_files",
+        cited,
+        "### keywords",
+        "- logo, drawing",
+        "## Reusable knowledge",
+        "- the logo is drawn by hand",
+      ];
+      return `${text}\n${withoutLines(lacking)(group.join("\n"))}\n`;
+    }),
+    summary((text) => (lacking.source === "^$" ? text : `${text}- pictures: logo\n`)),
+  );
 /** Every n-th statement goes. */
 const withoutStatements = (isGone: (at: number) => boolean) => (text: string) => {
   let at = -1;
@@ -160,6 +181,22 @@ const REFUSED: readonly Case[] = [
     handbook((text) => text.replace(/thread_id=[\w-]+/, "thread_id=invented")),
     "unknown_thread",
   ],
+  ["task groups that lost their headings", handbook(withoutLines(/^# Task Group/)), "structure_worse"],
+  ["a group that lost its scope", handbook(withoutLines(/^scope: work on the checkout/)), "structure_worse"],
+  ["groups that lost applies_to", handbook(withoutLines(/^applies_to/)), "structure_worse"],
+  ["tasks that lost keywords", handbook(withoutLines(/^### keywords|^- checkout, /)), "structure_worse"],
+  ["tasks that lost their evidence", handbook(withoutLines(/^- rollout_summaries/)), "structure_worse"],
+  [
+    "an index that lost its way to a group",
+    put("memory_summary.md", "v1\n\n## What's in Memory\n- checkout\n"),
+    "structure_worse",
+  ],
+  [
+    "the same line of the index over and over",
+    summary((text) => `${text}${"- one more line of the index, which goes on\n".repeat(300)}`),
+    "repeated_text",
+  ],
+  ["a comment after the last list", handbook((text) => `${text}<!-- dear model -->\n`), "model_residue"],
   ["half of what was known gone", handbook(withoutStatements((at) => at % 2 === 0)), "memory_loss"],
   [
     "one of two groups gone",
@@ -233,24 +270,22 @@ const PUBLISHED: readonly Seen[] = [
     "hidden_text",
     { kept: "prices are integers", lost: "\u200b" },
   ],
-  ["a handbook without task groups", handbook(withoutLines(/^# Task Group/)), "no_task_group"],
   [
     "an index that names a summary file that is not there",
     summary((text) => `${text}- see rollout_summaries/none.md\n`),
     "unknown_mention",
   ],
-  ["a group without scope", handbook(withoutLines(/^scope: work on the checkout/)), "group_header"],
-  ["groups without applies_to", handbook(withoutLines(/^applies_to/)), "group_header"],
-  ["tasks without keywords", handbook(withoutLines(/^### keywords|^- checkout, /)), "task_form"],
-  ["tasks without evidence", handbook(withoutLines(/^- rollout_summaries/)), "task_form"],
-  [
-    "a group that the index doesn't lead to",
-    put("memory_summary.md", "v1\n\n## What's in Memory\n- checkout\n"),
-    "group_not_indexed",
-  ],
+  ["a new group without scope", newGroup(/^scope:/), "group_header"],
+  ["a new group without applies_to", newGroup(/^applies_to:/), "group_header"],
+  ["a new task without keywords", newGroup(/^### keywords|^- logo, /), "task_form"],
+  ["a new task without evidence", newGroup(/^- rollout_summaries/), "task_form"],
+  ["a new group that the index doesn't lead to", newGroup(/^$/), "group_not_indexed"],
   [
     "a summary longer than readers load",
-    summary((text) => `${text}${"- one more line of the index, which goes on\n".repeat(300)}`),
+    summary(
+      (text) =>
+        text + Array.from({ length: 300 }, (_, n) => `- line ${n} of an index that goes on\n`).join(""),
+    ),
     "summary_too_long",
   ],
   ["an endless skill", skill((text) => `${text}${"- step\n".repeat(500)}`), "skill_too_long"],
@@ -290,7 +325,7 @@ const PUBLISHED: readonly Seen[] = [
   ],
   [
     "a comment only models read",
-    handbook((text) => `${text}<!-- dear model -->\n`),
+    handbook((text) => text.replace("prices are", "prices <!-- dear model --> are")),
     "instruction",
     { lost: "dear model" },
   ],

@@ -1,5 +1,5 @@
 import { latestFirst, type Stage1Output } from "../../src/domain/memory.ts";
-import { consolidate } from "../../src/extractive/consolidate.ts";
+import { type ConsolidateInput, consolidate } from "../../src/extractive/consolidate.ts";
 import { hostFiles, manifestOf } from "../../src/memory-files/host-files.ts";
 import type { Candidate } from "../../src/validation/candidate.ts";
 import { type Base, NO_BASE } from "../../src/validation/candidate.ts";
@@ -47,11 +47,15 @@ export async function verdictOn(candidate: Candidate) {
   return verdictOf([...remarks, ...(await residue(candidate)), ...more], rules);
 }
 
-/** What the built-in agent makes of these inputs. */
-export async function consolidatedFiles(inputs: readonly Stage1Output[]) {
+/** What the built-in agent makes of these inputs, and of what a person did to the memory. */
+export async function consolidatedFiles(
+  inputs: readonly Stage1Output[],
+  edited: Pick<ConsolidateInput, "handEdits" | "memory"> = {},
+) {
   const evidence = await hostFiles(inputs.toSorted(latestFirst));
   const texts = new Map(evidence.map(({ path, content }) => [path, Buffer.from(content).toString()]));
   const { memory, summary } = consolidate({
+    ...edited,
     rawMemories: texts.get("raw_memories.md") ?? "",
     summaries: [...texts]
       .filter(([path]) => path.startsWith("rollout_summaries/"))
