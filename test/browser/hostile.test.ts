@@ -32,21 +32,25 @@ beforeAll(async () => {
   ({ browser, close: closeBrowser } = await openChromium());
   world = await openWorld();
   await world.store.memories.upsert("global", [session(1, NASTY)]);
-  const talker = world.engine(async ({ workspace, report }) => {
-    for (const text of ATTACKS) {
-      report(text);
-      report({ type: "agent.thought", text });
-      report({ type: "agent.tool", name: text.slice(0, 200), text });
-    }
-    await consolidate(
-      workspace,
-      ATTACKS.map((text) => text.replaceAll(/[\u0000-\u001f]/g, " ").slice(0, 500)),
-    );
-    await writeFile(join(workspace, "MEMORY.md"), ATTACKS.slice(0, 5).join("\n"), { flag: "a" });
-    return NASTY;
-  });
+  // The gate would send such a handbook back; the page must stand one that is published all the same.
+  const talker = world.engine(
+    async ({ workspace, report }) => {
+      for (const text of ATTACKS) {
+        report(text);
+        report({ type: "agent.thought", text });
+        report({ type: "agent.tool", name: text.slice(0, 200), text });
+      }
+      await consolidate(
+        workspace,
+        ATTACKS.map((text) => text.replaceAll(/[\u0000-\u001f]/g, " ").slice(0, 500)),
+      );
+      await writeFile(join(workspace, "MEMORY.md"), ATTACKS.slice(0, 5).join("\n"), { flag: "a" });
+      return NASTY;
+    },
+    { gate: { model_residue: "warn" } },
+  );
   const run = await talker.start();
-  await run.result;
+  expect((await run.result).status).toBe("succeeded");
   published = run.id;
   const space = "<img src=x onerror=alert(6)>\u202e";
   await world.store.memories.upsert(space, [session(1)]);
