@@ -53,7 +53,7 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
   const merged = merge(before, head?.manifest ?? [], ours);
   // Without an agent nothing was left to consolidate: the memory is cleared, a person's edits stay in their generation.
   const carried =
-    (input.agent ?? null) === null
+    input.agent === null
       ? { ...merged, blobs: new Map<string, Uint8Array>(), edits: {} }
       : await carryLiveEdits(bench, head, merged);
   const { manifest, conflicts } = carried;
