@@ -346,7 +346,7 @@ test("what holds in several projects may be said in the group of each", async ()
       rolloutSummary: "Built the shop.",
       rolloutSlug: null,
       gitBranch: null,
-      cwd: `/work/project-${n}`,
+      cwd: `/home/dev/project-${n}`,
       rolloutPath: "",
     }),
   );
