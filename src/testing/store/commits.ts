@@ -1,8 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Store } from "../../domain/ports.ts";
-import type { RunRecord } from "../../domain/run.ts";
-import { commitOf, intent, NOW_MS, newRun } from "./given.ts";
+import { commitOf, createdRun, intent, NOW_MS, newRun } from "./given.ts";
 import type { OpenWorld, World } from "./opened-store.ts";
 
 export function commitContract(name: string, open: OpenWorld): void {
@@ -16,16 +15,7 @@ export function commitContract(name: string, open: OpenWorld): void {
     });
     afterEach(() => world.close());
 
-    const created: RunRecord = {
-      ...newRun(),
-      state: "active",
-      sequence: 0,
-      fence: 1,
-      snapshot: commitOf(0).snapshot,
-      updatedAtMs: NOW_MS,
-      cancelRequestedAtMs: null,
-      parked: null,
-    };
+    const created = createdRun();
 
     describe("creation", () => {
       test("keeps run, snapshot, log row and intents together", async () => {

@@ -1,7 +1,7 @@
 import type { ClaimRequest, JobRow, Lease } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
 import type { Store } from "../../domain/ports.ts";
-import type { CommitRequest, Intent, NewRun } from "../../domain/run.ts";
+import type { CommitRequest, Intent, NewRun, RunRecord } from "../../domain/run.ts";
 
 /** Where the tests stand in time: seconds, and the same in milliseconds with a fraction that must be cut. */
 export const NOW = 1_774_000_000;
@@ -93,6 +93,20 @@ export function newRun(some: Partial<NewRun> = {}): NewRun {
     owner: "owner-a",
     createdAtMs: NOW_MS,
     ...some,
+  };
+}
+
+/** What a store reads back right after `create(newRun(), commitOf(0))`. */
+export function createdRun(): RunRecord {
+  return {
+    ...newRun(),
+    state: "active",
+    sequence: 0,
+    fence: 1,
+    snapshot: commitOf(0).snapshot,
+    updatedAtMs: NOW_MS,
+    cancelRequestedAtMs: null,
+    parked: null,
   };
 }
 
