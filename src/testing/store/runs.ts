@@ -3,6 +3,8 @@ import type { Store } from "../../domain/ports.ts";
 import { commitOf, createdRun, intent, NOW_MS, newRun } from "./given.ts";
 import type { OpenWorld, World } from "./opened-store.ts";
 
+const created = createdRun();
+
 export function runContract(name: string, open: OpenWorld): void {
   describe(`runs · ${name}`, () => {
     let world: World;
@@ -13,8 +15,6 @@ export function runContract(name: string, open: OpenWorld): void {
       ({ a, b } = world);
     });
     afterEach(() => world.close());
-
-    const created = createdRun();
 
     describe("takeover", () => {
       beforeEach(async () => void (await a.runs.create(newRun(), commitOf(0))));
