@@ -69,13 +69,14 @@ async function whole(): Promise<void> {
   const path = join(folder, "orders.db");
   console.log("on the durable engine:");
   const first = spawn(process.execPath, [import.meta.filename, "until killed", path], { stdio: "inherit" });
+  const died = once(first, "exit");
   const store = await openSqliteStore({ path });
   const engine = createDurableEngine({ store, machine: orderMachine });
   // A person approves, in another process than the order's; the key makes it one approval.
   await until(async () => (await engine.snapshot("order-7"))?.value === "approval");
   await new Promise((resolve) => setTimeout(resolve, 200));
   for (const _ of ["once", "again"]) await engine.send("order-7", { type: "approve" }, { key: "approval-1" });
-  await once(first, "exit");
+  await died;
   const [order] = await engine.recover();
   const end = await order?.done;
   console.log(`  ${String(end?.value)}`);
