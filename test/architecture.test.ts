@@ -20,6 +20,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   persistence: ["domain", "text", "import", "process"],
   testing: ["domain"],
   "memory-files": ["domain", "text", "files"],
+  // Codex's tables, lock and baseline around a store of ours.
+  "codex-home": ["domain", "files", "process", "import", "memory-files"],
   validation: ["domain", "text", "files", "memory-files"],
   agents: ["domain", "text", "files", "process", "sandbox"],
   services: ["domain", "text", "files", "process", "sandbox", "memory-files", "validation", "agents"],
@@ -47,6 +49,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "eval",
     "sandbox",
     "persistence",
+    "codex-home",
     "files",
     "memory-files",
     "agents",

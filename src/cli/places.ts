@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
 import { checkSpaceKey } from "../domain/space.ts";
+import { type CodexHome, readCodexHome } from "../internal/codex-home.ts";
 import type { World } from "./world.ts";
 
 /** Flags every command knows. */
@@ -9,6 +11,7 @@ export interface PlaceFlags {
   readonly home?: string;
   readonly space?: string;
   readonly memoryRoot?: string;
+  readonly codexHome?: string;
 }
 
 export interface Places {
@@ -18,6 +21,8 @@ export interface Places {
   readonly space: string;
   /** Null: where the home keeps it. */
   readonly memoryRoot: string | null;
+  /** The Codex home whose memory is consolidated in Codex's place; null for a memory of our own. */
+  readonly codex: CodexHome | null;
   readonly configFile: string;
 }
 
@@ -31,13 +36,47 @@ export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "c
     wanted("--home", flags.home) ?? given(env.SLOWWAVE_HOME) ?? join(state, "slowwave"),
   );
   const root = wanted("--memory-root", flags.memoryRoot) ?? given(env.SLOWWAVE_MEMORY_ROOT);
+  const configFile = join(config, "slowwave", "config.json");
+  const codexHome = wanted("--codex-home", flags.codexHome) ?? given(env.SLOWWAVE_CODEX_HOME);
+  if (codexHome !== undefined) {
+    const codex = readCodexHome(resolve(cwd, codexHome), env);
+    refuseWithCodex({ "--space": flags.space, "--memory-root": flags.memoryRoot });
+    const isChosen = flags.home !== undefined || given(env.SLOWWAVE_HOME) !== undefined;
+    const own = isChosen ? home : `${home}-codex-${shortHash(codex.folder)}`;
+    return {
+      home: own,
+      database: join(own, "slowwave.db"),
+      space: "global",
+      memoryRoot: codex.root,
+      codex,
+      configFile,
+    };
+  }
   return {
     home,
     database: join(home, "slowwave.db"),
     space: checkedSpace(flags.space ?? given(env.SLOWWAVE_SPACE) ?? "global"),
     memoryRoot: root === undefined ? null : resolve(cwd, root),
-    configFile: join(config, "slowwave", "config.json"),
+    codex: null,
+    configFile,
   };
+}
+
+/** A Codex home has one memory, in the place where Codex reads it. */
+function refuseWithCodex(flags: Readonly<Record<string, string | undefined>>): void {
+  for (const [flag, value] of Object.entries(flags)) {
+    if (value !== undefined) {
+      throw new SlowwaveError(
+        "invalid_usage",
+        `${flag} can't be given with --codex-home: a Codex home has one memory, where Codex reads it.`,
+      );
+    }
+  }
+}
+
+/** Runs and generations of each Codex home are kept apart, beside the home for everything else. */
+function shortHash(folder: string): string {
+  return createHash("sha256").update(folder).digest("hex").slice(0, 8);
 }
 
 function checkedSpace(space: string): string {

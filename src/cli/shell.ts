@@ -24,6 +24,10 @@ export function withGlobalFlags(program: Command): Command {
     .option("--home <dir>", "state folder (SLOWWAVE_HOME; default: the platform's)")
     .option("--space <key>", "which memory (SLOWWAVE_SPACE; default: global)")
     .option("--memory-root <dir>", "where the space's memory is kept (default: in the home)")
+    .option(
+      "--codex-home <dir>",
+      "work on the memory of a Codex home, in Codex's place (SLOWWAVE_CODEX_HOME)",
+    )
     .option("--json", "exactly one JSON document on stdout");
 }
 

@@ -1,14 +1,18 @@
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
+import { systemClock } from "../internal/engine.ts";
+import { nodeFiles } from "../internal/memory.ts";
 import { createHome, openSqliteStore, refuseForeignHome } from "../internal/store.ts";
 import type { Places } from "./places.ts";
 import type { Output } from "./ui/output.ts";
 import { dim } from "./ui/paint.ts";
 
 /** The store of the home; a home that is not there yet is made, for its owner alone, and named. */
-export async function openStore({ home, database }: Places, output: Output): Promise<Store> {
+export async function openStore(places: Places, output: Output): Promise<Store> {
+  const { home } = places;
   await refuseForeignHome(home);
   try {
     if (mkdirSync(home, { recursive: true, mode: 0o700 }) !== undefined)
@@ -20,12 +24,48 @@ export async function openStore({ home, database }: Places, output: Output): Pro
       { cause: error },
     );
   }
-  return openSqliteStore({ path: database });
+  if (places.codex !== null) {
+    writeFileSync(join(home, SERVED), `${places.codex.folder}\n`);
+    // Marked as ours, it may hold what Codex keeps beside the memory.
+    const { markCodexRoot } = await import("../internal/codex-store.ts");
+    await markCodexRoot(places.codex.root, { home: await createHome(home).prepare(), space: places.space });
+  }
+  return storeOf(places);
 }
 
 /** For commands that only look: null where nothing was ever kept, and nothing is made. */
 export async function openExistingStore(places: Places): Promise<Store | null> {
-  return (await hasStore(places)) ? openSqliteStore({ path: places.database }) : null;
+  return (await hasStore(places)) ? storeOf(places) : null;
+}
+
+/** In a home that serves a Codex home: a file that names it. */
+const SERVED = "codex-home";
+
+async function storeOf({ home, database, codex }: Places): Promise<Store> {
+  const served = servedBy(home);
+  if (codex === null && served !== null) {
+    throw new SlowwaveError(
+      "codex_home_needed",
+      `The home ${home} serves the Codex home ${served}; add --codex-home ${served}.`,
+    );
+  }
+  const store = await openSqliteStore({ path: database });
+  if (codex === null) return store;
+  try {
+    const { codexStore } = await import("../internal/codex-store.ts");
+    return codexStore(store, codex, { clock: systemClock, files: nodeFiles(), path: process.env.PATH });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+function servedBy(home: string): string | null {
+  try {
+    return readFileSync(join(home, SERVED), "utf8").trim();
+  } catch {
+    return null;
+  }
 }
 
 /** Whether anything was ever kept in this home. Throws `home_unavailable` when it is a file, `home_foreign` when another program's. */

@@ -20,6 +20,13 @@ export const ERROR_CODES = {
   home_unavailable: "The home can't be made or written; choose another with --home or SLOWWAVE_HOME.",
   home_damaged: "A file of the home does not hold what belongs in it; restore it from a backup.",
   home_foreign: "The home is the folder of another program; choose another with --home or SLOWWAVE_HOME.",
+  codex_home_missing:
+    "There is no Codex home with a memory at this path; name the folder of CODEX_HOME, and turn memories on in Codex.",
+  codex_home_unknown:
+    "The Codex home is kept in a form that is not known here; the message says what differs.",
+  codex_home_needed: "This home serves a Codex home; add --codex-home with its folder.",
+  codex_lock_unavailable: "The lock that Codex takes can't be taken; install util-linux, which has flock.",
+  codex_baseline_failed: "The git baseline of Codex's memory could not be written; the cause says why.",
   home_in_use: "A process works with the home; end it and try again.",
   nothing_here: "The home holds no memory yet; import notes and run.",
   nothing_kept: "The home keeps nothing yet; import notes.",

@@ -1,4 +1,4 @@
-import { type Stage1Output, trimmed } from "../domain/memory.ts";
+import { latestFirst, type Stage1Output, trimmed } from "../domain/memory.ts";
 import { headerText } from "../text/sanitize.ts";
 
 /**
@@ -165,7 +165,7 @@ export function summaryBody(output: Stage1Output): string {
 
 /**
  * `raw_memories.md` (original, section 4.3), piece by piece so that a large one never blocks.
- * `outputs` come in the order of the selection, latest first; `names` from `summaryNames`.
+ * `outputs` come in the order of the selection, latest first, or by thread id in a Codex home; `names` from `summaryNames`.
  */
 export function* rawMemories(
   outputs: readonly Stage1Output[],
@@ -176,7 +176,8 @@ export function* rawMemories(
     yield "No raw memories yet.\n";
     return;
   }
-  yield "Merged stage-1 raw memories (latest first):\n\n";
+  const order = isLatestFirst(outputs) ? "latest first" : "stable ascending thread-id order";
+  yield `Merged stage-1 raw memories (${order}):\n\n`;
   for (const output of outputs) {
     yield [
       `## Thread \`${headerText(output.threadId)}\`\n`,
@@ -189,4 +190,8 @@ export function* rawMemories(
       "\n\n",
     ].join("");
   }
+}
+
+function isLatestFirst(outputs: readonly Stage1Output[]): boolean {
+  return outputs.every((output, at) => at === 0 || latestFirst(outputs[at - 1] as Stage1Output, output) <= 0);
 }

@@ -1,0 +1,235 @@
+import { isDirty, type Lease } from "../domain/job.ts";
+import type { SetAside, Stage1Output } from "../domain/memory.ts";
+import type { Clock, JobStore, MemoryStore, Owners, Store } from "../domain/ports.ts";
+import type { Files } from "../files/folder.ts";
+import { cleanRecords, judgeRecord } from "../import/record.ts";
+import { resetBaseline } from "./baseline.ts";
+import type { CodexHome } from "./home.ts";
+import { CodexLock } from "./lock.ts";
+import { type CodexJob, type CodexOutput, CodexTables } from "./tables.ts";
+
+export interface CodexStoreDeps {
+  readonly clock: Clock;
+  readonly files: Files;
+  /** PATH, for `flock` and `git`. */
+  readonly path: string | undefined;
+}
+
+/** The one memory of a Codex home. */
+export const CODEX_SPACE = "global";
+
+/** Rows that one selection of our own store may give. */
+const MOST_ROWS = 4_096;
+
+/**
+ * A store of ours that consolidates in the place of Codex. Runs, generations and what a run consolidated stay in `inner`;
+ * the outputs come from Codex's rows, and whoever holds the job holds Codex's job and lock, too, so that a Codex that
+ * starts meanwhile skips its own run (`codex-home.md` section 7). When a run has succeeded, rows, marks and baseline are
+ * as Codex leaves them.
+ */
+export function codexStore(inner: Store, home: CodexHome, deps: CodexStoreDeps): Store {
+  const shared = new Shared(inner, home, deps);
+  return {
+    ...inner,
+    jobs: { ...inner.jobs, ...codexJobs(shared) },
+    memories: { ...inner.memories, ...codexMemories(shared) },
+    owners: { ...inner.owners, ...codexOwners(shared) },
+    async close() {
+      await shared.lock.drop("job");
+      shared.tables.close();
+      await inner.close();
+    },
+  };
+}
+
+class Shared {
+  readonly inner: Store;
+  readonly home: CodexHome;
+  readonly deps: CodexStoreDeps;
+  readonly tables: CodexTables;
+  readonly lock: CodexLock;
+  /** Codex's row before our claim; null when this process did not claim it. */
+  before: { readonly token: string; readonly row: CodexJob | null } | null = null;
+  setAside: readonly SetAside[] = [];
+
+  constructor(inner: Store, home: CodexHome, deps: CodexStoreDeps) {
+    this.inner = inner;
+    this.home = home;
+    this.deps = deps;
+    this.tables = new CodexTables(home);
+    this.lock = new CodexLock(home.lockFile, deps.path);
+  }
+
+  get nowSeconds(): number {
+    return Math.floor(this.deps.clock.nowMs() / 1000);
+  }
+
+  giveBack(token: string): void {
+    this.tables.release(token, this.before?.token === token ? this.before.row : null);
+    this.before = null;
+  }
+}
+
+function codexJobs(
+  shared: Shared,
+): Pick<JobStore, "claim" | "renew" | "takeOver" | "succeed" | "fail" | "failUnowned" | "release"> {
+  const { inner, tables, lock } = shared;
+  return {
+    async claim(request) {
+      if (!(await lock.take("job"))) return { kind: "skipped", why: "running" };
+      try {
+        const { token, worker, leaseSeconds, force } = request;
+        const nowSeconds = shared.nowSeconds;
+        const theirs = tables.claim({ token, worker, leaseSeconds, force, nowSeconds });
+        if (typeof theirs === "string") {
+          await lock.drop("job");
+          return { kind: "skipped", why: theirs };
+        }
+        if (theirs.isNew) {
+          shared.before = { token, row: theirs.before };
+          await takeIn(shared);
+        }
+        const outcome = await inner.jobs.claim(request);
+        if (outcome.kind === "claimed") return outcome;
+        shared.giveBack(token);
+        await lock.drop("job");
+        return outcome;
+      } catch (error) {
+        shared.giveBack(request.token);
+        await lock.drop("job");
+        throw error;
+      }
+    },
+    async renew(leases, times) {
+      const isLost = ({ token }: Lease) =>
+        !lock.isHeld || !tables.renew(token, shared.nowSeconds + times.leaseSeconds);
+      const stolen = leases.filter(isLost).map(({ space }) => space);
+      const { lost } = await inner.jobs.renew(leases, times);
+      return { lost: [...new Set([...lost, ...stolen])] };
+    },
+    async takeOver(request) {
+      const isOurs =
+        (await lock.take("job")) && tables.renew(request.token, shared.nowSeconds + request.leaseSeconds);
+      return isOurs ? inner.jobs.takeOver(request) : null;
+    },
+    async succeed(settlement) {
+      const { token } = settlement.lease;
+      if (lock.isHeld && tables.renew(token, (tables.job()?.lease_until ?? 0) as number)) {
+        await resetBaseline(shared.home.root, shared.deps);
+        const consolidated = await lastInputs(inner);
+        const { watermark } = settlement;
+        const nowSeconds = shared.nowSeconds;
+        if (tables.succeed({ token, watermark, consolidated, nowSeconds }) === "lost") return "lost";
+      } else if (tables.job()?.ownership_token !== token) return "lost";
+      const settled = await inner.jobs.succeed(settlement);
+      await lock.drop("job");
+      return settled;
+    },
+    async fail(settlement) {
+      const { reason, retryDelaySeconds, lease } = settlement;
+      const nowSeconds = shared.nowSeconds;
+      tables.fail({
+        token: lease.token,
+        reason,
+        retryAt: nowSeconds + Math.ceil(retryDelaySeconds),
+        nowSeconds,
+      });
+      const settled = await inner.jobs.fail(settlement);
+      await lock.drop("job");
+      return settled;
+    },
+    async failUnowned(settlement) {
+      const settled = await inner.jobs.failUnowned(settlement);
+      await lock.drop("job");
+      return settled;
+    },
+    async release(settlement) {
+      shared.giveBack(settlement.lease.token);
+      const settled = await inner.jobs.release(settlement);
+      await lock.drop("job");
+      return settled;
+    },
+  };
+}
+
+function codexMemories(shared: Shared): Pick<MemoryStore, "select" | "setAside" | "forget"> {
+  const { inner, tables } = shared;
+  return {
+    /** In the order of Codex's own file: by thread id. */
+    async select(space, limit) {
+      const wanted = new Set(tables.selection(shared.nowSeconds, limit).map(({ thread_id }) => thread_id));
+      const all = await inner.memories.select(space, MOST_ROWS);
+      return all.filter(({ threadId }) => wanted.has(threadId)).sort(byThread);
+    },
+    async setAside(space) {
+      return [...(await inner.memories.setAside(space)), ...shared.setAside];
+    },
+    async forget(threadId, lease) {
+      const outcome = await inner.memories.forget(threadId, lease);
+      if (outcome === "applied") tables.forget(threadId);
+      return outcome;
+    },
+  };
+}
+
+/** Whoever changes the memory folder holds Codex's lock, too. */
+function codexOwners({ inner, lock }: Shared): Pick<Owners, "lock"> {
+  return {
+    async lock(name) {
+      if (!name.startsWith("root:")) return inner.owners.lock(name);
+      if (!(await lock.take(name))) return null;
+      const ours = await inner.owners.lock(name).catch(async (error: unknown) => {
+        await lock.drop(name);
+        throw error;
+      });
+      if (ours === null) await lock.drop(name);
+      return (
+        ours && {
+          async unlock() {
+            await ours.unlock();
+            await lock.drop(name);
+          },
+        }
+      );
+    },
+  };
+}
+
+/**
+ * Takes Codex's rows in through the one door of records: checked, normalised, and freed of the secrets that Codex leaves in
+ * them; what that changes is written back to its rows, and rows of purged sessions go there, too. The space becomes due
+ * when Codex would consolidate something else than last time.
+ */
+async function takeIn(shared: Shared): Promise<void> {
+  const { inner, tables } = shared;
+  const rows = tables.selection(shared.nowSeconds);
+  const judged = rows.map((row) => ({ row, verdict: judgeRecord(row, "snake") }));
+  shared.setAside = judged.flatMap(({ row, verdict }) =>
+    "record" in verdict ? [] : [{ threadId: row.thread_id, code: verdict.code, message: verdict.message }],
+  );
+  const taken = judged.flatMap(({ row, verdict }) =>
+    "record" in verdict ? [{ row, record: verdict.record }] : [],
+  );
+  const { records } = await cleanRecords(taken.map(({ record }) => record));
+  for (const [at, { rawMemory, rolloutSummary }] of records.entries()) {
+    const row = taken[at]?.row as CodexOutput;
+    if (row.raw_memory !== rawMemory || row.rollout_summary !== rolloutSummary)
+      tables.replaceTexts({ ...row, raw_memory: rawMemory, rollout_summary: rolloutSummary });
+  }
+  await inner.memories.upsert(CODEX_SPACE, records);
+  const kept = new Set((await inner.memories.select(CODEX_SPACE, MOST_ROWS)).map(({ threadId }) => threadId));
+  for (const { row } of taken) if (!kept.has(row.thread_id)) tables.forget(row.thread_id);
+  const chosen = rows.filter(({ thread_id }) => kept.has(thread_id));
+  const job = await inner.jobs.read(CODEX_SPACE);
+  if (tables.isConsolidated(chosen) || (job !== null && isDirty(job))) return;
+  await inner.jobs.enqueue(CODEX_SPACE, Math.max(0, ...chosen.map((row) => row.source_updated_at)));
+}
+
+async function lastInputs(inner: Store): Promise<readonly Stage1Output[]> {
+  const [run] = await inner.runs.list({ space: CODEX_SPACE, limit: 1 });
+  return run === undefined ? [] : inner.memories.inputsOf(run.id);
+}
+
+function byThread(a: Stage1Output, b: Stage1Output): number {
+  return a.threadId < b.threadId ? -1 : 1;
+}
