@@ -14,6 +14,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   durable: ["domain"],
   process: ["domain", "text", "files"],
   import: ["domain", "text"],
+  transcripts: ["domain", "text", "files"],
+  // Pure: utterances in, a note out.
+  extraction: ["domain", "text", "transcripts"],
   extractive: ["text"],
   eval: ["domain", "text"],
   sandbox: ["domain", "text", "files", "process"],
@@ -45,6 +48,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "durable",
     "process",
     "import",
+    "transcripts",
+    "extraction",
     "extractive",
     "eval",
     "sandbox",

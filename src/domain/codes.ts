@@ -78,6 +78,14 @@ export const ERROR_CODES = {
   wrong_type: "A field, or the whole, has another type than it must have.",
   inputs_too_large: "The inputs of the run are too large together; take fewer with --limit.",
 
+  // Sessions of other agents.
+  session_gone: "The session's file is no longer there; its agent may have deleted it.",
+  session_unreadable: "The session's file can't be read; the message says why.",
+  session_too_large: "The session's file is larger than is read.",
+  session_packed: "The session is packed with zstd, which this Node can't unpack; use Node 22.15 or newer.",
+  session_unknown_format:
+    "The session is written in a way that is not known here, perhaps by a newer version of its agent.",
+
   // Runs, generations and drafts by name.
   unknown_run: "There is no run of this id; `slowwave runs` lists them.",
   ambiguous_run: "Several runs begin so; give more of the id.",
