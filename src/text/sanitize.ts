@@ -23,7 +23,11 @@ const SPELLING = [
 
 const SPELLING_OR_HIDDEN = new RegExp(`${SPELLING}|(${HIDDEN_CLASS})`, "gu");
 
+/** Nearly every text has none of them, and looking back at what stands before each character takes long. */
+const MAY_HIDE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
+
 function replaceHidden(text: string, replace: (hidden: string) => string): string {
+  if (!MAY_HIDE.test(text)) return text;
   return text.replace(SPELLING_OR_HIDDEN, (found, hidden: string | undefined) =>
     hidden === undefined ? found : replace(hidden),
   );

@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +10,7 @@ import type { Engine, EngineOptions } from "../../src/engine/engine-api.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { type App, type AppOptions, createApp } from "../../src/server/app.ts";
 import { type Listening, listen } from "../../src/server/listen.ts";
+import { killAtFirstWord } from "../process/kill.ts";
 
 export const TOKEN = "a-token-of-the-tests";
 
@@ -75,9 +75,7 @@ export async function openWorld(): Promise<World> {
     async crash(space) {
       const script = fileURLToPath(new URL("crash.child.ts", import.meta.url));
       const child = spawn(process.execPath, [script, home, space], { stdio: ["ignore", "pipe", "inherit"] });
-      await once(child.stdout, "data");
-      child.kill("SIGKILL");
-      await once(child, "exit");
+      await killAtFirstWord(child);
       const [run] = await store.runs.list({ space, limit: 1 });
       if (run === undefined) throw new Error("The process was killed before its run was stored.");
       return run.id;

@@ -23,12 +23,13 @@ async function linesOf(story: string): Promise<readonly string[]> {
       stdio: ["ignore", "ignore", "inherit"],
     });
   const first = begin("first");
+  const exit = once(first, "exit");
   while (!lines().includes("first: ready")) {
     if (first.exitCode !== null) throw new Error(`the first process ended: ${lines().join("; ")}`);
     await wait(10);
   }
   first.kill("SIGKILL");
-  await once(first, "exit");
+  await exit;
   const [code] = (await once(begin("second"), "exit")) as [number];
   expect(code).toBe(0);
   return lines();

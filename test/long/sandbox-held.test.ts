@@ -1,5 +1,4 @@
 import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +11,7 @@ import type { SandboxName } from "../../src/sandbox/sandbox.ts";
 import { agentContract, firstFinal } from "../agents/contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";
+import { killAtFirstWord } from "../process/kill.ts";
 import { here } from "../sandbox/here.ts";
 import { agentIn, hiddenDaemon, processesWith } from "../sandbox/in-room.ts";
 
@@ -138,9 +138,7 @@ async function killedEngine(name: SandboxName, spec: AgentSpec, script: string):
   const child = spawn(process.execPath, engineWith(name, spec, script), {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  await once(child.stdout, "data");
-  child.kill("SIGKILL");
-  await once(child, "exit");
+  await killAtFirstWord(child);
 }
 
 function engineWith(name: SandboxName, spec: AgentSpec, script: string): readonly string[] {

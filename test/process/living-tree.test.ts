@@ -14,6 +14,7 @@ test.runIf(HAS_PROC)(
       env: { PATH: process.env.PATH, SLOWWAVE_RUN: key },
       stdio: ["pipe", "pipe", "ignore"],
     });
+    const exit = once(child, "exit");
     const leader = identityOf(child.pid ?? 0);
     const options = { leader, key, isWarden: false, clock: realClock };
     const tree = livingTree(options);
@@ -24,7 +25,7 @@ test.runIf(HAS_PROC)(
     });
     expect(hidden).toHaveLength(1);
     child.stdin.end();
-    await once(child, "exit");
+    await exit;
     expect(tree.look().map(({ pid }) => pid)).toEqual(hidden.map(({ pid }) => pid));
     expect(livingTree(options).look()).toEqual([]);
   },

@@ -15,6 +15,7 @@ import {
 import { bearersOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";
+import { killAtFirstWord } from "./kill.ts";
 
 expectNoneLeft();
 
@@ -162,9 +163,7 @@ async function killedSupervisor(spec: AgentSpec, script: string): Promise<void> 
   const child = spawn(process.execPath, ["--no-warnings", SUPERVISOR, JSON.stringify(spec), script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  await once(child.stdout, "data");
-  child.kill("SIGKILL");
-  await once(child, "exit");
+  await killAtFirstWord(child);
 }
 
 async function gone(is: () => boolean): Promise<void> {
