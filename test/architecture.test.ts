@@ -24,7 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   testing: ["domain"],
   "memory-files": ["domain", "text", "files"],
   // Codex's tables, lock and baseline around a store of ours.
-  "codex-home": ["domain", "files", "process", "import", "memory-files"],
+  "codex-home": ["domain", "text", "files", "process", "import", "memory-files"],
   validation: ["domain", "text", "files", "memory-files"],
   agents: ["domain", "text", "files", "process", "sandbox"],
   services: ["domain", "text", "files", "process", "sandbox", "memory-files", "validation", "agents"],

@@ -1,12 +1,14 @@
+import { SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type Lease } from "../domain/job.ts";
 import type { SetAside, Stage1Output } from "../domain/memory.ts";
 import type { Clock, JobStore, MemoryStore, Owners, Store } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
-import { cleanRecords, judgeRecord } from "../import/record.ts";
+import { acceptRecords, cleanRecords, judgeRecord } from "../import/record.ts";
+import { pathText } from "../text/sanitize.ts";
 import { resetBaseline } from "./baseline.ts";
 import type { CodexHome } from "./home.ts";
 import { CodexLock } from "./lock.ts";
-import { type CodexJob, type CodexOutput, CodexTables } from "./tables.ts";
+import { type CodexJob, type CodexOutput, type CodexStage1, CodexTables } from "./tables.ts";
 
 export interface CodexStoreDeps {
   readonly clock: Clock;
@@ -152,9 +154,18 @@ function codexJobs(
   };
 }
 
-function codexMemories(shared: Shared): Pick<MemoryStore, "select" | "setAside" | "forget"> {
+function codexMemories(shared: Shared): Pick<MemoryStore, "upsert" | "select" | "setAside" | "forget"> {
   const { inner, tables } = shared;
   return {
+    /** Codex keeps outputs of sessions that it knows alone; each goes into its tables first. */
+    async upsert(space, inputs) {
+      const { records } = await acceptRecords(inputs);
+      for (const record of records) {
+        const outcome = tables.record(rowOf(record, shared.home.version), shared.nowSeconds);
+        if (outcome === "unknown" || outcome === "running") throw refusedThread(record.threadId, outcome);
+      }
+      return inner.memories.upsert(space, inputs);
+    },
     /** In the order of Codex's own file: by thread id. */
     async select(space, limit) {
       const wanted = new Set(tables.selection(shared.nowSeconds, limit).map(({ thread_id }) => thread_id));
@@ -223,6 +234,36 @@ async function takeIn(shared: Shared): Promise<void> {
   const job = await inner.jobs.read(CODEX_SPACE);
   if (tables.isConsolidated(chosen) || (job !== null && isDirty(job))) return;
   await inner.jobs.enqueue(CODEX_SPACE, Math.max(0, ...chosen.map((row) => row.source_updated_at)));
+}
+
+/** In its second version Codex keeps the summary alone, and cuts it at so many bytes. */
+const SUMMARY_BYTES = 9_000;
+
+function rowOf(record: Stage1Output, version: CodexHome["version"]): CodexStage1 {
+  const { threadId, sourceUpdatedAt, rawMemory, rolloutSummary, rolloutSlug, generatedAt } = record;
+  const said = rolloutSummary.trim() === "" ? rawMemory : rolloutSummary;
+  const cut = Buffer.from(said)
+    .subarray(0, SUMMARY_BYTES)
+    .toString()
+    .replace(/\u{fffd}+$/u, "");
+  return {
+    thread_id: threadId,
+    source_updated_at: sourceUpdatedAt,
+    raw_memory: version === "v1" ? rawMemory : "",
+    rollout_summary: version === "v1" ? rolloutSummary : cut,
+    rollout_slug: rolloutSlug,
+    generated_at: generatedAt,
+  };
+}
+
+function refusedThread(threadId: string, why: "unknown" | "running"): SlowwaveError {
+  const id = pathText(threadId);
+  return why === "unknown"
+    ? new SlowwaveError(
+        "codex_thread_unknown",
+        `Codex knows no session "${id}" here, or was told to remember nothing of it; a Codex home takes notes of its own sessions alone.`,
+      )
+    : new SlowwaveError("store_busy", `Codex is learning the session "${id}" at this moment; try again.`);
 }
 
 async function lastInputs(inner: Store): Promise<readonly Stage1Output[]> {

@@ -16,6 +16,9 @@ export interface CodexOutput {
   readonly git_branch: string | null;
 }
 
+/** A stage-1 output without what its thread says. */
+export type CodexStage1 = Omit<CodexOutput, "rollout_path" | "cwd" | "git_branch">;
+
 /** The one row of Codex's own consolidation, in its columns. */
 export interface CodexJob {
   readonly status: string;
@@ -192,7 +195,7 @@ export class CodexTables {
            ORDER BY coalesce(usage_count, 0) DESC, coalesce(last_usage, source_updated_at) DESC,
              source_updated_at DESC, thread_id DESC`,
         )
-        .all(cutoff) as Omit<CodexOutput, "rollout_path" | "cwd" | "git_branch">[];
+        .all(cutoff) as CodexStage1[];
       const thread = this.#state.prepare(
         "SELECT rollout_path, cwd, git_branch FROM threads WHERE id = ? AND memory_mode = 'enabled'",
       );
@@ -237,6 +240,59 @@ export class CodexTables {
   /** Removes an output. Its stage-1 job stays, so that Codex does not read the session again. */
   forget(threadId: string): void {
     this.#changes("DELETE FROM stage1_outputs WHERE thread_id = @threadId", { threadId });
+  }
+
+  /**
+   * Writes what was learned of a session that Codex itself did not learn, as its own phase 1 does (section 2.1): output, job
+   * and the wish to consolidate in one transaction. `running`: a Codex is learning the session at this moment. `unknown`:
+   * Codex knows no such session, or learns nothing of it.
+   */
+  record(output: CodexStage1, nowSeconds: number): "recorded" | "unchanged" | "running" | "unknown" {
+    const { thread_id: id, source_updated_at: updated } = output;
+    return this.#write(() => {
+      const thread = this.#state
+        .prepare("SELECT 1 FROM threads WHERE id = ? AND memory_mode = 'enabled'")
+        .get(id);
+      if (thread === undefined) return "unknown";
+      const job = this.#memories
+        .prepare("SELECT * FROM jobs WHERE kind = 'memory_stage1' AND job_key = ?")
+        .get(id) as CodexJob | undefined;
+      if (job?.status === "running" && (job.lease_until ?? 0) > nowSeconds) return "running";
+      const isWritten = this.#changes(
+        `INSERT INTO stage1_outputs (thread_id, source_updated_at, raw_memory, rollout_summary, rollout_slug, generated_at)
+         VALUES (@thread_id, @source_updated_at, @raw_memory, @rollout_summary, @rollout_slug, @generated_at)
+         ON CONFLICT (thread_id) DO UPDATE SET source_updated_at = @source_updated_at, raw_memory = @raw_memory,
+           rollout_summary = @rollout_summary, rollout_slug = @rollout_slug, generated_at = @generated_at
+         WHERE source_updated_at < @source_updated_at`,
+        output,
+      );
+      if (!isWritten) return "unchanged";
+      this.#changes(
+        `INSERT INTO jobs (kind, job_key, status, finished_at, retry_remaining, input_watermark, last_success_watermark)
+         VALUES ('memory_stage1', @id, 'done', @nowSeconds, ${RETRIES}, @updated, @updated)
+         ON CONFLICT (kind, job_key) DO UPDATE SET status = 'done', finished_at = @nowSeconds, lease_until = NULL,
+           retry_at = NULL, retry_remaining = ${RETRIES}, last_error = NULL, input_watermark = @updated,
+           last_success_watermark = @updated`,
+        { id, updated, nowSeconds },
+      );
+      this.#enqueue(updated);
+      return "recorded";
+    });
+  }
+
+  /** Section 2.1: any new output makes the consolidation due and ends its backoff. */
+  #enqueue(watermark: number): void {
+    this.#changes(
+      `INSERT INTO jobs (kind, job_key, status, retry_remaining, input_watermark, last_success_watermark)
+       VALUES ('memory_consolidate_global', 'global', 'pending', ${RETRIES}, @watermark, 0)
+       ON CONFLICT (kind, job_key) DO UPDATE SET
+         status = CASE status WHEN 'running' THEN status ELSE 'pending' END,
+         retry_at = CASE status WHEN 'running' THEN retry_at ELSE NULL END,
+         retry_remaining = max(retry_remaining, ${RETRIES}),
+         input_watermark = CASE WHEN @watermark > coalesce(input_watermark, 0) THEN @watermark
+           ELSE coalesce(input_watermark, 0) + 1 END`,
+      { watermark },
+    );
   }
 
   #settledBefore(token: string, status: string): Settled {

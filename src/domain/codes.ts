@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   codex_home_unknown:
     "The Codex home is kept in a form that is not known here; the message says what differs.",
   codex_home_needed: "This home serves a Codex home; add --codex-home with its folder.",
+  codex_thread_unknown: "A Codex home takes notes of the sessions that Codex knows alone.",
   codex_lock_unavailable: "The lock that Codex takes can't be taken; install util-linux, which has flock.",
   codex_baseline_failed: "The git baseline of Codex's memory could not be written; the cause says why.",
   home_in_use: "A process works with the home; end it and try again.",
