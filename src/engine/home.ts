@@ -3,7 +3,7 @@ import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { RunPlaces } from "../domain/phase2.ts";
-import { memoryRoot as defaultRoot } from "../memory-files/space-folder.ts";
+import { defaultRoot } from "../memory-files/space-folder.ts";
 import { refuseForeignHome } from "./foreign-home.ts";
 
 /** The state folder of one installation (contract, section 1), seen from the engine. */

@@ -11,7 +11,7 @@ const longest = 6_000;
 const mostBlocks = 4_000;
 
 /** What is being read: a paragraph or item that the next line may continue, a fence, a table. */
-interface Reading {
+interface BlockReading {
   readonly blocks: Block[];
   open: { readonly kind: "item" | "text"; readonly indent: number; text: string } | null;
   fence: { readonly mark: string; readonly lines: string[] } | null;
@@ -20,7 +20,7 @@ interface Reading {
 
 /** Blocks of a Markdown-like note, in order, in time linear in its length. */
 export function blocksOf(note: string): readonly Block[] {
-  const reading: Reading = { blocks: [], open: null, fence: null, header: null };
+  const reading: BlockReading = { blocks: [], open: null, fence: null, header: null };
   for (const line of note.split("\n")) {
     if (reading.blocks.length >= mostBlocks) break;
     readLine(reading, line.slice(0, longest));
@@ -29,7 +29,7 @@ export function blocksOf(note: string): readonly Block[] {
   return reading.blocks;
 }
 
-function readLine(reading: Reading, line: string): void {
+function readLine(reading: BlockReading, line: string): void {
   if (readFence(reading, line) || readRow(reading, line)) return;
   const heading = headingOf(line);
   const item = heading === null ? /^(\s*)(?:[-*+•◦▪‣]|\(?\d{1,3}[.)])\s+(\S.*)$/.exec(line) : null;
@@ -49,7 +49,7 @@ function readLine(reading: Reading, line: string): void {
   else if (reading.open.text.length < longest) reading.open.text = joined(reading.open.text, line.trim());
 }
 
-function close(reading: Reading): void {
+function close(reading: BlockReading): void {
   const { open, blocks } = reading;
   if (open?.kind === "item") blocks.push({ kind: "item", indent: open.indent, text: open.text });
   else if (open !== null && open.text !== "") blocks.push({ kind: "text", text: open.text });
@@ -57,7 +57,7 @@ function close(reading: Reading): void {
 }
 
 /** Whether the line belongs to a fenced block or begins one. */
-function readFence(reading: Reading, line: string): boolean {
+function readFence(reading: BlockReading, line: string): boolean {
   const mark = /^\s{0,12}(`{3,}|~{3,})/.exec(line)?.[1];
   if (reading.fence !== null) {
     if (mark?.startsWith(reading.fence.mark) && line.trim() === mark) {
@@ -73,7 +73,7 @@ function readFence(reading: Reading, line: string): boolean {
 }
 
 /** Whether the line is a row of a table; the first one is its header. */
-function readRow(reading: Reading, line: string): boolean {
+function readRow(reading: BlockReading, line: string): boolean {
   const cells = cellsOf(line);
   const { header } = reading;
   if (cells === null) reading.header = null;

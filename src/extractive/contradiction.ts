@@ -75,7 +75,7 @@ function revalues(later: Meaning, earlier: Meaning): boolean {
   while (head < a.length && head < b.length && a[head] === b[head]) head++;
   const [x, y] = [a[head], b[head]];
   if (head === 0 || x === undefined || y === undefined) return false;
-  if (pointers.has(a[head - 1] ?? "") && isValue(x) && isValue(y)) return false;
+  if (pointers.has(a[head - 1] ?? "") && isFixedValue(x) && isFixedValue(y)) return false;
   let tail = 0;
   while (
     tail < a.length - head &&
@@ -85,7 +85,7 @@ function revalues(later: Meaning, earlier: Meaning): boolean {
     tail++;
   const frame = head + tail;
   const left = b.length - frame;
-  if (isValue(x) && isValue(y)) return frame >= 2 && (head >= 3 || left <= 2);
+  if (isFixedValue(x) && isFixedValue(y)) return frame >= 2 && (head >= 3 || left <= 2);
   if (later.changes) {
     if (head >= 4) return left <= 10;
     return frame >= 3
@@ -105,7 +105,7 @@ function isName(word: string | undefined, { names }: Meaning): boolean {
   return word !== undefined && names.has(word) && /[^a-z]/.test(word);
 }
 
-function isValue(word: string): boolean {
+function isFixedValue(word: string): boolean {
   return /^[<>=~]*\d|^(?:true|false|on|off|yes|no)$/.test(word);
 }
 

@@ -3,14 +3,14 @@ import type { GenerationStore } from "../domain/ports.ts";
 import { isConsolidated } from "./generation-names.ts";
 import { isHostPath } from "./host-files.ts";
 
-const SEARCHED = 100;
+const NEWEST_SEARCHED = 100;
 
 /** What a person changed of the memory since a run last made or restored it; host files are never a person's. */
 export async function changedByHand(
   generations: Pick<GenerationStore, "list" | "manifest">,
   space: string,
 ): Promise<FileChanges> {
-  const all = await generations.list(space, SEARCHED);
+  const all = await generations.list(space, NEWEST_SEARCHED);
   const [newest] = all;
   const made = all.find((generation) => isConsolidated(generation) || generation.kind === "purged");
   const manifest = async (id: string | undefined) =>

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
 
 /** The default memory root of a space: `<home>/memories` for `global`, `<home>/spaces/<key>/memories` for the rest. */
-export function memoryRoot(home: string, space: string): string {
+export function defaultRoot(home: string, space: string): string {
   return space === "global" ? join(home, "memories") : join(home, "spaces", spaceFolder(space), "memories");
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Files } from "../../src/files/folder.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { checkRoot } from "../../src/memory-files/check-root.ts";
-import { memoryRoot, spaceFolder } from "../../src/memory-files/space-folder.ts";
+import { defaultRoot, spaceFolder } from "../../src/memory-files/space-folder.ts";
 import { change, desk, HOME_ID, memory, temporaryFolder, tree } from "./bench.ts";
 import { frailFiles } from "./frail-files.ts";
 
@@ -156,8 +156,8 @@ test("after the first publish the root is ours", async () => {
 
 describe("the folder of a space", () => {
   test("global has the root at the top, every other space its own folder", () => {
-    expect(memoryRoot("/h", "global")).toBe("/h/memories");
-    expect(memoryRoot("/h", "team-1")).toBe("/h/spaces/team-1/memories");
+    expect(defaultRoot("/h", "global")).toBe("/h/memories");
+    expect(defaultRoot("/h", "team-1")).toBe("/h/spaces/team-1/memories");
   });
 
   test.each([

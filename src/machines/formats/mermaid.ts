@@ -9,13 +9,13 @@ export function mermaid(root: AnyStateNode): string {
 
 function inside(node: AnyStateNode, depth: number): readonly string[] {
   const pad = "  ".repeat(depth);
-  const initial = node.initial.target.map((target: AnyStateNode) => `${pad}[*] --> ${idOf(target)}`);
+  const initial = node.initial.target.map((target: AnyStateNode) => `${pad}[*] --> ${mermaidId(target)}`);
   const states = Object.values(node.states).flatMap((state) => {
-    const named = `${pad}state "${state.key}" as ${idOf(state)}`;
+    const named = `${pad}state "${state.key}" as ${mermaidId(state)}`;
     if (state.type === "compound" || state.type === "parallel") {
       return [`${named} {`, ...inside(state, depth + 1), `${pad}}`];
     }
-    return state.type === "final" ? [named, `${pad}${idOf(state)} --> [*]`] : [named];
+    return state.type === "final" ? [named, `${pad}${mermaidId(state)} --> [*]`] : [named];
   });
   return [...initial, ...states];
 }
@@ -26,7 +26,7 @@ function lead(root: AnyStateNode): readonly string[] {
   for (const node of statesOf(root)) {
     if (node === root) continue;
     for (const arrow of [...arrowsOf(node), ...inherited(root, node)]) {
-      const line = `  ${idOf(node)} --> ${idOf(arrow.target ?? node)}`;
+      const line = `  ${mermaidId(node)} --> ${mermaidId(arrow.target ?? node)}`;
       const label = labelOf(arrow);
       const known = labels.get(line) ?? [];
       if (!known.includes(label)) labels.set(line, [...known, label]);
@@ -51,7 +51,7 @@ function labelOf({ event, guard }: Arrow): string {
 }
 
 /** Letters, digits and underscores; every other character by its number, so that no two ids meet. */
-function idOf(node: AnyStateNode): string {
+function mermaidId(node: AnyStateNode): string {
   const path = node.path.length === 0 ? [node.key] : node.path;
   return path
     .map((part) =>

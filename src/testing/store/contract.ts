@@ -10,7 +10,7 @@ import { purgeContract } from "./purge-rights.ts";
 import { retentionContract } from "./retention.ts";
 import { runContract } from "./runs.ts";
 import { settlementContract } from "./settlements.ts";
-import { storeContract as lifeContract } from "./store.ts";
+import { lifeContract } from "./store.ts";
 
 const CONTRACTS = {
   life: lifeContract,

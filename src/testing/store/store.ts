@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { commitOf, NOW_MS, newRun } from "./given.ts";
 import type { OpenWorld } from "./opened-store.ts";
 
-export function storeContract(name: string, open: OpenWorld): void {
+export function lifeContract(name: string, open: OpenWorld): void {
   describe(`store · ${name}`, () => {
     test("closing finishes what was asked for, frees owners and locks, and refuses what comes after", async () => {
       const world = await open();
