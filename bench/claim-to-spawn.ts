@@ -7,7 +7,7 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { functionAgent } from "../src/agents/function-agent.ts";
-import type { RunResult } from "../src/domain/result.ts";
+import type { RunResult } from "../src/domain/event.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import { nodeFiles } from "../src/files/node-files.ts";
 import { openSqliteStore } from "../src/persistence/sqlite/index.ts";

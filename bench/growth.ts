@@ -9,7 +9,7 @@ import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { functionAgent } from "../src/agents/index.ts";
-import type { Clock } from "../src/domain/ports.ts";
+import type { Clock } from "../src/domain/clock.ts";
 import { systemClock } from "../src/durable/system.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import { openSqliteStore } from "../src/persistence/sqlite/index.ts";

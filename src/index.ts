@@ -20,17 +20,24 @@ export type {
   AgentSpec,
   AgentUsage,
 } from "./domain/agent.ts";
-export type { BudgetName, BudgetUse, RunLimits, Used } from "./domain/budget.ts";
-export { ERROR_CODES, type ErrorCode } from "./domain/codes.ts";
-export type { ObservationMap, RunEvent, RunEventMap } from "./domain/event.ts";
-export { type Reason, SlowwaveError } from "./domain/failure.ts";
-export type { GateCode, GateSettings, GateSeverity } from "./domain/gate.ts";
+export type { Clock, Ids } from "./domain/clock.ts";
+export type {
+  AgentReport,
+  DryRun,
+  ObservationMap,
+  RunEvent,
+  RunEventMap,
+  RunResult,
+  StateSpan,
+} from "./domain/event.ts";
+export { ERROR_CODES, type ErrorCode, type Reason, SlowwaveError } from "./domain/failure.ts";
 export type {
   Draft,
   FileChanges,
   Finding,
   Generation,
   GenerationKind,
+  GenerationStore,
   HandEdit,
   HandEdits,
   Journal,
@@ -38,23 +45,19 @@ export type {
   Manifest,
   ManifestEntry,
 } from "./domain/generation.ts";
-export type { ClaimOutcome, ClaimRequest, JobRow, JobStatus, Lease, Settled } from "./domain/job.ts";
-export * as jobRules from "./domain/job-rules.ts";
-export type { SetAside, Stage1Input, Stage1Output, UpsertOutcome } from "./domain/memory.ts";
 export type {
-  Clock,
-  GenerationStore,
-  Ids,
+  ClaimOutcome,
+  ClaimRequest,
   JobFailure,
+  JobRow,
+  JobStatus,
   JobStore,
-  MemoryStore,
-  Owners,
-  RetentionRequest,
-  RetentionSlice,
-  RunStore,
-  Store,
-} from "./domain/ports.ts";
-export type { AgentReport, DryRun, RunResult, StateSpan } from "./domain/result.ts";
+  Lease,
+  Settled,
+} from "./domain/job.ts";
+export * as jobRules from "./domain/job-rules.ts";
+export type { MemoryStore, SetAside, Stage1Input, Stage1Output, UpsertOutcome } from "./domain/memory.ts";
+export type { Owners, RetentionRequest, RetentionSlice, Store } from "./domain/ports.ts";
 export type {
   ActorRow,
   CommitOutcome,
@@ -66,12 +69,18 @@ export type {
   RunFilter,
   RunMessage,
   RunRecord,
+  RunStore,
   RunTally,
   Signal,
   UnfinishedRun,
 } from "./domain/run.ts";
-export type { Settings } from "./domain/settings.ts";
-export { DEFAULT_SETTINGS } from "./domain/settings.ts";
+export {
+  DEFAULT_SETTINGS,
+  type GateCode,
+  type GateSettings,
+  type GateSeverity,
+  type Settings,
+} from "./domain/settings.ts";
 export type {
   FailedStatus,
   Outcome,
@@ -80,6 +89,7 @@ export type {
   Status,
   SucceededStatus,
 } from "./domain/status.ts";
+export type { BudgetName, BudgetUse, RunLimits, Used } from "./domain/usage.ts";
 export { createDurableEngine } from "./durable/engine.ts";
 export type {
   Committed,

@@ -1,6 +1,6 @@
 import type { AgentHandle, AgentRunner, AgentSpec } from "../domain/agent.ts";
+import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Clock } from "../domain/ports.ts";
 import { endOrphanProcess } from "../process/end-orphan.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import { agentStream } from "./agent-stream.ts";

@@ -1,5 +1,5 @@
 import type { AgentSpec } from "../domain/agent.ts";
-import type { Clock } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import {
   type Command,

@@ -1,5 +1,8 @@
 import type { AgentHandle } from "../domain/agent.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { RunHold } from "../domain/phase2.ts";
 import {
+  type AgentMeter,
   type BudgetName,
   type BudgetUse,
   budgetsOf,
@@ -10,10 +13,7 @@ import {
   type RunLimits,
   SOFT_PART,
   type Used,
-} from "../domain/budget.ts";
-import type { RunHold } from "../domain/phase2.ts";
-import type { Clock } from "../domain/ports.ts";
-import type { AgentMeter } from "./usage.ts";
+} from "../domain/usage.ts";
 
 export interface FinishingDeps {
   readonly hold: Pick<RunHold, "note">;

@@ -1,10 +1,10 @@
 import type { AgentEvent, AgentHandle, AgentRunner, AgentSpec, AgentUsage } from "../domain/agent.ts";
+import type { Clock } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
-import type { Clock } from "../domain/ports.ts";
+import { sanitizeUsage } from "../domain/usage.ts";
 import { readProcessRecord, writeProcessRecord } from "../process/process-record.ts";
 import { settlesWithin } from "../process/wait.ts";
 import { agentStream } from "./agent-stream.ts";
-import { sanitizeUsage } from "./usage.ts";
 
 /** A host's own consolidator. A text it returns is the closing message; what it throws is the cause. */
 export type AgentFunction = (task: AgentTask) => unknown;

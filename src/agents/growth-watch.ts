@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
 import type { Files } from "../files/folder.ts";
 import { measureTree, type TreeSize } from "../files/measure-tree.ts";
 import { roomHome } from "../sandbox/sandbox.ts";

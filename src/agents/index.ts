@@ -9,7 +9,7 @@ export type {
   AgentSpec,
   AgentUsage,
 } from "../domain/agent.ts";
-export type { Clock } from "../domain/ports.ts";
+export type { Clock } from "../domain/clock.ts";
 export type { Program } from "../process/find-program.ts";
 export type { OutputLimits } from "../process/line-reader.ts";
 export type { Command } from "../process/supervised-process.ts";

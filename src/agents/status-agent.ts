@@ -7,14 +7,14 @@ import type {
   AgentSpec,
   AgentUsage,
 } from "../domain/agent.ts";
+import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Clock } from "../domain/ports.ts";
+import { sanitizeUsage } from "../domain/usage.ts";
 import { endOrphanProcess } from "../process/end-orphan.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import { type Command, type ProcessEnd, superviseProcess } from "../process/supervised-process.ts";
 import { plainText } from "../text/sanitize.ts";
 import { agentStream } from "./agent-stream.ts";
-import { sanitizeUsage } from "./usage.ts";
 
 export interface StatusAgentOptions {
   readonly name: string;

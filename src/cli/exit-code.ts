@@ -1,4 +1,4 @@
-import type { RunResult } from "../domain/result.ts";
+import type { RunResult } from "../domain/event.ts";
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, skipped: 3, refused: 4, budget: 5 } as const;
 

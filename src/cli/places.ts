@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
-import { checkSpaceKey } from "../domain/space.ts";
+import { checkSpaceKey } from "../domain/memory.ts";
 import { type CodexHome, readCodexHome } from "../internal/codex-home.ts";
 import type { World } from "./world.ts";
 

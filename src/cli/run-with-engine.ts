@@ -1,5 +1,5 @@
+import type { RunResult } from "../domain/event.ts";
 import type { Store } from "../domain/ports.ts";
-import type { RunResult } from "../domain/result.ts";
 import { createEngine, type Engine, type Run } from "../internal/engine.ts";
 import { abortable, agentNamed } from "./agents.ts";
 import type { Choices } from "./settings.ts";

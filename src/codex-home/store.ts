@@ -1,7 +1,8 @@
+import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import { isDirty, type Lease } from "../domain/job.ts";
-import type { SetAside, Stage1Output } from "../domain/memory.ts";
-import type { Clock, JobStore, MemoryStore, Owners, Store } from "../domain/ports.ts";
+import { isDirty, type JobStore, type Lease } from "../domain/job.ts";
+import type { MemoryStore, SetAside, Stage1Output } from "../domain/memory.ts";
+import type { Owners, Store } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
 import { acceptRecords, cleanRecords, judgeRecord } from "../import/record.ts";
 import { pathText } from "../text/sanitize.ts";

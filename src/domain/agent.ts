@@ -1,5 +1,5 @@
 import type { Observable } from "rxjs";
-import type { Clock } from "./ports.ts";
+import type { Clock } from "./clock.ts";
 
 /**
  * The locked-down configuration of one consolidation agent (original, section 5.1).

@@ -62,3 +62,144 @@ function textOf(value: unknown): string {
     return String(value);
   }
 }
+
+/**
+ * Every code that an error of Slowwave carries beside the statuses of a run (`Status`) and the checks of the gate
+ * (`GATE_DEFAULTS`), and what each means. Codes are part of the product: they are never renamed, and hosts may match them.
+ * The message of an error says more: which file, which id, and what to do.
+ */
+export const ERROR_CODES = {
+  // How something was called.
+  invalid_usage: "The command line can't be understood; `slowwave --help` says what there is.",
+  invalid_settings:
+    "A setting or an option is unknown or out of range; the message names it and what is allowed.",
+  invalid_config: "The config file can't be read or holds what no setting takes; mend or remove it.",
+  space_invalid: "A space key has 1 to 200 characters and no control characters; choose another.",
+  not_confirmed: "The command can't be undone and was not confirmed; answer yes or give --yes.",
+  node_too_old: "The store's driver needs a newer Node; install one.",
+  unknown_agent: "No agent of this name is known here; `slowwave agents` lists them.",
+  unknown_format: "The machine is not printed in this format; the message lists those there are.",
+  drawing_missing: "The chart is drawn when the package is built; run `npm run build` first.",
+
+  // Homes and memory folders.
+  home_unavailable: "The home can't be made or written; choose another with --home or SLOWWAVE_HOME.",
+  home_damaged: "A file of the home does not hold what belongs in it; restore it from a backup.",
+  home_foreign: "The home is the folder of another program; choose another with --home or SLOWWAVE_HOME.",
+  codex_home_missing:
+    "There is no Codex home with a memory at this path; name the folder of CODEX_HOME, and turn memories on in Codex.",
+  codex_home_unknown:
+    "The Codex home is kept in a form that is not known here; the message says what differs.",
+  codex_home_needed: "This home serves a Codex home; add --codex-home with its folder.",
+  codex_thread_unknown: "A Codex home takes notes of the sessions that Codex knows alone.",
+  codex_lock_unavailable: "The lock that Codex takes can't be taken; install util-linux, which has flock.",
+  codex_baseline_failed: "The git baseline of Codex's memory could not be written; the cause says why.",
+  home_in_use: "A process works with the home; end it and try again.",
+  nothing_here: "The home holds no memory yet; import notes and run.",
+  nothing_kept: "The home keeps nothing yet; import notes.",
+  nothing_to_back_up: "The home keeps nothing yet, so there is nothing to copy.",
+  eval_failed:
+    "The agent did not finish on the sessions of the benchmark; its status and reason are in the message.",
+  backup_missing: "There is no such file; name the backup to restore.",
+  file_exists: "There is a file of that name; choose another.",
+  root_not_a_folder: "The memory folder is a file; move it away or choose another with --memory-root.",
+  root_symlink: "The memory folder is a symlink; name the folder it leads to.",
+  root_read_only: "The memory folder can't be written; mend its permissions.",
+  root_foreign_content: "The memory folder holds things that are not ours; move them away or choose another.",
+  root_mark_invalid: "The mark in the memory folder is not one of ours; move it away and run again.",
+  root_other_home: "The memory folder belongs to another home; use that home, or another folder.",
+  root_other_space: "The memory folder belongs to another space; use another folder.",
+  root_busy: "Another process changes the memory folder; run again when it is done.",
+  root_write_failed: "The memory folder could not be written; mend that and run again: it continues there.",
+  root_in_the_way: "Something stands in the way of a file of the memory; move it away and run again.",
+  content_changed: "A file changed while it was read; run again when nothing else writes to it.",
+  tree_busy: "Something goes on writing in a folder that is to be removed; end it and run again.",
+
+  // Stores.
+  store_busy: "The database stayed locked by another process; try again, or end that process.",
+  store_full: "No space is left for the database; free some and try again.",
+  store_closed: "The store was closed while it was in use; open it again.",
+  store_rejected: "The store refused a write that names something it does not hold, or holds already.",
+  store_directory_missing: "There is no folder for the database; create it or choose another home.",
+  store_network_fs:
+    "The database is on a network file system, where locks can't be trusted; use a local disk.",
+  store_read_only: "The database or its folder can't be written; change the permissions or the home.",
+  store_not_a_database: "The file is no SQLite database; move it away or choose another home.",
+  store_corrupt: "The database is damaged; move it away with its log and restore a backup.",
+  store_foreign: "The database belongs to another program; choose another home.",
+  store_newer: "The database was written by a newer Slowwave; update this one.",
+  store_unavailable: "The database can't be opened or read; the cause says more.",
+  blob_damaged:
+    "The stored copy of a file is damaged or missing; the message says what it can be mended from.",
+
+  // Importing and records.
+  file_not_found: "There is no such file.",
+  file_is_a_folder: "The file to import is a folder; name a JSONL file in it.",
+  file_unreadable: "The file can't be read; check its permissions.",
+  file_empty: "There is nothing in the file; each line is one stage-1 output as JSON.",
+  file_binary: "The file is binary; JSONL is text.",
+  file_not_utf8: "The file is UTF-16; save it as UTF-8.",
+  input_transcript:
+    "The file is an agent's transcript; import takes stage-1 outputs, which docs/input-format.md describes.",
+  file_packed: "The file is packed; unpack it first.",
+  wrong_type: "A field, or the whole, has another type than it must have.",
+  inputs_too_large: "The inputs of the run are too large together; take fewer with --limit.",
+
+  // Sessions of other agents.
+  session_gone: "The session's file is no longer there; its agent may have deleted it.",
+  session_unreadable: "The session's file can't be read; the message says why.",
+  session_too_large: "The session's file is larger than is read.",
+  session_packed: "The session is packed with zstd, which this Node can't unpack; use Node 22.15 or newer.",
+  session_unknown_format:
+    "The session is written in a way that is not known here, perhaps by a newer version of its agent.",
+
+  // Runs, generations and drafts by name.
+  unknown_run: "There is no run of this id; `slowwave runs` lists them.",
+  ambiguous_run: "Several runs begin so; give more of the id.",
+  unknown_generation: "No generation of this name is kept; `slowwave diff --list` lists them.",
+  ambiguous_generation: "Several generations begin so; give more of the id.",
+  generation_withdrawn: "A purge took the files of this generation; choose another.",
+  nothing_to_restore: "No earlier published generation is kept.",
+  unknown_draft: "No dry run of this hash is kept.",
+  ambiguous_draft: "Several dry runs begin so; give more of the hash.",
+  draft_outdated: "Something changed since the dry run; the message says what. Make another.",
+  gate_refused: "The workspace no longer passes the gate; run again.",
+
+  // Agents.
+  agent_missing: "The program of the agent is not here; the message says what to install.",
+  agent_not_started: "The agent could not be started; the cause says why.",
+  agent_busy: "The agent is still in its turn.",
+  agent_closed: "The agent has been stopped.",
+  agent_interrupted: "The agent's turn was ended; it is the reason of its abort signal.",
+  agent_single_turn: "The agent takes one turn and can't mend its work in another.",
+  agent_bad_report: "An agent function reported something that is no event.",
+  agent_superseded: "Another process has taken the run over meanwhile.",
+  agent_unkillable: "Something of the agent still lives; the message says what to do.",
+  agent_unstoppable: "The agent could not be made to stand still while its work is judged.",
+  budget_near: "Little of a budget is left; it is the reason of an agent function's finish signal.",
+  lease_uncertain: "The lease could not be renewed in time.",
+  run_ending: "The run is ending and its workspace is being cleared.",
+
+  // The durable engine.
+  engine_closed: "The engine is closed; create a new one.",
+  run_exists: "There is a run of this id with another input; choose another id.",
+  run_unknown: "There is no run of this id.",
+  run_over: "The run is over without coming to what was waited for.",
+  run_taken_over: "The run is continued by another process.",
+  wait_timeout: "The run did not come in time to what was waited for.",
+  machine_missing: "The engine has no machine; give it `machine` or `machines`.",
+  machine_threw: "The machine's own code threw; the cause is what it threw.",
+  actor_missing: "The machine names an actor that was not provided.",
+  inline_actor: "An actor of the machine has no name; give it one in `setup({ actors })`.",
+  endless_exchange: "The actors of a run send events to each other without end.",
+  unsupported_reference: "Something of an actor's reference is not supported in a durable run.",
+  not_json: "An event, an input or a context holds what can't be recorded as JSON.",
+  not_restorable: "A plain actor's run can't be restored; use `createEngine`.",
+
+  // The HTTP API.
+  invalid_request: "The request can't be understood.",
+  not_found: "There is nothing at this address.",
+  port_taken: "The port is in use; choose another with --port.",
+} as const satisfies Readonly<Record<string, string>>;
+
+/** The code of an error of Slowwave that is no status of a run. */
+export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,3 +1,5 @@
+import type { Lease, Settled } from "./job.ts";
+
 /**
  * One published version of a memory root. Content-addressed: a file is the SHA-256 of its bytes.
  * Immutable except by purge.
@@ -120,4 +122,72 @@ export interface Finding {
   readonly message: string;
   /** What the agent is told to mend, exact and short. */
   readonly repair: string | null;
+}
+
+export interface GenerationStore {
+  /** The generation of the space that is in effect: the one committed last. */
+  current(space: string): Promise<{ generation: Generation; manifest: Manifest } | null>;
+  manifest(generation: string): Promise<Manifest | null>;
+  read(generation: string): Promise<Generation | null>;
+  /** Newest first. */
+  list(space: string, limit: number): Promise<readonly Generation[]>;
+  blob(hash: string): Promise<Uint8Array | null>;
+  /** Which of these hashes are not stored yet. */
+  missing(hashes: readonly string[]): Promise<readonly string[]>;
+  /**
+   * One transaction, conditional on the lease (null: on no running row for the space): new blobs, the
+   * generation with its manifest and, unless null, an open journal. The point of no return of a publish.
+   * Repeated with the same generation id: `already`.
+   */
+  commit(request: {
+    lease: Lease | null;
+    generation: Generation;
+    manifest: Manifest;
+    blobs: ReadonlyMap<string, Uint8Array>;
+    journal: Journal | null;
+    nowMs: number;
+  }): Promise<Settled>;
+  /** The oldest journal of the space that still has to be rolled forward. */
+  openJournal(space: string): Promise<Journal | null>;
+  closeJournal(generation: string): Promise<void>;
+  /**
+   * Takes generations away whose time is over; never the one in effect, nor one with an open journal. Their blobs
+   * stay until `collect` finds that nothing names them.
+   */
+  remove(space: string, generations: readonly string[]): Promise<void>;
+  /**
+   * Removes up to `limit` blobs that nothing has named for `graceMs`; returns how many. The grace covers writers
+   * that have stored a blob, or seen it there, and have not named it yet. With `hashes`: these alone, without grace.
+   */
+  collect(request: {
+    nowMs: number;
+    graceMs: number;
+    limit: number;
+    hashes?: readonly string[];
+  }): Promise<number>;
+  /** Blobs that nothing names, in the order of their hashes, above `after`. */
+  orphans(query: { after: string; limit: number }): Promise<readonly string[]>;
+  /**
+   * A purge's right alone: gives a generation other files, or none and a date (`null`: withdrawn), and removes the blobs that
+   * only its old files named, in one transaction that is conditional on the lease. `handEdits`: absent, they stay.
+   */
+  rewrite(request: {
+    lease: Lease;
+    generation: string;
+    manifest: Manifest | null;
+    handEdits?: HandEdits;
+    blobs: ReadonlyMap<string, Uint8Array>;
+    nowMs: number;
+  }): Promise<"applied" | "lost">;
+  /** Conditional on the lease; repeated with the same hash it replaces the draft's row. */
+  keepDraft(request: {
+    lease: Lease;
+    draft: Draft;
+    manifest: Manifest;
+    blobs: ReadonlyMap<string, Uint8Array>;
+  }): Promise<"applied" | "lost">;
+  draft(space: string, hash: string): Promise<{ draft: Draft; manifest: Manifest } | null>;
+  /** Newest first. */
+  drafts(space: string): Promise<readonly Draft[]>;
+  removeDrafts(space: string, hashes: readonly string[]): Promise<void>;
 }

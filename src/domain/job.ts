@@ -1,3 +1,5 @@
+import { contextOf, type RunRecord } from "./run.ts";
+
 /**
  * The one job of a space: whether it needs consolidation, and who does it.
  * Column names, types and seconds are the original's (`jobs`, kind `memory_consolidate_global`);
@@ -127,10 +129,226 @@ export function refusal(
  * Enqueue rule (original, section 2.1): a newer watermark is taken, any other still makes the job dirty. A row of
  * another program may have no watermark: it counts as everything that was done so far, at least 0.
  */
-export function nextWatermark(
+function nextWatermark(
   row: Pick<JobRow, "input_watermark" | "last_success_watermark">,
   wanted: number,
 ): number {
   const current = row.input_watermark ?? row.last_success_watermark ?? 0;
   return wanted > current ? wanted : current + 1;
+}
+
+/**
+ * Where the one job of each space lives (original, section 2, point S).
+ *
+ * Every write names the token and fence it acts under, and can be repeated: the second call finds its own
+ * trace. `lost` means the lease is no longer the caller's, and the caller must stop.
+ */
+export interface JobStore {
+  /**
+   * One immediate transaction, tests in the order of `refusal`. A repeated claim under the same token finds
+   * its own running row, renews it and is `claimed` again; by another worker it raises the fence.
+   */
+  claim(request: ClaimRequest): Promise<ClaimOutcome>;
+  /** Extends all these leases to `now + leaseSeconds`; names the spaces that were no longer the caller's. */
+  renew(
+    leases: readonly Lease[],
+    times: { leaseSeconds: number; nowMs: number },
+  ): Promise<{ readonly lost: readonly string[] }>;
+  succeed(settlement: { lease: Lease; watermark: number; nowMs: number }): Promise<Settled>;
+  /** Strict: the token must match. */
+  fail(settlement: JobFailure): Promise<Settled>;
+  /** The original's fallback: also when no token is on the running row. Used only after `fail` said `lost`. */
+  failUnowned(settlement: JobFailure): Promise<Settled>;
+  /**
+   * Cancelled: back to `pending`; lease, retry time and worker cleared, `last_error` = reason; watermarks,
+   * `retry_remaining` and the token stay. With `restore`, the row becomes exactly that one (a dry run's end), but
+   * for the fence, which never goes back, and for what was enqueued meanwhile, which is enqueued again.
+   */
+  release(settlement: { lease: Lease; reason: string; nowMs: number; restore?: JobRow }): Promise<Settled>;
+  /**
+   * The run's new process: raises the fence of the row this token owns, sets the worker, renews; repeated by the
+   * same worker it only renews. Null = the token owns nothing, or no longer: what the run settled before is still
+   * found by `succeed`, `fail` and `release`, which look for their own trace by the token, under any fence.
+   */
+  takeOver(request: {
+    space: string;
+    token: string;
+    worker: string;
+    leaseSeconds: number;
+    nowMs: number;
+  }): Promise<Lease | null>;
+  /** Makes the space dirty by the original's upsert (section 2.1). */
+  enqueue(space: string, watermark: number): Promise<void>;
+  read(space: string): Promise<JobRow | null>;
+  /** The row as it was before the claim with this token, if that is the space's last claim that asked to remember it. */
+  rowBeforeClaim(space: string, token: string): Promise<JobRow | null>;
+  list(): Promise<readonly JobRow[]>;
+}
+
+export interface JobFailure {
+  readonly lease: Lease;
+  /** The short constant kept in `last_error`. */
+  readonly reason: string;
+  readonly retryDelaySeconds: number;
+  readonly nowMs: number;
+}
+
+/**
+ * What each write makes of a job row (original, section 2, point S). Pure, so that every store gives the same
+ * rows; whether a write may happen at all is decided by the store's guard (`owns`).
+ */
+
+/** The guard of every write but `claim`, `takeOver` and `enqueue`: this row is the lease's. An expired lease is still owned. */
+export function owns(row: JobRow | null, lease: Lease): row is JobRow {
+  return isHeldUnder(row, lease.token) && row.fence === lease.fence;
+}
+
+/** Whether the run with this token holds the row, under whichever fence. */
+export function isHeldUnder(row: JobRow | null, token: string): row is JobRow {
+  return row?.status === "running" && row.ownership_token === token;
+}
+
+/** A running row that carries no token: the only one `failUnowned` may end without owning it. */
+export function isUnowned(row: JobRow | null): row is JobRow {
+  return row?.status === "running" && row.ownership_token === null;
+}
+
+/** Section 2.1. While running only the watermark and the budget move; else the row is pending again, without backoff. */
+export function enqueued(row: JobRow | null, space: string, watermark: number): JobRow {
+  if (row === null) return { ...untouched(space), input_watermark: watermark };
+  return {
+    ...row,
+    ...(row.status === "running" ? {} : { status: "pending", retry_at: null }),
+    retry_remaining: Math.max(row.retry_remaining, DEFAULT_RETRIES),
+    input_watermark: nextWatermark(row, watermark),
+  };
+}
+
+/** Section 2.2. Taking over an expired lease consumes no retry; only `force` refills the budget. */
+export function claimed(row: JobRow, request: ClaimRequest): JobRow {
+  const now = secondsOf(request.nowMs);
+  return {
+    ...row,
+    status: "running",
+    worker_id: request.worker,
+    ownership_token: request.token,
+    started_at: now,
+    finished_at: null,
+    lease_until: leaseUntil(request),
+    retry_at: null,
+    retry_remaining: request.force ? DEFAULT_RETRIES : row.retry_remaining,
+    last_error: null,
+    fence: row.fence + 1,
+  };
+}
+
+/** What a claim is answered that was given, with the row it made; `before`: the row it was, if that is to be told. */
+export function granted(row: JobRow, before: JobRow | null): ClaimOutcome {
+  const { fence, input_watermark } = row;
+  const outcome: ClaimOutcome = { kind: "claimed", fence, watermark: input_watermark ?? 0 };
+  return before === null ? outcome : { ...outcome, before };
+}
+
+/**
+ * A process (again) acts for the run that holds the row: the lease is renewed, and a worker that is not the row's
+ * raises the fence, so that the former one is shut out. The same worker is only repeating itself.
+ */
+export function takenOver(
+  row: JobRow,
+  by: { readonly worker: string; readonly leaseSeconds: number; readonly nowMs: number },
+): JobRow {
+  const fence = row.worker_id === by.worker ? row.fence : row.fence + 1;
+  return { ...row, worker_id: by.worker, lease_until: leaseUntil(by), fence };
+}
+
+/** Section 2.5. */
+export function succeeded(row: JobRow, by: { readonly watermark: number; readonly nowMs: number }): JobRow {
+  return {
+    ...row,
+    status: "done",
+    finished_at: secondsOf(by.nowMs),
+    lease_until: null,
+    last_error: null,
+    last_success_watermark: Math.max(row.last_success_watermark ?? 0, by.watermark),
+  };
+}
+
+/** Section 2.6. The budget may fall below zero, as at S. */
+export function failed(row: JobRow, by: JobFailure): JobRow {
+  const now = secondsOf(by.nowMs);
+  return {
+    ...row,
+    status: "error",
+    finished_at: now,
+    lease_until: null,
+    retry_at: now + wholeSeconds(by.retryDelaySeconds),
+    retry_remaining: row.retry_remaining - 1,
+    last_error: by.reason,
+  };
+}
+
+export function released(row: JobRow, reason: string): JobRow {
+  return {
+    ...row,
+    status: "pending",
+    worker_id: null,
+    lease_until: null,
+    retry_at: null,
+    last_error: reason,
+  };
+}
+
+/**
+ * The end of a dry run: the row as it was before the claim. Two things don't go back: the fence, so that it only
+ * ever grows, and what was enqueued meanwhile, which is enqueued again.
+ */
+export function restored(row: JobRow, before: JobRow): JobRow {
+  const back = { ...before, fence: row.fence };
+  const wanted = row.input_watermark;
+  const isNewer = wanted !== null && wanted > (before.input_watermark ?? 0);
+  return isNewer ? enqueued(back, back.job_key, wanted) : back;
+}
+
+/** `now + lease` in whole seconds; a negative lease counts as none. */
+export function leaseUntil(by: { readonly leaseSeconds: number; readonly nowMs: number }): number {
+  return secondsOf(by.nowMs) + wholeSeconds(by.leaseSeconds);
+}
+
+function untouched(space: string): JobRow {
+  return {
+    kind: JOB_KIND,
+    job_key: space,
+    status: "pending",
+    worker_id: null,
+    ownership_token: null,
+    started_at: null,
+    finished_at: null,
+    lease_until: null,
+    retry_at: null,
+    retry_remaining: DEFAULT_RETRIES,
+    last_error: null,
+    input_watermark: null,
+    last_success_watermark: 0,
+    fence: 0,
+  };
+}
+
+function secondsOf(ms: number): number {
+  return Math.floor(ms / 1000);
+}
+
+/** Settings allow decimals, the columns are whole seconds: half a second of lease must not become none. */
+function wholeSeconds(seconds: number): number {
+  return Math.max(0, Math.ceil(seconds));
+}
+
+/**
+ * The token under which a parked run still keeps others from its space's job; null when it keeps nobody. Every version
+ * has kept it in the same place; where the run's state can't be read, the row that names the run's owner has it.
+ */
+export function tokenHeldBy(run: RunRecord, job: JobRow | null): string | null {
+  if (run.state !== "parked" || job?.status !== "running") return null;
+  const { token } = contextOf(run);
+  const isItsOwn = typeof token === "string" ? job.ownership_token === token : job.worker_id === run.owner;
+  return isItsOwn ? job.ownership_token : null;
 }

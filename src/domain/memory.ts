@@ -1,3 +1,6 @@
+import { SlowwaveError } from "./failure.ts";
+import type { Lease } from "./job.ts";
+
 /**
  * What one session learned. Written by phase 1, or imported. Times are Unix seconds, as in the original's
  * `stage1_outputs`. The texts are untrusted: they are never a path, a command or an instruction.
@@ -113,4 +116,72 @@ export function completionWatermark(
   outputs: readonly Pick<Stage1Output, "sourceUpdatedAt">[],
 ): number {
   return outputs.reduce((newest, { sourceUpdatedAt }) => Math.max(newest, sourceUpdatedAt), claimed);
+}
+
+export interface MemoryStore {
+  /**
+   * All or nothing, with one enqueue by the largest `sourceUpdatedAt` among inserted and updated rows; none if
+   * nothing changed. Each record is checked, normalised and freed of secrets as an import does it; one that is wrong
+   * rejects with its `RecordCode` and a sentence that names record and field. `changeOf` decides what replaces a row.
+   */
+  upsert(space: string, records: readonly Stage1Input[]): Promise<UpsertOutcome>;
+  /**
+   * Says that nothing of the thread is worth keeping any more: its row becomes blank and one second newer (so that an
+   * import of the same records does not bring it back), and the space dirty. `unchanged`: there is nothing to withdraw.
+   */
+  withdraw(space: string, threadId: string): Promise<"withdrawn" | "unchanged">;
+  /**
+   * The newest `limit` outputs that are not blank, in `latestFirst` order, in one statement. Rows that another program
+   * wrote are held to the rules of `upsert` first; what these normalise or redact is written back.
+   */
+  select(space: string, limit: number): Promise<readonly Stage1Output[]>;
+  /** How many `select` could give. With `newerThan` (Unix seconds): those after it. */
+  count(space: string, newerThan?: number): Promise<number>;
+  /** Rows that `select` leaves out because they break the rules of `upsert`, or because their thread was purged. */
+  setAside(space: string): Promise<readonly SetAside[]>;
+  /** Deletes the rows that `setAside` names; the number of rows. */
+  removeSetAside(space: string): Promise<number>;
+  /** Every space that has rows. */
+  spaces(): Promise<readonly string[]>;
+  /**
+   * Refuses the thread's records for good, in one space or (null) in all. Only a keyed hash of the id is kept.
+   * Repeating it changes nothing.
+   */
+  refuse(threadId: string, space: string | null): Promise<void>;
+  /** Lifts what `refuse` and `forget` put on the thread in this space, and on all spaces. False: there was nothing to lift. */
+  remember(threadId: string, space: string): Promise<boolean>;
+  /** How many threads are refused in this space; those refused in all spaces count too. Ids can't be listed: only hashes are kept. */
+  refused(space: string): Promise<number>;
+  /** Keeps what a run consolidates, in this order, so that a replay sees the same input. Repeating it changes nothing. */
+  recordInputs(run: string, outputs: readonly Stage1Output[]): Promise<void>;
+  inputsOf(run: string): Promise<readonly Stage1Output[]>;
+  /** Every version of a thread that is kept for the space: the row, and what its runs recorded. Newest first. */
+  versionsOf(space: string, threadId: string): Promise<readonly Stage1Output[]>;
+  /** Every space that keeps anything of the thread. */
+  spacesOf(threadId: string): Promise<readonly string[]>;
+  /**
+   * Removes the thread's row, its recorded inputs and every text that only these named, and refuses its records in this
+   * space from now on, in one transaction that is conditional on the lease.
+   */
+  forget(threadId: string, lease: Lease): Promise<"applied" | "lost">;
+}
+
+/** Characters that a space key may have; a picture of several code points counts as those. */
+export const MAX_SPACE_KEY = 200;
+
+/**
+ * Checks the key of a space: 1 to 200 code points, without control characters and half characters. Every door that takes
+ * a key asks here (command line, library, HTTP, stores). Throws `space_invalid`.
+ */
+export function checkSpaceKey(space: unknown): asserts space is string {
+  const isValid =
+    typeof space === "string" &&
+    space !== "" &&
+    !/[\p{Cc}\p{Cs}]/u.test(space) &&
+    (space.length <= MAX_SPACE_KEY || [...space].length <= MAX_SPACE_KEY);
+  if (isValid) return;
+  throw new SlowwaveError(
+    "space_invalid",
+    `A space key has 1 to ${MAX_SPACE_KEY} characters and no control characters; choose another one.`,
+  );
 }

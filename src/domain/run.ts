@@ -205,3 +205,70 @@ export function contextOf({ snapshot }: Pick<RunRecord, "snapshot">): Readonly<R
     return {};
   }
 }
+
+/** The durable engine's log: runs, their events, snapshots and intents. */
+export interface RunStore {
+  /** Creates the run with its first commit. Repeating it with the same content is ok. */
+  create(run: NewRun, first: CommitRequest): Promise<CommitOutcome>;
+  /**
+   * One transaction: events, snapshot and intents, only if fence and sequence are still those expected.
+   * Retrying the same sequence with the same content answers `ok`: that is the answer to an unknown commit.
+   */
+  commit(request: CommitRequest): Promise<CommitOutcome>;
+  read(run: string): Promise<RunRecord | null>;
+  list(filter: RunFilter): Promise<readonly RunRecord[]>;
+  /** Every active run, oldest first, however many: of one space, or of all. */
+  unfinished(filter: { space?: string }): Promise<readonly UnfinishedRun[]>;
+  /** Open intents of the root machine, oldest first; those of one commit in its order. */
+  openIntents(run: string): Promise<readonly Intent[]>;
+  /** The child actors of a run that have a state of their own, with their open intents; in the order they began. */
+  actors(run: string): Promise<readonly ActorRow[]>;
+  /** The newest `limit` messages that this actor of the run got, oldest first. */
+  messages(query: { run: string; actor: string; limit: number }): Promise<readonly LogRow[]>;
+  /**
+   * Leaves an event for a run. Repeated with the same key it is the first one, whatever the event. Null when the run
+   * is unknown, or over and the key was not seen before.
+   */
+  signal(request: { run: string; key: string | null; event: string; nowMs: number }): Promise<Signal | null>;
+  readSignal(id: number): Promise<Signal | null>;
+  /** Closes signals that nothing handled. Conditional on the fence. */
+  closeSignals(request: { run: string; fence: number; ids: readonly number[] }): Promise<boolean>;
+  /** What waits for the unfinished runs of this owner. */
+  inbox(owner: string): Promise<Inbox>;
+  /** Pauses or resumes an unfinished run; false when it is unknown or over. */
+  pause(request: { run: string; isPaused: boolean; nowMs: number }): Promise<boolean>;
+  /**
+   * Raises the fence and sets the owner, if the fence is still `fence` and the run is unfinished. Null = someone else
+   * did. Repeated by the same owner it finds itself. With `as`, the run is one of that version from here on.
+   * With `isParked`, a parked run becomes unfinished again.
+   */
+  takeOver(request: {
+    run: string;
+    fence: number;
+    owner: string;
+    nowMs: number;
+    as?: { version: string; hash: string; snapshot: string };
+    isParked?: boolean;
+  }): Promise<RunRecord | null>;
+  /** Ends a run nobody can interpret. Conditional on the fence. */
+  park(request: { run: string; fence: number; reason: string; nowMs: number }): Promise<boolean>;
+  /** Idempotent; false when the run is unknown or over. */
+  requestCancel(run: string, nowMs: number): Promise<boolean>;
+  /** Which of this owner's unfinished runs are asked to cancel. */
+  cancelRequests(owner: string): Promise<readonly string[]>;
+  /** Adds an observation (never a machine event): beats, agent messages, findings. Not fenced: it decides nothing. Returns its id. */
+  note(run: string, note: { atMs: number; type: string; data: unknown }): Promise<number>;
+  /** Log rows with an id above `after`, oldest first; of one run, or of all. */
+  log(query: { run?: string; after: number; limit: number }): Promise<readonly LogRow[]>;
+  /** The newest log rows with an id below `before` (absent: of all), oldest first; of one run, or of all. */
+  tail(query: { run?: string; before?: number; limit: number }): Promise<readonly LogRow[]>;
+  /** The machine events of a run up to this sequence, in order: what its snapshots can be folded from again. */
+  steps(query: { run: string; to: number }): Promise<readonly LogRow[]>;
+  /** Runs counted; of one space, or of all. In no order. */
+  tally(filter: { space?: string }): Promise<readonly RunTally[]>;
+  /** A purge's right alone: puts other data into log rows, and another snapshot into a run that is over. */
+  redact(request: {
+    rows: readonly { readonly id: number; readonly data: string }[];
+    snapshot: { readonly run: string; readonly snapshot: string } | null;
+  }): Promise<void>;
+}

@@ -1,6 +1,6 @@
+import type { Clock } from "../domain/clock.ts";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
-import type { Clock, RunStore } from "../domain/ports.ts";
-import type { CommitOutcome, CommitRequest } from "../domain/run.ts";
+import type { CommitOutcome, CommitRequest, RunStore } from "../domain/run.ts";
 
 /**
  * A busy or failing store is asked again with the same content, which it answers as the same commit. Milliseconds.

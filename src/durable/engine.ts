@@ -1,7 +1,7 @@
 import { Subject } from "rxjs";
 import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
+import type { Clock, Ids } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
-import type { Clock, Ids } from "../domain/ports.ts";
 import type { RunRecord, Signal } from "../domain/run.ts";
 import { inboxPoll } from "./inbox-poll.ts";
 import { LiveRun, type LiveRunWorld, type Sender } from "./live-run.ts";

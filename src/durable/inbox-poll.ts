@@ -1,4 +1,5 @@
-import type { Clock, Store } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Store } from "../domain/ports.ts";
 import type { Signal } from "../domain/run.ts";
 
 /** Asks the store for what other processes left for the runs of this one, while runs live. */

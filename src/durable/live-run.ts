@@ -1,7 +1,15 @@
 import type { AnyActorLogic, AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
+import type { Clock } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
-import type { Clock, RunStore } from "../domain/ports.ts";
-import type { CommitOutcome, CommitRequest, Intent, NewRun, RunRecord, Signal } from "../domain/run.ts";
+import type {
+  CommitOutcome,
+  CommitRequest,
+  Intent,
+  NewRun,
+  RunRecord,
+  RunStore,
+  Signal,
+} from "../domain/run.ts";
 import type { ActorRef } from "./actor-ref.ts";
 import { ActorSystem, type SystemWorld } from "./actor-system.ts";
 import { commitAgain } from "./commit-again.ts";

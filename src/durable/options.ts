@@ -8,8 +8,9 @@ import type {
   InputFrom,
   SnapshotFrom,
 } from "xstate";
+import type { Clock, Ids } from "../domain/clock.ts";
 import type { SlowwaveError } from "../domain/failure.ts";
-import type { Clock, Ids, Store } from "../domain/ports.ts";
+import type { Store } from "../domain/ports.ts";
 import type { CommitRequest, LogRow, RunRecord } from "../domain/run.ts";
 import type { Codec } from "./plain-event.ts";
 

@@ -1,5 +1,5 @@
+import type { Clock } from "../domain/clock.ts";
 import { causeOf } from "../domain/failure.ts";
-import type { Clock } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { DurableOptions, ParkedRun } from "./options.ts";
 import type { Values } from "./plain-event.ts";

@@ -1,4 +1,5 @@
-import type { Clock, Store } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { DurableRun } from "./options.ts";
 import type { Successor } from "./versions.ts";

@@ -1,7 +1,6 @@
 import type { EventObject } from "xstate";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { RunStore } from "../domain/ports.ts";
-import type { Intent } from "../domain/run.ts";
+import type { Intent, RunStore } from "../domain/run.ts";
 import { type ActorRef, findActor } from "./actor-ref.ts";
 import type { ActorSystem } from "./actor-system.ts";
 import { Leaf } from "./leaf.ts";

@@ -1,8 +1,8 @@
 import { type Observable, Subject } from "rxjs";
 import { type AnyMachineSnapshot, type AnyStateMachine, type EventObject, matchesState } from "xstate";
+import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Clock, RunStore } from "../domain/ports.ts";
-import type { LogRow, RunRecord, Signal } from "../domain/run.ts";
+import type { LogRow, RunRecord, RunStore, Signal } from "../domain/run.ts";
 import type { Committed, DurableRun, Receipt, RunQuery, StoredSnapshot } from "./options.ts";
 import type { PersistedMachine } from "./persisted-machine.ts";
 import { dotted, transitionsOf } from "./transition.ts";

@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import type { Clock, Ids } from "../domain/ports.ts";
+import type { Clock, Ids } from "../domain/clock.ts";
 
 /** A timer of Node's, and of every clock made like it, holds no more milliseconds than these; a longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

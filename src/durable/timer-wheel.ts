@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
 
 /** The timers of all runs of a process, on one timer of the clock. */
 export interface TimerWheel {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import type { Clock } from "../domain/clock.ts";
 import { codeOf } from "../domain/failure.ts";
-import type { Clock, Store } from "../domain/ports.ts";
+import type { Store } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
 import { removeTree } from "../files/remove-tree.ts";
 import { endOrphanProcess } from "../process/end-orphan.ts";

@@ -1,11 +1,10 @@
 import type { Room } from "../agents/transcript.ts";
-import { usedIn } from "../agents/usage.ts";
-import type { Used } from "../domain/budget.ts";
 import { changesBetween, type Finding } from "../domain/generation.ts";
 import type { RunPlaces, SpawnInput, WatchInput } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import { contextOf, type LogRow } from "../domain/run.ts";
 import type { Status } from "../domain/status.ts";
+import { type Used, usedIn } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
 import { changedByHand } from "../memory-files/by-hand.ts";
 import { hostFiles } from "../memory-files/host-files.ts";

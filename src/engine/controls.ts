@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
-import type { Clock, Ids, Store } from "../domain/ports.ts";
-import { checkSpaceKey } from "../domain/space.ts";
+import type { Clock, Ids } from "../domain/clock.ts";
+import { checkSpaceKey } from "../domain/memory.ts";
+import type { Store } from "../domain/ports.ts";
 import { clockOf, systemIds } from "../durable/system.ts";
 import type { Files } from "../files/folder.ts";
 import { nodeFiles } from "../files/node-files.ts";

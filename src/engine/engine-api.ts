@@ -1,8 +1,8 @@
 import type { Observable } from "rxjs";
 import type { AgentRunner } from "../domain/agent.ts";
-import type { RunEvent } from "../domain/event.ts";
-import type { Clock, Ids, Store } from "../domain/ports.ts";
-import type { RunResult } from "../domain/result.ts";
+import type { Clock, Ids } from "../domain/clock.ts";
+import type { RunEvent, RunResult } from "../domain/event.ts";
+import type { Store } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Files } from "../files/folder.ts";
 import type { RunRegistry } from "./registry.ts";

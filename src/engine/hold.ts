@@ -1,7 +1,8 @@
+import type { Clock } from "../domain/clock.ts";
 import type { ObservationMap, RunEvent } from "../domain/event.ts";
 import type { Lease } from "../domain/job.ts";
 import type { RunHold } from "../domain/phase2.ts";
-import type { Clock, RunStore } from "../domain/ports.ts";
+import type { RunStore } from "../domain/run.ts";
 
 /**
  * Binds one run to this process: the fence lives here and nowhere else, and what actors observe goes to the

@@ -1,8 +1,8 @@
 import { ReplaySubject } from "rxjs";
-import type { RunEvent } from "../domain/event.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { RunEvent, RunResult } from "../domain/event.ts";
 import type { RunHold } from "../domain/phase2.ts";
-import type { Clock, Store } from "../domain/ports.ts";
-import type { RunResult } from "../domain/result.ts";
+import type { Store } from "../domain/ports.ts";
 import type { DurableRun } from "../durable/options.ts";
 import type { Run } from "./engine-api.ts";
 import { createHold } from "./hold.ts";

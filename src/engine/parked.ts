@@ -1,6 +1,7 @@
+import type { Clock } from "../domain/clock.ts";
 import type { RunEvent } from "../domain/event.ts";
-import { tokenHeldBy } from "../domain/parked-run.ts";
-import type { Clock, Store } from "../domain/ports.ts";
+import { tokenHeldBy } from "../domain/job.ts";
+import type { Store } from "../domain/ports.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
 import { progressOf } from "../domain/status.ts";

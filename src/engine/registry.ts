@@ -1,7 +1,6 @@
 import { createStore } from "@xstate/store";
 import { Map as PersistentMap } from "immutable";
-import type { RunEvent } from "../domain/event.ts";
-import type { RunResult } from "../domain/result.ts";
+import type { RunEvent, RunResult } from "../domain/event.ts";
 
 export interface LiveRun {
   readonly id: string;

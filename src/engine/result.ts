@@ -1,11 +1,10 @@
-import { usedIn } from "../agents/usage.ts";
 import type { AgentUsage } from "../domain/agent.ts";
-import { type BudgetUse, budgetsOf, NOTHING_USED } from "../domain/budget.ts";
+import type { AgentReport, DryRun, RunResult, StateSpan } from "../domain/event.ts";
 import { changesBetween, type FileChanges, type Finding, type Manifest } from "../domain/generation.ts";
 import type { Store } from "../domain/ports.ts";
-import type { AgentReport, DryRun, RunResult, StateSpan } from "../domain/result.ts";
 import { contextOf, type LogRow, type RunRecord } from "../domain/run.ts";
 import { adviceOf, outcomeOf, type Status } from "../domain/status.ts";
+import { type BudgetUse, budgetsOf, NOTHING_USED, usedIn } from "../domain/usage.ts";
 import type { Phase2Context } from "../machines/words.ts";
 import { compare } from "../memory-files/compare.ts";
 import { unified } from "../memory-files/unified.ts";

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Clock, Store } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Store } from "../domain/ports.ts";
 import { contextOf } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Phase2Context } from "../machines/words.ts";

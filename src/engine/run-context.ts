@@ -1,7 +1,8 @@
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentRunner } from "../domain/agent.ts";
+import type { Clock, Ids } from "../domain/clock.ts";
 import type { RunHold } from "../domain/phase2.ts";
-import type { Clock, Ids, Store } from "../domain/ports.ts";
+import type { Store } from "../domain/ports.ts";
 import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../domain/settings.ts";
 import type { Files } from "../files/folder.ts";
 import type { Phase2Input } from "../machines/words.ts";

@@ -1,7 +1,13 @@
 import { z } from "zod";
 import { SlowwaveError } from "../domain/failure.ts";
-import { GATE_DEFAULTS, GATE_SEVERITIES, type GateCode, type GateSeverity } from "../domain/gate.ts";
-import { DEFAULT_SETTINGS, type Settings } from "../domain/settings.ts";
+import {
+  DEFAULT_SETTINGS,
+  GATE_DEFAULTS,
+  GATE_SEVERITIES,
+  type GateCode,
+  type GateSeverity,
+  type Settings,
+} from "../domain/settings.ts";
 
 const positive = z.number().positive();
 const limit = positive.nullable();

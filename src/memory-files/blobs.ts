@@ -1,7 +1,6 @@
 import { hash, webcrypto } from "node:crypto";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Manifest } from "../domain/generation.ts";
-import type { GenerationStore } from "../domain/ports.ts";
+import type { GenerationStore, Manifest } from "../domain/generation.ts";
 import { forEachConcurrent } from "../files/concurrency.ts";
 import { type Folder, splitPath, within } from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";

@@ -1,5 +1,4 @@
-import { changesBetween, type FileChanges } from "../domain/generation.ts";
-import type { GenerationStore } from "../domain/ports.ts";
+import { changesBetween, type FileChanges, type GenerationStore } from "../domain/generation.ts";
 import { isConsolidated } from "./generation-names.ts";
 import { isHostPath } from "./host-files.ts";
 

@@ -1,6 +1,5 @@
 import { structuredPatch } from "diff";
-import { changesBetween, type Manifest } from "../domain/generation.ts";
-import type { GenerationStore } from "../domain/ports.ts";
+import { changesBetween, type GenerationStore, type Manifest } from "../domain/generation.ts";
 
 export interface FileDiff {
   readonly path: string;

@@ -1,5 +1,10 @@
-import { changesBetween, type FileChanges, type Generation, type Manifest } from "../domain/generation.ts";
-import type { GenerationStore } from "../domain/ports.ts";
+import {
+  changesBetween,
+  type FileChanges,
+  type Generation,
+  type GenerationStore,
+  type Manifest,
+} from "../domain/generation.ts";
 import type { Files } from "../files/folder.ts";
 import { inspectRoot } from "./check-root.ts";
 

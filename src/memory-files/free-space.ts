@@ -1,6 +1,6 @@
-import type { JobRow } from "../domain/job.ts";
-import { tokenHeldBy } from "../domain/parked-run.ts";
-import type { Clock, Store } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
+import { type JobRow, tokenHeldBy } from "../domain/job.ts";
+import type { Store } from "../domain/ports.ts";
 
 export interface FreeBench {
   readonly store: Pick<Store, "jobs" | "runs" | "owners">;

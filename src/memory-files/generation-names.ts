@@ -1,7 +1,6 @@
 import { hash } from "node:crypto";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Generation, Manifest } from "../domain/generation.ts";
-import type { GenerationStore } from "../domain/ports.ts";
+import type { Generation, GenerationStore, Manifest } from "../domain/generation.ts";
 import { pathText } from "../text/sanitize.ts";
 
 /**

@@ -1,5 +1,4 @@
-import type { Generation, HandEdit } from "../domain/generation.ts";
-import type { GenerationStore } from "../domain/ports.ts";
+import type { Generation, GenerationStore, HandEdit } from "../domain/generation.ts";
 import { difference, type FileDiff } from "./compare.ts";
 import { annotate } from "./hand-edits.ts";
 import type { EditedMemory } from "./memory-edits.ts";

@@ -1,5 +1,5 @@
-import type { FileChanges } from "../domain/generation.ts";
-import type { Clock, GenerationStore } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { FileChanges, GenerationStore } from "../domain/generation.ts";
 import type { Files } from "../files/folder.ts";
 import { contentHash } from "./blobs.ts";
 import { editsSince } from "./edits.ts";

@@ -1,4 +1,5 @@
-import type { Clock, Store } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Store } from "../domain/ports.ts";
 
 export interface Retention {
   /** At most so many generations of a space are kept, and none longer than so many days. */

@@ -1,5 +1,5 @@
+import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Clock } from "../domain/ports.ts";
 import type { RootBench } from "./workbench.ts";
 
 const PATIENCE_MS = 30_000;

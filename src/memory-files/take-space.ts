@@ -1,5 +1,6 @@
+import type { Clock } from "../domain/clock.ts";
 import { DEFAULT_RETRIES, type JobRow, type Lease } from "../domain/job.ts";
-import type { Clock, Store } from "../domain/ports.ts";
+import type { Store } from "../domain/ports.ts";
 
 /** A space that a control has for itself, under a lease of its own. */
 export interface TakenSpace {

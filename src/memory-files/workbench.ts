@@ -1,6 +1,7 @@
-import type { GateSettings } from "../domain/gate.ts";
+import type { Clock, Ids } from "../domain/clock.ts";
 import type { RunHold, RunPlaces } from "../domain/phase2.ts";
-import type { Clock, Ids, Store } from "../domain/ports.ts";
+import type { Store } from "../domain/ports.ts";
+import type { GateSettings } from "../domain/settings.ts";
 import type { Files } from "../files/folder.ts";
 
 /** What every actor that touches memory files works with; one per run, made by the engine. */

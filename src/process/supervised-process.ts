@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Clock } from "../domain/ports.ts";
 import { withoutSecrets } from "../text/redact.ts";
 import { feed, withoutInherited } from "./environment.ts";
 import { lineReader, OUTPUT_LIMITS, type OutputLimits, tail } from "./line-reader.ts";

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
+import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Clock } from "../domain/ports.ts";
 import { markOf } from "./environment.ts";
 import {
   identityOf,

@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
 
 /** Resolves after `ms` of the given clock. */
 export function pause(clock: Clock, ms: number): Promise<void> {

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { BudgetUse } from "../domain/budget.ts";
+import type { RunResult } from "../domain/event.ts";
 import type { Generation } from "../domain/generation.ts";
 import type { JobRow } from "../domain/job.ts";
-import type { RunResult } from "../domain/result.ts";
+import type { BudgetUse } from "../domain/usage.ts";
 import type * as api from "./api.ts";
 
 /**

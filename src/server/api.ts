@@ -1,8 +1,8 @@
-import type { BudgetUse } from "../domain/budget.ts";
+import type { RunResult } from "../domain/event.ts";
 import type { FileChanges, Generation } from "../domain/generation.ts";
 import type { JobRow } from "../domain/job.ts";
-import type { RunResult } from "../domain/result.ts";
 import type { Outcome, Status } from "../domain/status.ts";
+import type { BudgetUse } from "../domain/usage.ts";
 import type { DayLimits } from "../internal/runs.ts";
 
 /**

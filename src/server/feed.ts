@@ -1,5 +1,5 @@
-import type { Clock, RunStore } from "../domain/ports.ts";
-import type { LogRow } from "../domain/run.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { LogRow, RunStore } from "../domain/run.ts";
 
 /** How often the log is asked for what other processes wrote, while someone listens. */
 const POLL_MS = 250;

@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
 import type { LogRow } from "../domain/run.ts";
 import { eventView } from "./event-view.ts";
 import type { Feed } from "./feed.ts";

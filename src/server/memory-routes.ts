@@ -1,6 +1,10 @@
 import type { SlowwaveError } from "../domain/failure.ts";
-import { changesBetween, type Generation, type Manifest } from "../domain/generation.ts";
-import type { GenerationStore } from "../domain/ports.ts";
+import {
+  changesBetween,
+  type Generation,
+  type GenerationStore,
+  type Manifest,
+} from "../domain/generation.ts";
 import type { Controls } from "../internal/engine.ts";
 import { storedBlob } from "../internal/memory.ts";
 import * as answers from "./answers.ts";

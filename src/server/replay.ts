@@ -1,6 +1,5 @@
 import type { AnyStateMachine, EventObject } from "xstate";
-import type { RunStore } from "../domain/ports.ts";
-import type { LogRow, RunRecord } from "../domain/run.ts";
+import type { LogRow, RunRecord, RunStore } from "../domain/run.ts";
 import { dotted, type Effect, type Step, structureHash, transitionsOf } from "../internal/machine.ts";
 import { httpError } from "./http-error.ts";
 

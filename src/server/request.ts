@@ -2,7 +2,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import { z } from "zod";
 import { SlowwaveError } from "../domain/failure.ts";
-import { checkSpaceKey } from "../domain/space.ts";
+import { checkSpaceKey } from "../domain/memory.ts";
 import type { RequestCredentials } from "./guard.ts";
 import { httpError } from "./http-error.ts";
 

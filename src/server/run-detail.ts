@@ -1,8 +1,8 @@
-import { budgetsOf, NOTHING_USED } from "../domain/budget.ts";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobRow } from "../domain/job.ts";
-import type { RunStore, Store } from "../domain/ports.ts";
-import type { LogRow, RunRecord } from "../domain/run.ts";
+import type { Store } from "../domain/ports.ts";
+import type { LogRow, RunRecord, RunStore } from "../domain/run.ts";
+import { budgetsOf, NOTHING_USED } from "../domain/usage.ts";
 import {
   type Allowance,
   type DayLimits,

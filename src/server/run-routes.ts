@@ -1,5 +1,6 @@
 import type { Context } from "hono";
-import type { Clock, Store } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Store } from "../domain/ports.ts";
 import type { Engine } from "../internal/engine.ts";
 import * as answers from "./answers.ts";
 import type { CancelAnswer, SnapshotAnswer, StartAnswer } from "./api.ts";

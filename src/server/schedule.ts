@@ -1,5 +1,5 @@
-import { refusal } from "../domain/job.ts";
-import type { Clock, JobStore } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
+import { type JobStore, refusal } from "../domain/job.ts";
 import type { Engine } from "../internal/engine.ts";
 
 export interface ScheduleOptions {

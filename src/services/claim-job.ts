@@ -1,9 +1,10 @@
 import { fromPromise } from "xstate";
-import type { Lease } from "../domain/job.ts";
+import type { Clock } from "../domain/clock.ts";
+import { type DayLimits, dayUse, hasDayLimits, spentSentence } from "../domain/day-budget.ts";
+import type { JobStore, Lease } from "../domain/job.ts";
 import type { ClaimAnswer, ClaimInput, RunHold } from "../domain/phase2.ts";
-import type { Clock, JobStore, RunStore } from "../domain/ports.ts";
+import type { RunStore } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
-import { type DayLimits, dayUse, hasDayLimits, spentSentence } from "./day-budget.ts";
 
 export interface ClaimDeps {
   readonly jobs: Pick<JobStore, "claim" | "release" | "takeOver" | "rowBeforeClaim">;

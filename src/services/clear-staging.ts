@@ -1,6 +1,6 @@
 import { basename, dirname } from "node:path";
+import type { Clock } from "../domain/clock.ts";
 import type { RunPlaces } from "../domain/phase2.ts";
-import type { Clock } from "../domain/ports.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { removePath, removeTree } from "../files/remove-tree.ts";
 import { PROCESS_RECORD } from "../process/process-record.ts";

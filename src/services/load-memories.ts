@@ -1,8 +1,7 @@
 import { fromPromise } from "xstate";
 import type { Finding } from "../domain/generation.ts";
-import { completionWatermark, type SetAside } from "../domain/memory.ts";
+import { completionWatermark, type MemoryStore, type SetAside } from "../domain/memory.ts";
 import type { LoadAnswer, RunHold, RunInput } from "../domain/phase2.ts";
-import type { MemoryStore } from "../domain/ports.ts";
 
 export interface LoadDeps {
   readonly memories: Pick<MemoryStore, "select" | "setAside" | "recordInputs" | "inputsOf">;

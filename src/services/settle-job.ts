@@ -1,6 +1,7 @@
 import { fromPromise } from "xstate";
+import type { Clock } from "../domain/clock.ts";
+import type { JobStore } from "../domain/job.ts";
 import type { FailureInput, RunHold, RunInput, SettleAnswer, SuccessInput } from "../domain/phase2.ts";
-import type { Clock, JobStore } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
 
 export interface SettleDeps {

@@ -3,12 +3,11 @@ import type { AgentRegistry } from "../agents/agent-registry.ts";
 import { beganAttempt, beginAttempt } from "../agents/attempt.ts";
 import type { Room } from "../agents/transcript.ts";
 import { noteAgent } from "../agents/transcript.ts";
-import { type AgentMeter, agentMeter } from "../agents/usage.ts";
 import type { AgentHandle, AgentLimits, AgentRunner } from "../domain/agent.ts";
-import type { Used } from "../domain/budget.ts";
+import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { RunHold, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
-import type { Clock } from "../domain/ports.ts";
+import { type AgentMeter, agentMeter, type Used } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
 import { measureTree, type TreeSize } from "../files/measure-tree.ts";
 

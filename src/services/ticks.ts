@@ -1,5 +1,5 @@
 import { Observable } from "rxjs";
-import type { Clock } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
 
 /** A tick at once and then every `everyMs`, on the given clock (the original's interval ticks at once too). */
 export function ticks(clock: Clock, everyMs: number): Observable<void> {

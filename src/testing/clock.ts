@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/ports.ts";
+import type { Clock } from "../domain/clock.ts";
 
 /** Node holds timers of at most so many milliseconds; one that is longer rings at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -1,5 +1,4 @@
-import type { Generation, HandEdits, Manifest } from "../domain/generation.ts";
-import type { GenerationStore } from "../domain/ports.ts";
+import type { Generation, GenerationStore, HandEdits, Manifest } from "../domain/generation.ts";
 import type { Folder } from "../files/folder.ts";
 import { type HostFile, isHostPath, manifestOf, SUMMARIES } from "../memory-files/host-files.ts";
 import { type Problem, scan } from "../memory-files/scan.ts";

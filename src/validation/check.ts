@@ -1,5 +1,5 @@
-import type { GateCode } from "../domain/gate.ts";
 import type { Finding } from "../domain/generation.ts";
+import type { GateCode } from "../domain/settings.ts";
 import type { Candidate } from "./candidate.ts";
 
 /** One thing that must hold, in one file of this folder. Decides nothing by itself but what it found. */

@@ -1,4 +1,4 @@
-import type { GateCode } from "../domain/gate.ts";
+import type { GateCode } from "../domain/settings.ts";
 import { type Check, limited, type Remark } from "./check.ts";
 import { type GroupPart, groupsIn, type TaskPart } from "./handbook-parts.ts";
 

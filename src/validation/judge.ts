@@ -1,6 +1,6 @@
-import { type GateSettings, gateSeverity } from "../domain/gate.ts";
 import type { Finding } from "../domain/generation.ts";
 import type { VerifyAnswer } from "../domain/phase2.ts";
+import { type GateSettings, gateSeverity } from "../domain/settings.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Check, Remark } from "./check.ts";
 import { handEditsKept } from "./hand-edits.ts";

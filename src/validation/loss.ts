@@ -1,4 +1,4 @@
-import type { GateCode } from "../domain/gate.ts";
+import type { GateCode } from "../domain/settings.ts";
 import type { PastHandbook } from "./candidate.ts";
 import { type Evidence, evidenceOf } from "./candidate.ts";
 import type { Check, Remark } from "./check.ts";

@@ -1,4 +1,4 @@
-import type { GateCode } from "../domain/gate.ts";
+import type { GateCode } from "../domain/settings.ts";
 import { readableText } from "../text/sanitize.ts";
 import type { Candidate } from "./candidate.ts";
 import { evidenceOf } from "./candidate.ts";

@@ -1,5 +1,5 @@
 import { deflateSync } from "node:zlib";
-import type { GateCode } from "../domain/gate.ts";
+import type { GateCode } from "../domain/settings.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
 import { NOTHING_YET } from "../text/nothing-yet.ts";
 import { pathText } from "../text/sanitize.ts";

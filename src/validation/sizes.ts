@@ -1,5 +1,5 @@
-import type { GateCode } from "../domain/gate.ts";
 import type { Manifest } from "../domain/generation.ts";
+import type { GateCode } from "../domain/settings.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
 import { pathText } from "../text/sanitize.ts";
 import { tokensOf } from "../text/tokens.ts";

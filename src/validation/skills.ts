@@ -1,5 +1,5 @@
-import type { GateCode } from "../domain/gate.ts";
 import type { Manifest } from "../domain/generation.ts";
+import type { GateCode } from "../domain/settings.ts";
 import { pathText } from "../text/sanitize.ts";
 import type { Candidate } from "./candidate.ts";
 import { type Check, limited, type Remark } from "./check.ts";

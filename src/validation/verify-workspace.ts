@@ -1,7 +1,7 @@
 import { basename, dirname } from "node:path";
-import { gateSeverity } from "../domain/gate.ts";
 import type { Finding, Manifest } from "../domain/generation.ts";
 import type { VerifyAnswer } from "../domain/phase2.ts";
+import { gateSeverity } from "../domain/settings.ts";
 import { type Files, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
 import { removeTree } from "../files/remove-tree.ts";
 import { type HostFile, isHostPath } from "../memory-files/host-files.ts";

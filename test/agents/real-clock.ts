@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import type { Clock } from "../../src/domain/ports.ts";
+import type { Clock } from "../../src/domain/clock.ts";
 
 /** For tests that wait for real processes. */
 export const realClock: Clock = {

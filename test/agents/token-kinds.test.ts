@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { meter } from "../../src/agents/acp/meter.ts";
 import { tokenCount } from "../../src/agents/codex/token-count.ts";
-import { sanitizeUsage } from "../../src/agents/usage.ts";
+import { sanitizeUsage } from "../../src/domain/usage.ts";
 
 test("Codex's kinds of tokens are added up over its threads; kinds that nobody reports are left out", () => {
   const count = tokenCount();

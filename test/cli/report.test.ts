@@ -2,8 +2,8 @@ import { Writable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { createOutput } from "../../src/cli/ui/output.ts";
 import { reportRun } from "../../src/cli/ui/run-report.ts";
-import { type BudgetUse, budgetsOf, NOTHING_USED } from "../../src/domain/budget.ts";
-import type { RunResult } from "../../src/domain/result.ts";
+import type { RunResult } from "../../src/domain/event.ts";
+import { type BudgetUse, budgetsOf, NOTHING_USED } from "../../src/domain/usage.ts";
 
 const WARNING =
   "The agent reports no cost, so its limit could not hold it; limit its tokens, with --max-tokens.";

@@ -1,6 +1,5 @@
 import fc from "fast-check";
-import type { JobRow } from "../../src/domain/job.ts";
-import type { JobStore } from "../../src/domain/ports.ts";
+import type { JobRow, JobStore } from "../../src/domain/job.ts";
 import { NOW_MS } from "../../src/testing/store/given.ts";
 
 /** One thing that processes do to the one job, at a time of their own (clocks differ, and jump). */

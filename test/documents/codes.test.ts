@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ERROR_CODES } from "../../src/domain/codes.ts";
+import { ERROR_CODES } from "../../src/domain/failure.ts";
 
 /** Statuses of runs have a table of their own, and the server's refusals stand in its own files. */
 const ELSEWHERE = /^(failed|skipped|succeeded)_/;

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { AgentFunction } from "../../src/agents/function-agent.ts";
 import type { AgentUsage } from "../../src/domain/agent.ts";
-import type { Clock, Store } from "../../src/domain/ports.ts";
+import type { Clock } from "../../src/domain/clock.ts";
+import { DAY_MS, dayUse } from "../../src/domain/day-budget.ts";
+import type { Store } from "../../src/domain/ports.ts";
 import { systemClock } from "../../src/durable/system.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { DAY_MS, dayUse } from "../../src/services/day-budget.ts";
 import { diligent, phase2World, session } from "./phase2-world.ts";
 
 const START_MS = Date.parse("2026-03-22T08:00:00Z");

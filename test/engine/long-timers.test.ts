@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Clock } from "../../src/domain/ports.ts";
+import type { Clock } from "../../src/domain/clock.ts";
 import { clockOf } from "../../src/durable/system.ts";
 import { manualClock } from "../agents/manual-clock.ts";
 import { realClock } from "../agents/real-clock.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { JobStore, Store } from "../../src/domain/ports.ts";
+import type { JobStore } from "../../src/domain/job.ts";
+import type { Store } from "../../src/domain/ports.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { diligent, phase2World, session } from "./phase2-world.ts";
 

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AgentHandle, AgentRunner } from "../../src/domain/agent.ts";
-import type { Clock } from "../../src/domain/ports.ts";
+import type { Clock } from "../../src/domain/clock.ts";
 import { systemClock } from "../../src/durable/system.ts";
 import { scriptedHandle, scriptedRunner } from "../agents/scripted-handle.ts";
 import { phase2World, session, treeOf } from "./phase2-world.ts";

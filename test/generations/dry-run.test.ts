@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { RunResult } from "../../src/domain/result.ts";
+import type { RunResult } from "../../src/domain/event.ts";
 import { createControls } from "../../src/engine/controls.ts";
 import { phase2World, session, treeOf } from "../engine/phase2-world.ts";
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { codeOf } from "../../src/domain/failure.ts";
-import { GATE_DEFAULTS, type GateCode } from "../../src/domain/gate.ts";
 import type { Stage1Input, Stage1Output } from "../../src/domain/memory.ts";
+import { GATE_DEFAULTS, type GateCode } from "../../src/domain/settings.ts";
 import { readStage1 } from "../../src/import/stage1-file.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";

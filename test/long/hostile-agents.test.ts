@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { link, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { GateCode } from "../../src/domain/gate.ts";
+import type { GateCode } from "../../src/domain/settings.ts";
 import { GATE_LIMITS } from "../../src/validation/limits.ts";
 import { besieged, type Damage, type Place } from "../validation/hostile-world.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { GenerationStore } from "../../src/domain/generation.ts";
 import type { JobRow } from "../../src/domain/job.ts";
-import type { GenerationStore } from "../../src/domain/ports.ts";
 import { dotted } from "../../src/durable/transition.ts";
 import { memoryGenerations } from "../../src/persistence/memory/generations.ts";
 import { memoryJobs } from "../../src/persistence/memory/jobs.ts";

@@ -1,7 +1,6 @@
 import type { AgentEvent } from "../../src/domain/agent.ts";
-import type { RunEvent } from "../../src/domain/event.ts";
+import type { RunEvent, RunResult } from "../../src/domain/event.ts";
 import type { Store } from "../../src/domain/ports.ts";
-import type { RunResult } from "../../src/domain/result.ts";
 import { diligent, session } from "../engine/phase2-world.ts";
 import { saying, tireless } from "./agents.ts";
 import type { Transcript } from "./transcript.ts";

@@ -1,6 +1,5 @@
-import type { RunEvent } from "../../src/domain/event.ts";
+import type { RunEvent, RunResult } from "../../src/domain/event.ts";
 import type { JobRow } from "../../src/domain/job.ts";
-import type { RunResult } from "../../src/domain/result.ts";
 import { structureHash } from "../../src/durable/structure-hash.ts";
 import { wholeLog } from "../../src/engine/result.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";

@@ -1,6 +1,7 @@
 import type { AnyMachineSnapshot } from "xstate";
-import type { JobRow, Lease } from "../../src/domain/job.ts";
-import type { Clock, GenerationStore, JobStore } from "../../src/domain/ports.ts";
+import type { Clock } from "../../src/domain/clock.ts";
+import type { GenerationStore } from "../../src/domain/generation.ts";
+import type { JobRow, JobStore, Lease } from "../../src/domain/job.ts";
 import type { MemoryWorld } from "../../src/persistence/memory/world.ts";
 import { INPUT } from "./graph.ts";
 

@@ -1,5 +1,5 @@
 import type { EventObject } from "xstate";
-import { enqueued } from "../../src/domain/job-changes.ts";
+import { enqueued } from "../../src/domain/job.ts";
 import { dotted, transitionsOf } from "../../src/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { INPUT, keyOf } from "./graph.ts";

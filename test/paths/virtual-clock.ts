@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/domain/ports.ts";
+import type { Clock } from "../../src/domain/clock.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 
 /** The test clock of one process after another: time passes at once, and a crash leaves no timers. */

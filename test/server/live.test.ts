@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Clock, Store } from "../../src/domain/ports.ts";
+import type { Clock } from "../../src/domain/clock.ts";
+import type { Store } from "../../src/domain/ports.ts";
 import { systemClock } from "../../src/durable/system.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { commitOf, NOW_MS, newRun } from "../../src/testing/store/given.ts";

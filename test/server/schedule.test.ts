@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Clock } from "../../src/domain/clock.ts";
 import type { JobRow } from "../../src/domain/job.ts";
-import type { Clock } from "../../src/domain/ports.ts";
 import type { Run } from "../../src/engine/engine-api.ts";
 import { keepDue } from "../../src/server/schedule.ts";
 import { jobRow, NOW_MS } from "../../src/testing/store/given.ts";

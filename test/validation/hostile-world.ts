@@ -1,10 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { AgentTask } from "../../src/agents/function-agent.ts";
-import type { RunEvent } from "../../src/domain/event.ts";
-import type { GateSettings } from "../../src/domain/gate.ts";
+import type { RunEvent, RunResult } from "../../src/domain/event.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
-import type { RunResult } from "../../src/domain/result.ts";
+import type { GateSettings } from "../../src/domain/settings.ts";
 import { phase2World, session, treeOf } from "../engine/phase2-world.ts";
 
 /** A good staging, in the hands of somebody who damages it. */

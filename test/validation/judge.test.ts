@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { GATE_DEFAULTS, type GateCode, type GateSettings, type GateSeverity } from "../../src/domain/gate.ts";
+import {
+  GATE_DEFAULTS,
+  type GateCode,
+  type GateSettings,
+  type GateSeverity,
+} from "../../src/domain/settings.ts";
 import type { Candidate } from "../../src/validation/candidate.ts";
 import { NO_BASE } from "../../src/validation/candidate.ts";
 import type { Check } from "../../src/validation/check.ts";

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { choicesFrom } from "../../src/cli/settings.ts";
-import { GATE_DEFAULTS } from "../../src/domain/gate.ts";
+import { GATE_DEFAULTS } from "../../src/domain/settings.ts";
 import { settingsFrom } from "../../src/engine/settings.ts";
 import { diligent, phase2World, session } from "../engine/phase2-world.ts";
 import { besieged, type Damage } from "./hostile-world.ts";

@@ -1,5 +1,5 @@
 import type { AgentUsage } from "../../domain/agent.ts";
-import { sanitizeUsage } from "../usage.ts";
+import { sanitizeUsage } from "../../domain/usage.ts";
 import type { PromptAnswer } from "./messages.ts";
 
 /** What an agent used, from what it reports in its several ways, else from the bytes. */

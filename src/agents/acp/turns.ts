@@ -1,6 +1,6 @@
 import type { AgentSpec } from "../../domain/agent.ts";
+import type { Clock } from "../../domain/clock.ts";
 import { causeOf } from "../../domain/failure.ts";
-import type { Clock } from "../../domain/ports.ts";
 import { settlesWithin } from "../../process/wait.ts";
 import { plainText } from "../../text/sanitize.ts";
 import type { AgentStream } from "../agent-stream.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../domain/ports.ts";
+import type { Clock } from "../../domain/clock.ts";
 import { plainText } from "../../text/sanitize.ts";
 import { type Conversation, type ConverseOptions, converse } from "../conversation.ts";
 

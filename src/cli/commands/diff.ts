@@ -2,8 +2,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
-import { changesBetween, type FileChanges, type Generation, isUnchanged } from "../../domain/generation.ts";
-import type { GenerationStore, Store } from "../../domain/ports.ts";
+import {
+  changesBetween,
+  type FileChanges,
+  type Generation,
+  type GenerationStore,
+  isUnchanged,
+} from "../../domain/generation.ts";
+import type { Store } from "../../domain/ports.ts";
 import {
   compare,
   type Edits,

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { RunResult } from "../../domain/result.ts";
+import type { RunResult } from "../../domain/event.ts";
 import { spacesOfKilledControls } from "../../internal/runs.ts";
 import { EXIT } from "../exit-code.ts";
 import { followed, withEngine } from "../run-with-engine.ts";

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { isDirty, type JobRow } from "../../domain/job.ts";
-import { tokenHeldBy } from "../../domain/parked-run.ts";
+import { isDirty, type JobRow, tokenHeldBy } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
 import { type DayUse, dayUse, rowBeforeKilledControl, spentSentence } from "../../internal/runs.ts";
 import { adviceFor, type Liveness } from "../advice.ts";

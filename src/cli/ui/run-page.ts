@@ -1,8 +1,8 @@
-import { type BudgetUse, isNear, usedOf } from "../../domain/budget.ts";
+import type { RunResult, StateSpan } from "../../domain/event.ts";
 import type { Store } from "../../domain/ports.ts";
-import type { RunResult, StateSpan } from "../../domain/result.ts";
 import { contextOf, type LogRow, type RunRecord } from "../../domain/run.ts";
 import { type Outcome, outcomeOf, type Status } from "../../domain/status.ts";
+import { type BudgetUse, isNear, usedOf } from "../../domain/usage.ts";
 import { resultOf, spansOf, wholeLog } from "../../internal/runs.ts";
 import { EXIT } from "../exit-code.ts";
 import type { Invocation } from "../shell.ts";

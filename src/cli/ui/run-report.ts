@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { BudgetName } from "../../domain/budget.ts";
-import type { RunResult } from "../../domain/result.ts";
+import type { RunResult } from "../../domain/event.ts";
 import { progressOf } from "../../domain/status.ts";
+import type { BudgetName } from "../../domain/usage.ts";
 import { diffTextLines } from "./diff-lines.ts";
 import { changedFiles, counted, elapsed } from "./format.ts";
 import type { Output } from "./output.ts";

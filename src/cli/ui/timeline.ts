@@ -1,4 +1,4 @@
-import type { StateSpan } from "../../domain/result.ts";
+import type { StateSpan } from "../../domain/event.ts";
 import { elapsed } from "./format.ts";
 import { cyan, dim, green, type Line, red } from "./paint.ts";
 import { clipped } from "./printable.ts";

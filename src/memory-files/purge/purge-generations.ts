@@ -1,12 +1,12 @@
 import {
   changesBetween,
   type Generation,
+  type GenerationStore,
   type HandEdits,
   isUnchanged,
   type Manifest,
 } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
-import type { GenerationStore } from "../../domain/ports.ts";
 import { contentHash } from "../blobs.ts";
 import { isHostPath } from "../host-files.ts";
 import { type EditedMemory, moveMemoryEdits } from "../memory-edits.ts";

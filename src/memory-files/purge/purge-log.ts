@@ -1,4 +1,4 @@
-import type { RunStore } from "../../domain/ports.ts";
+import type { RunStore } from "../../domain/run.ts";
 import type { Traces } from "./traces.ts";
 
 const PAGE = 500;

@@ -1,5 +1,5 @@
-import { owns } from "../../domain/job-changes.ts";
-import type { GenerationStore } from "../../domain/ports.ts";
+import type { GenerationStore } from "../../domain/generation.ts";
+import { owns } from "../../domain/job.ts";
 import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
 

@@ -1,20 +1,24 @@
-import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "../../domain/job.ts";
-import { refusal } from "../../domain/job.ts";
 import {
+  type ClaimOutcome,
+  type ClaimRequest,
   claimed,
   enqueued,
   failed,
   granted,
   isHeldUnder,
   isUnowned,
+  type JobRow,
+  type JobStore,
+  type Lease,
   leaseUntil,
   owns,
+  refusal,
   released,
   restored,
+  type Settled,
   succeeded,
   takenOver,
-} from "../../domain/job-changes.ts";
-import type { JobStore } from "../../domain/ports.ts";
+} from "../../domain/job.ts";
 import type { MemoryWorld } from "./world.ts";
 
 export function memoryJobs({

@@ -1,8 +1,13 @@
 import { createHash } from "node:crypto";
-import { enqueued, owns } from "../../domain/job-changes.ts";
-import { changeOf, isBlank, latestFirst, type Stage1Output } from "../../domain/memory.ts";
-import type { MemoryStore } from "../../domain/ports.ts";
-import { checkSpaceKey } from "../../domain/space.ts";
+import { enqueued, owns } from "../../domain/job.ts";
+import {
+  changeOf,
+  checkSpaceKey,
+  isBlank,
+  latestFirst,
+  type MemoryStore,
+  type Stage1Output,
+} from "../../domain/memory.ts";
 import { acceptRecords } from "../../import/record.ts";
 import type { MemoryWorld } from "./world.ts";
 

@@ -1,6 +1,13 @@
-import type { RunStore } from "../../domain/ports.ts";
-import type { CommitRequest, LogRow, RunRecord, RunTally, Signal } from "../../domain/run.ts";
-import { areIntentsOf, judgeRepeated } from "../../domain/run.ts";
+import {
+  areIntentsOf,
+  type CommitRequest,
+  judgeRepeated,
+  type LogRow,
+  type RunRecord,
+  type RunStore,
+  type RunTally,
+  type Signal,
+} from "../../domain/run.ts";
 import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
 

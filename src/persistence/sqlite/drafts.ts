@@ -1,6 +1,5 @@
 import type { Database } from "better-sqlite3";
-import type { Draft, ManifestEntry } from "../../domain/generation.ts";
-import type { GenerationStore } from "../../domain/ports.ts";
+import type { Draft, GenerationStore, ManifestEntry } from "../../domain/generation.ts";
 import type { BlobTable } from "./blob-table.ts";
 import type { JobTable } from "./job-table.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";

@@ -1,6 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { isStoredTime, type Stage1Output } from "../../domain/memory.ts";
-import type { MemoryStore } from "../../domain/ports.ts";
+import { isStoredTime, type MemoryStore, type Stage1Output } from "../../domain/memory.ts";
 import type { BlobTable } from "./blob-table.ts";
 import type { JobTable } from "./job-table.ts";
 import type { RefusedThreads } from "./refused-threads.ts";

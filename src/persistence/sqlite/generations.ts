@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import type {
   Generation,
+  GenerationStore,
   HandEdits,
   Journal,
   JournalStep,
@@ -8,7 +9,6 @@ import type {
   ManifestEntry,
 } from "../../domain/generation.ts";
 import type { Lease, Settled } from "../../domain/job.ts";
-import type { GenerationStore } from "../../domain/ports.ts";
 import type { BlobTable } from "./blob-table.ts";
 import { sqliteDrafts } from "./drafts.ts";
 import type { JobTable } from "./job-table.ts";

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
-import type { Stage1Output } from "../../domain/memory.ts";
-import type { MemoryStore } from "../../domain/ports.ts";
+import type { MemoryStore, Stage1Output } from "../../domain/memory.ts";
 import type { BlobTable } from "./blob-table.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 

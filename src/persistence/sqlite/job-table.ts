@@ -1,7 +1,5 @@
 import type { Database } from "better-sqlite3";
-import type { JobRow, Lease } from "../../domain/job.ts";
-import { JOB_KIND } from "../../domain/job.ts";
-import { enqueued } from "../../domain/job-changes.ts";
+import { enqueued, JOB_KIND, type JobRow, type Lease } from "../../domain/job.ts";
 
 const COLUMNS = [
   "kind",

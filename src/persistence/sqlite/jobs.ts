@@ -1,18 +1,23 @@
 import type { Database } from "better-sqlite3";
-import type { ClaimOutcome, ClaimRequest, JobRow, Lease, Settled } from "../../domain/job.ts";
-import { JOB_KIND, refusal } from "../../domain/job.ts";
 import {
+  type ClaimOutcome,
+  type ClaimRequest,
   claimed,
   failed,
   granted,
   isHeldUnder,
+  JOB_KIND,
+  type JobRow,
+  type JobStore,
+  type Lease,
   leaseUntil,
+  refusal,
   released,
   restored,
+  type Settled,
   succeeded,
   takenOver,
-} from "../../domain/job-changes.ts";
-import type { JobStore } from "../../domain/ports.ts";
+} from "../../domain/job.ts";
 import { held, IS_MINE, type JobTable } from "./job-table.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 

@@ -1,8 +1,13 @@
 import type { Database } from "better-sqlite3";
-import type { SetAside, Stage1Output, UpsertOutcome } from "../../domain/memory.ts";
-import { changeOf, isStoredTime } from "../../domain/memory.ts";
-import type { MemoryStore } from "../../domain/ports.ts";
-import { checkSpaceKey } from "../../domain/space.ts";
+import {
+  changeOf,
+  checkSpaceKey,
+  isStoredTime,
+  type MemoryStore,
+  type SetAside,
+  type Stage1Output,
+  type UpsertOutcome,
+} from "../../domain/memory.ts";
 import { acceptRecords, cleanRecord, judgeRecord } from "../../import/record.ts";
 import type { BlobTable } from "./blob-table.ts";
 import { forgottenThreads } from "./forget.ts";

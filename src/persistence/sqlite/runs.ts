@@ -1,7 +1,12 @@
 import type { Database } from "better-sqlite3";
-import type { RunStore } from "../../domain/ports.ts";
-import type { CommitOutcome, CommitRequest, NewRun } from "../../domain/run.ts";
-import { areIntentsOf, judgeRepeated } from "../../domain/run.ts";
+import {
+  areIntentsOf,
+  type CommitOutcome,
+  type CommitRequest,
+  judgeRepeated,
+  type NewRun,
+  type RunStore,
+} from "../../domain/run.ts";
 import { storeError } from "../errors.ts";
 import { runQueries } from "./run-queries.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";

@@ -1,7 +1,8 @@
 import type { AgentRunner } from "../../../src/domain/agent.ts";
+import type { Clock, Ids } from "../../../src/domain/clock.ts";
 import type { RunEvent } from "../../../src/domain/event.ts";
 import type { Lease } from "../../../src/domain/job.ts";
-import type { Clock, Ids, Store } from "../../../src/domain/ports.ts";
+import type { Store } from "../../../src/domain/ports.ts";
 import type { Settings } from "../../../src/domain/settings.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
 import type { Engine } from "../../../src/engine/engine-api.ts";

@@ -1,9 +1,7 @@
-import { usedIn } from "../agents/usage.ts";
-import { tokensOf, type Used } from "../domain/budget.ts";
-import type { RunStore } from "../domain/ports.ts";
-import { contextOf, type LogRow, type RunRecord } from "../domain/run.ts";
-import type { Settings } from "../domain/settings.ts";
-import type { Status } from "../domain/status.ts";
+import { contextOf, type LogRow, type RunRecord, type RunStore } from "./run.ts";
+import type { Settings } from "./settings.ts";
+import type { Status } from "./status.ts";
+import { tokensOf, type Used, usedIn } from "./usage.ts";
 
 export type DayLimits = Pick<Settings, "maxRunsPerDay" | "maxTokensPerDay" | "maxCostUsdPerDay">;
 
