@@ -1,6 +1,4 @@
 import { INJECTION_SHAPES, STRUCTURE_SHAPE } from "./injection-shapes.ts";
-import { installsLookAlike } from "./lookalike-packages.ts";
-import { readings } from "./readings.ts";
 import { disguisesText, stripHidden } from "./sanitize.ts";
 
 /** Longer text is looked at in pieces by whoever has it. */
@@ -198,4 +196,105 @@ function isOneSentence([first = "", ...rest]: readonly string[]): boolean {
 
 function numbersBetween(from: number, to: number): readonly number[] {
   return Array.from({ length: to - from + 1 }, (_, n) => from + n);
+}
+
+const BLOB = /[A-Za-z0-9+/_-]{32,}={0,2}/g;
+const HEX = /(?:[0-9a-f]{2}[ :]?){24,}/gi;
+const MOST_BLOBS = 8;
+
+/** What a model may read in a line: the line, with disguises of single letters taken off, and what its blobs decode to. */
+export function readings(line: string): readonly string[] {
+  const plain = unentitied(line);
+  const latin = plain.normalize("NFKC").replace(/[\u0370-\u04ff]/g, (letter) => LIKE[letter] ?? letter);
+  const close = latin.replace(/\b(?:\p{L}[ ._-]){6,}\p{L}\b/gu, (spaced) => spaced.replace(/[ ._-]/g, ""));
+  return [...new Set([line, latin, spelled(latin, close), ...decoded(line)])].filter((text) => text !== "");
+}
+
+/** `i g n o r e` has lost the gaps between its words as well; the verbs that matter are told apart again. */
+function spelled(latin: string, close: string): string {
+  if (latin === close) return "";
+  return close.replace(
+    /(ignore|disregard|forget|all|any|previous|prior|earlier|above|instructions?|rules?)/gi,
+    " $1 ",
+  );
+}
+
+function unentitied(line: string): string {
+  return line.replace(/&#(x[0-9a-f]{1,6}|\d{1,7});/gi, (whole, code: string) => {
+    const point =
+      code.startsWith("x") || code.startsWith("X") ? Number.parseInt(code.slice(1), 16) : Number(code);
+    return point > 0x1f && point < 0x1_0000 ? String.fromCharCode(point) : whole;
+  });
+}
+
+/** Letters of other alphabets that look like Latin ones, each before the one it looks like. */
+const LOOK_ALIKE =
+  "аaсcеeоoрpхxуyіiѕsјjһhԁdԛqԝwАAВBСCЕEНHІIКKМMОOРPТTХXЅSοoαaρpνvιiκkυuΑAΒBΕEΗHΙIΚKΜMΝNΟOΡPΤTΥYΧX";
+const LIKE: Readonly<Record<string, string>> = Object.fromEntries(
+  [...LOOK_ALIKE.matchAll(/(.)(.)/gu)].map(([, letter = "", latin = ""]) => [letter, latin]),
+);
+
+/** Only what decodes to text in words: hashes, ids and pictures don't. */
+function decoded(line: string): readonly string[] {
+  const base64 = [...line.matchAll(BLOB)].slice(0, MOST_BLOBS).map(([blob]) => Buffer.from(blob, "base64"));
+  const hex = [...line.matchAll(HEX)]
+    .slice(0, MOST_BLOBS)
+    .map(([blob]) => Buffer.from(blob.replace(/[ :]/g, ""), "hex"));
+  return [...base64, ...hex].map((bytes) => bytes.toString("utf8")).filter(isProse);
+}
+
+function isProse(text: string): boolean {
+  return text.length >= 16 && / /.test(text) && /^[\t\n\r\u0020-\u007e\u00a0-\u024f]+$/.test(text);
+}
+
+/** Packages that many projects install, and that impostors are named after. */
+const POPULAR = new Set(
+  `requests numpy pandas flask django fastapi pydantic sqlalchemy pytest setuptools urllib3 certifi cryptography pillow scipy
+  matplotlib tensorflow torch transformers boto3 botocore jinja2 click celery redis psycopg2 aiohttp httpx beautifulsoup4 selenium
+  playwright openai anthropic langchain tiktoken uvicorn gunicorn werkzeug packaging virtualenv poetry black mypy pylint paramiko
+  react lodash express axios chalk commander webpack typescript eslint prettier vitest jest mocha moment dayjs mongoose sequelize
+  prisma dotenv cross-env nodemon rimraf debug async bluebird underscore jquery angular svelte vue next nuxt rollup esbuild babel
+  postcss tailwindcss bootstrap electron puppeteer socket.io passport bcrypt jsonwebtoken uuid semver glob minimist yargs inquirer
+  discord.js node-fetch colors faker event-stream serde tokio clap anyhow reqwest rails rspec nokogiri devise sidekiq puma`.split(
+    /\s+/,
+  ),
+);
+
+const INSTALL =
+  /\b(?:pip3?|pipx|uv(?: pip)?|poetry|conda|npm|yarn|pnpm|bun|gem|cargo|go)\s+(?:install|add|i|get)\s+((?:[-@\w./~^=<>[\]]{1,80}\s?){1,12})|\b(?:npx|bunx|uvx|pnpm dlx)\s+(?:-y\s+)?([@\w./-]{2,80})/gi;
+
+/** Whether a text installs something that is named nearly, and not quite, as a package everybody knows. */
+function installsLookAlike(text: string): boolean {
+  for (const [, many, one] of text.matchAll(INSTALL)) {
+    for (const word of (many ?? one ?? "").split(/\s+/)) {
+      const name = word
+        .toLowerCase()
+        .replace(/[=<>~^[@].*$/, "")
+        .replace(/[.,;:]+$/, "");
+      if (name.startsWith("-") || name.includes("/") || name === "" || POPULAR.has(name)) continue;
+      if (name.split(/[-_.]/).some(isLookAlike) || isLookAlike(name)) return true;
+    }
+  }
+  return false;
+}
+
+function isLookAlike(part: string): boolean {
+  if (part.length < 5 || POPULAR.has(part)) return false;
+  for (const known of POPULAR) {
+    if (known.length >= 5 && Math.abs(known.length - part.length) <= 1 && isOneSlip(part, known)) return true;
+  }
+  return false;
+}
+
+/** One letter more, less, other, or two in the wrong order; the plural of a name is a name. */
+function isOneSlip(a: string, b: string): boolean {
+  const isPlural = a === `${b}s` && !b.endsWith("s");
+  if (isPlural || b === `${a}s` || a.replace(/\d+$/, "") === b.replace(/\d+$/, "")) return false;
+  let from = 0;
+  while (from < a.length && a[from] === b[from]) from += 1;
+  let [endA, endB] = [a.length, b.length];
+  while (endA > from && endB > from && a[endA - 1] === b[endB - 1]) [endA, endB] = [endA - 1, endB - 1];
+  const [left, right] = [a.slice(from, endA), b.slice(from, endB)];
+  if (left.length <= 1 && right.length <= 1) return true;
+  return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
 }

@@ -1,11 +1,11 @@
 import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import type { SecretLintRuleContext, SecretLintSourceCode } from "@secretlint/types";
-import { readerViews } from "./reader-view.ts";
 import {
   disjoint,
   maskRanges,
   type Range,
   REDACTED,
+  readerViews,
   type ShapedSecret,
   shapedSecrets,
 } from "./secret-shapes.ts";
