@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import type { Files } from "../files/folder.ts";
-import { measureTree, type TreeSize } from "../files/measure-tree.ts";
+import { measureTree, type TreeSize } from "../files/tree.ts";
 import { roomHome } from "../sandbox/sandbox.ts";
 
 /** A folder that an agent may write in, and what may be added to it. */

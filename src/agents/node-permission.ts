@@ -4,7 +4,7 @@ import { extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { SlowwaveError } from "../domain/failure.ts";
 import { nodeFiles } from "../files/node-files.ts";
-import { removePath } from "../files/remove-tree.ts";
+import { removePath } from "../files/tree.ts";
 import { outputOf } from "../process/output-of.ts";
 import type { Command } from "../process/supervised-process.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";

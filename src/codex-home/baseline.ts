@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { causeOf, codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Files } from "../files/folder.ts";
-import { removePath } from "../files/remove-tree.ts";
+import { removePath } from "../files/tree.ts";
 import { markText } from "../memory-files/mark.ts";
 import { MARK } from "../memory-files/memory-path.ts";
 import { findOnPath } from "../process/find-program.ts";

@@ -3,7 +3,7 @@ import type { Clock } from "../domain/clock.ts";
 import { codeOf } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
-import { removeTree } from "../files/remove-tree.ts";
+import { removeTree } from "../files/tree.ts";
 import { endOrphanProcess } from "../process/end-orphan.ts";
 
 /**

@@ -1,8 +1,7 @@
 import { hash, webcrypto } from "node:crypto";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { GenerationStore, Manifest } from "../domain/generation.ts";
-import { forEachConcurrent } from "../files/concurrency.ts";
-import { type Folder, splitPath, within } from "../files/folder.ts";
+import { type Folder, forEachConcurrent, splitPath, within } from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";
 import { SCAN_LIMITS } from "./memory-path.ts";
 import type { RootBench } from "./workbench.ts";

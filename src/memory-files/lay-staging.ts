@@ -1,7 +1,7 @@
 import { basename, dirname } from "node:path";
 import type { Manifest } from "../domain/generation.ts";
 import { withinMade } from "../files/folder.ts";
-import { removeTree } from "../files/remove-tree.ts";
+import { removeTree } from "../files/tree.ts";
 import { storedBlob } from "./blobs.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "./host-files.ts";
 import { HAND_EDITS } from "./memory-path.ts";

@@ -1,7 +1,13 @@
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Journal, JournalStep, Manifest } from "../domain/generation.ts";
-import { forEachConcurrent } from "../files/concurrency.ts";
-import { type FileRead, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
+import {
+  type FileRead,
+  type Folder,
+  forEachConcurrent,
+  splitPath,
+  within,
+  withinMade,
+} from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";
 import { contentHash, storedBlob } from "./blobs.ts";
 import { openRoot } from "./check-root.ts";

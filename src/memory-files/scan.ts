@@ -1,7 +1,6 @@
 import { codeOf } from "../domain/failure.ts";
 import type { Manifest, ManifestEntry } from "../domain/generation.ts";
-import { forEachConcurrent } from "../files/concurrency.ts";
-import type { Entry, Folder } from "../files/folder.ts";
+import { type Entry, type Folder, forEachConcurrent } from "../files/folder.ts";
 import { contentHash } from "./blobs.ts";
 import { foldedPath, roleOf, SCAN_LIMITS } from "./memory-path.ts";
 

@@ -1,5 +1,4 @@
-import { forEachConcurrent } from "../files/concurrency.ts";
-import { type Folder, splitPath, withinMade } from "../files/folder.ts";
+import { type Folder, forEachConcurrent, splitPath, withinMade } from "../files/folder.ts";
 
 export interface NewFile {
   readonly path: string;

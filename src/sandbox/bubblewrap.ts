@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import { nodeFiles } from "../files/node-files.ts";
-import { removePath } from "../files/remove-tree.ts";
+import { removePath } from "../files/tree.ts";
 import { scrubbedEnvironment } from "../process/environment.ts";
 import { findOnPath } from "../process/find-program.ts";
 import { type Output, outputOf } from "../process/output-of.ts";

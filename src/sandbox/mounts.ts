@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { isAbsolute, relative } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
 import { nodeFiles } from "../files/node-files.ts";
-import { walkTree } from "../files/walk-tree.ts";
+import { walkTree } from "../files/tree.ts";
 import type { Room } from "./sandbox.ts";
 
 /** One word of bubblewrap with its two paths; the order of mounts counts. */

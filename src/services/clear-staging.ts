@@ -2,7 +2,7 @@ import { basename, dirname } from "node:path";
 import type { Clock } from "../domain/clock.ts";
 import type { RunPlaces } from "../domain/phase2.ts";
 import type { Files, Folder } from "../files/folder.ts";
-import { removePath, removeTree } from "../files/remove-tree.ts";
+import { removePath, removeTree } from "../files/tree.ts";
 import { PROCESS_RECORD } from "../process/process-record.ts";
 import { roomHome } from "../sandbox/sandbox.ts";
 import { QUARANTINE } from "../validation/quarantine.ts";

@@ -9,7 +9,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { RunHold, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
 import { type AgentMeter, agentMeter, type Used } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
-import { measureTree, type TreeSize } from "../files/measure-tree.ts";
+import { measureTree, type TreeSize } from "../files/tree.ts";
 
 export interface SpawnDeps {
   readonly hold: RunHold;

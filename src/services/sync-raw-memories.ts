@@ -3,7 +3,7 @@ import { changesBetween, isUnchanged, type Manifest } from "../domain/generation
 import type { Stage1Output } from "../domain/memory.ts";
 import type { RawMemoriesAnswer, RunInput } from "../domain/phase2.ts";
 import type { Folder } from "../files/folder.ts";
-import { removeTree } from "../files/remove-tree.ts";
+import { removeTree } from "../files/tree.ts";
 import { inspectRoot } from "../memory-files/check-root.ts";
 import { isConsolidated } from "../memory-files/generation-names.ts";
 import {

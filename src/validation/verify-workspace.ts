@@ -3,7 +3,7 @@ import type { Finding, Manifest } from "../domain/generation.ts";
 import type { VerifyAnswer } from "../domain/phase2.ts";
 import { gateSeverity } from "../domain/settings.ts";
 import { type Files, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
-import { removeTree } from "../files/remove-tree.ts";
+import { removeTree } from "../files/tree.ts";
 import { type HostFile, isHostPath } from "../memory-files/host-files.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { redact } from "../text/redact.ts";

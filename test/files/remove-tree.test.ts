@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { nodeFiles } from "../../src/files/node-files.ts";
-import { removePath, removeTree } from "../../src/files/remove-tree.ts";
+import { removePath, removeTree } from "../../src/files/tree.ts";
 import { temporaryFolder } from "../workspace/bench.ts";
 import { layDeep, layTree, trees } from "./trees.ts";
 

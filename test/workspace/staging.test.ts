@@ -2,7 +2,7 @@ import { chmod, link, mkdir, readdir, stat, symlink, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { nodeFiles } from "../../src/files/node-files.ts";
-import { removeTree } from "../../src/files/remove-tree.ts";
+import { removeTree } from "../../src/files/tree.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { syncSummaries } from "../../src/services/sync-summaries.ts";
 import { answerOf, change, desk, HANDBOOK, memory, temporaryFolder, tree } from "./bench.ts";

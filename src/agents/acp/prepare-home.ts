@@ -5,7 +5,7 @@ import { parse as parseToml, stringify as stringifyToml } from "smol-toml";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { splitPath, withinMade } from "../../files/folder.ts";
 import { nodeFiles } from "../../files/node-files.ts";
-import { removePath } from "../../files/remove-tree.ts";
+import { removePath } from "../../files/tree.ts";
 import type { SeenFile } from "./presets.ts";
 
 /** A login or a configuration; what is larger is neither. */

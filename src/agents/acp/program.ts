@@ -3,7 +3,7 @@ import { mkdtemp, readFile, realpath, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join, sep } from "node:path";
 import { nodeFiles } from "../../files/node-files.ts";
-import { removePath } from "../../files/remove-tree.ts";
+import { removePath } from "../../files/tree.ts";
 import { scrubbedEnvironment } from "../../process/environment.ts";
 import { findNamed, findProgram, type Program } from "../../process/find-program.ts";
 import type { AcpPreset } from "./presets.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { AgentProbe, AgentSpec } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { nodeFiles } from "../../files/node-files.ts";
-import { removePath } from "../../files/remove-tree.ts";
+import { removePath } from "../../files/tree.ts";
 import { scrubbedEnvironment } from "../../process/environment.ts";
 import { findNamed, findProgram, type Program, programMissing } from "../../process/find-program.ts";
 import { outputOf } from "../../process/output-of.ts";

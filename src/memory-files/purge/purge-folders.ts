@@ -1,7 +1,6 @@
 import { codeOf } from "../../domain/failure.ts";
 import type { Files, Folder } from "../../files/folder.ts";
-import { removeTree } from "../../files/remove-tree.ts";
-import { type Visit, walkTree } from "../../files/walk-tree.ts";
+import { removeTree, type Visit, walkTree } from "../../files/tree.ts";
 import type { Traces } from "./traces.ts";
 
 /** A larger file can't be searched: the run that left it is removed. */
