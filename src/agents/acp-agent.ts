@@ -1,8 +1,8 @@
 import type { AgentHandle, AgentRunner, AgentSpec } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import { endOrphanProcess } from "../process/end-orphan.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
+import { endOrphanProcess } from "../process/tree.ts";
 import type { SandboxName } from "../sandbox/sandbox.ts";
 import { sandboxNamed } from "../sandbox/sandbox-named.ts";
 import {

@@ -1,5 +1,5 @@
 import type { AgentSpec } from "../domain/agent.ts";
-import type { Clock } from "../domain/clock.ts";
+import { type Clock, settlesWithin } from "../domain/clock.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import {
   type Command,
@@ -7,7 +7,6 @@ import {
   type SupervisedProcess,
   superviseProcess,
 } from "../process/supervised-process.ts";
-import { settlesWithin } from "../process/wait.ts";
 import { plainText } from "../text/sanitize.ts";
 
 export interface ConverseOptions<L extends Listener> {

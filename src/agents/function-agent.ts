@@ -1,9 +1,8 @@
 import type { AgentEvent, AgentHandle, AgentRunner, AgentSpec, AgentUsage } from "../domain/agent.ts";
-import type { Clock } from "../domain/clock.ts";
+import { type Clock, settlesWithin } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import { sanitizeUsage } from "../domain/usage.ts";
 import { readProcessRecord, writeProcessRecord } from "../process/process-record.ts";
-import { settlesWithin } from "../process/wait.ts";
 import { agentStream } from "./agent-stream.ts";
 
 /** A host's own consolidator. A text it returns is the closing message; what it throws is the cause. */

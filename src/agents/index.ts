@@ -10,7 +10,7 @@ export type {
   AgentUsage,
 } from "../domain/agent.ts";
 export type { Clock } from "../domain/clock.ts";
-export type { Program } from "../process/find-program.ts";
+export type { Program } from "../process/environment.ts";
 export type { OutputLimits } from "../process/line-reader.ts";
 export type { Command } from "../process/supervised-process.ts";
 export type { Room, RoomNetwork, Sandbox, SandboxName, SandboxProbe } from "../sandbox/sandbox.ts";

@@ -5,8 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { SlowwaveError } from "../domain/failure.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { removePath } from "../files/tree.ts";
-import { outputOf } from "../process/output-of.ts";
-import type { Command } from "../process/supervised-process.ts";
+import { type Command, outputOf } from "../process/supervised-process.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 
 /** A module of ours that is run with the workspace as its argument. */

@@ -10,9 +10,9 @@ import type {
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { sanitizeUsage } from "../domain/usage.ts";
-import { endOrphanProcess } from "../process/end-orphan.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import { type Command, type ProcessEnd, superviseProcess } from "../process/supervised-process.ts";
+import { endOrphanProcess } from "../process/tree.ts";
 import { plainText } from "../text/sanitize.ts";
 import { agentStream } from "./agent-stream.ts";
 

@@ -1,7 +1,6 @@
 import type { AgentHandle } from "../domain/agent.ts";
-import type { Clock } from "../domain/clock.ts";
+import { type Clock, settlesWithin } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import { settlesWithin } from "../process/wait.ts";
 import type { AgentStream } from "./agent-stream.ts";
 import type { Conversation } from "./conversation.ts";
 

@@ -7,7 +7,7 @@ import type { Files } from "../files/folder.ts";
 import { removePath } from "../files/tree.ts";
 import { markText } from "../memory-files/mark.ts";
 import { MARK } from "../memory-files/memory-path.ts";
-import { findOnPath } from "../process/find-program.ts";
+import { findOnPath } from "../process/environment.ts";
 
 /** What Codex leaves behind while it works or when it failed; its own success removes it. */
 const DIFF_FILE = "phase2_workspace_diff.md";

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { SlowwaveError } from "../domain/failure.ts";
-import { findOnPath } from "../process/find-program.ts";
+import { findOnPath } from "../process/environment.ts";
 
 /** `flock` says so when another holds the lock. */
 const IS_BUSY = 75;

@@ -4,7 +4,7 @@ import { codeOf } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
 import { removeTree } from "../files/tree.ts";
-import { endOrphanProcess } from "../process/end-orphan.ts";
+import { endOrphanProcess } from "../process/tree.ts";
 
 /**
  * Removes the staging of runs that are over: a run whose agent could not be ended, or whose staging could not be removed

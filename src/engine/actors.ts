@@ -1,12 +1,11 @@
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentLimits, AgentRunner } from "../domain/agent.ts";
-import type { Clock, Ids } from "../domain/clock.ts";
+import { type Clock, type Ids, settlesWithin } from "../domain/clock.ts";
 import type { RunHold, RunPlaces } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { RunLimits } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
-import { settlesWithin } from "../process/wait.ts";
 import { claimJob } from "../services/claim-job.ts";
 import { closeAgent } from "../services/close-agent.ts";
 import { configureAgent } from "../services/configure-agent.ts";

@@ -1,13 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Clock } from "../domain/clock.ts";
+import { type Clock, settlesWithin } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { withoutSecrets } from "../text/redact.ts";
+import { plainText } from "../text/sanitize.ts";
 import { feed, withoutInherited } from "./environment.ts";
 import { lineReader, OUTPUT_LIMITS, type OutputLimits, tail } from "./line-reader.ts";
-import { HAS_PROC, identityOf, type ProcessIdentity, type ProcessStat } from "./process-identity.ts";
-import { type ProcessRecord, readProcessRecord, writeProcessRecord } from "./process-record.ts";
+import {
+  HAS_PROC,
+  identityOf,
+  type ProcessIdentity,
+  type ProcessRecord,
+  type ProcessStat,
+  readProcessRecord,
+  writeProcessRecord,
+} from "./process-record.ts";
 import { endGroup, endTree, killGroup, livingTree } from "./tree.ts";
-import { settlesWithin } from "./wait.ts";
 
 /** What is started: file, arguments, environment (already scrubbed, with the mark) and working folder. */
 export interface Command {
@@ -233,4 +240,33 @@ function follow(
   }
 
   return { ended, end, tree, failure, lastOutputMs: () => lastOutputMs };
+}
+
+export interface Output {
+  readonly stdout: string;
+  /** One line; what the program said when it failed. */
+  readonly why: string;
+}
+
+/** Of each stream the end. */
+const MOST_BYTES = 64 * 1024;
+
+/** What a short command of ours says; for probes. It is ended when it takes longer. Never rejects. */
+export function outputOf(command: Command, patienceMs: number): Promise<Output> {
+  const { file, args, env, cwd, feeds = [] } = command;
+  return new Promise((resolve) => {
+    const [stdout, stderr] = [tail(MOST_BYTES), tail(MOST_BYTES)];
+    const end = (how: string) => {
+      const said = stderr.text().trim().split("\n").at(-1) || how;
+      resolve({ stdout: stdout.text(), why: plainText(said, 200) });
+    };
+    const pipes = feeds.map(() => "pipe" as const);
+    const limits = { timeout: patienceMs, killSignal: "SIGKILL" } as const;
+    const child = spawn(file, args, { env, cwd, stdio: ["ignore", "pipe", "pipe", ...pipes], ...limits });
+    child.stdout?.on("data", stdout.feed);
+    child.stderr?.on("data", stderr.feed);
+    child.on("error", (error) => end(error.message));
+    child.on("close", (code, signal) => end(`it ended with ${signal ?? `code ${code}`}`));
+    feed(child, feeds);
+  });
 }

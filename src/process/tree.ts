@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import type { Clock } from "../domain/clock.ts";
+import { type Clock, pause, settlesWithin } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { markOf } from "./environment.ts";
 import {
@@ -7,14 +7,16 @@ import {
   isLiving,
   isStill,
   type ProcessIdentity,
+  type ProcessRecord,
   type ProcessStat,
   readOrNull,
+  readProcessRecord,
   readStat,
-} from "./process-identity.ts";
-import { pause, settlesWithin } from "./wait.ts";
+  writeProcessRecord,
+} from "./process-record.ts";
 
 /** What binds processes into one tree. */
-export interface TreeSigns {
+interface TreeSigns {
   /** The process at its head; null when it died before it was known. */
   readonly leader: ProcessIdentity | null;
   /** `NAME=value` in the environment: what a double-forked child in a session of its own still carries. */
@@ -265,4 +267,30 @@ export function livingTree({ leader, key, isWarden, clock }: LivingTreeOptions):
       isFrozen = false;
     },
   };
+}
+
+/**
+ * Ends what a killed engine left running, by the record in its scratch folder. No grace: its owner is dead and
+ * its work is thrown away. Returns whether a record was there; leaves it, so that it may be asked again, but
+ * revoked, so that a start still under way in a process that merely stood still ends itself.
+ */
+export async function endOrphanProcess(scratch: string, clock: Clock): Promise<boolean> {
+  const record = await readProcessRecord(scratch);
+  if (record === null || record === "unreadable") return record !== null;
+  if (record.reach === "in-process") return true;
+  // Before the look: whatever starts after it sees this.
+  if (!record.revoked) await writeProcessRecord(scratch, { ...record, revoked: true });
+  await endTree(() => membersOf(signsOf(record)), { clock, graceMs: 0 });
+  return true;
+}
+
+/** What lives of an agent by the record in its scratch folder, whoever started it. */
+export async function findOrphans(scratch: string): Promise<readonly ProcessStat[]> {
+  const record = await readProcessRecord(scratch);
+  if (record === null || record === "unreadable" || record.reach === "in-process") return [];
+  return membersOf(signsOf(record));
+}
+
+function signsOf({ process, key }: ProcessRecord): TreeSigns {
+  return { leader: process, mark: markOf(key), fresh: false };
 }

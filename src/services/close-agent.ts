@@ -1,12 +1,11 @@
 import { fromPromise } from "xstate";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
-import type { Clock } from "../domain/clock.ts";
+import { type Clock, settlesWithin } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Finding } from "../domain/generation.ts";
 import type { CloseInput, RunHold, RunPlaces } from "../domain/phase2.ts";
 import type { Files } from "../files/folder.ts";
-import { settlesWithin } from "../process/wait.ts";
 import { clearStaging, type RejectedLimits } from "./clear-staging.ts";
 
 export interface CloseDeps {

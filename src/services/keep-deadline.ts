@@ -1,8 +1,7 @@
 import { map, NEVER } from "rxjs";
 import { fromEventObservable } from "xstate";
-import type { Clock } from "../domain/clock.ts";
+import { after, type Clock } from "../domain/clock.ts";
 import type { Phase2Event } from "../domain/phase2.ts";
-import { after } from "./ticks.ts";
 
 /** Tells when the run's time is up. The deadline is absolute, so a restart neither shortens nor prolongs it. */
 export function keepDeadline({ clock, maxRunMinutes }: { clock: Clock; maxRunMinutes: number | null }) {

@@ -11,12 +11,11 @@ import {
   throwError,
 } from "rxjs";
 import { fromEventObservable } from "xstate";
-import type { Clock } from "../domain/clock.ts";
+import { after, type Clock, ticks } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { JobStore } from "../domain/job.ts";
 import type { Phase2Event, RunHold, RunInput } from "../domain/phase2.ts";
 import type { Settings } from "../domain/settings.ts";
-import { after, ticks } from "./ticks.ts";
 
 export interface KeepLeaseDeps {
   readonly jobs: Pick<JobStore, "renew">;

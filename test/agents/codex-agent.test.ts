@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { codexAgent } from "../../src/agents/codex-agent.ts";
 import type { AgentEvent, AgentHandle } from "../../src/domain/agent.ts";
-import { readStat } from "../../src/process/process-identity.ts";
+import { readStat } from "../../src/process/process-record.ts";
 import { agentContract, completed, firstFinal } from "./contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
 import { realClock } from "./real-clock.ts";

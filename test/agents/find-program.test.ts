@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { delimiter, join, relative, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { findProgram } from "../../src/process/find-program.ts";
+import { findProgram } from "../../src/process/environment.ts";
 
 const biome = { program: "biome", npmPackage: "@biomejs/biome" };
 

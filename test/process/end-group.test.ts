@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import { isLiving, readStat } from "../../src/process/process-identity.ts";
+import { isLiving, readStat } from "../../src/process/process-record.ts";
 import { endGroup } from "../../src/process/tree.ts";
 import { realClock } from "../agents/real-clock.ts";
 

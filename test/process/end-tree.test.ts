@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import { isLiving, type ProcessStat, readStat } from "../../src/process/process-identity.ts";
+import { isLiving, type ProcessStat, readStat } from "../../src/process/process-record.ts";
 import { endTree } from "../../src/process/tree.ts";
 import { manualClock } from "../agents/manual-clock.ts";
 import { realClock } from "../agents/real-clock.ts";

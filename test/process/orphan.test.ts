@@ -5,13 +5,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import type { AgentSpec } from "../../src/domain/agent.ts";
-import { endOrphanProcess } from "../../src/process/end-orphan.ts";
-import { identityOf, isLiving, readStat } from "../../src/process/process-identity.ts";
 import {
+  identityOf,
+  isLiving,
   type ProcessRecord,
   readProcessRecord,
+  readStat,
   writeProcessRecord,
 } from "../../src/process/process-record.ts";
+import { endOrphanProcess } from "../../src/process/tree.ts";
 import { bearersOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";

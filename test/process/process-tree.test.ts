@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
-import { HAS_PROC, identityOf } from "../../src/process/process-identity.ts";
+import { HAS_PROC, identityOf } from "../../src/process/process-record.ts";
 import { childrenOf, membersOf } from "../../src/process/tree.ts";
 
 test.runIf(HAS_PROC)(

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { outputOf } from "../../src/process/output-of.ts";
+import { outputOf } from "../../src/process/supervised-process.ts";
 import type { RoomNetwork, SandboxName } from "../../src/sandbox/sandbox.ts";
 import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
 import { here, PATIENCE_MS } from "./here.ts";

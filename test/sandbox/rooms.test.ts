@@ -3,8 +3,7 @@ import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSyn
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
-import { outputOf } from "../../src/process/output-of.ts";
-import type { Command } from "../../src/process/supervised-process.ts";
+import { type Command, outputOf } from "../../src/process/supervised-process.ts";
 import { bubblewrap } from "../../src/sandbox/bubblewrap.ts";
 import type { Room } from "../../src/sandbox/sandbox.ts";
 import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";

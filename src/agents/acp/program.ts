@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join, sep } from "node:path";
 import { nodeFiles } from "../../files/node-files.ts";
 import { removePath } from "../../files/tree.ts";
-import { scrubbedEnvironment } from "../../process/environment.ts";
-import { findNamed, findProgram, type Program } from "../../process/find-program.ts";
+import { findNamed, findProgram, type Program, scrubbedEnvironment } from "../../process/environment.ts";
 import type { AcpPreset } from "./presets.ts";
 
 /** What is started, absolute, and the folders it has to read for that. */

@@ -1,7 +1,6 @@
 import type { AgentSpec } from "../../domain/agent.ts";
-import type { Clock } from "../../domain/clock.ts";
+import { type Clock, settlesWithin } from "../../domain/clock.ts";
 import { causeOf } from "../../domain/failure.ts";
-import { settlesWithin } from "../../process/wait.ts";
 import { plainText } from "../../text/sanitize.ts";
 import type { AgentStream } from "../agent-stream.ts";
 import { type TurnProgress, turnProgress } from "../turn-progress.ts";

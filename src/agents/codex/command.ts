@@ -6,10 +6,14 @@ import type { AgentProbe, AgentSpec } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { nodeFiles } from "../../files/node-files.ts";
 import { removePath } from "../../files/tree.ts";
-import { scrubbedEnvironment } from "../../process/environment.ts";
-import { findNamed, findProgram, type Program, programMissing } from "../../process/find-program.ts";
-import { outputOf } from "../../process/output-of.ts";
-import type { Command } from "../../process/supervised-process.ts";
+import {
+  findNamed,
+  findProgram,
+  type Program,
+  programMissing,
+  scrubbedEnvironment,
+} from "../../process/environment.ts";
+import { type Command, outputOf } from "../../process/supervised-process.ts";
 
 export interface CodexProgramOptions {
   /** Program and first arguments; default: `codex` on PATH, or the npm package `@openai/codex`. */

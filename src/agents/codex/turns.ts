@@ -1,7 +1,7 @@
 import type { AgentSpec, AgentUsage } from "../../domain/agent.ts";
 import { causeOf } from "../../domain/failure.ts";
 import { sanitizeUsage } from "../../domain/usage.ts";
-import type { ProcessStat } from "../../process/process-identity.ts";
+import type { ProcessStat } from "../../process/process-record.ts";
 import { plainText } from "../../text/sanitize.ts";
 import type { AgentStream } from "../agent-stream.ts";
 import { type TurnProgress, turnProgress } from "../turn-progress.ts";

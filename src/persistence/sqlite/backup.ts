@@ -8,7 +8,7 @@ import {
   isStill,
   type ProcessIdentity,
   readStat,
-} from "../../process/process-identity.ts";
+} from "../../process/process-record.ts";
 import { storeError } from "../errors.ts";
 import { isBusy, translated } from "./failures.ts";
 import { schemaVersion } from "./identity.ts";

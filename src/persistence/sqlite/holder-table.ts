@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import type { ProcessIdentity } from "../../process/process-identity.ts";
+import type { ProcessIdentity } from "../../process/process-record.ts";
 import type { Writer } from "./writer.ts";
 
 /** Which process holds an owner id or a named lock: what a lock that the kernel dropped can't tell any more. */

@@ -10,7 +10,7 @@ import {
   isStill,
   type ProcessIdentity,
   readStat,
-} from "../../process/process-identity.ts";
+} from "../../process/process-record.ts";
 import { storeError } from "../errors.ts";
 import { isBusy, translated } from "./failures.ts";
 import type { HolderTable } from "./holder-table.ts";
