@@ -3,8 +3,8 @@ import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { OutputLimits } from "../process/line-reader.ts";
 import { endOrphanProcess } from "../process/tree.ts";
+import { sandboxNamed } from "../sandbox/bubblewrap.ts";
 import type { SandboxName } from "../sandbox/sandbox.ts";
-import { sandboxNamed } from "../sandbox/sandbox-named.ts";
 import {
   type AcpProgramOptions,
   acpCommand,

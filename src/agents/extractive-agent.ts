@@ -4,10 +4,15 @@ import type { AgentRunner, AgentSpec } from "../domain/agent.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { scrubbedEnvironment } from "../process/environment.ts";
 import type { Command } from "../process/supervised-process.ts";
+import { sandboxNamed } from "../sandbox/bubblewrap.ts";
+import {
+  confinedNode,
+  type NodeScript,
+  probeNodePermission,
+  unconfinedNode,
+} from "../sandbox/node-permission.ts";
 import type { SandboxName } from "../sandbox/sandbox.ts";
 import { roomHome } from "../sandbox/sandbox.ts";
-import { sandboxNamed } from "../sandbox/sandbox-named.ts";
-import { confinedNode, type NodeScript, probeNodePermission, unconfinedNode } from "./node-permission.ts";
 import { statusAgent } from "./status-agent.ts";
 
 export interface ExtractiveAgentOptions {

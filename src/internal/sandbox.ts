@@ -3,5 +3,5 @@
  * For the command line and the server; nothing here is promised to hosts.
  */
 export type { Program } from "../process/environment.ts";
+export { sandboxNamed } from "../sandbox/bubblewrap.ts";
 export { SANDBOX_NAMES, type SandboxName } from "../sandbox/sandbox.ts";
-export { sandboxNamed } from "../sandbox/sandbox-named.ts";

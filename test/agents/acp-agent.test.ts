@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { acpAgent } from "../../src/agents/acp-agent.ts";
 import type { AgentEvent } from "../../src/domain/agent.ts";
-import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
+import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
 import { agentContract, completed, firstFinal } from "./contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
 import { realClock } from "./real-clock.ts";

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { confinedNode, probeNodePermission } from "../../src/agents/node-permission.ts";
+import { confinedNode, probeNodePermission } from "../../src/sandbox/node-permission.ts";
 import { allOf, expectNoneLeft, place } from "./place.ts";
 import { realClock } from "./real-clock.ts";
 import { scriptedAgent } from "./scripted-agent.ts";

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, expect, onTestFinished, test } from "vitest";
-import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
+import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
 import { acpProgram } from "../agents/scripted-acp.ts";
 import { commandLine, line, temporaryFolder } from "../cli/invoke.ts";
 import { processesOf, start } from "../cli/real-process.ts";

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { acpAgent } from "../../src/agents/acp-agent.ts";
-import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
+import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
 import { firstFinal } from "../agents/contract.ts";
 import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
 import { realClock } from "../agents/real-clock.ts";

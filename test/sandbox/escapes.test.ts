@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { outputOf } from "../../src/process/supervised-process.ts";
+import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
 import type { RoomNetwork, SandboxName } from "../../src/sandbox/sandbox.ts";
-import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
 import { here, PATIENCE_MS } from "./here.ts";
 import { hasPerl, type Place, place, roomIn, UNTOUCHED, withKey } from "./place.ts";
 

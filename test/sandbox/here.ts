@@ -1,4 +1,4 @@
-import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
+import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
 
 export const PATIENCE_MS = 15_000;
 

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { StatusAgentOptions } from "../../src/agents/status-agent.ts";
 import type { AgentRunner, AgentSpec } from "../../src/domain/agent.ts";
 import { scrubbedEnvironment } from "../../src/process/environment.ts";
+import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
 import type { SandboxName } from "../../src/sandbox/sandbox.ts";
-import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";
 
 /** A child process that does what the script says, in a room; or, to compare, in none. */

@@ -4,9 +4,8 @@ import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { type Command, outputOf } from "../../src/process/supervised-process.ts";
-import { bubblewrap } from "../../src/sandbox/bubblewrap.ts";
+import { bubblewrap, sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
 import type { Room } from "../../src/sandbox/sandbox.ts";
-import { sandboxNamed } from "../../src/sandbox/sandbox-named.ts";
 import { temporaryFolder } from "../cli/invoke.ts";
 import { here, PATIENCE_MS } from "./here.ts";
 

@@ -6,7 +6,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { removePath } from "../files/tree.ts";
 import { type Command, outputOf } from "../process/supervised-process.ts";
-import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { Sandbox } from "./sandbox.ts";
 
 /** A module of ours that is run with the workspace as its argument. */
 export interface NodeScript {
