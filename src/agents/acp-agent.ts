@@ -14,11 +14,10 @@ import {
   probeAcp,
   titleOf,
 } from "./acp/command.ts";
-import { type AcpConnection, connectAcp } from "./acp/connection.ts";
-import { openSession } from "./acp/session.ts";
+import { type AcpConnection, connectAcp, openSession } from "./acp/connection.ts";
 import { followTurns } from "./acp/turns.ts";
 import { agentStream } from "./agent-stream.ts";
-import { turnHandle } from "./turn-handle.ts";
+import { turnHandle } from "./conversation.ts";
 
 export interface AcpAgentOptions extends AcpProgramOptions {
   /** What keeps it in its workspace; default `bubblewrap`. */

@@ -11,10 +11,9 @@ import {
   codexProgram,
   probeCodex,
 } from "./codex/command.ts";
-import { type Connection, connectCodex } from "./codex/connection.ts";
-import { openThread } from "./codex/thread.ts";
+import { type Connection, connectCodex, openThread } from "./codex/connection.ts";
 import { followTurns, type OpenThread } from "./codex/turns.ts";
-import { turnHandle } from "./turn-handle.ts";
+import { turnHandle } from "./conversation.ts";
 
 export interface CodexAgentOptions extends CodexProgramOptions {
   /** For one answer of Codex; a turn may take as long as the run's limits allow. */

@@ -24,7 +24,16 @@ export type { CodexAgentOptions } from "./codex-agent.ts";
 export { codexAgent } from "./codex-agent.ts";
 export type { ExtractiveAgentOptions } from "./extractive-agent.ts";
 export { extractiveAgent } from "./extractive-agent.ts";
-export type { AgentFunction, AgentReport, AgentTask, FunctionAgentOptions } from "./function-agent.ts";
-export { functionAgent } from "./function-agent.ts";
-export type { MemoryGroup, MemoryStatement, MemoryTask, SessionSummary } from "./write-memory.ts";
-export { readSummaries, writeMemory } from "./write-memory.ts";
+export {
+  type AgentFunction,
+  type AgentReport,
+  type AgentTask,
+  type FunctionAgentOptions,
+  functionAgent,
+  type MemoryGroup,
+  type MemoryStatement,
+  type MemoryTask,
+  readSummaries,
+  type SessionSummary,
+  writeMemory,
+} from "./function-agent.ts";

@@ -1,9 +1,14 @@
 import { concat, defer, map, NEVER, Observable, type Subscriber } from "rxjs";
 import { fromEventObservable } from "xstate";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
-import { exceeded, type Finishing, finishing } from "../agents/finishing.ts";
-import { growingFolders, growthWatch } from "../agents/growth-watch.ts";
-import { silenceWatch } from "../agents/silence.ts";
+import {
+  exceeded,
+  type Finishing,
+  finishing,
+  growingFolders,
+  growthWatch,
+  silenceWatch,
+} from "../agents/watchers.ts";
 import type { AgentEvent, AgentHandle, AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import { causeOf } from "../domain/failure.ts";

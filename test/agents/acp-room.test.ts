@@ -10,10 +10,9 @@ import {
 import { dirname, join } from "node:path";
 import { parse } from "smol-toml";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { namedProgram, prepareHome } from "../../src/agents/acp/command.ts";
 import { liesInside } from "../../src/agents/acp/permission.ts";
-import { prepareHome } from "../../src/agents/acp/prepare-home.ts";
 import { ACP_PRESETS } from "../../src/agents/acp/presets.ts";
-import { namedProgram } from "../../src/agents/acp/program.ts";
 import { acpAgent } from "../../src/agents/acp-agent.ts";
 import { temporaryFolder } from "../cli/invoke.ts";
 import { place } from "./place.ts";

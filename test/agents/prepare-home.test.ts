@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { expect, test } from "vitest";
-import { prepareHome } from "../../src/agents/acp/prepare-home.ts";
+import { prepareHome } from "../../src/agents/acp/command.ts";
 import { ACP_PRESETS, type SeenFile } from "../../src/agents/acp/presets.ts";
 import { place } from "./place.ts";
 

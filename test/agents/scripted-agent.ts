@@ -1,4 +1,4 @@
-import { type StatusAgentOptions, statusAgent } from "../../src/agents/status-agent.ts";
+import { type StatusAgentOptions, statusAgent } from "../../src/agents/extractive-agent.ts";
 import type { AgentRunner } from "../../src/domain/agent.ts";
 import { scrubbedEnvironment } from "../../src/process/environment.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { meter } from "../../src/agents/acp/meter.ts";
-import { tokenCount } from "../../src/agents/codex/token-count.ts";
+import { meter } from "../../src/agents/acp/turns.ts";
+import { tokenCount } from "../../src/agents/codex/turns.ts";
 import { sanitizeUsage } from "../../src/domain/usage.ts";
 
 test("Codex's kinds of tokens are added up over its threads; kinds that nobody reports are left out", () => {

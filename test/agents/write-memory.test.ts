@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readSummaries, writeMemory } from "../../src/agents/write-memory.ts";
+import { readSummaries, writeMemory } from "../../src/agents/function-agent.ts";
 import { phase2World, session } from "../engine/phase2-world.ts";
 
 test("what the helper writes passes the gate at once, without a finding, and again with a further session", async () => {

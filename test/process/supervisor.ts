@@ -1,4 +1,4 @@
-import { statusAgent } from "../../src/agents/status-agent.ts";
+import { statusAgent } from "../../src/agents/extractive-agent.ts";
 import { scrubbedEnvironment } from "../../src/process/environment.ts";
 import { realClock } from "../agents/real-clock.ts";
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { StatusAgentOptions } from "../../src/agents/status-agent.ts";
+import type { StatusAgentOptions } from "../../src/agents/extractive-agent.ts";
 import type { AgentRunner, AgentSpec } from "../../src/domain/agent.ts";
 import { scrubbedEnvironment } from "../../src/process/environment.ts";
 import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";

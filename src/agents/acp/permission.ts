@@ -1,7 +1,6 @@
 import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import type { PermissionRequest } from "./messages.ts";
-import type { KnownCall } from "./tool-calls.ts";
+import type { KnownCall, PermissionRequest } from "./messages.ts";
 
 export interface PermissionPolicy {
   /** The one place where it may write. */

@@ -1,18 +1,19 @@
-import type { AgentSpec } from "../../domain/agent.ts";
+import type { AgentSpec, AgentUsage } from "../../domain/agent.ts";
 import { type Clock, settlesWithin } from "../../domain/clock.ts";
 import { causeOf } from "../../domain/failure.ts";
+import { sanitizeUsage } from "../../domain/usage.ts";
 import { plainText } from "../../text/sanitize.ts";
-import type { AgentStream } from "../agent-stream.ts";
-import { type TurnProgress, turnProgress } from "../turn-progress.ts";
+import { type AgentStream, type TurnProgress, turnProgress } from "../agent-stream.ts";
 import type { AcpConnection } from "./connection.ts";
 import {
   type PermissionRequest,
   type PromptAnswer,
   promptAnswer,
+  textOf,
+  toolCalls,
   type Update,
   updateNotice,
 } from "./messages.ts";
-import { meter } from "./meter.ts";
 import {
   canGrant,
   isAllowed,
@@ -20,8 +21,6 @@ import {
   type PermissionOutcome,
   type PermissionPolicy,
 } from "./permission.ts";
-import { type SpokenText, spokenText } from "./spoken-text.ts";
-import { textOf, toolCalls } from "./tool-calls.ts";
 
 /** The turns of one session: what the agent tells of them, told on as events. */
 export interface Turns {
@@ -231,4 +230,148 @@ class AcpTurns implements Turns {
 function isSystemError(meta: unknown): boolean {
   const { codex } = (meta ?? {}) as { codex?: { threadStatus?: unknown } };
   return JSON.stringify(codex?.threadStatus ?? null).includes("systemError");
+}
+
+/** Puts the pieces together in which an agent speaks: one event for what was said in one go. */
+interface SpokenText {
+  /** Pieces of another message begin another event; not every agent names its messages. */
+  hear(type: "agent.message" | "agent.thought", piece: string, messageId: string | null): void;
+  /** Something else was heard: what was said until now is told. */
+  flush(): void;
+  nextTurn(): void;
+  /** The last message of this turn; null when nothing was said. */
+  last(): string | null;
+}
+
+/** As much is told at once at most: who talks without end must be heard before it ends. */
+const TOLD_LENGTH = 2_000;
+
+function spokenText(stream: Pick<AgentStream, "tell">): SpokenText {
+  let type: "agent.message" | "agent.thought" = "agent.message";
+  let text = "";
+  let message: string | null = null;
+  let last: string | null = null;
+
+  function flush(): void {
+    const said = text.trim();
+    text = "";
+    if (said === "") return;
+    if (type === "agent.message") last = said;
+    stream.tell({ type, text: said });
+  }
+
+  return {
+    hear(kind, piece, messageId) {
+      if (kind !== type || messageId !== message) flush();
+      type = kind;
+      message = messageId;
+      for (let rest = piece; rest !== ""; rest = rest.slice(TOLD_LENGTH)) {
+        text += rest.slice(0, TOLD_LENGTH);
+        if (text.length >= TOLD_LENGTH) flush();
+      }
+    },
+    flush,
+    nextTurn() {
+      text = "";
+      last = null;
+    },
+    last: () => last,
+  };
+}
+
+/** What an agent used, from what it reports in its several ways, else from the bytes. */
+export interface Meter {
+  asked(text: string): void;
+  answered(text: string): void;
+  /** Tokens in its context: it has read at least as many. Cost so far. */
+  heard(used: unknown, costUsd: number | null): void;
+  /** The turn is over, with what its answer reports. */
+  settle(answer: PromptAnswer | null): void;
+  usage(): AgentUsage;
+}
+
+const BYTES_PER_TOKEN = 4;
+
+export function meter(): Meter {
+  let turns = 0;
+  let askedBytes = 0;
+  let answeredBytes = 0;
+  /** Of the turns before this one. */
+  let past = { input: 0, output: 0 };
+  let kinds: Pick<AgentUsage, "cachedInputTokens" | "reasoningOutputTokens"> = {};
+  let context: number | null = null;
+  let usage: AgentUsage | null = null;
+
+  function use(claim: Partial<AgentUsage>): void {
+    usage = sanitizeUsage({ turns, ...claim }, usage);
+  }
+
+  /** Each answer reports its own turn. */
+  function kindsOf(answer: PromptAnswer | null): typeof kinds {
+    const cached = whole(answer?.usage?.cachedReadTokens);
+    const thought = whole(answer?.usage?.thoughtTokens);
+    kinds = {
+      ...kinds,
+      ...(cached === null ? {} : { cachedInputTokens: (kinds.cachedInputTokens ?? 0) + cached }),
+      ...(thought === null ? {} : { reasoningOutputTokens: (kinds.reasoningOutputTokens ?? 0) + thought }),
+    };
+    return kinds;
+  }
+
+  return {
+    asked(text) {
+      turns += 1;
+      askedBytes = Buffer.byteLength(text);
+      answeredBytes = 0;
+      context = null;
+      use({});
+    },
+    answered(text) {
+      answeredBytes += Buffer.byteLength(text);
+    },
+    heard(used, costUsd) {
+      if (Number.isSafeInteger(used) && (used as number) >= 0)
+        context = Math.max(context ?? 0, used as number);
+      use({
+        ...(context === null ? {} : { inputTokens: past.input + context }),
+        ...(costUsd === null ? {} : { costUsd }),
+      });
+    },
+    settle(answer) {
+      const reported = answer === null ? null : reportedBy(answer);
+      past = {
+        input: past.input + (reported?.input ?? context ?? Math.ceil(askedBytes / BYTES_PER_TOKEN)),
+        output: past.output + (reported?.output ?? Math.ceil(answeredBytes / BYTES_PER_TOKEN)),
+      };
+      use({
+        inputTokens: past.input,
+        outputTokens: past.output,
+        ...kindsOf(answer),
+        ...(reported === null ? { estimated: true } : {}),
+      });
+    },
+    usage: () => usage ?? sanitizeUsage({ turns }, null),
+  };
+}
+
+/** Null when it reports nothing, or nothing that is a number of tokens. */
+function reportedBy({
+  usage,
+  _meta,
+}: PromptAnswer): { readonly input: number; readonly output: number } | null {
+  const quota = _meta?.quota?.token_count;
+  const output = whole(usage?.outputTokens) ?? whole(quota?.output_tokens);
+  const named = whole(usage?.inputTokens) ?? whole(quota?.input_tokens);
+  if (output === null || named === null) return null;
+  // What was read from a cache may be in the total alone.
+  return { input: Math.max(named, (whole(usage?.totalTokens) ?? 0) - output), output };
+}
+
+/** No turn takes as many as this. */
+const MOST_TOKENS = 1e9;
+
+function whole(value: number | null | undefined): number | null {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MOST_TOKENS
+    ? (value as number)
+    : null;
 }

@@ -1,24 +1,11 @@
-import type { AgentSpec, AgentUsage } from "../../domain/agent.ts";
+import { z } from "zod";
+import type { AgentEvent, AgentSpec, AgentUsage } from "../../domain/agent.ts";
 import { causeOf } from "../../domain/failure.ts";
 import { sanitizeUsage } from "../../domain/usage.ts";
 import type { ProcessStat } from "../../process/process-record.ts";
 import { plainText } from "../../text/sanitize.ts";
-import type { AgentStream } from "../agent-stream.ts";
-import { type TurnProgress, turnProgress } from "../turn-progress.ts";
-import type { Connection } from "./connection.ts";
-import {
-  type CodexTurn,
-  causeOfTurn,
-  completedEvent,
-  errorNotice,
-  itemNotice,
-  startedEvent,
-  statusNotice,
-  turnNotice,
-  usageNotice,
-} from "./notices.ts";
-import { startTurn, steerTurn } from "./thread.ts";
-import { tokenCount } from "./token-count.ts";
+import { type AgentStream, type TurnProgress, turnProgress } from "../agent-stream.ts";
+import { type Connection, startTurn, steerTurn } from "./connection.ts";
 
 /** The turns of one thread: what Codex tells of them, told on as events. */
 export interface Turns {
@@ -225,4 +212,167 @@ class CodexTurns implements Turns {
     if (data.status.type !== "active") this.#busyElsewhere.delete(data.threadId);
     else if (this.#busyElsewhere.size < MOST_BUSY) this.#busyElsewhere.add(data.threadId);
   }
+}
+
+/** What is read of the notices of `codex app-server` (0.169.0); everything else in them may change. */
+const turnError = z.object({ message: z.string(), codexErrorInfo: z.unknown() });
+const item = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("agentMessage"), text: z.string() }),
+  z.object({ type: z.literal("reasoning"), summary: z.array(z.string()), content: z.array(z.string()) }),
+  z.object({
+    type: z.literal("commandExecution"),
+    command: z.string(),
+    exitCode: z.number().nullish(),
+    status: z.string(),
+  }),
+  z.object({
+    type: z.literal("fileChange"),
+    changes: z.array(z.object({ path: z.string() })),
+    status: z.string(),
+  }),
+  z.object({ type: z.literal("mcpToolCall"), server: z.string(), tool: z.string() }),
+  z.object({ type: z.literal("webSearch"), query: z.string() }),
+]);
+const ofItem = z.object({ threadId: z.string(), item });
+const turn = z.object({
+  id: z.string(),
+  status: z.string(),
+  error: turnError.nullish(),
+});
+
+export type CodexItem = z.infer<typeof item>;
+type CodexTurn = z.infer<typeof turn>;
+export type CodexTurnError = z.infer<typeof turnError>;
+
+const itemNotice = ofItem;
+const turnNotice = z.object({ threadId: z.string(), turn });
+const errorNotice = z.object({ threadId: z.string(), error: turnError, willRetry: z.boolean() });
+const usageNotice = z.object({
+  threadId: z.string(),
+  tokenUsage: z.object({
+    total: z.object({
+      inputTokens: z.number(),
+      outputTokens: z.number(),
+      cachedInputTokens: z.number().optional().catch(undefined),
+      reasoningOutputTokens: z.number().optional().catch(undefined),
+    }),
+  }),
+});
+const statusNotice = z.object({ threadId: z.string(), status: z.object({ type: z.string() }) });
+
+/** `usage limit (429)`-like: the kind of the error beside its message, when it adds something. */
+function causeOfTurn({ message, codexErrorInfo }: CodexTurnError): string {
+  const kind = kindOf(codexErrorInfo);
+  return kind === null ? message : `${message} (${kind})`;
+}
+
+function kindOf(info: unknown): string | null {
+  if (typeof info === "string") return info === "other" ? null : info;
+  if (typeof info !== "object" || info === null) return null;
+  const [kind, details] = Object.entries(info)[0] ?? [];
+  const status = (details as { httpStatusCode?: unknown } | null | undefined)?.httpStatusCode;
+  return kind === undefined ? null : `${kind}${typeof status === "number" ? ` ${status}` : ""}`;
+}
+
+type ToolEvent = Extract<AgentEvent, { type: "agent.tool" }>;
+
+/** Of one text; what is kept of all of them is bounded elsewhere. */
+const TEXT_LENGTH = 4_000;
+
+/** What a tool is about to do; null for what only speaks, which is told when it is whole. */
+function startedEvent(item: CodexItem): AgentEvent | null {
+  switch (item.type) {
+    case "commandExecution":
+      return tool("shell", item.command);
+    case "fileChange":
+      return tool("patch", item.changes.map(({ path }) => path).join(" "));
+    case "mcpToolCall":
+      return tool(`${item.server}.${item.tool}`, "");
+    case "webSearch":
+      return tool("web search", item.query);
+    case "agentMessage":
+    case "reasoning":
+      return null;
+  }
+}
+
+/** What was said, and which tools failed; null for what was told when it began. */
+function completedEvent(item: CodexItem): AgentEvent | null {
+  switch (item.type) {
+    case "agentMessage":
+      return { type: "agent.message", text: item.text.slice(0, TEXT_LENGTH) };
+    case "reasoning": {
+      const text = [...item.summary, ...item.content].join("\n").slice(0, TEXT_LENGTH);
+      return text.trim() === "" ? null : { type: "agent.thought", text };
+    }
+    case "commandExecution": {
+      if (item.status === "completed" && (item.exitCode ?? 0) === 0) return null;
+      const how = typeof item.exitCode === "number" ? `exit code ${item.exitCode}` : item.status;
+      return again(tool("shell", `${how}: ${item.command}`));
+    }
+    case "fileChange":
+      return item.status === "completed" ? null : again(tool("patch", item.status));
+    case "mcpToolCall":
+    case "webSearch":
+      return null;
+  }
+}
+
+function again(told: ToolEvent): AgentEvent {
+  return { ...told, again: true };
+}
+
+function tool(name: string, text: string): ToolEvent {
+  return { type: "agent.tool", name: name.slice(0, 100), text: text.slice(0, TEXT_LENGTH) };
+}
+
+/** Tokens of all threads together: an agent that Codex starts on its own costs as well. */
+export interface TokenCount {
+  /** Takes the cumulative numbers of one thread, as it claims them; false when they are not counted. */
+  record(threadId: string, claim: TokenClaim): boolean;
+  total(): Tokens;
+}
+
+const KINDS = ["inputTokens", "outputTokens", "cachedInputTokens", "reasoningOutputTokens"] as const;
+
+/** Kinds that no thread has reported are left out. */
+export type Tokens = Readonly<Partial<Record<(typeof KINDS)[number], number>>>;
+
+export type TokenClaim = Readonly<Partial<Record<(typeof KINDS)[number], number | undefined>>>;
+
+/** More threads than these are no agent, but a flood. */
+const MOST_THREADS = 100;
+
+export function tokenCount(): TokenCount {
+  const threads = new Map<string, Tokens>();
+  return {
+    record(threadId, claim) {
+      if (!threads.has(threadId) && threads.size >= MOST_THREADS) return false;
+      const before = threads.get(threadId) ?? {};
+      threads.set(
+        threadId,
+        collect((kind) => atLeast(claim[kind], before[kind])),
+      );
+      return true;
+    },
+    total: () =>
+      collect((kind) => [...threads.values()].map((tokens) => tokens[kind]).reduce(sum, undefined)),
+  };
+}
+
+function collect(numberOf: (kind: (typeof KINDS)[number]) => number | undefined): Tokens {
+  const known = KINDS.map((kind) => [kind, numberOf(kind)] as const).filter(
+    ([, number]) => number !== undefined,
+  );
+  return Object.fromEntries(known);
+}
+
+/** A claim that is no exact number counts for nothing, and numbers never fall. */
+function atLeast(claim: number | undefined, before: number | undefined): number | undefined {
+  if (claim === undefined) return before;
+  return Number.isSafeInteger(claim) ? Math.max(claim, before ?? 0) : (before ?? 0);
+}
+
+function sum(total: number | undefined, number: number | undefined): number | undefined {
+  return number === undefined ? total : (total ?? 0) + number;
 }
