@@ -12,7 +12,7 @@ import { createHold } from "../src/engine/hold.ts";
 import { createObservers } from "../src/engine/observers.ts";
 import { phase2Machine } from "../src/machines/phase2.ts";
 import { openSqliteStore } from "../src/persistence/sqlite/index.ts";
-import { keepLease } from "../src/services/keep-lease.ts";
+import { keepLease } from "../src/services/job.ts";
 import { printTable } from "./table.ts";
 
 export async function supervised(): Promise<void> {

@@ -6,19 +6,18 @@ import type { Store } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { RunLimits } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
-import { claimJob } from "../services/claim-job.ts";
 import { closeAgent } from "../services/close-agent.ts";
-import { configureAgent } from "../services/configure-agent.ts";
-import { keepDeadline } from "../services/keep-deadline.ts";
-import { keepDraft } from "../services/keep-draft.ts";
-import { keepLease } from "../services/keep-lease.ts";
-import { loadMemories } from "../services/load-memories.ts";
-import { publishMemory } from "../services/publish-memory.ts";
-import { confirmOwnership, recordFailure, recordSuccess } from "../services/settle-job.ts";
-import { spawnAgent } from "../services/spawn-agent.ts";
-import { syncRawMemories } from "../services/sync-raw-memories.ts";
-import { syncSummaries } from "../services/sync-summaries.ts";
-import { verifyArtifacts } from "../services/verify-artifacts.ts";
+import {
+  claimJob,
+  confirmOwnership,
+  keepDeadline,
+  keepLease,
+  recordFailure,
+  recordSuccess,
+} from "../services/job.ts";
+import { keepDraft, publishMemory, verifyArtifacts } from "../services/publish-memory.ts";
+import { configureAgent, spawnAgent } from "../services/spawn-agent.ts";
+import { loadMemories, syncRawMemories, syncSummaries } from "../services/sync-inputs.ts";
 import { watchAgent } from "../services/watch-agent.ts";
 import { askAgent } from "./ask-agent.ts";
 import { sealedFiles } from "./sealed-files.ts";

@@ -9,8 +9,8 @@ import type { Files } from "../files/folder.ts";
 import { changedByHand } from "../memory-files/by-hand.ts";
 import { hostFiles } from "../memory-files/host-files.ts";
 import { scan } from "../memory-files/scan.ts";
-import { renderPrompt, renderRepair } from "../services/prompt.ts";
 import { suspectInputs } from "../validation/injection.ts";
+import { renderPrompt, renderRepair } from "./prompt.ts";
 import { wholeLog } from "./result.ts";
 
 interface AskDeps {

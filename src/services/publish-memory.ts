@@ -1,29 +1,82 @@
+import { hash } from "node:crypto";
 import { fromPromise } from "xstate";
 import { SlowwaveError } from "../domain/failure.ts";
 import {
   changesBetween,
+  type Draft,
   type Generation,
   type HandEdits,
   isUnchanged,
   type Manifest,
 } from "../domain/generation.ts";
 import type { Lease } from "../domain/job.ts";
-import type { PublishAnswer, PublishInput } from "../domain/phase2.ts";
+import type {
+  DraftAnswer,
+  DraftInput,
+  PublishAnswer,
+  PublishInput,
+  VerifyAnswer,
+  VerifyInput,
+} from "../domain/phase2.ts";
 import { type Folder, splitPath, within } from "../files/folder.ts";
 import { contentHash, missingBlobs } from "../memory-files/blobs.ts";
 import { isConsolidated, publishedId } from "../memory-files/generation-names.ts";
 import { hostFiles, isHostPath, manifestOf } from "../memory-files/host-files.ts";
+import { inputsDigest } from "../memory-files/inputs-digest.ts";
 import { carryOverMemory, locateMemoryEdits } from "../memory-files/memory-edits.ts";
 import { SCAN_LIMITS } from "../memory-files/memory-path.ts";
 import { type Merged, merge } from "../memory-files/merge.ts";
 import { finishJournals, publishManifest } from "../memory-files/publish-manifest.ts";
 import { memoryOf, type ReconciledRoot, reconcileRoot } from "../memory-files/reconcile-root.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
-import { readVerified } from "../memory-files/verified.ts";
+import { scan } from "../memory-files/scan.ts";
+import { forgetVerified, keepVerified, readVerified } from "../memory-files/verified.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { pathText } from "../text/sanitize.ts";
 import { loadBase } from "../validation/candidate.ts";
-import { inWorkspace, verifyWorkspace } from "../validation/verify-workspace.ts";
+import { fileLimit } from "../validation/limits.ts";
+import { keepQuarantined } from "../validation/quarantine.ts";
+import { inWorkspace, rewrite, verifyWorkspace } from "../validation/verify-workspace.ts";
+
+/** A hostile workspace can hold thousands of faults; the person is told of the first ones and of their number. */
+const TOLD = 100;
+
+/**
+ * The gate. What it let through is written down by content hash, and only that can be published. Findings go to the
+ * run's log. May be repeated; rejects when the workspace can't be read.
+ */
+export function verifyArtifacts(bench: Workbench) {
+  return fromPromise<VerifyAnswer, VerifyInput>(async ({ input }) => {
+    const { store, hold } = bench;
+    await forgetVerified(bench);
+    await keepHandEdits(bench, input.base);
+    const base = await loadBase(store.generations, input.base);
+    const files = await hostFiles(await store.memories.inputsOf(input.run));
+    const rules = { severities: bench.gate ?? {}, repairsLeft: input.repairsLeft };
+    const { answer, findings, cuts, manifest } = await verifyWorkspace(bench, files, base, rules);
+    for (const finding of findings.slice(0, TOLD)) hold.note("gate.finding", finding);
+    await keepQuarantined(bench, cuts);
+    if (manifest !== null) await keepVerified(bench, manifest);
+    return answer;
+  });
+}
+
+/** Puts what the person wrote and took away into the agent's files, so that what is judged is what would be published. */
+async function keepHandEdits({ store, files, places }: Workbench, base: string | null): Promise<void> {
+  const generation = base === null ? null : await store.generations.read(base);
+  const edits = generation?.handEdits;
+  if (generation === null || edits === undefined) return;
+  const manifest = (await store.generations.manifest(generation.id)) ?? [];
+  await inWorkspace(files, places.workspace, async (workspace) => {
+    const { kept } = await scan(workspace, {
+      limit: fileLimit,
+      keep: (path) => !isHostPath(path),
+      litter: "foreign",
+    });
+    const changed = await carryOverMemory({ manifest, edits }, kept, (hash) => store.generations.blob(hash));
+    for (const [path, content] of changed) await rewrite(workspace, path, content);
+  });
+}
 
 /**
  * Makes the verified workspace the memory readers see. Edits a person made while the agent worked are kept as a
@@ -104,7 +157,7 @@ async function finish(bench: Workbench, { run, space }: PublishInput): Promise<P
 }
 
 /** What the gate let through: what may be published. Without input there was no gate: then the cleared memory is all there may be. */
-export async function verifiedFiles(
+async function verifiedFiles(
   bench: Workbench,
   { run, base }: Pick<PublishInput, "run" | "base">,
 ): Promise<Manifest> {
@@ -186,4 +239,67 @@ function reportConflicts({ hold }: Workbench, conflicts: readonly string[], { he
 
 function isSame(a: Manifest, b: Manifest): boolean {
   return isUnchanged(changesBetween(a, b));
+}
+
+/** How many drafts of a space are kept, and for how long. */
+const MOST_DRAFTS = 10;
+const DRAFT_DAYS = 7;
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/**
+ * Keeps what a dry run would have published: exactly the bytes that passed the gate, with what they were made from.
+ * `lost`: the job is another's. May be repeated: the same work has the same hash.
+ */
+export function keepDraft(bench: Workbench) {
+  return fromPromise<DraftAnswer, DraftInput>(async ({ input }) => {
+    const lease = bench.hold.lease();
+    if (lease === null) return { kind: "lost" };
+    const { store, clock } = bench;
+    const { run, space, base, watermark, limit, unchanged } = input;
+    const manifest = unchanged ? await filesOf(bench, base) : await verifiedFiles(bench, input);
+    const digest = inputsDigest(await store.memories.inputsOf(run));
+    const draft: Draft = {
+      hash: draftHash(space, base, digest, manifest),
+      space,
+      run,
+      base,
+      inputsDigest: digest,
+      watermark,
+      limit,
+      agent: input.agent ?? null,
+      findings: input.findings ?? 0,
+      createdAtMs: clock.nowMs(),
+    };
+    const blobs = unchanged
+      ? new Map<string, Uint8Array>()
+      : await inWorkspace(bench.files, bench.places.workspace, (workspace) =>
+          missingBlobs(store, manifest, workspace),
+        );
+    const kept = await store.generations.keepDraft({ lease, draft, manifest, blobs });
+    if (kept === "lost") return { kind: "lost" };
+    await dropOldDrafts(bench, space);
+    return { kind: "kept", draft: draft.hash };
+  });
+}
+
+async function filesOf({ store }: Workbench, base: string | null): Promise<Manifest> {
+  return base === null ? [] : ((await store.generations.manifest(base)) ?? []);
+}
+
+const HASH_LENGTH = 16;
+
+function draftHash(space: string, base: string | null, digest: string, manifest: Manifest): string {
+  const content = JSON.stringify([space, base, digest, manifest.map((entry) => [entry.path, entry.hash])]);
+  return hash("sha256", content, "hex").slice(0, HASH_LENGTH);
+}
+
+async function dropOldDrafts({ store, clock }: Workbench, space: string): Promise<void> {
+  const oldest = clock.nowMs() - DRAFT_DAYS * DAY_MS;
+  const drafts = await store.generations.drafts(space);
+  const over = drafts.filter(({ createdAtMs }, place) => place >= MOST_DRAFTS || createdAtMs < oldest);
+  if (over.length === 0) return;
+  await store.generations.removeDrafts(
+    space,
+    over.map((draft) => draft.hash),
+  );
 }

@@ -1,15 +1,44 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fromPromise } from "xstate";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
-import { beganAttempt, beginAttempt } from "../agents/attempt.ts";
-import type { Room } from "../agents/transcript.ts";
-import { noteAgent } from "../agents/transcript.ts";
-import type { AgentHandle, AgentLimits, AgentRunner } from "../domain/agent.ts";
+import { noteAgent, type Room } from "../agents/transcript.ts";
+import type { AgentConfig, AgentHandle, AgentLimits, AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { RunHold, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
+import type { RunHold, RunInput, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
 import { type AgentMeter, agentMeter, type Used } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
 import { measureTree, type TreeSize } from "../files/tree.ts";
+import { writeWhole } from "../process/process-record.ts";
+
+export interface ConfigureDeps {
+  readonly runner: AgentRunner;
+  readonly settings: { readonly model: string | null; readonly effort?: AgentConfig["effort"] };
+}
+
+/**
+ * The locked-down configuration (original, section 5.1): never asks for approval, writes in its workspace only,
+ * has the network only where its harness must reach its model, or where nothing keeps it from it. Rejects with
+ * `failed_sandbox_policy` when the agent can't be kept there.
+ */
+export function configureAgent({ runner, settings }: ConfigureDeps) {
+  return fromPromise<AgentConfig, RunInput>(async () => {
+    const found = await runner.probe?.();
+    if (found !== undefined && "missing" in found) {
+      throw new SlowwaveError("failed_sandbox_policy", found.missing);
+    }
+    const usesModel = runner.usesModel ?? true;
+    return {
+      agent: runner.name,
+      model: usesModel ? settings.model : null,
+      effort: usesModel ? (settings.effort ?? "medium") : null,
+      approvals: "never",
+      sandbox: "workspace-write",
+      network: found?.network ?? runner.network,
+    };
+  });
+}
 
 export interface SpawnDeps {
   readonly hold: RunHold;
@@ -98,4 +127,23 @@ async function follow(
 async function letGo(handle: AgentHandle, registry: AgentRegistry): Promise<void> {
   await handle.close();
   registry.remove(handle.id);
+}
+
+/**
+ * `<scratch>/attempt`: the key of the newest start that was begun in this workspace, written before it. The
+ * workspace is laid anew before each further attempt, so only the same key means that an agent may have worked
+ * in it already. On the disk when it returns: after a power failure a half-worked workspace must be known.
+ */
+export function beginAttempt(scratch: string, key: string): Promise<void> {
+  return writeWhole(join(scratch, "attempt"), key);
+}
+
+/** Null when none was begun. */
+async function beganAttempt(scratch: string): Promise<string | null> {
+  try {
+    return await readFile(join(scratch, "attempt"), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }

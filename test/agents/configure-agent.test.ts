@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
 import type { AgentRunner } from "../../src/domain/agent.ts";
-import { configureAgent } from "../../src/services/configure-agent.ts";
+import { configureAgent } from "../../src/services/spawn-agent.ts";
 import { scriptedRunner } from "./scripted-handle.ts";
 
 const LOCKED = { approvals: "never", sandbox: "workspace-write" };

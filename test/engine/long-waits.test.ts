@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { type AnyActorLogic, createActor, createMachine } from "xstate";
-import { keepDeadline } from "../../src/services/keep-deadline.ts";
-import { keepLease } from "../../src/services/keep-lease.ts";
+import { keepDeadline, keepLease } from "../../src/services/job.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { recordedHold } from "../agents/hold.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RunHold } from "../../src/domain/phase2.ts";
-import { recordFailure, recordSuccess, type SettleDeps } from "../../src/services/settle-job.ts";
+import { recordFailure, recordSuccess, type SettleDeps } from "../../src/services/job.ts";
 import { answerOf, handClock } from "../workspace/bench.ts";
 
 const lease = { space: "global", token: "t", fence: 1 };

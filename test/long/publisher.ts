@@ -8,10 +8,8 @@ import type { Stage1Output } from "../../src/domain/memory.ts";
 import { systemClock, systemIds } from "../../src/durable/system.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { publishMemory } from "../../src/services/publish-memory.ts";
-import { syncRawMemories } from "../../src/services/sync-raw-memories.ts";
-import { syncSummaries } from "../../src/services/sync-summaries.ts";
-import { verifyArtifacts } from "../../src/services/verify-artifacts.ts";
+import { publishMemory, verifyArtifacts } from "../../src/services/publish-memory.ts";
+import { syncRawMemories, syncSummaries } from "../../src/services/sync-inputs.ts";
 
 /**
  * Publishes one generation after another until it is killed, saying the number of each that is done. Arguments: home,

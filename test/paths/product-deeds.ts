@@ -6,8 +6,7 @@ import { phase2Machine } from "../../src/machines/phase2.ts";
 import { memoryGenerations } from "../../src/persistence/memory/generations.ts";
 import { memoryJobs } from "../../src/persistence/memory/jobs.ts";
 import { createMemoryWorld } from "../../src/persistence/memory/world.ts";
-import { claimJob } from "../../src/services/claim-job.ts";
-import { confirmOwnership, recordFailure, recordSuccess } from "../../src/services/settle-job.ts";
+import { claimJob, confirmOwnership, recordFailure, recordSuccess } from "../../src/services/job.ts";
 import { ANSWERS } from "./alphabet.ts";
 import {
   clock,

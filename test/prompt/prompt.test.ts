@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type PromptFacts, renderPrompt, renderRepair } from "../../src/services/prompt.ts";
+import { type PromptFacts, renderPrompt, renderRepair } from "../../src/engine/prompt.ts";
 
 const facts: PromptFacts = {
   workspace: "/home/u/.local/state/slowwave/staging/r1/workspace",

@@ -5,10 +5,8 @@ import { publishSteps, wavesOf } from "../../src/memory-files/publish-steps.ts";
 import { rollForward } from "../../src/memory-files/roll-forward.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { publishMemory } from "../../src/services/publish-memory.ts";
-import { syncRawMemories } from "../../src/services/sync-raw-memories.ts";
-import { syncSummaries } from "../../src/services/sync-summaries.ts";
-import { verifyArtifacts } from "../../src/services/verify-artifacts.ts";
+import { publishMemory, verifyArtifacts } from "../../src/services/publish-memory.ts";
+import { syncRawMemories, syncSummaries } from "../../src/services/sync-inputs.ts";
 import { answerOf, change, desk, HANDBOOK, memory, temporaryFolder, tree } from "../workspace/bench.ts";
 import { diaryOf, dyingAt, frailFiles } from "../workspace/frail-files.ts";
 

@@ -13,10 +13,8 @@ import type { GateSettings } from "../../src/domain/settings.ts";
 import type { Files } from "../../src/files/folder.ts";
 import type { Workbench } from "../../src/memory-files/workbench.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { publishMemory } from "../../src/services/publish-memory.ts";
-import { syncRawMemories } from "../../src/services/sync-raw-memories.ts";
-import { syncSummaries } from "../../src/services/sync-summaries.ts";
-import { verifyArtifacts } from "../../src/services/verify-artifacts.ts";
+import { publishMemory, verifyArtifacts } from "../../src/services/publish-memory.ts";
+import { syncRawMemories, syncSummaries } from "../../src/services/sync-inputs.ts";
 import { swiftFiles } from "./frail-files.ts";
 
 export const SPACE = "global";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { removeTree } from "../../src/files/tree.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { syncSummaries } from "../../src/services/sync-summaries.ts";
+import { syncSummaries } from "../../src/services/sync-inputs.ts";
 import { answerOf, change, desk, HANDBOOK, memory, temporaryFolder, tree } from "./bench.ts";
 import { frailFiles } from "./frail-files.ts";
 

@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { beginAttempt } from "../../../src/agents/attempt.ts";
 import type { AgentEvent } from "../../../src/domain/agent.ts";
 import { SlowwaveError } from "../../../src/domain/failure.ts";
 import type { JobRow } from "../../../src/domain/job.ts";
 import type { Phase2Context } from "../../../src/machines/words.ts";
+import { beginAttempt } from "../../../src/services/spawn-agent.ts";
 import { type Process, SETTINGS } from "./process.ts";
 import { RUN, type World } from "./world.ts";
 
