@@ -119,8 +119,8 @@ export type {
 export { createPhase2Actor } from "./engine/phase2-actor.ts";
 export type { LiveRun, LiveRuns, RunRegistry } from "./engine/registry.ts";
 export type { Files, Folder } from "./files/folder.ts";
+export type { Phase2Context, Phase2Input } from "./machines/context.ts";
 export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";
-export type { Phase2Context, Phase2Input } from "./machines/words.ts";
 export type { ApplyAnswer } from "./memory-files/apply.ts";
 export type { Purged } from "./memory-files/purge/purge.ts";
 export type { RollbackAnswer } from "./memory-files/rollback.ts";

@@ -2,7 +2,7 @@ import type { RunEvent, RunEventMap } from "../domain/event.ts";
 import { progressOf, RUNNING_TEXT } from "../domain/status.ts";
 import type { Committed } from "../durable/options.ts";
 import { dotted } from "../durable/transition.ts";
-import type { Phase2Context } from "../machines/words.ts";
+import type { Phase2Context } from "../machines/context.ts";
 
 type Said = { [Type in keyof RunEventMap]: { readonly type: Type } & RunEventMap[Type] }[keyof RunEventMap];
 

@@ -13,8 +13,8 @@ import type { DurableEngine, DurableOptions, DurableRun } from "../durable/optio
 import { clockOf, systemIds } from "../durable/system.ts";
 import { dotted } from "../durable/transition.ts";
 import { nodeFiles } from "../files/node-files.ts";
+import type { Phase2Context } from "../machines/context.ts";
 import { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
-import type { Phase2Context } from "../machines/words.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
 import { clearAbandonedStaging } from "./abandoned-staging.ts";
 import { type Admission, createAdmission, type Place } from "./admission.ts";

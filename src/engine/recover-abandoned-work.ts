@@ -3,7 +3,7 @@ import type { Store } from "../domain/ports.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
 import { DEFAULT_SETTINGS } from "../domain/settings.ts";
 import { outcomeOf } from "../domain/status.ts";
-import type { Phase2Context } from "../machines/words.ts";
+import type { Phase2Context } from "../machines/context.ts";
 import { type FreeBench, freeSpace, spacesOfKilledControls } from "../memory-files/free-space.ts";
 import { finishJournals } from "../memory-files/publish-manifest.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";

@@ -5,7 +5,7 @@ import type { Store } from "../domain/ports.ts";
 import { contextOf, type LogRow, type RunRecord } from "../domain/run.ts";
 import { adviceOf, outcomeOf, type Status } from "../domain/status.ts";
 import { type BudgetUse, budgetsOf, NOTHING_USED, usedIn } from "../domain/usage.ts";
-import type { Phase2Context } from "../machines/words.ts";
+import type { Phase2Context } from "../machines/context.ts";
 import { compare } from "../memory-files/compare.ts";
 import { unified } from "../memory-files/unified.ts";
 

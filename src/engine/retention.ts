@@ -3,7 +3,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { Store } from "../domain/ports.ts";
 import { contextOf } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
-import type { Phase2Context } from "../machines/words.ts";
+import type { Phase2Context } from "../machines/context.ts";
 import { retire } from "../memory-files/retire.ts";
 
 /**

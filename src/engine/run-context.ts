@@ -5,7 +5,7 @@ import type { RunHold } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../domain/settings.ts";
 import type { Files } from "../files/folder.ts";
-import type { Phase2Input } from "../machines/words.ts";
+import type { Phase2Input } from "../machines/context.ts";
 import { phase2Actors } from "./actors.ts";
 import type { Home } from "./home.ts";
 

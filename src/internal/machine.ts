@@ -4,8 +4,6 @@
  */
 export { structureHash } from "../durable/structure-hash.ts";
 export { dotted, type Effect, type Step, transitionsOf } from "../durable/transition.ts";
-export { mermaid } from "../machines/formats/mermaid.ts";
-export { scxml } from "../machines/formats/scxml.ts";
-export { statelySource } from "../machines/formats/stately.ts";
-export { type Drawing, svg } from "../machines/formats/svg.ts";
+export { mermaid, scxml, statelySource } from "../machines/formats.ts";
 export { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
+export { type Drawing, svg } from "../machines/svg.ts";

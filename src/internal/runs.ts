@@ -13,5 +13,5 @@ export {
 } from "../domain/day-budget.ts";
 export { usedIn } from "../domain/usage.ts";
 export { resultOf, spansOf, wholeLog } from "../engine/result.ts";
-export type { Phase2Context } from "../machines/words.ts";
+export type { Phase2Context } from "../machines/context.ts";
 export { rowBeforeKilledControl, spacesOfKilledControls } from "../memory-files/free-space.ts";

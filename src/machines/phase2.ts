@@ -24,9 +24,18 @@ import type {
   WatchInput,
 } from "../domain/phase2.ts";
 import type { FailedStatus } from "../domain/status.ts";
-import { never, notProvided } from "./actor-stubs.ts";
-import { claimed, drafted, fault, published, skipped, spawned } from "./answers.ts";
-import type { Phase2Context, Phase2Input } from "./words.ts";
+import {
+  claimed,
+  drafted,
+  fault,
+  never,
+  notProvided,
+  type Phase2Context,
+  type Phase2Input,
+  published,
+  skipped,
+  spawned,
+} from "./context.ts";
 
 /** Part of every stored snapshot; raised with any change that an old snapshot would not survive. */
 export const PHASE2_VERSION = "1";

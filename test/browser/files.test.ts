@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { statelySource } from "../../src/machines/formats/stately.ts";
+import { statelySource } from "../../src/machines/formats.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { openChromium, openPage } from "./chromium.ts";
 import { consolidate, session } from "./work.ts";

@@ -1,4 +1,4 @@
-import type { Phase2Context } from "../../src/machines/words.ts";
+import type { Phase2Context } from "../../src/machines/context.ts";
 import { edgeCover } from "./edge-cover.ts";
 import { type Graph, type Path, phase2Graph } from "./graph.ts";
 import type { Beginning } from "./world/template.ts";

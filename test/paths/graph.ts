@@ -2,8 +2,8 @@ import { getAdjacencyMap } from "@xstate/graph";
 import type { AnyMachineSnapshot, EventObject } from "xstate";
 import { DEFAULT_SETTINGS } from "../../src/domain/settings.ts";
 import { dotted } from "../../src/durable/transition.ts";
+import type { Phase2Context, Phase2Input } from "../../src/machines/context.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
-import type { Phase2Context, Phase2Input } from "../../src/machines/words.ts";
 import { type Happening, happenings, nameOf } from "./alphabet.ts";
 import { namedTransitions } from "./transitions.ts";
 

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { AnyMachineSnapshot, EventObject } from "xstate";
 import { outcomeOf } from "../../src/domain/status.ts";
 import { dotted } from "../../src/durable/transition.ts";
+import type { Phase2Context } from "../../src/machines/context.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
-import type { Phase2Context } from "../../src/machines/words.ts";
 import { nameOf } from "./alphabet.ts";
 import { INPUT, traversal } from "./graph.ts";
 

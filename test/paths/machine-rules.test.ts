@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { transition } from "xstate";
 import { DEFAULT_SETTINGS } from "../../src/domain/settings.ts";
+import type { Phase2Context, Phase2Input } from "../../src/machines/context.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
-import type { Phase2Context, Phase2Input } from "../../src/machines/words.ts";
 
 const INPUT: Phase2Input = {
   run: "run-1",

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import type { JobRow } from "../../src/domain/job.ts";
 import { transitionsOf } from "../../src/durable/transition.ts";
+import type { Phase2Context } from "../../src/machines/context.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
-import type { Phase2Context } from "../../src/machines/words.ts";
 import { DRY_CLAIM } from "./executable.ts";
 import { type Edge, type Graph, keyOf, type Path, type Vertex } from "./graph.ts";
 import { follow } from "./route.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type AnyStateMachine, createActor, createMachine, fromCallback, fromPromise, setup } from "xstate";
-import { statelySource } from "../../src/machines/formats/stately.ts";
+import { statelySource } from "../../src/machines/formats.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { extracted, linesOf } from "./extracted.ts";
 import { runtimeLines } from "./runtime.ts";

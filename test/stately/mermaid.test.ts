@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
-import { mermaid } from "../../src/machines/formats/mermaid.ts";
+import { mermaid } from "../../src/machines/formats.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 
 const NAME = "[A-Za-z][A-Za-z0-9_]*";

@@ -1,7 +1,7 @@
 import { DOMParser, type Element } from "@xmldom/xmldom";
 import { describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
-import { scxml } from "../../src/machines/formats/scxml.ts";
+import { scxml } from "../../src/machines/formats.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { runtimeLines } from "./runtime.ts";
 

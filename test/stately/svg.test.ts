@@ -1,8 +1,8 @@
 import { DOMParser } from "@xmldom/xmldom";
 import { describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
-import { svg } from "../../src/machines/formats/svg.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
+import { svg } from "../../src/machines/svg.ts";
 import { layOut } from "../../visualizer/layout/lay-out.ts";
 import { runtimeLines } from "./runtime.ts";
 

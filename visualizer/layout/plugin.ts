@@ -1,6 +1,6 @@
 import type { Plugin } from "vite";
 import type { AnyStateMachine } from "xstate";
-import { statelySource } from "../../src/machines/formats/stately.ts";
+import { statelySource } from "../../src/machines/formats.ts";
 import { layOut } from "./lay-out.ts";
 
 /**

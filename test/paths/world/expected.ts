@@ -1,5 +1,5 @@
 import type { JobRow } from "../../../src/domain/job.ts";
-import type { Phase2Context } from "../../../src/machines/words.ts";
+import type { Phase2Context } from "../../../src/machines/context.ts";
 import { PROCESS_RECORD } from "../../../src/process/process-record.ts";
 import type { Vertex } from "../graph.ts";
 import { type Process, SETTINGS } from "./process.ts";

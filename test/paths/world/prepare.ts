@@ -4,7 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { AgentEvent } from "../../../src/domain/agent.ts";
 import { SlowwaveError } from "../../../src/domain/failure.ts";
 import type { JobRow } from "../../../src/domain/job.ts";
-import type { Phase2Context } from "../../../src/machines/words.ts";
+import type { Phase2Context } from "../../../src/machines/context.ts";
 import { beginAttempt } from "../../../src/services/spawn-agent.ts";
 import { type Process, SETTINGS } from "./process.ts";
 import { RUN, type World } from "./world.ts";
