@@ -3,7 +3,12 @@
  * mount under a path of the host's own server (`nodeListener` for one of node:http); `listen` serves it on 127.0.0.1.
  */
 export type * from "./api.ts";
-export type { App, AppOptions } from "./app.ts";
-export { createApp } from "./app.ts";
-export type { Listening, ListenOptions } from "./listen.ts";
-export { listen, nodeListener } from "./listen.ts";
+export {
+  type App,
+  type AppOptions,
+  createApp,
+  type Listening,
+  type ListenOptions,
+  listen,
+  nodeListener,
+} from "./app.ts";

@@ -16,9 +16,8 @@ import type {
   MemoryFileAnswer,
   RollbackAnswer,
 } from "./api.ts";
-import { httpError } from "./http-error.ts";
 import * as fields from "./request.ts";
-import { type Route, route } from "./routes.ts";
+import { httpError, type Route, route } from "./request.ts";
 
 export interface MemoryRoutesDeps {
   readonly generations: Generations;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import * as answers from "./answers.ts";
-import type { Route } from "./routes.ts";
+import type { Route } from "./request.ts";
 
 /** `GET /api/openapi.json`: the routes as an OpenAPI 3.1 document, made from the schemas that check their requests. */
 export function openApiDocument(routes: readonly Route[], version: string): object {

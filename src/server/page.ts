@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { httpError, PAGE_POLICY, SAFE_HEADERS } from "./http-error.ts";
+import { httpError, PAGE_POLICY, SAFE_HEADERS } from "./request.ts";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",

@@ -1,7 +1,7 @@
 import type { AnyStateMachine, EventObject } from "xstate";
 import type { LogRow, RunRecord, RunStore } from "../domain/run.ts";
 import { dotted, type Effect, type Step, structureHash, transitionsOf } from "../internal/machine.ts";
-import { httpError } from "./http-error.ts";
+import { httpError } from "./request.ts";
 
 /** A machine event of the log with what it did, replayed from the log alone. */
 export interface ReplayedStep {

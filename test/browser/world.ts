@@ -8,8 +8,7 @@ import type { Store } from "../../src/domain/ports.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import type { Engine, EngineOptions } from "../../src/engine/engine-api.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { type App, type AppOptions, createApp } from "../../src/server/app.ts";
-import { type Listening, listen } from "../../src/server/listen.ts";
+import { type App, type AppOptions, createApp, type Listening, listen } from "../../src/server/app.ts";
 import { killAtFirstWord } from "../process/kill.ts";
 
 export const TOKEN = "a-token-of-the-tests";

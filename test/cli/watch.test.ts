@@ -3,7 +3,7 @@ import { Readable, Writable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { eventView } from "../../src/server/event-view.ts";
+import { eventView } from "../../src/server/feed.ts";
 import { commitOf, newRun } from "../../src/testing/store/given.ts";
 import { commandLine, line, signals, temporaryFolder } from "./invoke.ts";
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { guard } from "../../src/server/guard.ts";
+import { guard } from "../../src/server/request.ts";
 import { phase2World } from "../engine/phase2-world.ts";
 import { appOver, asking, served, TOKEN } from "./server-world.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RunRecord } from "../../src/domain/run.ts";
-import { lineOf } from "../../src/server/run-summary.ts";
+import { lineOf } from "../../src/server/run-views.ts";
 
 const over: RunRecord = {
   id: "r1",

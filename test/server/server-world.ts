@@ -1,7 +1,6 @@
 import { onTestFinished } from "vitest";
 import type { Store } from "../../src/domain/ports.ts";
-import { type App, type AppOptions, createApp } from "../../src/server/app.ts";
-import { listen } from "../../src/server/listen.ts";
+import { type App, type AppOptions, createApp, listen } from "../../src/server/app.ts";
 
 export const TOKEN = "a-token-of-the-tests";
 

@@ -1,7 +1,12 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
 import type { AnyStateMachine } from "xstate";
-import type { LogRow } from "../../domain/run.ts";
-import { parsed } from "../event-view.ts";
-import type { ReplayedStep } from "../replay.ts";
+import type { LogRow, RunRecord, RunStore } from "../domain/run.ts";
+import { type Feed, parsed } from "./feed.ts";
+import type { ReplayedStep, Replayer } from "./replay.ts";
+import { declineUpgrade, type GuardOptions, guard, httpError, requestTarget } from "./request.ts";
+import { readRun } from "./run-views.ts";
 
 /**
  * What Stately's inspector reads (`@statelyai/inspect` 0.7): three kinds of message about actors, each under a
@@ -14,7 +19,7 @@ import type { ReplayedStep } from "../replay.ts";
  *
  * Every row of the log is one `@xstate.event`, with the row's id.
  */
-export type InspectionMessage = ActorMessage | EventMessage | SnapshotMessage;
+type InspectionMessage = ActorMessage | EventMessage | SnapshotMessage;
 
 interface Base {
   readonly _version: string;
@@ -55,7 +60,7 @@ export interface MessageWriter {
   note(row: LogRow): readonly InspectionMessage[];
 }
 
-export function createMessageWriter(run: string, machine: AnyStateMachine): MessageWriter {
+function createMessageWriter(run: string, machine: AnyStateMachine): MessageWriter {
   /** Session of each living child. */
   const sessions = new Map<string, string>();
   /** Keys of child actors that have been introduced. */
@@ -178,4 +183,147 @@ function isObject(value: unknown): value is object {
 /** As the inspector's own package writes them. */
 function functionsByName(_: string, value: unknown): unknown {
   return typeof value === "function" ? { type: (value as { name: string }).name } : value;
+}
+
+export interface RelayOptions extends StreamRunDeps, GuardOptions {
+  readonly runs: Pick<RunStore, "read" | "log">;
+  /** Where the app is mounted. */
+  readonly base: string;
+}
+
+/** Stately's own page may listen; only someone who was given the token can make it. */
+const STATELY = "https://stately.ai";
+/** Listeners have nothing to say. */
+const LONGEST_MESSAGE = 1_024;
+const PING_MS = 30_000;
+
+/**
+ * `ws://HOST/api/inspect?run=ID&token=TOKEN`: a run for Stately's inspector, past or present, over WebSocket.
+ * Hosts call `upgrade` for their server's `upgrade` event; it answers whether the address was its own, and never
+ * throws: a client's request line or headers cannot end the host.
+ */
+export interface Relay {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  close(): void;
+}
+
+export function createRelay(options: RelayOptions): Relay {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: LONGEST_MESSAGE,
+    perMessageDeflate: false,
+  });
+  const closing = new AbortController();
+
+  async function open(url: URL, request: IncomingMessage) {
+    const { host, origin, authorization } = request.headers;
+    guard(
+      {
+        host: host ?? null,
+        origin: origin ?? null,
+        authorization: authorization ?? null,
+        queryToken: url.searchParams.get("token"),
+        isWrite: false,
+      },
+      { ...options, origins: [STATELY] },
+    );
+    const run = url.searchParams.get("run");
+    if (run === null) throw httpError("invalid_request", "Say which run: /api/inspect?run=ID.");
+    return streamRun(await readRun(options.runs, run), options);
+  }
+
+  return {
+    upgrade: (request, socket, head) => {
+      const url = requestTarget(request.url);
+      if (url?.pathname !== `${options.base}/api/inspect`) return false;
+      socket.on("error", () => socket.destroy());
+      open(url, request)
+        .then((stream) => {
+          sockets.handleUpgrade(request, socket, head, (peer) => serve(peer, stream, closing.signal));
+        })
+        .catch((error: unknown) => declineUpgrade(socket, error));
+      return true;
+    },
+    close: () => {
+      closing.abort();
+      for (const peer of sockets.clients) peer.terminate();
+      sockets.close();
+    },
+  };
+}
+
+function serve(peer: WebSocket, stream: ReturnType<typeof streamRun>, closing: AbortSignal): void {
+  const gone = new AbortController();
+  const signal = AbortSignal.any([gone.signal, closing]);
+  let isThere = true;
+  // A peer that lost its network answers no ping; without one its socket would stay for hours.
+  const pings = setInterval(() => {
+    if (!isThere) peer.terminate();
+    isThere = false;
+    peer.ping();
+  }, PING_MS);
+  pings.unref();
+  peer.on("pong", () => {
+    isThere = true;
+  });
+  peer.on("error", () => peer.terminate());
+  peer.on("close", () => {
+    clearInterval(pings);
+    gone.abort();
+  });
+  const send = (message: object) =>
+    new Promise<void>((resolve, reject) => {
+      peer.send(JSON.stringify(message), (error) => (error ? reject(error) : resolve()));
+    });
+  stream(send, signal).then(
+    () => peer.close(1001),
+    () => peer.terminate(),
+  );
+}
+
+export interface StreamRunDeps {
+  readonly runs: Pick<RunStore, "log">;
+  readonly feed: Feed;
+  readonly replayer: Replayer;
+  readonly machine: AnyStateMachine;
+}
+
+const PAGE = 500;
+const PATIENCE_MS = 15_000;
+
+/**
+ * Begins to tell one run as inspector messages: all of its log, then on as it grows. Throws `other_machine` at
+ * once; what it returns goes on until `signal` is raised. `send` is waited for, so that a slow reader holds
+ * back one page and no more.
+ */
+export function streamRun(run: RunRecord, { runs, feed, replayer, machine }: StreamRunDeps) {
+  const replayed = replayer.begin(run);
+  const writer = createMessageWriter(run.id, machine);
+  return async (send: (message: InspectionMessage) => Promise<void>, signal: AbortSignal): Promise<void> => {
+    let after = 0;
+    const messagesOf = (row: LogRow) => {
+      if (row.sequence === null) return writer.note(row);
+      return row.actor === undefined ? writer.step(replayed(row)) : writer.child(row, row.actor);
+    };
+    const stream = async (rows: readonly LogRow[]) => {
+      for (const row of rows) {
+        const messages = messagesOf(row);
+        for (const message of messages) {
+          if (signal.aborted) return;
+          await send(message);
+        }
+      }
+    };
+    for (let isWhole = false; !isWhole && !signal.aborted; ) {
+      const page = await runs.log({ run: run.id, after, limit: PAGE });
+      await stream(page);
+      after = page.at(-1)?.id ?? after;
+      isWhole = page.length < PAGE;
+    }
+    while (!signal.aborted) {
+      const rows = await feed.next(after, { patienceMs: PATIENCE_MS, signal });
+      await stream(rows.filter((row) => row.run === run.id));
+      after = rows.at(-1)?.id ?? after;
+    }
+  };
 }
