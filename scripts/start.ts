@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../src/cli/main.ts";
 import { createOutput } from "../src/cli/ui/output.ts";
-import { bold, cyan, dim } from "../src/cli/ui/paint.ts";
-import { clipped } from "../src/cli/ui/printable.ts";
+import { bold, clipped, cyan, dim } from "../src/cli/ui/text.ts";
 import { processWorld } from "../src/cli/world.ts";
 
 const SHOWN_LINES = 24;

@@ -1,10 +1,9 @@
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import { type Controls, createControls } from "../internal/engine.ts";
-import { EXIT } from "./exit-code.ts";
-import type { Invocation } from "./shell.ts";
+import { EXIT, type Invocation } from "./shell.ts";
 import { openExistingStore, rootOf } from "./store.ts";
-import { type Line, yellow } from "./ui/paint.ts";
+import { type Line, yellow } from "./ui/text.ts";
 
 /**
  * What `apply`, `rollback` and `purge` share: they need a store that is there, close it, and say what lives when

@@ -1,6 +1,11 @@
+import { createHash } from "node:crypto";
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
+import type { RunResult } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import { type PlaceFlags, type Places, placesOf } from "./places.ts";
+import { checkSpaceKey } from "../domain/memory.ts";
+import { type CodexHome, readCodexHome } from "../internal/codex-home.ts";
 import type { Output } from "./ui/output.ts";
 import type { World } from "./world.ts";
 
@@ -49,4 +54,112 @@ export function countOption(flags: string, description: string, fallback: number
     }
     return Number(text);
   });
+}
+
+export const EXIT = { ok: 0, failed: 1, usage: 2, skipped: 3, refused: 4, budget: 5 } as const;
+
+/** The exit code of a run that came to an end (contract, section 3); signals have codes of their own. */
+export function exitCodeOf(
+  { outcome, status }: Pick<RunResult, "outcome" | "status">,
+  { strict }: { readonly strict: boolean },
+): number {
+  if (outcome === "succeeded") return EXIT.ok;
+  if (outcome === "skipped") return strict ? EXIT.skipped : EXIT.ok;
+  if (status === "failed_invalid_artifacts") return EXIT.refused;
+  return status === "failed_budget" ? EXIT.budget : EXIT.failed;
+}
+
+/** Flags every command knows. */
+interface PlaceFlags {
+  readonly home?: string;
+  readonly space?: string;
+  readonly memoryRoot?: string;
+  readonly codexHome?: string;
+}
+
+export interface Places {
+  /** Absolute. */
+  readonly home: string;
+  readonly database: string;
+  readonly space: string;
+  /** Null: where the home keeps it. */
+  readonly memoryRoot: string | null;
+  /** The Codex home whose memory is consolidated in Codex's place; null for a memory of our own. */
+  readonly codex: CodexHome | null;
+  readonly configFile: string;
+}
+
+/** Flags, then the environment, then the platform's folders (relative XDG folders are ignored, as XDG asks). */
+export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "cwd">): Places {
+  const user = given(env.HOME) ?? homedir();
+  const state = absolute(env.XDG_STATE_HOME) ?? join(user, ".local", "state");
+  const config = absolute(env.XDG_CONFIG_HOME) ?? join(user, ".config");
+  const home = resolve(
+    cwd,
+    wanted("--home", flags.home) ?? given(env.SLOWWAVE_HOME) ?? join(state, "slowwave"),
+  );
+  const root = wanted("--memory-root", flags.memoryRoot) ?? given(env.SLOWWAVE_MEMORY_ROOT);
+  const configFile = join(config, "slowwave", "config.json");
+  const codexHome = wanted("--codex-home", flags.codexHome) ?? given(env.SLOWWAVE_CODEX_HOME);
+  if (codexHome !== undefined) {
+    const codex = readCodexHome(resolve(cwd, codexHome), env);
+    refuseWithCodex({ "--space": flags.space, "--memory-root": flags.memoryRoot });
+    const isChosen = flags.home !== undefined || given(env.SLOWWAVE_HOME) !== undefined;
+    const own = isChosen ? home : `${home}-codex-${shortHash(codex.folder)}`;
+    return {
+      home: own,
+      database: join(own, "slowwave.db"),
+      space: "global",
+      memoryRoot: codex.root,
+      codex,
+      configFile,
+    };
+  }
+  return {
+    home,
+    database: join(home, "slowwave.db"),
+    space: checkedSpace(flags.space ?? given(env.SLOWWAVE_SPACE) ?? "global"),
+    memoryRoot: root === undefined ? null : resolve(cwd, root),
+    codex: null,
+    configFile,
+  };
+}
+
+/** A Codex home has one memory, in the place where Codex reads it. */
+function refuseWithCodex(flags: Readonly<Record<string, string | undefined>>): void {
+  for (const [flag, value] of Object.entries(flags)) {
+    if (value !== undefined) {
+      throw new SlowwaveError(
+        "invalid_usage",
+        `${flag} can't be given with --codex-home: a Codex home has one memory, where Codex reads it.`,
+      );
+    }
+  }
+}
+
+/** Runs and generations of each Codex home are kept apart, beside the home for everything else. */
+function shortHash(folder: string): string {
+  return createHash("sha256").update(folder).digest("hex").slice(0, 8);
+}
+
+function checkedSpace(space: string): string {
+  checkSpaceKey(space);
+  return space;
+}
+
+function wanted(flag: string, value: string | undefined): string | undefined {
+  if (value === "") throw new SlowwaveError("invalid_usage", `${flag} needs a folder.`);
+  if (value?.includes("\0") === true) {
+    throw new SlowwaveError("invalid_usage", `${flag} needs a folder, and no name of one has a NUL in it.`);
+  }
+  return value;
+}
+
+/** An empty variable counts as unset. */
+function given(value: string | undefined): string | undefined {
+  return value === "" ? undefined : value;
+}
+
+function absolute(value: string | undefined): string | undefined {
+  return value !== undefined && isAbsolute(value) ? value : undefined;
 }

@@ -6,9 +6,9 @@ import type { RunRecord } from "../domain/run.ts";
 import { systemClock } from "../internal/engine.ts";
 import { nodeFiles } from "../internal/memory.ts";
 import { createHome, openSqliteStore, refuseForeignHome } from "../internal/store.ts";
-import type { Places } from "./places.ts";
+import type { Places } from "./shell.ts";
 import type { Output } from "./ui/output.ts";
-import { dim } from "./ui/paint.ts";
+import { dim } from "./ui/text.ts";
 
 /** The store of the home; a home that is not there yet is made, for its owner alone, and named. */
 export async function openStore(places: Places, output: Output): Promise<Store> {

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
-import { checkStore } from "../../src/cli/doctor/store-checks.ts";
+import { checkStore } from "../../src/cli/doctor-checks.ts";
 import { translated } from "../../src/persistence/sqlite/failures.ts";
 import { line, temporaryFolder } from "../cli/invoke.ts";
 import { run } from "../cli/real-process.ts";

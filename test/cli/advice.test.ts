@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { adviceFor, type Situation } from "../../src/cli/advice.ts";
+import { adviceFor, type Situation } from "../../src/cli/commands/status.ts";
 import type { JobRow } from "../../src/domain/job.ts";
 
 const NOW = 1_800_000_000;

@@ -2,7 +2,7 @@ import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { diffLines, diffTextLines, statLines } from "../../src/cli/ui/diff-lines.ts";
-import { type Line, rendered } from "../../src/cli/ui/paint.ts";
+import { type Line, rendered } from "../../src/cli/ui/text.ts";
 import type { FileDiff } from "../../src/memory-files/compare.ts";
 import { unified } from "../../src/memory-files/unified.ts";
 import { commandLine, line, temporaryFolder } from "./invoke.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { exitCodeOf } from "../../src/cli/exit-code.ts";
+import { exitCodeOf } from "../../src/cli/shell.ts";
 import { outcomeOf, type Status } from "../../src/domain/status.ts";
 
 const CODES: Readonly<Record<Status, readonly [plain: number, strict: number]>> = {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rendered } from "../../src/cli/ui/paint.ts";
-import { clipped, printable, printableJson } from "../../src/cli/ui/printable.ts";
+import { clipped, printable, printableJson, rendered } from "../../src/cli/ui/text.ts";
 
 const ESC = "\u001b";
 

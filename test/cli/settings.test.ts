@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { placesOf } from "../../src/cli/places.ts";
 import { choicesFrom } from "../../src/cli/settings.ts";
+import { placesOf } from "../../src/cli/shell.ts";
 import { DEFAULT_SETTINGS } from "../../src/domain/settings.ts";
 import { temporaryFolder } from "./invoke.ts";
 

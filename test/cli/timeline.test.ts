@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { rendered } from "../../src/cli/ui/paint.ts";
-import { timeline } from "../../src/cli/ui/timeline.ts";
+import { timeline } from "../../src/cli/ui/run-page.ts";
+import { rendered } from "../../src/cli/ui/text.ts";
 
 const span = (state: string, ms: number) => ({ state, enteredAt: "2026-11-22T12:00:00.000Z", ms });
 const drawn = (spans: Parameters<typeof timeline>[0], columns: number) =>

@@ -2,9 +2,8 @@ import type { Command } from "commander";
 import type { AgentProbe } from "../../domain/agent.ts";
 import { causeOf } from "../../domain/failure.ts";
 import { AGENT_NAMES, agentNamed } from "../agents.ts";
-import { EXIT } from "../exit-code.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { bold, cyan, dim, green, yellow } from "../ui/paint.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { bold, cyan, dim, green, yellow } from "../ui/text.ts";
 
 export function addAgents(
   program: Command,

@@ -3,8 +3,7 @@ import type { FileChanges } from "../../domain/generation.ts";
 import { withControls } from "../maintenance.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { rootOf } from "../store.ts";
-import { changedFiles, moment } from "../ui/format.ts";
-import { bold, dim, green, type Line } from "../ui/paint.ts";
+import { bold, changedFiles, dim, green, type Line, moment } from "../ui/text.ts";
 
 export function addApply(
   program: Command,

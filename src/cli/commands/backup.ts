@@ -10,9 +10,8 @@ import {
   refuseForeignHome,
   restoreDatabase,
 } from "../../internal/store.ts";
-import { EXIT } from "../exit-code.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { bold, dim } from "../ui/paint.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { bold, dim } from "../ui/text.ts";
 
 type End = (code: Promise<number>) => Promise<void>;
 

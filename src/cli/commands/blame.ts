@@ -2,10 +2,9 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
 import { explainLine, type LineOrigin, readWorkspace } from "../../internal/evaluation.ts";
-import { EXIT } from "../exit-code.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { rootOf } from "../store.ts";
-import { bold, dim } from "../ui/paint.ts";
+import { bold, dim } from "../ui/text.ts";
 
 export function addBlame(
   program: Command,

@@ -3,11 +3,10 @@ import type { Command } from "commander";
 import type { Store } from "../../domain/ports.ts";
 import { createEngine } from "../../internal/engine.ts";
 import { agentNamed } from "../agents.ts";
-import { EXIT } from "../exit-code.ts";
 import { choicesFrom } from "../settings.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, rootOf, runNamed } from "../store.ts";
-import { bold } from "../ui/paint.ts";
+import { bold } from "../ui/text.ts";
 
 export function addCancel(
   program: Command,

@@ -18,12 +18,10 @@ import {
   generationNamed,
   nodeFiles,
 } from "../../internal/memory.ts";
-import { EXIT } from "../exit-code.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, rootOf } from "../store.ts";
 import { diffLines, statLines } from "../ui/diff-lines.ts";
-import { changedFiles, counted, moment } from "../ui/format.ts";
-import { bold, dim, type Line } from "../ui/paint.ts";
+import { bold, changedFiles, counted, dim, type Line, moment } from "../ui/text.ts";
 
 export function addDiff(program: Command, shell: Shell, end: (code: Promise<number>) => Promise<void>): void {
   program

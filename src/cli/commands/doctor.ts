@@ -1,21 +1,26 @@
 import type { Command } from "commander";
 import { causeOf, codeOf } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
-import { type Check, failure } from "../doctor/check.ts";
-import { checkAgent, checkClock, checkHome, checkNode, checkSandbox } from "../doctor/host-checks.ts";
-import { checkGenerations, checkMemoryRoot } from "../doctor/memory-checks.ts";
 import {
+  type Check,
+  checkAgent,
+  checkClock,
+  checkGenerations,
+  checkHome,
   checkInputs,
   checkJobs,
   checkLeftovers,
+  checkMemoryRoot,
+  checkNode,
   checkRetries,
   checkRuns,
+  checkSandbox,
   checkStore,
-} from "../doctor/store-checks.ts";
-import { EXIT } from "../exit-code.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+  failure,
+} from "../doctor-checks.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore } from "../store.ts";
-import { bold, cyan, dim, green, red, yellow } from "../ui/paint.ts";
+import { bold, cyan, dim, green, red, yellow } from "../ui/text.ts";
 
 export function addDoctor(
   program: Command,

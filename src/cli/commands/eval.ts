@@ -13,9 +13,8 @@ import {
 } from "../../internal/evaluation.ts";
 import { openSqliteStore } from "../../internal/store.ts";
 import { agentNamed } from "../agents.ts";
-import { EXIT } from "../exit-code.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { bold, dim } from "../ui/paint.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { bold, dim } from "../ui/text.ts";
 
 /** Composite of the built-in agent of commit d10501d, mean of seeds 1 to 3: `node scripts/evaluate-commit.ts d10501d`. */
 const AT_D10501D = 47.5;

@@ -12,8 +12,7 @@ import {
   svg,
 } from "../../internal/machine.ts";
 import { pageFolder } from "../../server/page.ts";
-import { EXIT } from "../exit-code.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 
 export function addMachine(
   program: Command,

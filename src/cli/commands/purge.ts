@@ -4,9 +4,7 @@ import type { Store } from "../../domain/ports.ts";
 import type { PurgedSpaces } from "../../internal/engine.ts";
 import { withControls } from "../maintenance.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { counted } from "../ui/format.ts";
-import { bold, dim, green, type Line, yellow } from "../ui/paint.ts";
-import { printable } from "../ui/printable.ts";
+import { bold, counted, dim, green, type Line, printable, yellow } from "../ui/text.ts";
 
 interface PurgeFlags {
   readonly yes?: boolean;

@@ -1,13 +1,12 @@
 import type { Command } from "commander";
 import type { RunResult } from "../../domain/event.ts";
 import { spacesOfKilledControls } from "../../internal/runs.ts";
-import { EXIT } from "../exit-code.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import { choicesFrom } from "../settings.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { hasStore, rootOf } from "../store.ts";
-import { bold } from "../ui/paint.ts";
 import { reportRun } from "../ui/run-report.ts";
+import { bold } from "../ui/text.ts";
 
 export function addRecover(
   program: Command,

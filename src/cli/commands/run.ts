@@ -1,15 +1,13 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
-import { exitCodeOf } from "../exit-code.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import type { FlagValues } from "../settings.ts";
 import { choicesFrom } from "../settings.ts";
-import type { Invocation } from "../shell.ts";
-import { examples, invocation, type Shell } from "../shell.ts";
+import { examples, exitCodeOf, type Invocation, invocation, type Shell } from "../shell.ts";
 import { rootOf } from "../store.ts";
-import { bold, dim } from "../ui/paint.ts";
 import { reportRun } from "../ui/run-report.ts";
+import { bold, dim } from "../ui/text.ts";
 import type { World } from "../world.ts";
 
 /** Flags that set a setting, each with the setting's name. */

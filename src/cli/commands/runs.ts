@@ -1,12 +1,10 @@
 import type { Command } from "commander";
 import type { Store } from "../../domain/ports.ts";
 import type { RunRecord } from "../../domain/run.ts";
-import { EXIT } from "../exit-code.ts";
-import { countOption, examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { countOption, EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore } from "../store.ts";
-import { elapsed, moment } from "../ui/format.ts";
-import { dim, green, type Line, red, yellow } from "../ui/paint.ts";
 import { type RunSummary, showRun, summaryOf } from "../ui/run-page.ts";
+import { dim, elapsed, green, type Line, moment, red, yellow } from "../ui/text.ts";
 
 export function addRuns(program: Command, shell: Shell, end: (code: Promise<number>) => Promise<void>): void {
   const runs = program

@@ -10,13 +10,11 @@ import { type DayLimits, dayUse, hasDayLimits } from "../../internal/runs.ts";
 import { createApp, type Listening, listen } from "../../server/app.ts";
 import { pageFolder } from "../../server/page.ts";
 import { keepDue } from "../../server/schedule.ts";
-import { EXIT } from "../exit-code.ts";
 import { withEngine } from "../run-with-engine.ts";
 import { choicesFrom, type FlagValues } from "../settings.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { rootOf } from "../store.ts";
-import { durationMs } from "../ui/format.ts";
-import { dim, type Line, yellow } from "../ui/paint.ts";
+import { dim, durationMs, type Line, yellow } from "../ui/text.ts";
 
 interface ServeOptions {
   readonly port?: number;

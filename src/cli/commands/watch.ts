@@ -6,12 +6,22 @@ import { systemClock } from "../../internal/engine.ts";
 import type { BudgetMeter, EventView, RunAnswer } from "../../server/api.ts";
 import { createFeed, eventView, type Feed } from "../../server/feed.ts";
 import { runDetail } from "../../server/run-views.ts";
-import { EXIT } from "../exit-code.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, runNamed } from "../store.ts";
-import { about, elapsed, moment } from "../ui/format.ts";
-import { bold, cyan, dim, green, type Line, red, yellow } from "../ui/paint.ts";
-import { clipped, printableJsonLine } from "../ui/printable.ts";
+import {
+  about,
+  bold,
+  clipped,
+  cyan,
+  dim,
+  elapsed,
+  green,
+  type Line,
+  moment,
+  printableJsonLine,
+  red,
+  yellow,
+} from "../ui/text.ts";
 import { exitCodeOfSignal, type StopSignal } from "../world.ts";
 
 export function addWatch(

@@ -1,7 +1,6 @@
 import { type FileDiff, headerOf } from "../../internal/memory.ts";
 import { markHidden } from "../../text/sanitize.ts";
-import { counted } from "./format.ts";
-import { bold, cyan, dim, green, type Line, red } from "./paint.ts";
+import { bold, counted, cyan, dim, green, type Line, red } from "./text.ts";
 
 /** A unified diff for a terminal. */
 export function diffLines(files: readonly FileDiff[]): readonly Line[] {

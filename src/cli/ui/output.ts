@@ -1,6 +1,5 @@
 import type { Terminal, World } from "../world.ts";
-import { type Line, rendered } from "./paint.ts";
-import { printable, printableJson } from "./printable.ts";
+import { type Line, printable, printableJson, rendered } from "./text.ts";
 
 /** The only place that writes. Human text goes to stderr, results to stdout. */
 export interface Output {

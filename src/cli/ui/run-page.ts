@@ -4,13 +4,10 @@ import { contextOf, type LogRow, type RunRecord } from "../../domain/run.ts";
 import { type Outcome, outcomeOf, type Status } from "../../domain/status.ts";
 import { type BudgetUse, isNear, usedOf } from "../../domain/usage.ts";
 import { resultOf, spansOf, wholeLog } from "../../internal/runs.ts";
-import { EXIT } from "../exit-code.ts";
-import type { Invocation } from "../shell.ts";
+import { EXIT, type Invocation } from "../shell.ts";
 import { openExistingStore, runNamed } from "../store.ts";
-import { moment } from "./format.ts";
-import { bold, dim, type Line, red } from "./paint.ts";
 import { findingLines, refusalLines } from "./run-report.ts";
-import { timeline } from "./timeline.ts";
+import { bold, clipped, cyan, dim, elapsed, green, type Line, moment, red } from "./text.ts";
 
 interface RunView extends RunSummary {
   readonly states: readonly StateSpan[];
@@ -204,4 +201,41 @@ interface Summarised {
   readonly status?: Status | null;
   readonly inputs?: number | null;
   readonly dryRun?: boolean;
+}
+
+const NAME = 23;
+const TIME = 12;
+const [NARROWEST, WIDEST] = [10, 48];
+
+/** Where a run spent its time, to scale: one bar for each stay in a state, under the ones before it. */
+export function timeline(spans: readonly StateSpan[], columns: number): readonly Line[] {
+  const width = Math.max(NARROWEST, Math.min(WIDEST, columns - NAME - TIME - 4));
+  const lengths = spans.map(({ ms }) => ms);
+  const total = lengths.reduce((sum, ms) => sum + ms, 0);
+  return spans.map(({ state, ms }, at) => {
+    const before = lengths.slice(0, at).reduce((sum, length) => sum + length, 0);
+    const [start, length] = barOf({ before, ms, total }, width);
+    const bar = `${" ".repeat(start)}${"█".repeat(length)}${length === 0 ? "▏" : ""}`;
+    return [
+      `  ${clipped(state, NAME).padEnd(NAME)}`,
+      toneOf(state)(bar.padEnd(width + 1)),
+      dim(elapsed(ms).padStart(TIME)),
+    ];
+  });
+}
+
+/** First cell and number of cells; what is too short for a cell has none, and is marked where it was. */
+function barOf(
+  { before, ms, total }: { readonly before: number; readonly ms: number; readonly total: number },
+  width: number,
+): readonly [start: number, length: number] {
+  if (total === 0) return [0, 0];
+  const cells = (ms / total) * width;
+  const start = Math.min(width - 1, Math.floor((before / total) * width));
+  return [start, cells < 0.5 ? 0 : Math.max(1, Math.min(width - start, Math.round(cells)))];
+}
+
+function toneOf(state: string) {
+  if (state.startsWith("fail")) return red;
+  return state === "succeeded" ? green : cyan;
 }

@@ -3,9 +3,8 @@ import type { RunResult } from "../../domain/event.ts";
 import { progressOf } from "../../domain/status.ts";
 import type { BudgetName } from "../../domain/usage.ts";
 import { diffTextLines } from "./diff-lines.ts";
-import { changedFiles, counted, elapsed } from "./format.ts";
 import type { Output } from "./output.ts";
-import { bold, dim, green, type Line, red, yellow } from "./paint.ts";
+import { bold, changedFiles, counted, dim, elapsed, green, type Line, red, yellow } from "./text.ts";
 
 /** Folders that a report names. */
 export interface ReportPlaces {

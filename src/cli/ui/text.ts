@@ -1,5 +1,70 @@
+import pc from "picocolors";
 import { SlowwaveError } from "../../domain/failure.ts";
 import type { FileChanges } from "../../domain/generation.ts";
+import { terminalText } from "../../text/sanitize.ts";
+
+/**
+ * Text from anywhere, made safe for a terminal: slugs, paths, causes, agent messages and memory are untrusted.
+ * The one door: `output.ts` sends every text through here, and nothing else writes.
+ */
+export const printable = terminalText;
+
+/** One line of at most `length` characters. */
+export function clipped(text: string, length: number): string {
+  const characters = [...text.slice(0, length * 4)];
+  return characters.length <= length && text.length <= length * 4
+    ? text
+    : `${characters.slice(0, Math.max(1, length - 1)).join("")}…`;
+}
+
+/** JSON means the same with these escaped, and a terminal that shows it stays as it was. */
+export function printableJson(value: unknown): string {
+  return harmless(JSON.stringify(value, null, 2));
+}
+
+/** The same on one line, for streams. */
+export function printableJsonLine(value: unknown): string {
+  return harmless(JSON.stringify(value));
+}
+
+function harmless(json: string): string {
+  return json.replace(
+    /[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]|[^\P{Cc}\n]/gu,
+    (character) =>
+      [...Array(character.length).keys()].map((at) => escaped(character.charCodeAt(at))).join(""),
+  );
+}
+
+function escaped(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, "0")}`;
+}
+
+/** Text with a style. Styles are data until they are written, so that no text can bring its own. */
+export interface Painted {
+  readonly style: Style;
+  readonly text: string;
+}
+type Style = "bold" | "dim" | "green" | "red" | "yellow" | "cyan";
+/** One line in pieces. */
+export type Line = string | Painted | readonly (string | Painted)[];
+
+export const bold = (text: string): Painted => ({ style: "bold", text });
+export const dim = (text: string): Painted => ({ style: "dim", text });
+export const green = (text: string): Painted => ({ style: "green", text });
+export const red = (text: string): Painted => ({ style: "red", text });
+export const yellow = (text: string): Painted => ({ style: "yellow", text });
+export const cyan = (text: string): Painted => ({ style: "cyan", text });
+
+/** The line as it goes to a terminal or a pipe; every piece is made printable on the way. */
+export function rendered(line: Line, { colors }: { readonly colors: boolean }): string {
+  const palette = pc.createColors(colors);
+  const pieces = Array.isArray(line) ? (line as readonly (string | Painted)[]) : [line as string | Painted];
+  return pieces
+    .map((piece) =>
+      typeof piece === "string" ? printable(piece) : palette[piece.style](printable(piece.text)),
+    )
+    .join("");
+}
 
 const LARGE_UNITS = [
   ["day", 86_400],

@@ -1,17 +1,219 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
-import { causeOf } from "../../domain/failure.ts";
-import { isDirty, isLeaseAlive, isRetryUnexplained, type JobRow, tokenHeldBy } from "../../domain/job.ts";
-import type { Store } from "../../domain/ports.ts";
-import type { RunRecord } from "../../domain/run.ts";
-import { findOrphans } from "../../internal/agents.ts";
-import { rowBeforeKilledControl } from "../../internal/runs.ts";
-import { choicesFrom } from "../settings.ts";
-import type { Invocation } from "../shell.ts";
-import { about, counted, quoted } from "../ui/format.ts";
-import { type Check, failure, fine, type Patient, warning } from "./check.ts";
+import { causeOf } from "../domain/failure.ts";
+import { isUnchanged } from "../domain/generation.ts";
+import { isDirty, isLeaseAlive, isRetryUnexplained, type JobRow, tokenHeldBy } from "../domain/job.ts";
+import type { Store } from "../domain/ports.ts";
+import type { RunRecord } from "../domain/run.ts";
+import { findOrphans } from "../internal/agents.ts";
+import { systemClock } from "../internal/engine.ts";
+import { checkRoot, type Integrity, inspectGenerations, nodeFiles } from "../internal/memory.ts";
+import { rowBeforeKilledControl } from "../internal/runs.ts";
+import { type SandboxName, sandboxNamed } from "../internal/sandbox.ts";
+import { ownerOfFolder } from "../internal/store.ts";
+import { agentNamed } from "./agents.ts";
+import { choicesFrom } from "./settings.ts";
+import type { Invocation } from "./shell.ts";
+import { rootOf } from "./store.ts";
+import { about, counted, quoted } from "./ui/text.ts";
+
+/** One thing that was looked at. */
+export interface Check {
+  readonly name: string;
+  readonly verdict: "ok" | "warn" | "fail";
+  readonly message: string;
+  /** The command that mends it; null when there is nothing to mend, or no command does. */
+  readonly mend: string | null;
+}
+
+/** What the checks look at; the store is null where nothing was ever kept. */
+interface Patient {
+  readonly at: Invocation;
+  readonly store: Store | null;
+}
+
+function fine(name: string, message: string): Check {
+  return { name, verdict: "ok", message, mend: null };
+}
+
+function warning(name: string, message: string, mend: string | null = null): Check {
+  return { name, verdict: "warn", message, mend };
+}
+
+export function failure(name: string, message: string, mend: string | null = null): Check {
+  return { name, verdict: "fail", message, mend };
+}
+
+/** An older one never gets here: the entry refuses it. */
+export function checkNode(): Check {
+  return fine("node", `Node ${process.versions.node}`);
+}
+
+/** A few seconds are two clocks that differ; more is a clock that jumped. */
+const TOLERANCE_MS = 60_000;
+
+/** Whether something was written in what is now the future. */
+export async function checkClock({ at, store }: Patient): Promise<Check> {
+  const now = at.world.nowMs();
+  const [newest] = (await store?.runs.list({ limit: 1 })) ?? [];
+  const jobs = (await store?.jobs.list()) ?? [];
+  const newestMs = Math.max(
+    newest?.updatedAtMs ?? 0,
+    ...jobs.map(({ started_at, finished_at }) => Math.max(started_at ?? 0, finished_at ?? 0) * 1000),
+  );
+  if (newestMs <= now + TOLERANCE_MS) return fine("clock", new Date(now).toISOString());
+  return warning(
+    "clock",
+    `something was written ${about((newestMs - now) / 1000)} from now: the clock went back`,
+    "timedatectl status",
+  );
+}
+
+/** Memories are private: nobody but the owner may read the home. */
+export async function checkHome({ at }: Patient): Promise<Check> {
+  const { home } = at.places;
+  const found = await stat(home).catch(() => null);
+  if (found === null) return fine("home", `${home} is not there yet; the first import or run makes it`);
+  if (!found.isDirectory()) return failure("home", `${home} is not a folder`, "slowwave doctor --home DIR");
+  const owner = await ownerOfFolder(home);
+  if (owner !== null) {
+    const names = `what ${owner.program} keeps (${owner.found.join(", ")})`;
+    return owner.isOurs
+      ? warning("home", `${home} is a home of Slowwave and holds ${names}: the two may write the same files`)
+      : failure("home", `${home} is no home of Slowwave but holds ${names}`, "slowwave doctor --home DIR");
+  }
+  if (process.platform !== "win32" && (found.mode & 0o077) !== 0) {
+    return warning("home", `${home} can be read by others`, `chmod 700 ${quoted(home)}`);
+  }
+  return fine("home", home);
+}
+
+/** The room for agents that bring none: tried with its network closed and open. Not every agent needs it. */
+export async function checkSandbox({ at }: Patient): Promise<Check> {
+  try {
+    return await tried(choicesFrom({}, at.world.env, at.places.configFile).sandbox);
+  } catch (error) {
+    return failure("sandbox", causeOf(error));
+  }
+}
+
+async function tried(wanted: SandboxName | undefined): Promise<Check> {
+  if (wanted === "none") {
+    return warning("sandbox", "none, by choice: the agent reads, writes and reaches all that you can");
+  }
+  const bubblewrap = sandboxNamed("bubblewrap");
+  const [closed, open] = await Promise.all([bubblewrap.probe("none"), bubblewrap.probe("open")]);
+  if ("missing" in open) return warning("sandbox", open.missing);
+  const name = open.version === null ? "bubblewrap" : `bubblewrap ${open.version}`;
+  return "missing" in closed
+    ? warning("sandbox", `${name} holds, but can't close the network: ${closed.missing}`)
+    : fine("sandbox", `${name} holds, with the network open and closed`);
+}
+
+/** The agent of the settings, and the sandbox it would run in. */
+export async function checkAgent({ at }: Patient): Promise<Check> {
+  try {
+    const { agent, ...how } = choicesFrom({}, at.world.env, at.places.configFile);
+    const runner = agentNamed(agent, how);
+    const found = await runner.probe?.();
+    if (found === undefined) return fine("agent", `${agent} is here`);
+    return "missing" in found
+      ? failure("agent", found.missing)
+      : fine(
+          "agent",
+          `${agent} is here, sandbox ${found.sandbox}, network ${found.network ?? runner.network}`,
+        );
+  } catch (error) {
+    return failure("agent", causeOf(error));
+  }
+}
+
+const MEANING = {
+  empty: "is empty yet",
+  ours: "is ours",
+  adoptable: "is not ours yet; the first run takes what is there as the first generation",
+} as const;
+
+/** The same test as before a claim. */
+export async function checkMemoryRoot({ at, store }: Patient): Promise<readonly Check[]> {
+  const { places } = at;
+  const { space } = places;
+  const root = rootOf(places, space);
+  const homeId = await readFile(join(places.home, "home-id"), "utf8").catch(() => "");
+  const journal = (await store?.generations.openJournal(space)) ?? null;
+  const open =
+    journal === null
+      ? []
+      : [warning("memory root", `${root} was left in the middle of a publish`, "slowwave recover")];
+  try {
+    const state = await checkRoot({ root, homeId: homeId.trim(), space, files: nodeFiles() });
+    const published =
+      state === "empty" ? ((await store?.generations.current(space))?.manifest.length ?? 0) : 0;
+    return [...open, published > 0 ? gone(root) : fine("memory root", `${root} ${MEANING[state]}`)];
+  } catch (error) {
+    return [...open, failure("memory root", causeOf(error))];
+  }
+}
+
+/** The next run lays the memory out again, but only when there is something new. */
+function gone(root: string): Check {
+  return warning(
+    "memory root",
+    `${root} is empty or gone, though a memory was published`,
+    "slowwave rollback current",
+  );
+}
+
+/** Without `--full` a big history is looked at for so long, newest first. */
+const BUDGET_MS = 5_000;
+const NAMED = 3;
+
+/** Every blob hashed again, every manifest complete, and the folder compared with the generation in effect. */
+export async function checkGenerations({ at, store }: Patient, full: boolean): Promise<readonly Check[]> {
+  if (store === null) return [];
+  const { places } = at;
+  const { space } = places;
+  const homeId = (await readFile(join(places.home, "home-id"), "utf8").catch(() => "")).trim();
+  const found = await inspectGenerations(
+    { generations: store.generations, files: nodeFiles(), clock: systemClock },
+    { space, root: rootOf(places, space), homeId, budgetMs: full ? null : BUDGET_MS },
+  );
+  if (found.generations === 0) return [fine("generations", "none yet")];
+  return [whole(found), ...edited(found)];
+}
+
+function whole({ generations, blobs, left, damaged }: Integrity): Check {
+  const looked = `${counted(generations, "generation")}, ${counted(blobs, "file")} hashed again`;
+  if (damaged.length > 0) {
+    const named = damaged.slice(0, NAMED).join(", ");
+    const more = damaged.length > NAMED ? ` and ${damaged.length - NAMED} more` : "";
+    return failure(
+      "generations",
+      `${looked}; damaged or missing: ${named}${more}. What is in the folder is not touched; a backup of the database brings them back`,
+    );
+  }
+  return left === 0
+    ? fine("generations", `${looked}, all whole`)
+    : warning(
+        "generations",
+        `${looked}, all whole; there was no time for ${left} more`,
+        "slowwave doctor --full",
+      );
+}
+
+function edited({ edits }: Integrity): readonly Check[] {
+  if (edits === null || isUnchanged(edits)) return [];
+  const { added, modified, deleted } = edits;
+  const count = added.length + modified.length + deleted.length;
+  return [
+    fine(
+      "edits",
+      `the memory folder was edited by hand: ${count} ${count === 1 ? "file differs" : "files differ"} from the current generation; \`slowwave diff --edits\` shows it, and the next run keeps it as a generation of its own`,
+    ),
+  ];
+}
 
 /** Every page of the database, read through a connection that cannot write. */
 export function checkStore({ places: { database } }: Pick<Invocation, "places">, free = freeBytes): Check {
