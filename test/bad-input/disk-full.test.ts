@@ -4,7 +4,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { checkStore } from "../../src/cli/doctor-checks.ts";
-import { translated } from "../../src/persistence/sqlite/failures.ts";
+import { translated } from "../../src/persistence/sqlite/patience.ts";
 import { line, temporaryFolder } from "../cli/invoke.ts";
 import { run } from "../cli/real-process.ts";
 

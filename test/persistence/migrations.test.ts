@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import { APPLICATION_ID } from "../../src/persistence/sqlite/identity.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { migrate } from "../../src/persistence/sqlite/migrate.ts";
-import { MIGRATIONS } from "../../src/persistence/sqlite/migrations/index.ts";
+import { APPLICATION_ID, MIGRATIONS, migrate } from "../../src/persistence/sqlite/migrations/index.ts";
 import { freshFolder } from "./folder.ts";
 
 const folder = freshFolder();

@@ -9,8 +9,8 @@ import {
 } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
+import { checkLocation, demandNode } from "../../src/persistence/sqlite/connect.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import { checkLocation, demandNode } from "../../src/persistence/sqlite/location.ts";
 import { storeProcess } from "../contract/process.ts";
 import { freshFolder, reachableByAll } from "./folder.ts";
 

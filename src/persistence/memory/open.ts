@@ -3,10 +3,8 @@ import { storeError } from "../errors.ts";
 import { memoryGenerations } from "./generations.ts";
 import { memoryJobs } from "./jobs.ts";
 import { memoryMemories } from "./memories.ts";
-import { memoryOwners } from "./owners.ts";
-import { memoryRetention } from "./retention.ts";
-import { memoryRuns } from "./runs.ts";
-import { createMemoryWorld, type MemoryWorld } from "./world.ts";
+import { memoryRetention, memoryRuns } from "./runs.ts";
+import { createMemoryWorld, type MemoryWorld, memoryOwners } from "./world.ts";
 
 /**
  * The same answers as the SQLite store, gone with the process. For tests, and for hosts that need nothing kept.

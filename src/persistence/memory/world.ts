@@ -1,7 +1,9 @@
 import type { Draft, Generation, Journal, Manifest } from "../../domain/generation.ts";
 import type { JobRow } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
+import type { Owners } from "../../domain/ports.ts";
 import type { ActorRow, Intent, LogRow, RunRecord, Signal } from "../../domain/run.ts";
+import { storeError } from "../errors.ts";
 
 /** What a memory store keeps. Stores that share a world compete as processes on one database do. */
 export interface MemoryWorld {
@@ -60,5 +62,38 @@ export function createMemoryWorld(): MemoryWorld {
     drafts: [],
     journals: new Map(),
     held: new Set(),
+  };
+}
+
+/** Owners of one process: `held` names the living and the locks, and `unregister` is death. */
+export function memoryOwners(held: Set<string>): Owners & { releaseAll(): Promise<void> } {
+  const own = new Map<symbol, string>();
+
+  function hold(key: string): (() => Promise<void>) | null {
+    if (held.has(key)) return null;
+    const hold = Symbol(key);
+    held.add(key);
+    own.set(hold, key);
+    return async () => {
+      // Released twice, it may be another's by now.
+      if (own.delete(hold)) held.delete(key);
+    };
+  }
+
+  return {
+    register: async (owner) => {
+      const unregister = hold(`owner ${owner}`);
+      if (unregister === null) throw storeError("store_busy", `owner ${owner}`);
+      return { unregister };
+    },
+    probe: async (owner) => (held.has(`owner ${owner}`) ? "alive" : "dead"),
+    lock: async (name) => {
+      const unlock = hold(`lock ${name}`);
+      return unlock === null ? null : { unlock };
+    },
+    releaseAll: async () => {
+      for (const key of own.values()) held.delete(key);
+      own.clear();
+    },
   };
 }

@@ -10,9 +10,8 @@ import {
   readStat,
 } from "../../process/process-record.ts";
 import { storeError } from "../errors.ts";
-import { isBusy, translated } from "./failures.ts";
-import { schemaVersion } from "./identity.ts";
-import { DRIVER_PATIENCE_MS } from "./patience.ts";
+import { schemaVersion } from "./migrations/index.ts";
+import { DRIVER_PATIENCE_MS, isBusy, translated } from "./patience.ts";
 
 /** More pages than any database has: the rest of a copy is made in one step, so that no writer can make it begin anew. */
 const ALL_PAGES = 2 ** 30;

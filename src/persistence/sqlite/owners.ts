@@ -12,9 +12,8 @@ import {
   readStat,
 } from "../../process/process-record.ts";
 import { storeError } from "../errors.ts";
-import { isBusy, translated } from "./failures.ts";
-import type { HolderTable } from "./holder-table.ts";
-import { DRIVER_PATIENCE_MS } from "./patience.ts";
+import { DRIVER_PATIENCE_MS, isBusy, translated } from "./patience.ts";
+import type { Writer } from "./writer.ts";
 
 /**
  * Processes as files: each holds an exclusive lock on one of its own for its whole life, which the kernel drops when
@@ -191,4 +190,28 @@ function lockedByThisProcess(): Set<string> {
   const place = globalThis as { [LOCKED]?: Set<string> };
   place[LOCKED] ??= new Set();
   return place[LOCKED];
+}
+
+/** Which process holds an owner id or a named lock: what a lock that the kernel dropped can't tell any more. */
+interface HolderTable {
+  read(name: string): Promise<ProcessIdentity | null>;
+  put(name: string, holder: ProcessIdentity): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+export function holderTable(db: Database.Database, { write, read }: Writer): HolderTable {
+  const select = db.prepare<[string], ProcessIdentity>(
+    `select pid, start_time as startTime, boot_id as bootId, pid_namespace as pidNamespace
+     from holders where name = ?`,
+  );
+  const insert = db.prepare<ProcessIdentity & { name: string }>(
+    `insert or replace into holders (name, pid, start_time, boot_id, pid_namespace)
+     values (@name, @pid, @startTime, @bootId, @pidNamespace)`,
+  );
+  const remove = db.prepare<[string]>("delete from holders where name = ?");
+  return {
+    read: (name) => read(() => select.get(name) ?? null),
+    put: (name, holder) => write(() => void insert.run({ ...holder, name })),
+    remove: (name) => write(() => void remove.run(name)),
+  };
 }

@@ -1,6 +1,56 @@
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout } from "node:timers";
-import { storeError } from "../errors.ts";
-import { isBusy, translated } from "./failures.ts";
+import Database from "better-sqlite3";
+import { type StoreCode, storeError } from "../errors.ts";
+
+/** SQLite's primary result codes (an extended code begins with one of them) and what they mean to a person. */
+const MEANINGS: readonly (readonly [string, StoreCode])[] = [
+  ["SQLITE_BUSY", "store_busy"],
+  ["SQLITE_LOCKED", "store_busy"],
+  // A reader met a write-ahead log whose index was just being rebuilt, too often in a row.
+  ["SQLITE_PROTOCOL", "store_busy"],
+  ["SQLITE_FULL", "store_full"],
+  ["SQLITE_READONLY", "store_read_only"],
+  ["SQLITE_NOTADB", "store_not_a_database"],
+  ["SQLITE_CORRUPT", "store_corrupt"],
+  ["SQLITE_CONSTRAINT", "store_rejected"],
+  ["SQLITE_MISMATCH", "store_rejected"],
+  ["SQLITE_TOOBIG", "store_rejected"],
+];
+
+/** Our error for one of the driver's; anything else passes unchanged. */
+export function translated(error: unknown, path: string, free = freeBytes): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  const code = meaningOf(error);
+  // On a full disk not even the index of the log can be made, and SQLite calls that an I/O error.
+  return storeError(
+    code === "store_unavailable" && free(path) < LEAST_BYTES ? "store_full" : code,
+    path,
+    error,
+  );
+}
+
+/** The index of the log is never smaller. */
+const LEAST_BYTES = 32 * 1024;
+
+function freeBytes(path: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Nothing happened and it may work later: wait and repeat. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && meaningOf(error) === "store_busy";
+}
+
+function meaningOf(error: InstanceType<typeof Database.SqliteError>): StoreCode {
+  return MEANINGS.find(([prefix]) => error.code.startsWith(prefix))?.[1] ?? "store_unavailable";
+}
 
 /** How long the driver itself may wait for a lock. It blocks the event loop, so it is short; backoff does the rest. */
 export const DRIVER_PATIENCE_MS = 20;
