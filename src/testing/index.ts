@@ -4,4 +4,4 @@
  */
 export { createTestClock, type TestClock } from "./clock.ts";
 export { type OpenStore, type StoreContractPart, storeContract } from "./store/contract.ts";
-export type { World } from "./store/opened-store.ts";
+export type { World } from "./store/given.ts";

@@ -5,8 +5,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Store } from "../../src/domain/ports.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { type StoreContractPart, storeContract } from "../../src/testing/store/contract.ts";
-import { asking, claimedLease, commitOf, laterMs, NOW_MS, newRun } from "../../src/testing/store/given.ts";
-import type { World } from "../../src/testing/store/opened-store.ts";
+import {
+  asking,
+  claimedLease,
+  commitOf,
+  laterMs,
+  NOW_MS,
+  newRun,
+  type World,
+} from "../../src/testing/store/given.ts";
 import { type StoreProcess, storeProcess } from "./process.ts";
 import { contractFolder } from "./world.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Store } from "../../src/domain/ports.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import type { OpenWorld, World } from "../../src/testing/store/opened-store.ts";
+import type { OpenWorld, World } from "../../src/testing/store/given.ts";
 
 /** Every kind of store the contract holds for, by the name its tests carry. */
 export const WORLDS: readonly (readonly [string, OpenWorld])[] = [

@@ -3,8 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Generation, Journal, ManifestEntry } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
-import { claimedLease, NOW_MS } from "./given.ts";
-import type { OpenWorld, World } from "./opened-store.ts";
+import { claimedLease, NOW_MS, type OpenWorld, type World } from "./given.ts";
 
 export function generationContract(name: string, open: OpenWorld): void {
   describe(`generations · ${name}`, () => {

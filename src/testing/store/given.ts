@@ -3,6 +3,17 @@ import type { Stage1Output } from "../../domain/memory.ts";
 import type { Store } from "../../domain/ports.ts";
 import type { CommitRequest, Intent, NewRun, RunRecord } from "../../domain/run.ts";
 
+/** Two doors to the same data: two stores where that is possible, else the same one twice. */
+export interface World {
+  readonly a: Store;
+  readonly b: Store;
+  /** Closes both and removes what they kept. */
+  close(): Promise<void>;
+}
+
+/** Opens a store that holds nothing; called before each test. */
+export type OpenWorld = () => Promise<World>;
+
 /** Where the tests stand in time: seconds, and the same in milliseconds with a fraction that must be cut. */
 export const NOW = 1_774_000_000;
 export const NOW_MS = NOW * 1000 + 999;

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Stage1Output, UpsertOutcome } from "../../domain/memory.ts";
 import type { Store } from "../../domain/ports.ts";
-import { claimedLease, jobRow, output } from "./given.ts";
-import type { OpenWorld, World } from "./opened-store.ts";
+import { claimedLease, jobRow, type OpenWorld, output, type World } from "./given.ts";
 
 export function memoryContract(name: string, open: OpenWorld): void {
   describe(`memories · ${name}`, () => {

@@ -3,8 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Draft, ManifestEntry } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
-import { asking, claimedLease, jobRow, laterMs, NOW_MS } from "./given.ts";
-import type { OpenWorld, World } from "./opened-store.ts";
+import { asking, claimedLease, jobRow, laterMs, NOW_MS, type OpenWorld, type World } from "./given.ts";
 
 const HOUR_MS = 60 * 60 * 1_000;
 
