@@ -1,16 +1,23 @@
 import { NOTHING_YET } from "../text/nothing-yet.ts";
-import { type Contender, choose } from "./budget.ts";
-import { type Fact, factsOf } from "./facts.ts";
-import { bullet, type Group, groupBlock, headOf, homeOf, taskHeading, taskLines } from "./group.ts";
+import { type Contender, choose, type Fact, factsOf } from "./facts.ts";
+import {
+  bullet,
+  type Group,
+  groupBlock,
+  headOf,
+  homeOf,
+  type Project,
+  projectsOf,
+  taskHeading,
+  taskLines,
+} from "./groups.ts";
 import { allowedBy, type HandEdits, isHeadingRemoved, personsGroups, readHandEdits } from "./hand-edits.ts";
 import { type Handbook, readHandbook } from "./handbook.ts";
-import { type Project, projectsOf } from "./projects.ts";
-import { readRawMemories } from "./raw-memories.ts";
 import { partsOf, readSession } from "./session.ts";
 import { spreadOf } from "./statement.ts";
 import { summaryOf } from "./summary.ts";
 import { tasksOf } from "./tasks.ts";
-import { compare, latestFirst, readThreads, type SummaryFile } from "./thread.ts";
+import { compare, latestFirst, readRawMemories, readThreads, type SummaryFile } from "./thread.ts";
 
 export interface ConsolidateInput {
   /** `raw_memories.md`. */

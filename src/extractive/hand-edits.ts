@@ -1,11 +1,8 @@
-import { likeness } from "./alike.ts";
-import { contradicts } from "./contradiction.ts";
 import type { Fact } from "./facts.ts";
-import type { Group } from "./group.ts";
+import type { Group } from "./groups.ts";
 import type { Handbook } from "./handbook.ts";
-import type { Named } from "./index-lines.ts";
-import { type Meaning, meaningOf } from "./meaning.ts";
-import { outdates } from "./values.ts";
+import { contradicts, likeness, type Meaning, meaningOf, outdates } from "./meaning.ts";
+import type { Named } from "./summary.ts";
 
 /** Lines of the memory that the person wrote, and generated ones that they took away. */
 export interface HandEdits {

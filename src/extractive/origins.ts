@@ -1,6 +1,6 @@
 import { type ConsolidateInput, consolidate } from "./consolidate.ts";
 import type { Fact } from "./facts.ts";
-import { bullet } from "./group.ts";
+import { bullet } from "./groups.ts";
 import { readHandbook } from "./handbook.ts";
 
 /** Where a line of the handbook comes from. Times are RFC 3339. */

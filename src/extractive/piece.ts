@@ -1,10 +1,5 @@
-import { isWish, kindOf } from "./classify.ts";
-import { condensedFailure } from "./failure-line.ts";
-import { fitted, widthOf } from "./fit.ts";
-import { plainLine, unmarked } from "./plain.ts";
-import { quotationIn } from "./quotation.ts";
-import { type Kind, labelled, type Section } from "./sections.ts";
-import { sentencesOf } from "./sentences.ts";
+import { condensedFailure, fitted, plainLine, quotationIn, sentencesOf, unmarked, widthOf } from "./prose.ts";
+import { isWish, type Kind, kindOf, labelled, type Section } from "./sections.ts";
 
 /** One sentence of a note, or one that leans on the sentence before it: the smallest thing that is kept or left. */
 export interface Piece {

@@ -1,8 +1,7 @@
 import { isInstruction } from "../text/injection.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
-import { isDump } from "./dump.ts";
-import { widthOf } from "./fit.ts";
 import { type Piece, STATEMENT_WIDTH } from "./piece.ts";
+import { isDump, widthOf } from "./prose.ts";
 import type { Kind } from "./sections.ts";
 import { isCleanNote, KEEP_FROM, worthOf } from "./selection.ts";
 import { wordsOf } from "./words.ts";

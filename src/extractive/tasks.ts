@@ -1,7 +1,6 @@
-import { keywordsFrom } from "./keywords.ts";
 import type { Part } from "./session.ts";
 import type { Thread } from "./thread.ts";
-import { stemOf, wordsOf } from "./words.ts";
+import { keywordsFrom, stemOf, wordsOf } from "./words.ts";
 
 /** What sessions of one project did on one subject. */
 export interface Task {

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { areaUnderCurve } from "../../scripts/logistic.ts";
-import { FEATURE_NAMES } from "../../src/extractive/features.ts";
-import { INTERCEPT, WEIGHTS } from "../../src/extractive/selection-weights.ts";
+import { FEATURE_NAMES, INTERCEPT, WEIGHTS } from "../../src/extractive/selection.ts";
 
 interface Labelled {
   readonly side: "train" | "held";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { sentencesOf } from "../../src/extractive/sentences.ts";
+import { sentencesOf } from "../../src/extractive/prose.ts";
 import { consolidated, note, statements } from "./sessions.ts";
 
 const read = (memory: string) => {
