@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { seededRandom } from "../src/eval/random.ts";
-import { createVocabulary } from "../src/eval/vocabulary.ts";
+import { createVocabulary, seededRandom } from "../src/eval/vocabulary.ts";
 import { type Consolidated, consolidate } from "../src/extractive/consolidate.ts";
 import { readNote } from "../src/extractive/note.ts";
 import { tokensOf } from "../src/text/tokens.ts";

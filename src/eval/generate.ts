@@ -1,7 +1,6 @@
 import type { Stage1Input } from "../domain/memory.ts";
 import { ORDERS, PHRASES, type Phrases } from "./phrases.ts";
-import { type Random, seededRandom } from "./random.ts";
-import { createVocabulary, type Vocabulary } from "./vocabulary.ts";
+import { createVocabulary, type Random, seededRandom, type Vocabulary } from "./vocabulary.ts";
 
 /** Something the sessions say that a good memory says too. */
 export interface PlantedFact {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { generateDataset } from "../../src/eval/generate.ts";
-import { REFERENCES } from "../../src/eval/reference.ts";
-import { scoreMemory } from "../../src/eval/score.ts";
+import { REFERENCES, scoreMemory } from "../../src/eval/score.ts";
 
 describe("the benchmark", () => {
   test.each([11, 12, 13])("has the ends of its scale where the documents say, seed %i", (seed) => {
