@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { causeOf, codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Files } from "../files/folder.ts";
 import { removePath } from "../files/tree.ts";
-import { markText } from "../memory-files/mark.ts";
+import { markText } from "../memory-files/check-root.ts";
 import { MARK } from "../memory-files/memory-path.ts";
 import { findOnPath } from "../process/environment.ts";
 

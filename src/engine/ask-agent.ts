@@ -6,7 +6,7 @@ import { contextOf, type LogRow } from "../domain/run.ts";
 import type { Status } from "../domain/status.ts";
 import { type Used, usedIn } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
-import { changedByHand } from "../memory-files/by-hand.ts";
+import { changedByHand } from "../memory-files/generation-names.ts";
 import { hostFiles } from "../memory-files/host-files.ts";
 import { scan } from "../memory-files/scan.ts";
 import { suspectInputs } from "../validation/injection.ts";

@@ -7,9 +7,9 @@ import type { Files } from "../files/folder.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { type ApplyAnswer, apply } from "../memory-files/apply.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
-import { freeSpace } from "../memory-files/free-space.ts";
 import { type Purged, purge } from "../memory-files/purge/purge.ts";
 import { type RollbackAnswer, rollback } from "../memory-files/rollback.ts";
+import { freeSpace } from "../memory-files/take-space.ts";
 import { createHome } from "./home.ts";
 
 export interface ControlsOptions {

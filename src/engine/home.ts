@@ -1,10 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { link, mkdir, readdir, readFile, unlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { RunPlaces } from "../domain/phase2.ts";
-import { defaultRoot } from "../memory-files/space-folder.ts";
-import { refuseForeignHome } from "./foreign-home.ts";
 
 /** The state folder of one installation (contract, section 1), seen from the engine. */
 export interface Home {
@@ -75,4 +73,71 @@ async function identify(folder: string): Promise<string> {
     );
   }
   return id;
+}
+
+/** The default memory root of a space: `<home>/memories` for `global`, `<home>/spaces/<key>/memories` for the rest. */
+export function defaultRoot(home: string, space: string): string {
+  return space === "global" ? join(home, "memories") : join(home, "spaces", spaceFolder(space), "memories");
+}
+
+/**
+ * One folder name per key: no key can leave the folder, and no two keys are one name, also where case or
+ * Unicode forms don't count. Lower-case letters, digits, `-`, `_` and inner dots stay; every other byte of the UTF-8
+ * form becomes `%xx`. Long keys keep their beginning and end in a hash.
+ */
+export function spaceFolder(space: string): string {
+  if (space === "" || !space.isWellFormed()) {
+    throw new SlowwaveError("space_invalid", "A space key must be a text that is not empty.");
+  }
+  const encoded = [...Buffer.from(space)].map(encodedByte).join("");
+  if (encoded.length <= NAME_LIMIT) return encoded;
+  return `${encoded.slice(0, 60)}~${createHash("sha256").update(space).digest("hex").slice(0, 40)}`;
+}
+
+const NAME_LIMIT = 120;
+
+function encodedByte(byte: number, at: number, bytes: readonly number[]): string {
+  const text = String.fromCharCode(byte);
+  const plain = /[a-z0-9_-]/.test(text) || (text === "." && at > 0 && at < bytes.length - 1);
+  return plain ? text : `%${byte.toString(16).padStart(2, "0")}`;
+}
+
+/** What the folder of each program holds: every one of these names together, and Slowwave's own folder none. */
+const OF_OTHERS: readonly { readonly program: string; readonly names: readonly RegExp[] }[] = [
+  { program: "Codex", names: [/^state_\d+\.sqlite$/] },
+  { program: "Codex", names: [/^config\.toml$/, /^sessions$/] },
+  { program: "Claude Code", names: [/^\.claude\.json$/] },
+  { program: "Claude Code", names: [/^projects$/, /^history\.jsonl$/] },
+  { program: "Gemini CLI", names: [/^projects\.json$/, /^tmp$/] },
+  { program: "OpenCode", names: [/^opencode(-[\w.-]+)?\.db$/] },
+];
+
+/** What only a home of ours holds. A database alone is no sign: a host may have opened its store here a moment ago. */
+const OURS = "home-id";
+
+/**
+ * The program whose folder this is, with the names that say so; null when it is none that is known, is not there, or is a
+ * home of ours already: what somebody keeps in it stays within reach, and `slowwave doctor` says that it is shared.
+ */
+export async function ownerOfFolder(
+  folder: string,
+): Promise<{ readonly program: string; readonly found: readonly string[]; readonly isOurs: boolean } | null> {
+  const present: readonly string[] = await readdir(folder).catch(() => []);
+  for (const { program, names } of OF_OTHERS) {
+    const found = names.map((name) => present.find((other) => name.test(other)));
+    if (found.every((name) => name !== undefined)) {
+      return { program, found, isOurs: present.includes(OURS) };
+    }
+  }
+  return null;
+}
+
+/** Throws `home_foreign` for the folder of another program, before anything is made in it. */
+export async function refuseForeignHome(folder: string): Promise<void> {
+  const owner = await ownerOfFolder(folder);
+  if (owner === null || owner.isOurs) return;
+  throw new SlowwaveError(
+    "home_foreign",
+    `The folder ${folder} is no home of Slowwave but holds what ${owner.program} keeps (${owner.found.join(", ")}); choose another with --home or SLOWWAVE_HOME.`,
+  );
 }

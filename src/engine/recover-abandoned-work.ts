@@ -4,9 +4,9 @@ import { contextOf, type RunRecord } from "../domain/run.ts";
 import { DEFAULT_SETTINGS } from "../domain/settings.ts";
 import { outcomeOf } from "../domain/status.ts";
 import type { Phase2Context } from "../machines/context.ts";
-import { type FreeBench, freeSpace, spacesOfKilledControls } from "../memory-files/free-space.ts";
-import { finishJournals } from "../memory-files/publish-manifest.ts";
+import { finishJournals } from "../memory-files/publish.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
+import { type FreeBench, freeSpace, spacesOfKilledControls } from "../memory-files/take-space.ts";
 import type { RootBench } from "../memory-files/workbench.ts";
 
 interface Deps {

@@ -6,8 +6,7 @@ import { contextOf, type LogRow, type RunRecord } from "../domain/run.ts";
 import { adviceOf, outcomeOf, type Status } from "../domain/status.ts";
 import { type BudgetUse, budgetsOf, NOTHING_USED, usedIn } from "../domain/usage.ts";
 import type { Phase2Context } from "../machines/context.ts";
-import { compare } from "../memory-files/compare.ts";
-import { unified } from "../memory-files/unified.ts";
+import { compare, unified } from "../memory-files/compare.ts";
 
 /** What is told of a run whose kept state can't be read. */
 const NOTHING_DONE = {

@@ -5,8 +5,6 @@
 export { nodeFiles } from "../files/node-files.ts";
 export { storedBlob } from "../memory-files/blobs.ts";
 export { checkRoot } from "../memory-files/check-root.ts";
-export { compare, type FileDiff } from "../memory-files/compare.ts";
-export { type Edits, editsSince } from "../memory-files/edits.ts";
+export { compare, type FileDiff, headerOf } from "../memory-files/compare.ts";
 export { generationNamed } from "../memory-files/generation-names.ts";
-export { type Integrity, inspectGenerations } from "../memory-files/integrity.ts";
-export { headerOf } from "../memory-files/unified.ts";
+export { type Edits, editsSince, type Integrity, inspectGenerations } from "../memory-files/integrity.ts";

@@ -1,7 +1,6 @@
 /**
  * The folders and the store of a home. For the command line and the server; nothing here is promised to hosts.
  */
-export { ownerOfFolder, refuseForeignHome } from "../engine/foreign-home.ts";
-export { adoptHomeId, createHome } from "../engine/home.ts";
+export { adoptHomeId, createHome, ownerOfFolder, refuseForeignHome } from "../engine/home.ts";
 export { backupDatabase, restoreDatabase } from "../persistence/sqlite/backup.ts";
 export { openSqliteStore } from "../persistence/sqlite/index.ts";

@@ -1,7 +1,14 @@
 import { hash } from "node:crypto";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Generation, GenerationStore, Manifest } from "../domain/generation.ts";
+import {
+  changesBetween,
+  type FileChanges,
+  type Generation,
+  type GenerationStore,
+  type Manifest,
+} from "../domain/generation.ts";
 import { pathText } from "../text/sanitize.ts";
+import { isHostPath } from "./host-files.ts";
 
 /**
  * Generations that a run makes are named after it, so that a repetition after a crash finds its own trace
@@ -67,4 +74,21 @@ function withPrefix(all: readonly Generation[], name: string): Generation | unde
     "ambiguous_generation",
     `${alike.length} generations begin with "${pathText(name)}"; give more of the id.`,
   );
+}
+
+const NEWEST_SEARCHED = 100;
+
+/** What a person changed of the memory since a run last made or restored it; host files are never a person's. */
+export async function changedByHand(
+  generations: Pick<GenerationStore, "list" | "manifest">,
+  space: string,
+): Promise<FileChanges> {
+  const all = await generations.list(space, NEWEST_SEARCHED);
+  const [newest] = all;
+  const made = all.find((generation) => isConsolidated(generation) || generation.kind === "purged");
+  const manifest = async (id: string | undefined) =>
+    id === undefined ? [] : ((await generations.manifest(id)) ?? []);
+  const changes = changesBetween(await manifest(made?.id), await manifest(newest?.id));
+  const own = (paths: readonly string[]) => paths.filter((path) => !isHostPath(path));
+  return { added: own(changes.added), modified: own(changes.modified), deleted: own(changes.deleted) };
 }

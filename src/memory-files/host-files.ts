@@ -1,8 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Manifest } from "../domain/generation.ts";
 import type { Stage1Output } from "../domain/memory.ts";
 import { contentHash } from "./blobs.ts";
-import { breath } from "./breath.ts";
 import { rawMemories, summaryBody, summaryNames } from "./host-file-text.ts";
 
 export const RAW_MEMORIES = "raw_memories.md";
@@ -75,4 +75,18 @@ export function manifestOf(files: readonly HostFile[]): Manifest {
   return files
     .map(({ path, hash, content }) => ({ path, hash, bytes: content.length }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+const STEPS = 64;
+
+/**
+ * For long loops without I/O: every so many steps the event loop gets its turn, so that heartbeats and agents
+ * are served meanwhile.
+ */
+export function breath(): () => Promise<void> | void {
+  let steps = 0;
+  return () => {
+    steps += 1;
+    if (steps % STEPS === 0) return setImmediate();
+  };
 }

@@ -23,8 +23,7 @@ import {
   recordMemoryEdits,
 } from "./memory-edits.ts";
 import { SCAN_LIMITS } from "./memory-path.ts";
-import { finishJournals } from "./publish-manifest.ts";
-import { leaveMark } from "./roll-forward.ts";
+import { finishJournals, leaveMark } from "./publish.ts";
 import type { RootBench } from "./workbench.ts";
 
 export interface ReconciledRoot {

@@ -9,7 +9,7 @@ import {
 import { pathText } from "../text/sanitize.ts";
 import { soundBlob } from "./blobs.ts";
 import { generationNamed } from "./generation-names.ts";
-import { publishManifest } from "./publish-manifest.ts";
+import { publishManifest } from "./publish.ts";
 import { reconcileRoot } from "./reconcile-root.ts";
 import { withRootLock } from "./root-lock.ts";
 import type { RootBench } from "./workbench.ts";

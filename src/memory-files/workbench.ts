@@ -1,4 +1,6 @@
 import type { Clock, Ids } from "../domain/clock.ts";
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Lease } from "../domain/job.ts";
 import type { RunHold, RunPlaces } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import type { GateSettings } from "../domain/settings.ts";
@@ -23,3 +25,14 @@ export interface Workbench {
 export type RootBench = Pick<Workbench, "homeId" | "clock" | "ids" | "files"> & {
   readonly store: Pick<Store, "generations" | "owners">;
 };
+
+/** The lease every change of the store names; rejects when this process holds none. */
+export function heldLease(hold: Pick<RunHold, "lease">): Lease {
+  const lease = hold.lease();
+  if (lease === null) throw lostOwnership();
+  return lease;
+}
+
+export function lostOwnership(): SlowwaveError {
+  return new SlowwaveError("failed_lost_ownership", "Another worker owns the job of this space now.");
+}

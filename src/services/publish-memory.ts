@@ -19,18 +19,17 @@ import type {
   VerifyInput,
 } from "../domain/phase2.ts";
 import { type Folder, splitPath, within } from "../files/folder.ts";
+import { inputsDigest } from "../memory-files/apply.ts";
 import { contentHash, missingBlobs } from "../memory-files/blobs.ts";
 import { isConsolidated, publishedId } from "../memory-files/generation-names.ts";
 import { hostFiles, isHostPath, manifestOf } from "../memory-files/host-files.ts";
-import { inputsDigest } from "../memory-files/inputs-digest.ts";
 import { carryOverMemory, locateMemoryEdits } from "../memory-files/memory-edits.ts";
 import { SCAN_LIMITS } from "../memory-files/memory-path.ts";
-import { type Merged, merge } from "../memory-files/merge.ts";
-import { finishJournals, publishManifest } from "../memory-files/publish-manifest.ts";
+import { finishJournals, type Merged, merge, publishManifest } from "../memory-files/publish.ts";
 import { memoryOf, type ReconciledRoot, reconcileRoot } from "../memory-files/reconcile-root.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
 import { scan } from "../memory-files/scan.ts";
-import { forgetVerified, keepVerified, readVerified } from "../memory-files/verified.ts";
+import { forgetVerified, keepVerified, readVerified } from "../memory-files/staging.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { pathText } from "../text/sanitize.ts";
 import { loadBase } from "../validation/candidate.ts";

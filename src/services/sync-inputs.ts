@@ -12,8 +12,6 @@ import type { Folder } from "../files/folder.ts";
 import { removeTree } from "../files/tree.ts";
 import { inspectRoot } from "../memory-files/check-root.ts";
 import { isConsolidated } from "../memory-files/generation-names.ts";
-import { handEditsDiff } from "../memory-files/hand-edits-diff.ts";
-import { heldLease, lostOwnership } from "../memory-files/held-lease.ts";
 import {
   type HostFile,
   hostFiles,
@@ -22,10 +20,11 @@ import {
   RAW_MEMORIES,
   summaryFiles,
 } from "../memory-files/host-files.ts";
-import { layStaging } from "../memory-files/lay-staging.ts";
+import { handEditsDiff } from "../memory-files/memory-edits.ts";
 import { type ReconciledRoot, reconcileRoot } from "../memory-files/reconcile-root.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
-import type { Workbench } from "../memory-files/workbench.ts";
+import { layStaging } from "../memory-files/staging.ts";
+import { heldLease, lostOwnership, type Workbench } from "../memory-files/workbench.ts";
 import { candidateIn, loadBase } from "../validation/candidate.ts";
 import { inputInstructions } from "../validation/injection.ts";
 import { CHECKS, judge } from "../validation/judge.ts";

@@ -1,6 +1,5 @@
 import { hash } from "node:crypto";
-import { breath } from "../memory-files/breath.ts";
-import type { HostFile } from "../memory-files/host-files.ts";
+import { breath, type HostFile } from "../memory-files/host-files.ts";
 import { findInjections, isForgedStructure, readings } from "../text/injection.ts";
 import { evidenceOf } from "./candidate.ts";
 import { type Check, limited } from "./check.ts";

@@ -1,7 +1,6 @@
 import type { ManifestEntry } from "../domain/generation.ts";
 import { contentHash } from "../memory-files/blobs.ts";
-import { breath } from "../memory-files/breath.ts";
-import { type HostFile, isHostPath } from "../memory-files/host-files.ts";
+import { breath, type HostFile, isHostPath } from "../memory-files/host-files.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { findInjections, type Injection } from "../text/injection.ts";
 import { redact } from "../text/redact.ts";

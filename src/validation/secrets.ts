@@ -1,6 +1,5 @@
 import { contentHash } from "../memory-files/blobs.ts";
-import { breath } from "../memory-files/breath.ts";
-import { type HostFile, isHostPath, SUMMARIES } from "../memory-files/host-files.ts";
+import { breath, type HostFile, isHostPath, SUMMARIES } from "../memory-files/host-files.ts";
 import { findSecrets, redact } from "../text/redact.ts";
 import { pathText } from "../text/sanitize.ts";
 import type { Base } from "./candidate.ts";

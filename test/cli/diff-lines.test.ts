@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { diffLines, diffTextLines, statLines } from "../../src/cli/ui/diff-lines.ts";
 import { type Line, rendered } from "../../src/cli/ui/text.ts";
-import type { FileDiff } from "../../src/memory-files/compare.ts";
-import { unified } from "../../src/memory-files/unified.ts";
+import { type FileDiff, unified } from "../../src/memory-files/compare.ts";
 import { commandLine, line, temporaryFolder } from "./invoke.ts";
 
 const ESC = "\u001b";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { functionAgent } from "../../src/agents/function-agent.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
 import { createEngine } from "../../src/engine/engine.ts";
-import { scrubHandbook } from "../../src/memory-files/purge/scrub-handbook.ts";
+import { scrubHandbook } from "../../src/memory-files/purge/scrub-memory.ts";
 import { tracesOf } from "../../src/memory-files/purge/traces.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { copiedHome } from "../cli/copied-home.ts";

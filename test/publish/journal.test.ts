@@ -1,8 +1,7 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { publishSteps, wavesOf } from "../../src/memory-files/publish-steps.ts";
-import { rollForward } from "../../src/memory-files/roll-forward.ts";
+import { publishSteps, rollForward, wavesOf } from "../../src/memory-files/publish.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { publishMemory, verifyArtifacts } from "../../src/services/publish-memory.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { merge } from "../../src/memory-files/merge.ts";
+import { merge } from "../../src/memory-files/publish.ts";
 
 const manifest = (files: Record<string, string>) =>
   Object.entries(files)

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Finding, Generation, HandEdits } from "../../src/domain/generation.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
-import { handEditsDiff } from "../../src/memory-files/hand-edits-diff.ts";
 import {
   carryOverMemory,
+  handEditsDiff,
   locateMemoryEdits,
   recordMemoryEdits,
 } from "../../src/memory-files/memory-edits.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { link, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readVerified } from "../../src/memory-files/verified.ts";
+import { readVerified } from "../../src/memory-files/staging.ts";
 import { GATE_LIMITS } from "../../src/validation/limits.ts";
 import { desk, HANDBOOK, memory, tree } from "../workspace/bench.ts";
 

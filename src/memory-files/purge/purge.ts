@@ -4,13 +4,18 @@ import type { Lease } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
 import type { ApplyBench } from "../apply.ts";
 import type { EditedMemory } from "../memory-edits.ts";
-import { publishManifest } from "../publish-manifest.ts";
+import { publishManifest } from "../publish.ts";
 import { memoryOf, reconcileRoot } from "../reconcile-root.ts";
 import { withRootLock } from "../root-lock.ts";
 import { CONTROL_LEASE_SECONDS, takeSpace } from "../take-space.ts";
-import { purgeFolders } from "./purge-folders.ts";
-import { createScrubber, memoryIn, purgeGenerations, type Scrub } from "./purge-generations.ts";
-import { purgeLog } from "./purge-log.ts";
+import {
+  createScrubber,
+  memoryIn,
+  purgeFolders,
+  purgeGenerations,
+  purgeLog,
+  type Scrub,
+} from "./purge-steps.ts";
 import { type Traces, tracesOf } from "./traces.ts";
 
 export interface PurgeRequest {

@@ -1,0 +1,107 @@
+import { basename, dirname } from "node:path";
+import type { Manifest } from "../domain/generation.ts";
+import { type Folder, forEachConcurrent, splitPath, withinMade } from "../files/folder.ts";
+import { removeTree } from "../files/tree.ts";
+import { storedBlob } from "./blobs.ts";
+import { type HostFile, isHostPath, SUMMARIES } from "./host-files.ts";
+import { HAND_EDITS } from "./memory-path.ts";
+import type { Workbench } from "./workbench.ts";
+
+interface StagedFiles {
+  readonly base: Manifest;
+  readonly summaries: readonly HostFile[];
+  /** What the person changed by hand, as a diff; null: nothing. */
+  readonly handEdits: string | null;
+}
+
+/**
+ * Makes the private workspace of a run anew: what the base has from agents and people, and the summaries of this
+ * run's inputs. Summaries of the base that no input stands for any more are simply not laid. `raw_memories.md`
+ * comes with the next step.
+ */
+export async function layStaging(
+  { store, places, files }: Pick<Workbench, "store" | "places" | "files">,
+  { base, summaries, handEdits }: StagedFiles,
+): Promise<void> {
+  await files.makeFolders(places.scratch);
+  await forgetVerified({ places, files });
+  const above = await files.open(dirname(places.workspace));
+  try {
+    const name = basename(places.workspace);
+    await removeTree(above, name);
+    await above.makeFolder(name);
+    const workspace = await above.enter(name);
+    try {
+      await withinMade(workspace, SUMMARIES, async () => {});
+      await writeTree(workspace, [
+        ...base.filter(({ path }) => !isHostPath(path)).map((entry) => stored(store, entry)),
+        ...summaries.map(({ path, content }) => ({ path, content: async () => content })),
+        ...(handEdits === null ? [] : [{ path: HAND_EDITS, content: async () => Buffer.from(handEdits) }]),
+      ]);
+    } finally {
+      await workspace.close();
+    }
+  } finally {
+    await above.close();
+  }
+}
+
+function stored(store: Workbench["store"], { path, hash }: Manifest[number]): NewFile {
+  return { path, content: () => storedBlob(store, { path, hash }) };
+}
+
+interface NewFile {
+  readonly path: string;
+  /** Asked when it is written, so that few contents are held at once. */
+  content(): Promise<Uint8Array>;
+}
+
+/** Writes files that do not exist yet into a private tree, with the folders they need. Not synced: nothing there outlives its run. */
+async function writeTree(root: Folder, files: readonly NewFile[]): Promise<void> {
+  for (const [folder, inside] of Map.groupBy(files, ({ path }) => splitPath(path)[0])) {
+    await withinMade(root, folder, (at) =>
+      forEachConcurrent(inside, async (file) => at.create(splitPath(file.path)[1], await file.content())),
+    );
+  }
+}
+
+/**
+ * What the gate let through, kept beside the workspace where the agent can't reach it: publishing takes exactly
+ * these bytes or none, also in another process after a crash.
+ */
+const NAME = "verified.json";
+const LIMIT = 64 * 1024 ** 2;
+
+type Bench = Pick<Workbench, "places" | "files">;
+
+export async function keepVerified({ places, files }: Bench, manifest: Manifest): Promise<void> {
+  const scratch = await files.open(places.scratch);
+  try {
+    const content = Buffer.from(JSON.stringify(manifest));
+    await scratch.remove(`${NAME}.new`);
+    await scratch.create(`${NAME}.new`, content, { sync: true });
+    await scratch.rename(`${NAME}.new`, NAME);
+  } finally {
+    await scratch.close();
+  }
+}
+
+/** Null when nothing has been verified since the workspace was laid. */
+export async function readVerified({ places, files }: Bench): Promise<Manifest | null> {
+  const scratch = await files.open(places.scratch);
+  try {
+    const read = await scratch.read(NAME, LIMIT);
+    return read.kind === "file" ? (JSON.parse(Buffer.from(read.content).toString()) as Manifest) : null;
+  } finally {
+    await scratch.close();
+  }
+}
+
+export async function forgetVerified({ places, files }: Bench): Promise<void> {
+  const scratch = await files.open(places.scratch);
+  try {
+    await scratch.remove(NAME);
+  } finally {
+    await scratch.close();
+  }
+}
