@@ -32,8 +32,7 @@ import { scan } from "../memory-files/scan.ts";
 import { forgetVerified, keepVerified, readVerified } from "../memory-files/staging.ts";
 import type { Workbench } from "../memory-files/workbench.ts";
 import { pathText } from "../text/sanitize.ts";
-import { loadBase } from "../validation/candidate.ts";
-import { fileLimit } from "../validation/limits.ts";
+import { fileLimit, loadBase } from "../validation/candidate.ts";
 import { keepQuarantined } from "../validation/quarantine.ts";
 import { inWorkspace, rewrite, verifyWorkspace } from "../validation/verify-workspace.ts";
 

@@ -27,8 +27,7 @@ import { layStaging } from "../memory-files/staging.ts";
 import { heldLease, lostOwnership, type Workbench } from "../memory-files/workbench.ts";
 import { candidateIn, loadBase } from "../validation/candidate.ts";
 import { inputInstructions } from "../validation/injection.ts";
-import { CHECKS, judge } from "../validation/judge.ts";
-import { inWorkspace } from "../validation/verify-workspace.ts";
+import { CHECKS, inWorkspace, judge } from "../validation/verify-workspace.ts";
 
 export interface LoadDeps {
   readonly memories: Pick<MemoryStore, "select" | "setAside" | "recordInputs" | "inputsOf">;

@@ -1,9 +1,10 @@
-import type { Generation, GenerationStore, HandEdits, Manifest } from "../domain/generation.ts";
+import type { Finding, Generation, GenerationStore, HandEdits, Manifest } from "../domain/generation.ts";
+import type { GateCode } from "../domain/settings.ts";
 import type { Folder } from "../files/folder.ts";
 import { type HostFile, isHostPath, manifestOf, SUMMARIES } from "../memory-files/host-files.ts";
+import { SCAN_LIMITS } from "../memory-files/memory-path.ts";
 import { type Problem, scan } from "../memory-files/scan.ts";
 import { groupsIn } from "./handbook-parts.ts";
-import { fileLimit } from "./limits.ts";
 
 /** What the gate judges: a workspace, read once. Everything in it may be hostile. */
 export interface Candidate {
@@ -193,4 +194,50 @@ export function evidenceOf(files: readonly HostFile[]): Evidence {
 function bodyOf(text: string): string {
   const end = text.indexOf("\n\n");
   return end < 0 ? text : text.slice(end + 2);
+}
+
+/** One thing that must hold, in one file of this folder. Decides nothing by itself but what it found. */
+export type Check = (candidate: Candidate) => readonly Remark[] | Promise<readonly Remark[]>;
+
+/** A fault, and what the host itself does about it before anything is published. How bad it is, is settled elsewhere. */
+export interface Remark {
+  readonly finding: Fault;
+  readonly fix?: Fix;
+}
+
+export type Fault = Omit<Finding, "code" | "severity"> & { readonly code: GateCode };
+
+type Fix =
+  | { readonly do: "remove"; readonly path: string }
+  /** Back to what `expected` says. */
+  | { readonly do: "restore"; readonly path: string };
+
+/** Faults of one kind in one place are told up to a number; a hostile file could fill the log and the prompt. */
+export function limited(remarks: readonly Remark[], most = 20): readonly Remark[] {
+  return remarks.slice(0, most);
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** What an agent may leave, as stored. What readers inject into a prompt is another matter, and much less. */
+export const GATE_LIMITS = {
+  /** Tokens of memory_summary.md that readers load, by our own careful estimate; not a limit of what is stored. */
+  injectedTokens: 2_500,
+  summaryBytes: 32 * KIB,
+  handbookBytes: 2 * MIB,
+  skillFileBytes: 1 * MIB,
+  totalBytes: 16 * MIB,
+  files: 1000,
+} as const;
+
+/** Stored size of one file, by its path. The host's own files are bounded by their inputs. */
+export function fileLimit(path: string): number {
+  if (isHostPath(path)) return SCAN_LIMITS.fileBytes;
+  if (path === "memory_summary.md") return GATE_LIMITS.summaryBytes;
+  return path === "MEMORY.md" ? GATE_LIMITS.handbookBytes : GATE_LIMITS.skillFileBytes;
+}
+
+export function sizeText(bytes: number): string {
+  return bytes >= MIB ? `${bytes / MIB} MiB` : `${bytes / KIB} KiB`;
 }

@@ -1,5 +1,5 @@
 import type { GateCode } from "../domain/settings.ts";
-import { type Check, limited, type Remark } from "./check.ts";
+import { type Check, limited, type Remark } from "./candidate.ts";
 import { type GroupPart, groupsIn, type TaskPart } from "./handbook-parts.ts";
 
 const PATH = "MEMORY.md";

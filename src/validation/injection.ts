@@ -1,8 +1,7 @@
 import { hash } from "node:crypto";
 import { breath, type HostFile } from "../memory-files/host-files.ts";
 import { findInjections, isForgedStructure, readings } from "../text/injection.ts";
-import { evidenceOf } from "./candidate.ts";
-import { type Check, limited } from "./check.ts";
+import { type Check, evidenceOf, limited } from "./candidate.ts";
 
 const SHOWN = 5;
 

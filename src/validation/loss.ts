@@ -1,7 +1,14 @@
 import type { GateCode } from "../domain/settings.ts";
-import type { PastHandbook } from "./candidate.ts";
-import { type Evidence, evidenceOf } from "./candidate.ts";
-import type { Check, Remark } from "./check.ts";
+import { lostHandEdits } from "../memory-files/carry-over.ts";
+import { pathText } from "../text/sanitize.ts";
+import {
+  type Check,
+  type Evidence,
+  evidenceOf,
+  limited,
+  type PastHandbook,
+  type Remark,
+} from "./candidate.ts";
 import { type GroupPart, groupsIn, type StatementPart } from "./handbook-parts.ts";
 
 const PATH = "MEMORY.md";
@@ -176,4 +183,54 @@ export function statementIndex(text: string): (statement: string) => boolean {
 function wordsOf(line: string): ReadonlySet<string> {
   const plain = line.toLowerCase().replace(/\[task \d+\]/g, "");
   return new Set(plain.match(/[\u3040-\u30ff\u3400-\u9fff]|[\p{L}\p{N}_]{2,}/gu) ?? []);
+}
+
+/**
+ * A person's words stay: every line that they wrote or changed is in the result, and what they took away is not back.
+ * The host carries both over before the gate looks, so a finding here is rare.
+ */
+export const handEditsKept: Check = ({ base, text }) =>
+  Object.entries(base.handEdits).flatMap(([path, edits]) => {
+    const [before, after] = [base.text(path), text(path)];
+    const shown = pathText(path);
+    if (edits.some(({ line }) => line < 0)) return after === null ? [] : [restored(shown)];
+    if (before === null || after === null) return [];
+    return limited(
+      lostHandEdits({ text: before, edits }, after).map(({ kind, line }) =>
+        kind === "missing" ? missing(shown, line + 1) : back(shown, line + 1),
+      ),
+    );
+  });
+
+function missing(path: string, line: number): Remark {
+  return {
+    finding: {
+      code: "hand_edit_lost",
+      path,
+      message: `Line ${line} of the former ${path}, which a person wrote, is not in the new one.`,
+      repair: `Line ${line} of the former ${path} was written by the user: put it back word for word, in its group (see hand_edits.diff).`,
+    },
+  };
+}
+
+function back(path: string, line: number): Remark {
+  return {
+    finding: {
+      code: "hand_edit_lost",
+      path,
+      message: `Line ${line} of ${path} was taken away by a person and is back.`,
+      repair: `Line ${line} of ${path} was deleted by the user: remove it, and say the same in no other words (see hand_edits.diff).`,
+    },
+  };
+}
+
+function restored(path: string): Remark {
+  return {
+    finding: {
+      code: "hand_edit_lost",
+      path,
+      message: `${path} was deleted by a person and is back.`,
+      repair: `Remove ${path}: the user deleted it.`,
+    },
+  };
 }

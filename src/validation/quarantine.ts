@@ -5,8 +5,7 @@ import type { Workbench } from "../memory-files/workbench.ts";
 import { findInjections, type Injection } from "../text/injection.ts";
 import { redact } from "../text/redact.ts";
 import { pathText, stripHidden } from "../text/sanitize.ts";
-import { type Candidate, evidenceOf } from "./candidate.ts";
-import { limited, type Remark } from "./check.ts";
+import { type Candidate, evidenceOf, limited, type Remark } from "./candidate.ts";
 import { passedOn } from "./injection.ts";
 
 /** What was taken out of an agent-written file, for the person who wants to look. */

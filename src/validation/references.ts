@@ -1,8 +1,6 @@
 import type { GateCode } from "../domain/settings.ts";
 import { readableText } from "../text/sanitize.ts";
-import type { Candidate } from "./candidate.ts";
-import { evidenceOf } from "./candidate.ts";
-import { type Check, limited, type Remark } from "./check.ts";
+import { type Candidate, type Check, evidenceOf, limited, type Remark } from "./candidate.ts";
 import { type CitationPart, type GroupPart, groupsIn } from "./handbook-parts.ts";
 
 const HANDBOOK = "MEMORY.md";

@@ -2,8 +2,7 @@ import { contentHash } from "../memory-files/blobs.ts";
 import { breath, type HostFile, isHostPath, SUMMARIES } from "../memory-files/host-files.ts";
 import { findSecrets, redact } from "../text/redact.ts";
 import { pathText } from "../text/sanitize.ts";
-import type { Base } from "./candidate.ts";
-import { type Check, limited, type Remark } from "./check.ts";
+import { type Base, type Check, limited, type Remark } from "./candidate.ts";
 
 /** No secret in what the agent wrote, by the rules that redact the inputs. The finding names line and kind, never the secret. */
 export const noSecrets: Check = async ({ manifest, text }) => {

@@ -3,9 +3,7 @@ import type { GateCode } from "../domain/settings.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
 import { pathText } from "../text/sanitize.ts";
 import { tokensOf } from "../text/tokens.ts";
-import type { Candidate } from "./candidate.ts";
-import type { Check, Remark } from "./check.ts";
-import { fileLimit, GATE_LIMITS, sizeText } from "./limits.ts";
+import { type Candidate, type Check, fileLimit, GATE_LIMITS, type Remark, sizeText } from "./candidate.ts";
 
 /**
  * Stored sizes of what the agent wrote: each file, all together, and how many. What was too much before the run, by a

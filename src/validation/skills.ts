@@ -1,8 +1,7 @@
 import type { Manifest } from "../domain/generation.ts";
 import type { GateCode } from "../domain/settings.ts";
 import { pathText } from "../text/sanitize.ts";
-import type { Candidate } from "./candidate.ts";
-import { type Check, limited, type Remark } from "./check.ts";
+import { type Candidate, type Check, limited, type Remark } from "./candidate.ts";
 
 const MOST_LINES = 500;
 

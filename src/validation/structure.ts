@@ -2,7 +2,7 @@ import { isHostPath } from "../memory-files/host-files.ts";
 import { isMemoryFile } from "../memory-files/memory-path.ts";
 import type { Problem, ProblemKind } from "../memory-files/scan.ts";
 import { pathText } from "../text/sanitize.ts";
-import type { Check, Remark } from "./check.ts";
+import type { Check, Remark } from "./candidate.ts";
 
 const REQUIRED = ["MEMORY.md", "memory_summary.md"];
 

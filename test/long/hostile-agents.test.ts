@@ -3,7 +3,7 @@ import { link, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { GateCode } from "../../src/domain/settings.ts";
-import { GATE_LIMITS } from "../../src/validation/limits.ts";
+import { GATE_LIMITS } from "../../src/validation/candidate.ts";
 import { besieged, type Damage, type Place } from "../validation/hostile-world.ts";
 
 type Case = readonly [agent: string, damage: Damage, code: GateCode];

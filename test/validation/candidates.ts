@@ -3,9 +3,9 @@ import { type ConsolidateInput, consolidate } from "../../src/extractive/consoli
 import { hostFiles, manifestOf } from "../../src/memory-files/host-files.ts";
 import type { Candidate } from "../../src/validation/candidate.ts";
 import { type Base, NO_BASE } from "../../src/validation/candidate.ts";
-import { judge, verdictOf } from "../../src/validation/judge.ts";
 import { quarantine } from "../../src/validation/quarantine.ts";
 import { residue } from "../../src/validation/residue.ts";
+import { judge, verdictOf } from "../../src/validation/verify-workspace.ts";
 
 /** What an agent wrote, by path; the host's files follow from the inputs. */
 export type Written = Readonly<Record<string, string>>;

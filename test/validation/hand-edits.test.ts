@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { recordHandEdits } from "../../src/memory-files/hand-edits.ts";
-import { handEditsKept } from "../../src/validation/hand-edits.ts";
+import { handEditsKept } from "../../src/validation/loss.ts";
 import { session } from "../engine/phase2-world.ts";
 import { baseOf, candidateOf } from "./candidates.ts";
 

@@ -5,10 +5,8 @@ import {
   type GateSettings,
   type GateSeverity,
 } from "../../src/domain/settings.ts";
-import type { Candidate } from "../../src/validation/candidate.ts";
-import { NO_BASE } from "../../src/validation/candidate.ts";
-import type { Check } from "../../src/validation/check.ts";
-import { judge } from "../../src/validation/judge.ts";
+import { type Candidate, type Check, NO_BASE } from "../../src/validation/candidate.ts";
+import { judge } from "../../src/validation/verify-workspace.ts";
 
 const nothing: Candidate = {
   manifest: [],

@@ -1,8 +1,6 @@
 import { expect, test } from "vitest";
 import type { Manifest } from "../../src/domain/generation.ts";
-import type { Candidate } from "../../src/validation/candidate.ts";
-import { NO_BASE } from "../../src/validation/candidate.ts";
-import { GATE_LIMITS } from "../../src/validation/limits.ts";
+import { type Candidate, GATE_LIMITS, NO_BASE } from "../../src/validation/candidate.ts";
 import { sizes } from "../../src/validation/sizes.ts";
 
 const files = (count: number, bytes = 1): Manifest =>

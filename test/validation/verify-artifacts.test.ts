@@ -3,7 +3,7 @@ import { link, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readVerified } from "../../src/memory-files/staging.ts";
-import { GATE_LIMITS } from "../../src/validation/limits.ts";
+import { GATE_LIMITS } from "../../src/validation/candidate.ts";
 import { desk, HANDBOOK, memory, tree } from "../workspace/bench.ts";
 
 /** A run whose agent left a good memory, and somebody's file outside that must never be read or changed. */
