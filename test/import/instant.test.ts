@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { instantOf } from "../../src/import/instant.ts";
+import { instantOf } from "../../src/import/record.ts";
 
 describe("a moment", () => {
   test.each([

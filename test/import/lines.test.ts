@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Line, linesOf, MAX_LINE_BYTES } from "../../src/import/lines.ts";
+import { type Line, linesOf, MAX_LINE_BYTES } from "../../src/import/stage1-file.ts";
 
 async function read(...chunks: readonly (string | Uint8Array)[]): Promise<readonly unknown[]> {
   async function* source() {

@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { transcriptIn } from "../../src/import/transcript.ts";
+import { transcriptIn } from "../../src/import/stage1-file.ts";
 import { line } from "../cli/invoke.ts";
 import { TRANSCRIPTS } from "./transcripts.ts";
 

@@ -1,4 +1,4 @@
-import type { TranscriptAgent } from "../../src/import/transcript.ts";
+import type { TranscriptAgent } from "../../src/import/stage1-file.ts";
 
 const SESSION = "0b0f6a6e-5a37-4f0e-9d55-0c5f1f3f0a10";
 const AT = "2026-09-02T10:00:00.000Z";
