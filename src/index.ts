@@ -110,6 +110,7 @@ export type { Controls, ControlsOptions, PurgedSpaces } from "./engine/controls.
 export { createControls } from "./engine/controls.ts";
 export { createEngine } from "./engine/engine.ts";
 export type { Engine, EngineOptions, Run, StartRequest } from "./engine/engine-api.ts";
+export type { LiveRun, LiveRuns, RunRegistry } from "./engine/events.ts";
 export type {
   Phase2Actor,
   Phase2ActorOptions,
@@ -117,7 +118,6 @@ export type {
   Phase2Logic,
 } from "./engine/phase2-actor.ts";
 export { createPhase2Actor } from "./engine/phase2-actor.ts";
-export type { LiveRun, LiveRuns, RunRegistry } from "./engine/registry.ts";
 export type { Files, Folder } from "./files/folder.ts";
 export type { Phase2Context, Phase2Input } from "./machines/context.ts";
 export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";

@@ -1,11 +1,20 @@
 import type { AgentRegistry } from "../agents/agent-registry.ts";
+import type { Room } from "../agents/transcript.ts";
 import type { AgentLimits, AgentRunner } from "../domain/agent.ts";
 import { type Clock, type Ids, settlesWithin } from "../domain/clock.ts";
-import type { RunHold, RunPlaces } from "../domain/phase2.ts";
+import { SlowwaveError } from "../domain/failure.ts";
+import { changesBetween, type Finding } from "../domain/generation.ts";
+import type { RunHold, RunPlaces, SpawnInput, WatchInput } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
-import type { Settings } from "../domain/settings.ts";
-import type { RunLimits } from "../domain/usage.ts";
-import type { Files } from "../files/folder.ts";
+import { contextOf, type LogRow } from "../domain/run.ts";
+import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../domain/settings.ts";
+import type { Status } from "../domain/status.ts";
+import { type RunLimits, type Used, usedIn } from "../domain/usage.ts";
+import type { Files, Folder } from "../files/folder.ts";
+import type { Phase2Input } from "../machines/context.ts";
+import { changedByHand } from "../memory-files/generation-names.ts";
+import { hostFiles } from "../memory-files/host-files.ts";
+import { scan } from "../memory-files/scan.ts";
 import { closeAgent } from "../services/close-agent.ts";
 import {
   claimJob,
@@ -19,8 +28,10 @@ import { keepDraft, publishMemory, verifyArtifacts } from "../services/publish-m
 import { configureAgent, spawnAgent } from "../services/spawn-agent.ts";
 import { loadMemories, syncRawMemories, syncSummaries } from "../services/sync-inputs.ts";
 import { watchAgent } from "../services/watch-agent.ts";
-import { askAgent } from "./ask-agent.ts";
-import { sealedFiles } from "./sealed-files.ts";
+import { suspectInputs } from "../validation/injection.ts";
+import type { Home } from "./home.ts";
+import { renderPrompt, renderRepair } from "./prompt.ts";
+import { wholeLog } from "./result.ts";
 
 /** For a stopped step to leave the workspace; a disk that hangs must not keep the run from its end. */
 const SEAL_MS = 30_000;
@@ -42,7 +53,7 @@ export interface ActorDeps {
 }
 
 /** The machine's holes, filled for one run: the only place where names and services meet. */
-export function phase2Actors(deps: ActorDeps) {
+function phase2Actors(deps: ActorDeps) {
   const { store, hold, clock, settings } = deps;
   const { jobs } = store;
   const job = { jobs, hold, clock, settings, worker: deps.worker };
@@ -91,5 +102,202 @@ function limitsOf(settings: Partial<Settings>): RunLimits {
     maxTokens: settings.maxTokens ?? null,
     maxCostUsd: settings.maxCostUsd ?? null,
     maxOutputBytes: settings.maxOutputBytes ?? null,
+  };
+}
+
+/** What every run of one process shares. */
+export interface RunEnvironment {
+  readonly store: Store;
+  readonly runner: AgentRunner;
+  readonly registry: AgentRegistry;
+  readonly home: Home;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly files: Files;
+}
+
+/** What one run was begun with; a process that takes it over finds the same in its context. */
+export interface RunTerms {
+  readonly settings: Settings;
+  /** Where its memory is published; absolute. */
+  readonly root: string;
+  /** Unix milliseconds; null = no limit. */
+  readonly deadlineAtMs: number | null;
+}
+
+/** The terms of a run that begins now: its time runs from here. */
+export function termsOf({ home, clock }: RunEnvironment, space: string, settings: Settings): RunTerms {
+  const { maxRunMinutes } = settings;
+  const deadlineAtMs = maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000;
+  return { settings, root: home.rootOf(space), deadlineAtMs };
+}
+
+/** The machine's input for a run that begins now, with a claim token of its own. */
+export function inputOf(
+  { ids, runner }: RunEnvironment,
+  { run, space, now, dryRun }: { run: string; space: string; now: boolean; dryRun: boolean },
+  { settings, root, deadlineAtMs }: RunTerms,
+): Phase2Input {
+  return {
+    run,
+    space,
+    root,
+    token: ids.token(),
+    deadlineAtMs,
+    force: now,
+    ...(dryRun ? { dryRun } : {}),
+    settings,
+    maxRepairs: runner.singleTurn ? 0 : MAX_REPAIRS,
+    maxRestarts: MAX_RESTARTS,
+  };
+}
+
+/** The machine's actors, bound to one run in this process. `worker`: the owner id that its claim names. */
+export function openRun(
+  environment: RunEnvironment,
+  { hold, worker, homeId }: { hold: RunHold; worker: string; homeId: string },
+  { settings, root, deadlineAtMs }: RunTerms,
+) {
+  const places = { ...environment.home.placesOf(hold.space, hold.run), root };
+  return phase2Actors({ ...environment, hold, places, homeId, worker, settings, deadlineAtMs });
+}
+
+interface AskDeps {
+  readonly store: Pick<Store, "runs" | "generations" | "memories">;
+  readonly places: RunPlaces;
+  readonly files: Files;
+}
+
+/** What the agent of one run is asked, at first and in repair turns. Paths and findings only, never memory text. */
+function askAgent({ store, places, files }: AskDeps) {
+  const { workspace } = places;
+  return {
+    async prompt({ run, space }: SpawnInput): Promise<string> {
+      const current = await store.generations.current(space);
+      const base = current?.manifest ?? [];
+      const folder = await files.open(workspace);
+      try {
+        const { manifest } = await scan(folder);
+        const mode = manifest.some(({ path }) => path === "MEMORY.md") ? "update" : "first";
+        const suspects = await suspectInputs(await hostFiles(await store.memories.inputsOf(run)));
+        const refusal = await lastRefusal(store, space);
+        return renderPrompt({
+          workspace,
+          mode,
+          handEdits: current?.generation.handEdits !== undefined,
+          byHand: await changedByHand(store.generations, space),
+          changes: changesBetween(base, manifest),
+          suspects,
+          refusal,
+        });
+      } finally {
+        await folder.close();
+      }
+    },
+    /** What earlier agents of the run used, and how much of its transcript they filled. */
+    async earlier(run: string): Promise<{ readonly used: Used | null; readonly room: Room }> {
+      const log = await wholeLog(store.runs, run);
+      const said = log.filter(({ type, sequence }) => sequence === null && type.startsWith("agent."));
+      const length = said.reduce((sum, { data }) => sum + data.length, 0);
+      return { used: usedIn(log), room: { notes: said.length, length } };
+    },
+    async repairPrompt({ run }: WatchInput): Promise<string> {
+      const findings = (await lastFindings(store, run))
+        .filter(({ severity }) => severity === "repair")
+        .map(({ path, repair, message }) =>
+          [path, repair ?? message].filter((part) => part !== null).join(": "),
+        );
+      return renderRepair({ workspace, findings });
+    },
+  };
+}
+
+/** Those of the last look of the gate: everything noted since the agent last said it was done. */
+async function lastFindings(store: Pick<Store, "runs">, run: string): Promise<readonly Finding[]> {
+  const rows: LogRow[] = [];
+  for (let after = 0; ; ) {
+    const page = await store.runs.log({ run, after, limit: 1_000 });
+    for (const row of page) {
+      if (row.type === "agent.completed") rows.length = 0;
+      else if (row.type === "gate.finding") rows.push(row);
+    }
+    const last = page.at(-1);
+    if (last === undefined) break;
+    after = last.id;
+  }
+  return rows.map(({ data }) => JSON.parse(data) as Finding);
+}
+
+/** Why the gate refused the last result of the space; nothing when it let it through. */
+async function lastRefusal(store: Pick<Store, "runs">, space: string): Promise<readonly string[]> {
+  const judged: readonly Status[] = ["succeeded", "failed_invalid_artifacts"];
+  const [last] = await store.runs.list({ space, statuses: judged, limit: 1 });
+  if (last === undefined) return [];
+  if (contextOf(last).status !== "failed_invalid_artifacts") return [];
+  const findings = await lastFindings(store, last.id);
+  return findings.filter(({ severity }) => severity !== "warn").map(({ message }) => message);
+}
+
+/** The files of one run, until they are sealed. */
+export interface SealedFiles extends Files {
+  /**
+   * From here on nothing new is opened. Resolves when every folder that is open has been closed: a step that was
+   * stopped in the middle of its work has then left the workspace for good, and it can be cleared.
+   */
+  seal(): Promise<void>;
+}
+
+function sealedFiles(files: Files): SealedFiles {
+  const atWork = new Set<Promise<void>>();
+  let isSealed = false;
+
+  /** Counted from the call on, so that a folder opened at the moment of the seal is waited for too. */
+  async function use<Result>(work: (leave: () => void) => Promise<Result>): Promise<Result> {
+    if (isSealed) throw new SlowwaveError("run_ending", "The run is ending; its workspace is being cleared.");
+    let leave = () => {};
+    const left = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    atWork.add(left);
+    void left.then(() => atWork.delete(left));
+    try {
+      return await work(leave);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  function brief<Result>(work: () => Promise<Result>): Promise<Result> {
+    return use(async (leave) => {
+      const result = await work();
+      leave();
+      return result;
+    });
+  }
+
+  function counted(folder: Folder, leave: () => void): Folder {
+    const close = async () => {
+      await folder.close().finally(leave);
+    };
+    // Folders entered from this one are closed before it is.
+    return new Proxy(folder, {
+      get: (target, name) => {
+        if (name === "close") return close;
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === "function" ? member.bind(target) : member;
+      },
+    });
+  }
+
+  return {
+    open: (path) => use(async (leave) => counted(await files.open(path), leave)),
+    facts: (path) => brief(() => files.facts(path)),
+    makeFolders: (path) => brief(() => files.makeFolders(path)),
+    assertWritable: (path) => brief(() => files.assertWritable(path)),
+    async seal() {
+      isSealed = true;
+      while (atWork.size > 0) await Promise.all(atWork);
+    },
   };
 }

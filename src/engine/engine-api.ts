@@ -5,7 +5,7 @@ import type { RunEvent, RunResult } from "../domain/event.ts";
 import type { Store } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Files } from "../files/folder.ts";
-import type { RunRegistry } from "./registry.ts";
+import type { RunRegistry } from "./events.ts";
 
 export interface EngineOptions extends Partial<Settings> {
   readonly store: Store;

@@ -1,10 +1,13 @@
 import { resolve } from "node:path";
+import { ReplaySubject } from "rxjs";
 import { createAgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentRunner } from "../domain/agent.ts";
-import type { RunEvent } from "../domain/event.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { RunEvent, RunResult } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { refusal, tokenHeldBy } from "../domain/job.ts";
 import { checkSpaceKey } from "../domain/memory.ts";
+import type { RunHold } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
@@ -16,20 +19,21 @@ import { nodeFiles } from "../files/node-files.ts";
 import type { Phase2Context } from "../machines/context.ts";
 import { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
-import { clearAbandonedStaging } from "./abandoned-staging.ts";
+import { inputOf, openRun, type RunEnvironment, type RunTerms, termsOf } from "./actors.ts";
 import { type Admission, createAdmission, type Place } from "./admission.ts";
-import { announcements } from "./announce.ts";
-import { checkEngineOptions, checkStartRequest } from "./check-options.ts";
 import type { Engine, EngineOptions, Run, StartRequest } from "./engine-api.ts";
+import { announcements, createHold, createObservers, type Observers } from "./events.ts";
 import { createHome } from "./home.ts";
-import { createLiveRuns, type LiveRuns } from "./live-runs.ts";
-import { createObservers, type Observers } from "./observers.ts";
-import { demandContext, parkedEvents, releaseParked } from "./parked.ts";
-import { recoverAbandonedWork } from "./recover-abandoned-work.ts";
+import {
+  clearAbandonedStaging,
+  demandContext,
+  parkedEvents,
+  recoverAbandonedWork,
+  releaseParked,
+} from "./recovery.ts";
 import { resultOf } from "./result.ts";
 import { retireAfterRun } from "./retention.ts";
-import { inputOf, openRun, type RunEnvironment, termsOf } from "./run-context.ts";
-import { settingsFrom } from "./settings.ts";
+import { checkEngineOptions, checkStartRequest, settingsFrom } from "./settings.ts";
 
 const NO_FENCE = -1;
 
@@ -330,4 +334,82 @@ async function cancel(
   // A run that is past being cancelled goes to its end.
   if (record?.state !== "parked") return outcome === "unhandled" ? "cancelled" : outcome;
   return (await releaseParked({ store, clock, owner: durable.owner }, record)) ? "cancelled" : "over";
+}
+
+/** Observers that subscribe late still hear the run from its beginning. */
+const REPLAYED_EVENTS = 1_000;
+
+/** What ties one run to this process. */
+interface Binding extends RunTerms {
+  readonly hold: RunHold;
+  readonly events$: ReplaySubject<RunEvent>;
+}
+
+/** The runs this process works on: bound before they are live, so that their actors find what they act under. */
+interface LiveRuns {
+  bind(id: string, space: string, terms: RunTerms): Binding;
+  /** A run that is bound. */
+  bindingOf(id: string): Binding;
+  /** A run that could not be begun after all. */
+  unbind(id: string): void;
+  /** Passes an event on to those who watch its run. */
+  publish(event: RunEvent): void;
+  /** The run from the host's point of view, until its result is there. */
+  follow(run: DurableRun): void;
+  of(run: DurableRun): Run;
+  get(id: string): Run | undefined;
+  all(): readonly Run[];
+}
+
+function createLiveRuns(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly emit: (event: RunEvent) => void;
+  /** Awaited between the end of a run and its last event. Must not reject. */
+  readonly finished: (result: RunResult) => Promise<void>;
+  /** This process's part in the run is over, its result is read or can't be. */
+  readonly left: (run: string) => void;
+}): LiveRuns {
+  const { store, clock, emit } = deps;
+  const bindings = new Map<string, Binding>();
+  const live = new Map<string, Run>();
+  const byDurable = new WeakMap<DurableRun, Run>();
+
+  const resultAfter = async ({ id, space, done }: DurableRun): Promise<RunResult> => {
+    await done;
+    const result = (await resultOf(store, id)) as RunResult;
+    await deps.finished(result);
+    emit({ type: "run.finished", run: id, space, atMs: clock.nowMs(), result });
+    return result;
+  };
+
+  return {
+    bind(id, space, terms) {
+      const hold = createHold({ id, space }, { runs: store.runs, clock, tell: emit });
+      const binding = { ...terms, hold, events$: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
+      bindings.set(id, binding);
+      return binding;
+    },
+    bindingOf: (id) => bindings.get(id) as Binding,
+    unbind: (id) => void bindings.delete(id),
+    publish: (event) => bindings.get(event.run)?.events$.next(event),
+    follow(durable) {
+      const { id, space, adopted } = durable;
+      const { events$ } = bindings.get(id) as Binding;
+      const result = resultAfter(durable).finally(() => {
+        bindings.delete(id);
+        live.delete(id);
+        events$.complete();
+        deps.left(id);
+      });
+      // A host that only listens to events must not be killed by an unhandled rejection.
+      result.catch(() => {});
+      const run = { id, space, adopted, events$: events$.asObservable(), result };
+      live.set(id, run);
+      byDurable.set(durable, run);
+    },
+    of: (durable) => byDurable.get(durable) as Run,
+    get: (id) => live.get(id),
+    all: () => [...live.values()],
+  };
 }

@@ -13,11 +13,10 @@ import { clockOf, systemIds } from "../durable/system.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { phase2Machine } from "../machines/phase2.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
-import { checkActorOptions } from "./check-options.ts";
-import { createHold } from "./hold.ts";
+import { inputOf, openRun, type RunEnvironment, termsOf } from "./actors.ts";
+import { createHold } from "./events.ts";
 import { createHome } from "./home.ts";
-import { inputOf, openRun, type RunEnvironment, termsOf } from "./run-context.ts";
-import { settingsFrom } from "./settings.ts";
+import { checkActorOptions, settingsFrom } from "./settings.ts";
 
 export interface Phase2ActorOptions extends Partial<Settings> {
   readonly store: Store;

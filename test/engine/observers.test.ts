@@ -1,7 +1,7 @@
 import { metrics } from "@opentelemetry/api";
 import { afterEach, expect, test, vi } from "vitest";
 import type { RunEvent } from "../../src/domain/event.ts";
-import { createObservers } from "../../src/engine/observers.ts";
+import { createObservers } from "../../src/engine/events.ts";
 
 const started = (run: string): RunEvent => ({
   ...{ type: "run.started", run, space: "s", atMs: 1, adopted: false, state: "claiming" },

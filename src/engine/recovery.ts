@@ -1,13 +1,20 @@
-import type { JobRow, Lease } from "../domain/job.ts";
+import { join } from "node:path";
+import type { Clock } from "../domain/clock.ts";
+import type { RunEvent } from "../domain/event.ts";
+import { codeOf } from "../domain/failure.ts";
+import { type JobRow, type Lease, tokenHeldBy } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
-import { DEFAULT_SETTINGS } from "../domain/settings.ts";
-import { outcomeOf } from "../domain/status.ts";
+import { DEFAULT_SETTINGS, type Settings } from "../domain/settings.ts";
+import { outcomeOf, progressOf } from "../domain/status.ts";
+import type { Files } from "../files/folder.ts";
+import { removeTree } from "../files/tree.ts";
 import type { Phase2Context } from "../machines/context.ts";
 import { finishJournals } from "../memory-files/publish.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
 import { type FreeBench, freeSpace, spacesOfKilledControls } from "../memory-files/take-space.ts";
 import type { RootBench } from "../memory-files/workbench.ts";
+import { endOrphanProcess } from "../process/tree.ts";
 
 interface Deps {
   readonly store: RootBench["store"] & Pick<Store, "jobs" | "runs" | "owners">;
@@ -85,4 +92,72 @@ async function settleAbandonedJob({ store, clock, owner }: FreeBench & Deps, spa
   } else {
     await store.jobs.fail({ lease, reason: status, retryDelaySeconds, nowMs });
   }
+}
+
+/**
+ * Removes the staging of runs that are over: a run whose agent could not be ended, or whose staging could not be removed
+ * at its end, leaves it. The agent is ended first; where it still can't be, both stay for the next recovery, and for
+ * `slowwave doctor` to tell. Folders of runs that the store does not know are left alone: they may be another store's.
+ */
+export async function clearAbandonedStaging(
+  { store, clock, files }: { readonly store: Store; readonly clock: Clock; readonly files: Files },
+  home: string,
+): Promise<void> {
+  const path = join(home, "staging");
+  const staging = await files.open(`${path}/.`).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
+  });
+  if (staging === null) return;
+  try {
+    for (const { name } of await staging.list()) {
+      const record = await store.runs.read(name);
+      if (record === null || record.state === "active") continue;
+      const isEnded = await endOrphanProcess(join(path, name), clock).then(
+        () => true,
+        () => false,
+      );
+      if (isEnded) await removeTree(staging, name).catch(() => {});
+    }
+  } finally {
+    await staging.close();
+  }
+}
+
+/** What observers hear of a run that nobody here can read. Its job row stays as it is until it is cancelled. */
+export function parkedEvents({ id: run, space }: RunRecord, atMs: number): readonly RunEvent[] {
+  const status = "parked_unknown_version";
+  return [
+    { type: "status.counted", run, space, atMs, status },
+    { type: "progress", run, space, atMs, text: progressOf(status) },
+  ];
+}
+
+/** Throws unless the context holds what adopting a run needs before its machine goes on. */
+export function demandContext(run: Pick<RunRecord, "snapshot">): void {
+  const context = contextOf(run);
+  for (const name of ["run", "space", "root", "token"]) {
+    if (typeof context[name] !== "string") throw new Error(`its context has no ${name}`);
+  }
+  const leaseSeconds = (context.settings as Partial<Settings> | null | undefined)?.leaseSeconds;
+  if (typeof leaseSeconds !== "number") throw new Error("its context has no settings");
+}
+
+/** Cancels a parked run: the job it still holds is released under its own token. False when it held nothing (any more). */
+export async function releaseParked(
+  { store, clock, owner }: { store: Pick<Store, "jobs">; clock: Clock; owner: string },
+  run: RunRecord,
+): Promise<boolean> {
+  const { space } = run;
+  const token = tokenHeldBy(run, await store.jobs.read(space));
+  if (token === null) return false;
+  const lease = await store.jobs.takeOver({
+    space,
+    token,
+    worker: owner,
+    leaseSeconds: 60,
+    nowMs: clock.nowMs(),
+  });
+  if (lease === null) return false;
+  return (await store.jobs.release({ lease, reason: "cancelled", nowMs: clock.nowMs() })) !== "lost";
 }
