@@ -47,7 +47,7 @@ export interface SuperviseOptions {
 
 export interface SupervisedProcess {
   readonly pid: number;
-  /** To the child's stdin, which stays open as its leash: it closes when this process dies. */
+  /** To the child's stdin, which stays open as its sign of life: it closes when this process dies. */
   readonly stdin: NodeJS.WritableStream;
   /** By the given clock's `monotonicMs`: when it last wrote to its stdout, or was started. */
   lastOutputMs(): number;

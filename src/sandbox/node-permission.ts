@@ -20,7 +20,7 @@ export interface NodeScript {
 
 /** `.ts` in the sources, `.js` in the package. */
 const EXTENSION = extname(fileURLToPath(import.meta.url));
-const LEASH = fileURLToPath(new URL(`./leash${EXTENSION}`, import.meta.url));
+const DEATH_WATCH = fileURLToPath(new URL(`./parent-death-watch${EXTENSION}`, import.meta.url));
 
 /**
  * Runs a module of ours under Node's permission model: it reads its code and the workspace, writes in the
@@ -30,7 +30,7 @@ const LEASH = fileURLToPath(new URL(`./leash${EXTENSION}`, import.meta.url));
 export async function confinedNode(script: NodeScript): Promise<Command> {
   const { node, main, env } = script;
   // The model compares real paths, and reads `*` as "anything that begins like this".
-  const paths = [script.workspace, script.code, LEASH].map((path) => realpath(path));
+  const paths = [script.workspace, script.code, DEATH_WATCH].map((path) => realpath(path));
   const [workspace = "", ...readable] = await Promise.all(paths);
   const open = [workspace, ...readable].find((path) => path.includes("*"));
   if (open !== undefined) {
@@ -43,20 +43,20 @@ export async function confinedNode(script: NodeScript): Promise<Command> {
     "--permission",
     ...[workspace, ...readable].map((path) => `--allow-fs-read=${path}`),
     `--allow-fs-write=${workspace}`,
-    ...leashed(main),
+    ...watched(main),
     workspace,
   ];
   return { file: node, args, env, cwd: workspace };
 }
 
-/** The same module with nothing but the leash. */
+/** The same module with nothing but the watch of its parent. */
 export function unconfinedNode({ node, main, env, workspace }: NodeScript): Command {
-  return { file: node, args: [...leashed(main), workspace], env, cwd: workspace };
+  return { file: node, args: [...watched(main), workspace], env, cwd: workspace };
 }
 
-function leashed(main: string): readonly string[] {
+function watched(main: string): readonly string[] {
   const types = EXTENSION === ".ts" ? ["--experimental-strip-types"] : [];
-  return ["--no-warnings", ...types, `--import=${pathToFileURL(LEASH).href}`, main];
+  return ["--no-warnings", ...types, `--import=${pathToFileURL(DEATH_WATCH).href}`, main];
 }
 
 /** `network`: whether sockets are denied, too. */

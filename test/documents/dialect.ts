@@ -12,6 +12,7 @@ export const DIALECT: Readonly<Record<string, string>> = {
   frail: "faulty",
   helm: "driver",
   knock: "requestCredentials",
+  leash: "parentDeathWatch",
   manner: "outputMode",
   refold: "replay",
   refolder: "replayer",

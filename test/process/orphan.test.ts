@@ -51,10 +51,10 @@ test("an orphan that wiped its environment is found by its identity", async () =
   expect(await exit).toEqual([null, "SIGKILL"]);
 });
 
-test("a leashed agent ends by itself when its supervisor is killed", async () => {
+test("an agent that watches its parent ends by itself when its supervisor is killed", async () => {
   const { spec } = place();
-  const leash = new URL("../../src/agents/leash.ts", import.meta.url).href;
-  await killedSupervisor(spec, `await import(${JSON.stringify(leash)}); ${RUNNING} ${STAY}`);
+  const watch = new URL("../../src/sandbox/parent-death-watch.ts", import.meta.url).href;
+  await killedSupervisor(spec, `await import(${JSON.stringify(watch)}); ${RUNNING} ${STAY}`);
   await gone(() => bearersOf(spec.key).length === 0);
 });
 

@@ -5,5 +5,5 @@
 process.stdin.on("error", () => process.exit(1));
 process.stdin.on("close", () => process.exit(1));
 process.stdin.resume();
-// The leash alone must not keep a finished agent alive.
+// This watch alone must not keep a finished agent alive.
 (process.stdin as typeof process.stdin & { unref?(): void }).unref?.();
