@@ -49,6 +49,7 @@ export type {
   ClaimOutcome,
   ClaimRequest,
   JobFailure,
+  JobKind,
   JobRow,
   JobStatus,
   JobStore,
@@ -74,6 +75,25 @@ export type {
   Signal,
   UnfinishedRun,
 } from "./domain/run.ts";
+export type {
+  EvidenceRow,
+  Exclusion,
+  Project,
+  Recorded,
+  SessionClaim,
+  SessionClaimOutcome,
+  SessionFacts,
+  SessionFailure,
+  SessionFilter,
+  SessionRecord,
+  SessionRefusal,
+  SessionRow,
+  SessionSkip,
+  SessionVerdict,
+  Sighting,
+  SourceRow,
+} from "./domain/session.ts";
+export type { ProjectStore, SessionStore } from "./domain/session-store.ts";
 export {
   DEFAULT_SETTINGS,
   type GateCode,

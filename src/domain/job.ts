@@ -8,8 +8,8 @@ import { contextOf, type RunRecord } from "./run.ts";
 export type JobStatus = "pending" | "running" | "done" | "error";
 
 export interface JobRow {
-  readonly kind: "memory_consolidate_global";
-  /** The space key. */
+  readonly kind: JobKind;
+  /** The space key; of a session's job the session (`jobKeyOf`). */
   readonly job_key: string;
   readonly status: JobStatus;
   readonly worker_id: string | null;
@@ -28,6 +28,9 @@ export interface JobRow {
 }
 
 export const JOB_KIND = "memory_consolidate_global";
+/** Phase 1: one session becomes one note. */
+export const STAGE1_KIND = "memory_stage1";
+export type JobKind = typeof JOB_KIND | typeof STAGE1_KIND;
 export const DEFAULT_RETRIES = 3;
 
 /** What every guarded write names: whose job, under which run's token, by which process. */

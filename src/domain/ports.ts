@@ -11,6 +11,8 @@ import type { JobStore } from "./job.ts";
 import type { MemoryStore } from "./memory.ts";
 import type { RunStore } from "./run.ts";
 
+import type { ProjectStore, SessionStore } from "./session-store.ts";
+
 /** Everything that is kept, behind one door. */
 export interface Store {
   readonly jobs: JobStore;
@@ -18,6 +20,8 @@ export interface Store {
   readonly runs: RunStore;
   readonly generations: GenerationStore;
   readonly owners: Owners;
+  readonly sessions: SessionStore;
+  readonly projects: ProjectStore;
   /**
    * Takes away what is past its time in one space, one slice at a call: a few milliseconds. Runs that are over, with their
    * log, what they consolidated, and settlements; then the room they took is given back to the file system. Never an

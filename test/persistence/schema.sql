@@ -5,6 +5,20 @@ CREATE TABLE blobs (
 
 CREATE INDEX blobs_unused on blobs (unused_since) where unused_since is not null;
 
+CREATE TABLE connections (
+  id text primary key not null,
+  space text not null,
+  agent text not null,
+  how text not null,
+  path text not null,
+  kind text not null,
+  state text not null,
+  piece text,
+  written_hash text not null,
+  before_hash text,
+  at integer not null
+) strict, without rowid;
+
 CREATE TABLE draft_files (
   space text not null,
   draft text not null,
@@ -43,6 +57,21 @@ CREATE TABLE "events" (
 , actor text) strict;
 
 CREATE INDEX events_by_run on events (run, id, sequence);
+
+CREATE TABLE evidence (
+  space text not null,
+  key text not null,
+  position integer not null,
+  tier text not null,
+  said_at integer,
+  text text not null,
+  primary key (space, key, position)
+) strict, without rowid;
+
+CREATE TABLE exclusions (
+  pattern text primary key not null,
+  at integer not null
+) strict, without rowid;
 
 CREATE TABLE generation_files (
   generation text not null references generations (id),
@@ -113,6 +142,26 @@ CREATE TABLE journal (
 ) strict;
 
 CREATE INDEX journal_by_space on journal (space, number);
+
+CREATE TABLE project_paths (
+  path text primary key not null,
+  project text not null references projects (id),
+  seen_at integer not null
+) strict, without rowid;
+
+CREATE INDEX project_paths_by_project on project_paths (project);
+
+CREATE TABLE projects (
+  id text primary key not null,
+  common_dir text,
+  root_commit text,
+  remote text,
+  name text not null
+) strict, without rowid;
+
+CREATE INDEX projects_by_common_dir on projects (common_dir) where common_dir is not null;
+
+CREATE INDEX projects_by_root_commit on projects (root_commit) where root_commit is not null;
 
 CREATE TABLE recorded_inputs (
   id integer primary key,
@@ -196,6 +245,36 @@ CREATE INDEX runs_paused on runs (owner) where paused_at is not null and state =
 
 CREATE INDEX runs_to_cancel on runs (owner) where cancel_requested_at is not null and state = 'active';
 
+CREATE TABLE sessions (
+  space text not null,
+  key text not null,
+  agent text not null,
+  root text not null,
+  path text not null,
+  -- Equal as long as nothing of the session changed; updated_at (Unix seconds) grows whenever it differs.
+  fingerprint text not null,
+  updated_at integer not null,
+  changed_at integer not null,
+  bytes integer not null,
+  said_at integer,
+  first_at integer,
+  cwd text,
+  project text,
+  branch text,
+  version text,
+  headless integer,
+  parent text,
+  persons integer,
+  tools integer,
+  verdict text not null,
+  verdict_until integer,
+  verdict_at integer not null,
+  note_hash text,
+  primary key (space, key)
+) strict, without rowid;
+
+CREATE INDEX sessions_by_time on sessions (space, changed_at desc, key);
+
 CREATE TABLE settlements (
   space text not null,
   token text not null,
@@ -221,6 +300,14 @@ CREATE UNIQUE INDEX signals_by_key on signals (run, key) where key is not null;
 CREATE INDEX signals_by_run on signals (run);
 
 CREATE INDEX signals_open on signals (run) where state = 'open';
+
+CREATE TABLE sources (
+  agent text not null,
+  root text not null,
+  seen_at integer not null,
+  sessions integer not null,
+  primary key (agent, root)
+) strict, without rowid;
 
 CREATE TABLE sqlite_sequence(name,seq);
 

@@ -8,11 +8,13 @@ import {
   type MemoryStore,
   type Stage1Output,
 } from "../../domain/memory.ts";
+import { jobKeyOf } from "../../domain/session.ts";
 import { acceptRecords } from "../../import/record.ts";
 import type { MemoryWorld } from "./world.ts";
 
 export function memoryMemories(
-  world: Pick<MemoryWorld, "jobs" | "outputs" | "refused" | "inputs" | "runs">,
+  world: Pick<MemoryWorld, "jobs" | "outputs" | "refused" | "inputs" | "runs"> &
+    Partial<Pick<MemoryWorld, "sessions" | "sessionJobs" | "evidence">>,
 ): MemoryStore {
   function outputsOf(space: string): Map<string, Stage1Output> {
     const outputs = world.outputs.get(space) ?? new Map<string, Stage1Output>();
@@ -32,7 +34,7 @@ export function memoryMemories(
   }
 
   function isRefused(space: string, threadId: string): boolean {
-    return [space, EVERY_SPACE].some((one) => world.refused.has(refusalOf(one, threadId)));
+    return isRefusedIn(world, space, threadId);
   }
 
   /** One entry a thread, so that a count is one of threads. */
@@ -135,6 +137,7 @@ export function memoryMemories(
       if (!owns(world.jobs.get(lease.space) ?? null, lease)) return "lost";
       outputsOf(lease.space).delete(threadId);
       refuse(threadId, lease.space);
+      forgetSession(world, lease.space, threadId);
       for (const [run, outputs] of world.inputs) {
         if (!isOf(run, lease.space)) continue;
         world.inputs.set(
@@ -148,6 +151,26 @@ export function memoryMemories(
 }
 
 const EVERY_SPACE = "";
+
+export function isRefusedIn(
+  { refused }: Pick<MemoryWorld, "refused">,
+  space: string,
+  threadId: string,
+): boolean {
+  return [space, EVERY_SPACE].some((one) => refused.has(refusalOf(one, threadId)));
+}
+
+/** All that is kept of the session, its job too. */
+export function forgetSession(
+  world: Partial<Pick<MemoryWorld, "sessions" | "sessionJobs" | "evidence">>,
+  space: string,
+  key: string,
+): void {
+  const name = jobKeyOf(space, key);
+  world.sessions?.delete(name);
+  world.sessionJobs?.delete(name);
+  world.evidence?.delete(name);
+}
 
 /** The space in clear, the id as a hash. */
 function refusalOf(space: string, threadId: string): string {

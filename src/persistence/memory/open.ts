@@ -4,6 +4,7 @@ import { memoryGenerations } from "./generations.ts";
 import { memoryJobs } from "./jobs.ts";
 import { memoryMemories } from "./memories.ts";
 import { memoryRetention, memoryRuns } from "./runs.ts";
+import { memoryProjects, memorySessions } from "./sessions.ts";
 import { createMemoryWorld, type MemoryWorld, memoryOwners } from "./world.ts";
 
 /**
@@ -23,6 +24,8 @@ export function openMemoryStore({
     runs: guarded(memoryRuns(world)),
     generations: guarded(memoryGenerations(world)),
     owners,
+    sessions: guarded(memorySessions(world)),
+    projects: guarded(memoryProjects(world)),
     retire: async (request) => {
       if (isClosed) throw storeError("store_closed", "in memory");
       return memoryRetention(world, request);

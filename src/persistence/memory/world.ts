@@ -3,6 +3,7 @@ import type { JobRow } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
 import type { Owners } from "../../domain/ports.ts";
 import type { ActorRow, Intent, LogRow, RunRecord, Signal } from "../../domain/run.ts";
+import type { EvidenceRow, Exclusion, Project, SessionRow, SourceRow } from "../../domain/session.ts";
 import { storeError } from "../errors.ts";
 
 /** What a memory store keeps. Stores that share a world compete as processes on one database do. */
@@ -38,6 +39,15 @@ export interface MemoryWorld {
   readonly drafts: { readonly draft: Draft; readonly manifest: Manifest }[];
   /** By generation, in the order they were opened. */
   readonly journals: Map<string, Journal>;
+  /** By the row's key, which names space and session. */
+  readonly sessionJobs: Map<string, JobRow>;
+  readonly sessions: Map<string, SessionRow>;
+  readonly evidence: Map<string, readonly EvidenceRow[]>;
+  readonly exclusions: Map<string, Exclusion>;
+  readonly sources: Map<string, SourceRow>;
+  readonly projects: Map<string, Project>;
+  /** By path. */
+  readonly projectPaths: Map<string, string>;
   /** Living owners and held locks. */
   readonly held: Set<string>;
 }
@@ -61,6 +71,13 @@ export function createMemoryWorld(): MemoryWorld {
     unusedSince: new Map(),
     drafts: [],
     journals: new Map(),
+    sessionJobs: new Map(),
+    sessions: new Map(),
+    evidence: new Map(),
+    exclusions: new Map(),
+    sources: new Map(),
+    projects: new Map(),
+    projectPaths: new Map(),
     held: new Set(),
   };
 }

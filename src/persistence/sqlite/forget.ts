@@ -3,6 +3,7 @@ import type { Database } from "better-sqlite3";
 import { isStoredTime, type MemoryStore, type Stage1Output } from "../../domain/memory.ts";
 import type { BlobTable } from "./blob-table.ts";
 import type { JobTable } from "./jobs.ts";
+import type { SessionTable } from "./session-table.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
 const COLUMNS = `thread_id as threadId, source_updated_at as sourceUpdatedAt, generated_at as generatedAt,
@@ -13,12 +14,13 @@ interface ForgetParts {
   readonly blobs: BlobTable;
   readonly writer: Writer;
   readonly refused: RefusedThreads;
+  readonly sessions: SessionTable;
 }
 
 /** What a purge reads and removes of a thread's own rows. What a run without a row recorded belongs to every space. */
 export function forgottenThreads(
   db: Database,
-  { jobs, blobs, writer, refused }: ForgetParts,
+  { jobs, blobs, writer, refused, sessions }: ForgetParts,
 ): Pick<MemoryStore, "versionsOf" | "spacesOf" | "forget"> {
   const { write, read } = writer;
   const row = db.prepare<[string, string], Stage1Output>(
@@ -68,6 +70,7 @@ export function forgottenThreads(
         const found = versions.all(threadId, lease.space);
         removeRow.run(lease.space, threadId);
         refused.add(lease.space, threadId);
+        sessions.forget(lease.space, threadId);
         removeFromLists.run({ space: lease.space, ids: JSON.stringify(found.map(({ id }) => id)) });
         for (const { id } of found) removeVersion.run(id);
         blobs.removeUnnamed(found.flatMap(({ raw, summary }) => [raw, summary]));
@@ -90,7 +93,7 @@ function readable(row: Stage1Output): Stage1Output {
 }
 
 /** Threads that were purged, as steps of a transaction that someone else holds. No id is kept, only its keyed hash. */
-interface RefusedThreads {
+export interface RefusedThreads {
   has(space: string, threadId: string): boolean;
   /** Null: in every space. */
   add(space: string | null, threadId: string): void;

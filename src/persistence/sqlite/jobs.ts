@@ -8,6 +8,7 @@ import {
   granted,
   isHeldUnder,
   JOB_KIND,
+  type JobKind,
   type JobRow,
   type JobStore,
   type Lease,
@@ -38,15 +39,19 @@ const COLUMNS = [
   "fence",
 ] as const satisfies readonly (keyof JobRow)[];
 
-const THIS_SPACE = `kind = '${JOB_KIND}' and job_key = @space`;
-
 /** "This row is mine": every guarded write names it, with `held(lease)` as its parameters. */
-const IS_MINE = `${THIS_SPACE} and status = 'running'
-  and ownership_token = @lease_token and fence = @lease_fence`;
-
-/** Mine, or a running row that carries no token (the original's fallback). */
-const IS_MINE_OR_UNOWNED = `${THIS_SPACE} and status = 'running'
-  and ((ownership_token = @lease_token and fence = @lease_fence) or ownership_token is null)`;
+function guards(kind: JobKind) {
+  const row = `kind = '${kind}' and job_key = @space`;
+  const running = `${row} and status = 'running'`;
+  const mine = "ownership_token = @lease_token and fence = @lease_fence";
+  return {
+    row,
+    running,
+    mine: `${running} and ${mine}`,
+    /** Mine, or a running row that carries no token (the original's fallback). */
+    mineOrUnowned: `${running} and ((${mine}) or ownership_token is null)`,
+  };
+}
 
 function held({ space, token, fence }: Lease) {
   return { space, lease_token: token, lease_fence: fence };
@@ -54,8 +59,9 @@ function held({ space, token, fence }: Lease) {
 
 const ASSIGNMENTS = COLUMNS.map((column) => `${column} = @${column}`).join(", ");
 
-/** The table `jobs`, as steps of a transaction that someone else holds. */
+/** The rows of one kind in the table `jobs`, as steps of a transaction that someone else holds. */
 export interface JobTable {
+  readonly kind: JobKind;
   read(space: string): JobRow | null;
   list(): readonly JobRow[];
   insert(row: JobRow): void;
@@ -66,30 +72,35 @@ export interface JobTable {
   replaceMineOrUnowned(row: JobRow, lease: Lease): boolean;
   isMine(lease: Lease): boolean;
   isRunning(space: string): boolean;
+  /** Extends the lease. False: it is no longer the lease's. */
+  beat(lease: Lease, times: { readonly until: number; readonly now: number }): boolean;
+  remove(space: string): void;
   enqueue(space: string, watermark: number): void;
 }
 
-export function jobTable(db: Database): JobTable {
+export function jobTable(db: Database, kind: JobKind = JOB_KIND): JobTable {
+  const guard = guards(kind);
   const select = `select ${COLUMNS.join(", ")} from jobs`;
-  const one = db.prepare<{ space: string }, JobRow>(`${select} where ${THIS_SPACE}`);
-  const all = db.prepare<[], JobRow>(`${select} where kind = '${JOB_KIND}' order by job_key`);
+  const one = db.prepare<{ space: string }, JobRow>(`${select} where ${guard.row}`);
+  const all = db.prepare<[], JobRow>(`${select} where kind = '${kind}' order by job_key`);
   const insert = db.prepare<JobRow>(
     `insert into jobs (${COLUMNS.join(", ")}) values (${COLUMNS.map((column) => `@${column}`).join(", ")})`,
   );
-  const replaceWhere = (guard: string) => db.prepare(`update jobs set ${ASSIGNMENTS} where ${guard}`);
-  const replace = replaceWhere(THIS_SPACE);
-  const replaceMine = replaceWhere(IS_MINE);
-  const replaceMineOrUnowned = replaceWhere(IS_MINE_OR_UNOWNED);
-  const isMine = db.prepare(`select 1 from jobs where ${IS_MINE}`);
-  const isRunning = db.prepare<{ space: string }>(
-    `select 1 from jobs where ${THIS_SPACE} and status = 'running'`,
-  );
+  const replaceWhere = (where: string) => db.prepare(`update jobs set ${ASSIGNMENTS} where ${where}`);
+  const replace = replaceWhere(guard.row);
+  const replaceMine = replaceWhere(guard.mine);
+  const replaceMineOrUnowned = replaceWhere(guard.mineOrUnowned);
+  const isMine = db.prepare(`select 1 from jobs where ${guard.mine}`);
+  const isRunning = db.prepare<{ space: string }>(`select 1 from jobs where ${guard.running}`);
+  const beat = db.prepare(`update jobs set lease_until = @until, last_beat_at = @now where ${guard.mine}`);
+  const remove = db.prepare<{ space: string }>(`delete from jobs where ${guard.row}`);
 
   function read(space: string): JobRow | null {
     return one.get({ space }) ?? null;
   }
 
   return {
+    kind,
     read,
     list: () => all.all(),
     insert: (row) => void insert.run(row),
@@ -98,6 +109,8 @@ export function jobTable(db: Database): JobTable {
     replaceMineOrUnowned: (row, lease) => replaceMineOrUnowned.run({ ...row, ...held(lease) }).changes === 1,
     isMine: (lease) => isMine.get(held(lease)) !== undefined,
     isRunning: (space) => isRunning.get({ space }) !== undefined,
+    beat: (lease, times) => beat.run({ ...held(lease), ...times }).changes === 1,
+    remove: (space) => void remove.run({ space }),
     enqueue: (space, watermark) => {
       const row = read(space);
       const next = enqueued(row, space, watermark);
@@ -109,24 +122,19 @@ export function jobTable(db: Database): JobTable {
 
 /** The rules are the domain's; this is their transactions. See `JobStore` for what each promises. */
 export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer): JobStore {
-  const beat = db.prepare(`update jobs set lease_until = @until, last_beat_at = @now where ${IS_MINE}`);
-  const settledAs = db.prepare("select outcome from settlements where space = ? and token = ?").pluck();
-  const settle = db.prepare(
-    "insert or replace into settlements (space, token, outcome, at) values (?, ?, ?, ?)",
-  );
-  const THIS_JOB = `kind = '${JOB_KIND}' and job_key = ?`;
+  const settlements = settlementTable(db);
+  const THIS_JOB = `kind = '${jobs.kind}' and job_key = ?`;
   const keepBefore = db.prepare<[string, string]>(`update jobs set before_claim = ? where ${THIS_JOB}`);
   const readBefore = db
     .prepare<[string], string | null>(`select before_claim from jobs where ${THIS_JOB}`)
     .pluck();
-  const unsettle = db.prepare("delete from settlements where space = ? and token = ?");
 
   function claim(request: ClaimRequest): ClaimOutcome {
     const row = jobs.read(request.space);
     if (isHeldUnder(row, request.token)) return given(takenOver(row, request), request);
     const no = refusal(row, request);
     if (no !== null || row === null) return no ?? { kind: "skipped", why: "not-dirty" };
-    unsettle.run(request.space, request.token);
+    settlements.remove(request.space, request.token);
     if (request.remember) keepBefore.run(JSON.stringify({ token: request.token, row }), request.space);
     return given(claimed(row, request), request);
   }
@@ -147,7 +155,7 @@ export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer
   ): readonly string[] {
     const until = leaseUntil(times);
     const now = Math.floor(times.nowMs / 1000);
-    const lost = leases.filter((lease) => beat.run({ ...held(lease), until, now }).changes === 0);
+    const lost = leases.filter((lease) => !jobs.beat(lease, { until, now }));
     return lost.map(({ space }) => space);
   }
 
@@ -161,10 +169,10 @@ export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer
     const { space, token } = by.lease;
     const row = jobs.read(space);
     if (row !== null && replaceGuarded(change(row), by.lease)) {
-      settle.run(space, token, outcome, by.nowMs);
+      settlements.put(space, token, outcome, by.nowMs);
       return "applied";
     }
-    return settledAs.get(space, token) === outcome ? "already" : "lost";
+    return settlements.outcome(space, token) === outcome ? "already" : "lost";
   }
 
   return {
@@ -193,6 +201,22 @@ export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer
     read: (space) => read(() => jobs.read(space)),
     rowBeforeClaim: (space, token) => read(() => rowBeforeClaim(space, token)),
     list: () => read(() => jobs.list()),
+  };
+}
+
+/** How a token's job was settled, so that a repeated settlement finds its own trace; steps of someone else's transaction. */
+export function settlementTable(db: Database) {
+  const outcome = db
+    .prepare<[string, string], string>("select outcome from settlements where space = ? and token = ?")
+    .pluck();
+  const put = db.prepare<[string, string, string, number]>(
+    "insert or replace into settlements (space, token, outcome, at) values (?, ?, ?, ?)",
+  );
+  const remove = db.prepare<[string, string]>("delete from settlements where space = ? and token = ?");
+  return {
+    outcome: (space: string, token: string) => outcome.get(space, token) ?? null,
+    put: (space: string, token: string, how: string, atMs: number) => void put.run(space, token, how, atMs),
+    remove: (space: string, token: string) => void remove.run(space, token),
   };
 }
 

@@ -12,8 +12,9 @@ import {
 } from "../../domain/memory.ts";
 import { acceptRecords, cleanRecord, judgeRecord } from "../../import/record.ts";
 import type { BlobTable } from "./blob-table.ts";
-import { forgottenThreads, refusedThreads } from "./forget.ts";
+import { forgottenThreads, type RefusedThreads } from "./forget.ts";
 import type { JobTable } from "./jobs.ts";
+import type { SessionTable } from "./session-table.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
 const COLUMNS = `thread_id as threadId, source_updated_at as sourceUpdatedAt, raw_memory as rawMemory,
@@ -23,19 +24,21 @@ const COLUMNS = `thread_id as threadId, source_updated_at as sourceUpdatedAt, ra
 /** A row as it stands: `accepted` is null while it may be of another program, and then any column may hold anything. */
 type Row = Stage1Output & { readonly accepted: number | null; readonly rowid: number };
 
-export function sqliteMemories(db: Database, jobs: JobTable, blobs: BlobTable, writer: Writer): MemoryStore {
-  const refused = refusedThreads(db);
+export function sqliteMemories(
+  db: Database,
+  { jobs, blobs, writer, refused, stage1, sessions }: MemoryParts,
+): MemoryStore {
   const { recordInputs, inputsOf } = recordedInputs(db, blobs, writer);
   // Rows that are there already are judged again, and left out.
   const setUnjudged = db.prepare<[string, string | null, string | null]>(
     "update stage1_outputs set accepted = null where thread_id = ? and (? is null or space = ?)",
   );
   return {
-    ...stage1Writes(db, { jobs, writer, refused }),
+    ...stage1Writes(stage1, { jobs, writer }),
     ...stage1Reads(db, { writer, refused }),
     recordInputs,
     inputsOf,
-    ...forgottenThreads(db, { jobs, blobs, writer, refused }),
+    ...forgottenThreads(db, { jobs, blobs, writer, refused, sessions }),
     refuse: (threadId, space) =>
       writer.write(() => {
         refused.add(space, threadId);
@@ -49,13 +52,29 @@ export function sqliteMemories(db: Database, jobs: JobTable, blobs: BlobTable, w
 interface Parts {
   readonly jobs: JobTable;
   readonly writer: Writer;
-  readonly refused: ReturnType<typeof refusedThreads>;
+  readonly refused: RefusedThreads;
 }
 
-function stage1Writes(
+interface MemoryParts extends Parts {
+  readonly blobs: BlobTable;
+  readonly stage1: Stage1Table;
+  readonly sessions: SessionTable;
+}
+
+/** Writes to `stage1_outputs`, as steps of a transaction that someone else holds. */
+export interface Stage1Table {
+  read(space: string, threadId: string): Stage1Output | undefined;
+  /** Also enqueues phase 2 by the newest of what changed. */
+  upsert(space: string, records: readonly Stage1Output[]): Omit<UpsertOutcome, "redacted">;
+  put(space: string, record: Stage1Output): void;
+  /** False: there was nothing. */
+  remove(space: string, threadId: string): boolean;
+}
+
+export function stage1Table(
   db: Database,
-  { jobs, writer, refused }: Parts,
-): Pick<MemoryStore, "upsert" | "withdraw"> {
+  { jobs, refused }: { readonly jobs: JobTable; readonly refused: RefusedThreads },
+): Stage1Table {
   const stored = db.prepare<[string, string], Stage1Output>(
     `select ${COLUMNS} from stage1_outputs where space = ? and thread_id = ?`,
   );
@@ -70,39 +89,52 @@ function stage1Writes(
        rollout_path = excluded.rollout_path, cwd = excluded.cwd, git_branch = excluded.git_branch,
        accepted = coalesce(stage1_outputs.accepted, 0) + 1`,
   );
-
-  function upsert(space: string, records: readonly Stage1Output[]): Omit<UpsertOutcome, "redacted"> {
-    const counts = { imported: 0, updated: 0, unchanged: 0, forgotten: 0 };
-    let newest: number | null = null;
-    for (const record of records) {
-      if (refused.has(space, record.threadId)) {
-        counts.forgotten += 1;
-        continue;
+  const remove = db.prepare<[string, string]>("delete from stage1_outputs where space = ? and thread_id = ?");
+  return {
+    read: (space, threadId) => stored.get(space, threadId),
+    put: (space, record) => void put.run({ ...record, space }),
+    remove: (space, threadId) => remove.run(space, threadId).changes === 1,
+    upsert: (space, records) => {
+      const counts = { imported: 0, updated: 0, unchanged: 0, forgotten: 0 };
+      let newest: number | null = null;
+      for (const record of records) {
+        if (refused.has(space, record.threadId)) {
+          counts.forgotten += 1;
+          continue;
+        }
+        const change = changeOf(stored.get(space, record.threadId), record);
+        counts[change] += 1;
+        if (change === "unchanged") continue;
+        put.run({ ...record, space });
+        newest = Math.max(newest ?? record.sourceUpdatedAt, record.sourceUpdatedAt);
       }
-      const change = changeOf(stored.get(space, record.threadId), record);
-      counts[change] += 1;
-      if (change === "unchanged") continue;
-      put.run({ ...record, space });
-      newest = Math.max(newest ?? record.sourceUpdatedAt, record.sourceUpdatedAt);
-    }
-    if (newest !== null) jobs.enqueue(space, newest);
-    return counts;
-  }
+      if (newest !== null) jobs.enqueue(space, newest);
+      return counts;
+    },
+  };
+}
 
+function stage1Writes(
+  stage1: Stage1Table,
+  { jobs, writer }: Pick<Parts, "jobs" | "writer">,
+): Pick<MemoryStore, "upsert" | "withdraw"> {
   return {
     upsert: async (space, inputs) => {
       checkSpaceKey(space);
       const { records, redacted } = await acceptRecords(inputs);
-      const counts = await writer.write(() => upsert(space, records), Math.min(records.length, GROUP_LIMIT));
+      const counts = await writer.write(
+        () => stage1.upsert(space, records),
+        Math.min(records.length, GROUP_LIMIT),
+      );
       return { ...counts, redacted };
     },
     withdraw: async (space, threadId) => {
       checkSpaceKey(space);
       return writer.write(() => {
-        const row = stored.get(space, threadId);
+        const row = stage1.read(space, threadId);
         if (row === undefined || (row.rawMemory === "" && row.rolloutSummary === "")) return "unchanged";
         const sourceUpdatedAt = isStoredTime(row.sourceUpdatedAt) ? row.sourceUpdatedAt + 1 : 1;
-        put.run({ ...row, space, sourceUpdatedAt, rawMemory: "", rolloutSummary: "" });
+        stage1.put(space, { ...row, sourceUpdatedAt, rawMemory: "", rolloutSummary: "" });
         jobs.enqueue(space, sourceUpdatedAt);
         return "withdrawn";
       });

@@ -1,16 +1,21 @@
 import { dirname, join, resolve } from "node:path";
 import type { Database } from "better-sqlite3";
+import { STAGE1_KIND } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
 import { memoryOwners } from "../memory/world.ts";
 import { blobTable } from "./blob-table.ts";
 import { compact, connect, demandNode, IN_MEMORY } from "./connect.ts";
+import { refusedThreads } from "./forget.ts";
 import { sqliteGenerations } from "./generations.ts";
 import { jobTable, sqliteJobs } from "./jobs.ts";
-import { sqliteMemories } from "./memories.ts";
+import { sqliteMemories, stage1Table } from "./memories.ts";
 import { fileOwners, holderTable } from "./owners.ts";
+import { sqliteProjects } from "./projects.ts";
 import { sqliteRetention } from "./retention.ts";
 import { sqliteRuns } from "./runs.ts";
+import { sessionTable } from "./session-table.ts";
+import { sqliteSessions } from "./sessions.ts";
 import { groupWriter } from "./writer.ts";
 
 export interface SqliteStoreOptions {
@@ -56,12 +61,18 @@ export function storeOn(
     ownersDir === null ? memoryOwners(new Set()) : fileOwners(ownersDir, holderTable(db, writer));
   const jobs = jobTable(db);
   const blobs = blobTable(db);
+  const refused = refusedThreads(db);
+  const stage1 = stage1Table(db, { jobs, refused });
+  const sessionJobs = jobTable(db, STAGE1_KIND);
+  const sessions = sessionTable(db, sessionJobs);
   return {
     jobs: sqliteJobs(db, jobs, writer),
-    memories: sqliteMemories(db, jobs, blobs, writer),
+    memories: sqliteMemories(db, { jobs, blobs, writer, refused, stage1, sessions }),
     runs: sqliteRuns(db, writer),
     generations: sqliteGenerations(db, jobs, blobs, writer),
     owners,
+    sessions: sqliteSessions(db, { jobs, sessionJobs, sessions, stage1, refused, writer }),
+    projects: sqliteProjects(db, writer),
     retire: sqliteRetention(db, writer),
     compact: () => compact(db, options),
     close: async () => {

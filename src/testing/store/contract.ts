@@ -7,6 +7,7 @@ import { claimContract, settlementContract } from "./jobs.ts";
 import { memoryContract } from "./memories.ts";
 import { purgeContract } from "./purge-rights.ts";
 import { retentionContract, runContract } from "./runs.ts";
+import { projectContract, sessionContract } from "./sessions.ts";
 
 const CONTRACTS = {
   life: lifeContract,
@@ -20,6 +21,8 @@ const CONTRACTS = {
   purge: purgeContract,
   retention: retentionContract,
   owners: ownerContract,
+  sessions: sessionContract,
+  projects: projectContract,
 } satisfies Record<string, (name: string, open: OpenWorld) => void>;
 
 /** The parts of the contract, in the order in which a new store is best made to pass them. */

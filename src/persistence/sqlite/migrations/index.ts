@@ -8,6 +8,7 @@ import { actors } from "./0005-actors.ts";
 import { handEdits } from "./0006-hand-edits.ts";
 import { stage1Doors } from "./0007-stage1-doors.ts";
 import { retention } from "./0008-retention.ts";
+import { learning } from "./0009-learning.ts";
 
 /** In order, never edited once released: the number of a migration is its place, and the schema's version. */
 export const MIGRATIONS: readonly string[] = [
@@ -19,6 +20,7 @@ export const MIGRATIONS: readonly string[] = [
   handEdits,
   stage1Doors,
   retention,
+  learning,
 ];
 
 /**

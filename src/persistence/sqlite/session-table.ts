@@ -1,0 +1,106 @@
+import type { Database } from "better-sqlite3";
+import { type EvidenceRow, jobKeyOf, type SessionFilter, type SessionRow } from "../../domain/session.ts";
+import type { JobTable } from "./jobs.ts";
+
+/** Column and field, in the order of the table. */
+const FIELDS = {
+  space: "space",
+  key: "key",
+  agent: "agent",
+  root: "root",
+  path: "path",
+  fingerprint: "fingerprint",
+  updated_at: "updatedAt",
+  changed_at: "changedAt",
+  bytes: "bytes",
+  said_at: "saidAt",
+  first_at: "firstAt",
+  cwd: "cwd",
+  project: "project",
+  branch: "branch",
+  version: "version",
+  headless: "headless",
+  parent: "parent",
+  persons: "persons",
+  tools: "tools",
+  verdict: "verdict",
+  verdict_until: "verdictUntil",
+  verdict_at: "verdictAt",
+  note_hash: "noteHash",
+} as const satisfies Record<string, keyof SessionRow>;
+
+type Stored = Omit<SessionRow, "headless"> & { readonly headless: number | null };
+
+/** The tables `sessions` and `evidence`, as steps of a transaction that someone else holds. */
+export interface SessionTable {
+  read(space: string, key: string): SessionRow | null;
+  list(filter: SessionFilter): readonly SessionRow[];
+  count(space: string): Readonly<Record<string, number>>;
+  put(row: SessionRow): void;
+  evidence(space: string, key: string): readonly EvidenceRow[];
+  replaceEvidence(space: string, key: string, rows: readonly EvidenceRow[]): void;
+  /** All that is kept of the session, its job too. */
+  forget(space: string, key: string): void;
+}
+
+export function sessionTable(db: Database, jobs: JobTable): SessionTable {
+  const columns = Object.keys(FIELDS).join(", ");
+  const fields = Object.entries(FIELDS)
+    .map(([column, field]) => `${column} as ${field}`)
+    .join(", ");
+  const one = db.prepare<[string, string], Stored>(
+    `select ${fields} from sessions where space = ? and key = ?`,
+  );
+  const many = db.prepare<object, Stored>(
+    `select ${fields} from sessions where space = @space
+       and (@agents is null or agent in (select value from json_each(@agents)))
+       and (@verdicts is null or verdict in (select value from json_each(@verdicts)))
+     order by changed_at desc, key limit @limit`,
+  );
+  const counts = db.prepare<[string], { verdict: string; count: number }>(
+    "select verdict, count(*) as count from sessions where space = ? group by verdict order by verdict",
+  );
+  const put = db.prepare(
+    `insert or replace into sessions (${columns}) values (${Object.values(FIELDS)
+      .map((field) => `@${field}`)
+      .join(", ")})`,
+  );
+  const remove = db.prepare<[string, string]>("delete from sessions where space = ? and key = ?");
+  const evidence = db.prepare<[string, string], EvidenceRow>(
+    `select position, tier, said_at as saidAt, text from evidence where space = ? and key = ? order by position`,
+  );
+  const insertEvidence = db.prepare(
+    "insert into evidence (space, key, position, tier, said_at, text) values (?, ?, ?, ?, ?, ?)",
+  );
+  const removeEvidence = db.prepare<[string, string]>("delete from evidence where space = ? and key = ?");
+
+  return {
+    read: (space, key) => {
+      const row = one.get(space, key);
+      return row === undefined ? null : rowOf(row);
+    },
+    list: ({ space, agents, verdicts, limit }) =>
+      many.all({ space, agents: jsonOf(agents), verdicts: jsonOf(verdicts), limit }).map(rowOf),
+    count: (space) => Object.fromEntries(counts.all(space).map(({ verdict, count }) => [verdict, count])),
+    put: (row) => void put.run({ ...row, headless: row.headless === null ? null : Number(row.headless) }),
+    evidence: (space, key) => evidence.all(space, key),
+    replaceEvidence: (space, key, rows) => {
+      removeEvidence.run(space, key);
+      for (const { position, tier, saidAt, text } of rows)
+        insertEvidence.run(space, key, position, tier, saidAt, text);
+    },
+    forget: (space, key) => {
+      remove.run(space, key);
+      removeEvidence.run(space, key);
+      jobs.remove(jobKeyOf(space, key));
+    },
+  };
+}
+
+function jsonOf(list: readonly string[] | undefined): string | null {
+  return list === undefined ? null : JSON.stringify(list);
+}
+
+function rowOf(row: Stored): SessionRow {
+  return { ...row, headless: row.headless === null ? null : row.headless === 1 };
+}
