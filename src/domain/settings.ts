@@ -123,7 +123,7 @@ export const GATE_DEFAULTS = {
   group_lost: "repair",
   memory_eroded: "ask",
   memory_wiped: "refuse",
-  hand_edit_lost: "repair",
+  hand_edit_lost: "ask",
   secret: "repair",
   input_secret: "warn",
   forged_structure: "repair",

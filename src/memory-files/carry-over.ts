@@ -1,17 +1,23 @@
-import type { HandEdit } from "../domain/generation.ts";
 import { NOTHING_YET } from "../text/nothing-yet.ts";
+import {
+  type Block,
+  blocksOf,
+  compareOutlines,
+  fieldOf,
+  markPresent,
+  missingBlocks,
+  plain,
+  type Work,
+} from "./hand-blocks.ts";
 import { annotate, type EditedFile, editsOf, hashOf } from "./hand-edits.ts";
 import {
   branchOf,
-  comparable,
   flatten,
   groupOf,
   isBlank,
   linesOf,
-  matchParts,
   type Outline,
   type OutlineLine,
-  outlineOf,
   type Part,
   taskNumber,
   taskOf,
@@ -58,26 +64,11 @@ export function carryOver(
   };
 }
 
-/** Where the person's lines are in a text that is final: lines that are not there are no longer theirs. */
-export function locateHandEdits(base: EditedFile, result: string): readonly HandEdit[] {
-  if (base.edits.length === 0) return [];
-  const work = compareOutlines(base, result);
-  for (const block of blocksOf(work)) markPresent(work, block);
-  return editsOf(
-    flatten(work.after),
-    base.edits.map((edit) => edit.replaced),
-  );
-}
-
 /** What of the person's edits an agent's result does not keep; empty when it keeps them all. */
 export function lostHandEdits(base: EditedFile, result: string): readonly LostHandEdit[] {
   const own = annotate(base);
   const work = compareOutlines(base, result);
-  const missing = blocksOf(work).flatMap((block) =>
-    markPresent(work, block)
-      ? []
-      : block.lines.filter((line) => !isBlank(line)).map(({ text, edit }) => ({ text, edit })),
-  );
+  const missing = missingBlocks(work).flatMap((block) => block.lines.filter((line) => !isBlank(line)));
   const lines = missing.map(({ text, edit }): LostHandEdit => {
     const line = own.findIndex((other) => other.edit === edit && other.text === text);
     return { kind: "missing", text, line };
@@ -91,62 +82,8 @@ export function lostHandEdits(base: EditedFile, result: string): readonly LostHa
   return [...lines, ...back];
 }
 
-interface Work {
-  readonly before: Outline;
-  readonly after: Outline;
-  /** Parts of the base → parts of the result. */
-  readonly parts: Map<Part, Part>;
-  readonly edits: readonly HandEdit[];
-}
-
-function compareOutlines(base: EditedFile, result: string): Work {
-  const before = outlineOf(annotate(base));
-  const after = outlineOf(linesOf(result).map((text) => ({ text, edit: null })));
-  return { before, after, parts: matchParts(before, after), edits: base.edits };
-}
-
 function goneIn({ edits }: EditedFile, alsoGone: Iterable<string>): ReadonlySet<string> {
   return new Set([...edits.flatMap(({ replaced }) => replaced), ...alsoGone]);
-}
-
-/** Lines of one edit that stand together below one heading, or that heading itself. */
-interface Block {
-  readonly part: Part;
-  readonly kind: "heading" | "field" | "lines";
-  readonly lines: readonly OutlineLine[];
-}
-
-function blocksOf({ before }: Work): readonly Block[] {
-  return before.parts.flatMap((part) => {
-    const blocks: Block[] = [];
-    if (part.heading?.edit != null) blocks.push({ part, kind: "heading", lines: [part.heading] });
-    let open: OutlineLine[] | null = null;
-    let blanks: OutlineLine[] = [];
-    for (const [at, line] of part.body.entries()) {
-      if (isBlank(line) && open !== null) blanks.push(line);
-      else if (line.edit === null || isBlank(line)) open = null;
-      else if (fieldOf(part, line, at) !== null) {
-        blocks.push({ part, kind: "field", lines: [line] });
-        open = null;
-      } else if (open !== null && open[0]?.edit === line.edit) {
-        open.push(...blanks, line);
-        blanks = [];
-      } else {
-        open = [line];
-        blanks = [];
-        blocks.push({ part, kind: "lines", lines: open });
-      }
-    }
-    return blocks;
-  });
-}
-
-/** `scope:` and the like in the head of a group, or a key of a file's front matter; null for an ordinary line. */
-function fieldOf(part: Part, { text }: OutlineLine, at: number): string | null {
-  if (part.level === 1) return /^(scope|applies_to):/.exec(text)?.[1] ?? null;
-  if (part.level > 0 || part.body[0]?.text !== "---") return null;
-  const end = part.body.findIndex((line, place) => place > 0 && line.text === "---");
-  return at > 0 && at < end ? (/^([\w-]+):/.exec(text)?.[1] ?? null) : null;
 }
 
 function insertHandLines(work: Work): void {
@@ -156,51 +93,6 @@ function insertHandLines(work: Work): void {
     else if (block.kind === "field") replaceField(work, block);
     else insertLines(work, block);
   }
-}
-
-/** Finds the block in the result and marks it as the person's; false when it is not there. */
-function markPresent({ before, after, parts }: Work, { part, kind, lines }: Block): boolean {
-  const target = parts.get(part);
-  const [first] = lines;
-  if (first === undefined) return true;
-  if (kind === "heading") {
-    if (target?.heading == null || plain(target.heading.text) !== plain(first.text)) return false;
-    target.heading.edit = first.edit;
-    return true;
-  }
-  const wanted = lines.filter((line) => !isBlank(line));
-  const isLong = wanted.reduce((sum, { text }) => sum + text.length, 0) >= 12;
-  const isOnly = before.parts.every((other) => other === part || !holds(other.body, wanted));
-  const elsewhere = kind === "lines" && isLong && isOnly && target !== undefined ? after.parts : [];
-  for (const place of target === undefined ? [] : [target, ...elsewhere]) {
-    const at = runIn(place.body, wanted);
-    if (at === null) continue;
-    for (const found of at) found.edit = first.edit;
-    return true;
-  }
-  return false;
-}
-
-function holds(body: readonly OutlineLine[], wanted: readonly OutlineLine[]): boolean {
-  return runIn(body, wanted) !== null;
-}
-
-/** The lines of the body that say just this, one after the other, empty lines aside. Lines that are marked are taken. */
-function runIn(body: readonly OutlineLine[], wanted: readonly OutlineLine[]): readonly OutlineLine[] | null {
-  const full = body.filter((line) => !isBlank(line));
-  for (let from = 0; from + wanted.length <= full.length; from += 1) {
-    const run = full.slice(from, from + wanted.length);
-    if (run.every(({ text, edit }, at) => edit === null && plain(text) === plain(wanted[at]?.text ?? "")))
-      return run;
-  }
-  return null;
-}
-
-/** Without what changes with the numbers of tasks. */
-function plain(text: string): string {
-  return comparable(text)
-    .replace(/(?:\s*\[Task \d{1,6}\])+\s*$/, "")
-    .replace(/^## Task \d+/, "## Task");
 }
 
 function insertHeading(work: Work, part: Part): void {
@@ -227,8 +119,9 @@ function insertHeading(work: Work, part: Part): void {
 }
 
 /** A new part in the result, where the base has it: after the nearest part before it that the result has, too. */
-function insertPart({ before, after, parts }: Work, part: Part, heading: OutlineLine): Part {
-  const parent = (part.parent === null ? undefined : parts.get(part.parent)) ?? after.parts[0] ?? null;
+function insertPart({ before, after, parts, parents }: Work, part: Part, heading: OutlineLine): Part {
+  const known = parents.get(part) ?? (part.parent === null ? undefined : parts.get(part.parent));
+  const parent = known ?? after.parts[0] ?? null;
   const earlier = before.parts.slice(0, before.parts.indexOf(part)).toReversed();
   const inside = parent === null ? after.parts : branchOf(after, parent);
   const neighbour = earlier
@@ -236,14 +129,13 @@ function insertPart({ before, after, parts }: Work, part: Part, heading: Outline
     .map((other) => parts.get(other))
     .find((other) => other !== undefined && inside.includes(other));
   const sibling = neighbour === undefined ? undefined : ancestorAt(neighbour, part.level);
-  const added: Part = { heading, level: part.level, parent, body: [] };
+  const within = parent?.level === 0 ? (sibling?.parent ?? parent) : parent;
+  const added: Part = { heading, level: part.level, parent: within, body: [] };
   const place =
     sibling !== undefined
       ? after.parts.indexOf(sibling) + branchOf(after, sibling).length
       : parent === null || parent.level === 0
-        ? isFirstGroup(before, part)
-          ? 1
-          : after.parts.length
+        ? placeOutside(before, after, part)
         : after.parts.indexOf(parent) + inside.length;
   const above = after.parts[place - 1];
   if (above !== undefined && !isBlankAtEnd(above) && (above.heading !== null || above.body.length > 0)) {
@@ -255,8 +147,11 @@ function insertPart({ before, after, parts }: Work, part: Part, heading: Outline
   return added;
 }
 
-function isFirstGroup(before: Outline, part: Part): boolean {
-  return before.parts.find(({ level }) => level === part.level) === part;
+/** What is in no group stands before all of them, or it would be in the last. */
+function placeOutside(before: Outline, after: Outline, part: Part): number {
+  if (before.parts.find(({ level }) => level === part.level) === part) return 1;
+  const group = part.level > 1 ? after.parts.findIndex(({ level }) => level === 1) : -1;
+  return group < 0 ? after.parts.length : group;
 }
 
 function ancestorAt(part: Part, level: number): Part {
@@ -301,7 +196,8 @@ function ensurePart(work: Work, part: Part): Part {
 /** Words about a task that is no more belong to what its group knows. */
 function statements(work: Work, task: Part): Part {
   const title = "## Reusable knowledge";
-  const group = ensurePart(work, groupOf(task));
+  const home = work.parents.get(task);
+  const group = home === undefined ? ensurePart(work, groupOf(task)) : groupOf(home);
   const known = branchOf(work.after, group).find((part) => part.heading?.text === title);
   if (known !== undefined) return known;
   const here = branchOf(work.before, groupOf(task)).find((part) => part.heading?.text === title);
@@ -444,6 +340,9 @@ function isReturned(
   // The keywords of a task that the base doesn't have were never taken away.
   const task = titleOf(part) === "keywords" ? taskOf(part) : null;
   if (task !== null && ![...work.parts.values()].includes(task)) return false;
+  // A task can't be without keywords: the old ones stay as long as nobody writes others.
+  const isElse = (other: OutlineLine) => other.edit !== null || !gone.has(hashOf(other.text) ?? "");
+  if (task !== null && !part.body.some((other) => !isBlank(other) && isElse(other))) return false;
   const group = groupOf(part);
   const origin = [...work.parts].find(([, to]) => to === group)?.[0];
   const stands = origin === undefined ? [] : branchOf(work.before, origin);
@@ -468,7 +367,7 @@ function removeReturned(work: Work, gone: ReadonlySet<string>): void {
     part.body.splice(0, part.body.length, ...kept);
     const isEmpty = branchOf(work.after, part).every(({ body }) => body.every(isBlank));
     const isList = part.level >= 2 && taskOf(part) === null && part.heading?.edit === null;
-    const isNeeded = [...work.parts.values()].includes(part) && part.level < 3 && groupOf(part).level === 0;
+    const isNeeded = [...work.parts.values()].includes(part) && groupOf(part).level === 0;
     if (isEmpty && isList && !isNeeded) work.after.parts.splice(work.after.parts.indexOf(part), 1);
   }
   for (const group of touched) if (isReturnedGroup(work, group)) removeGroup(work.after, group);

@@ -142,7 +142,7 @@ const HASH_LENGTH = 24;
 
 /** How a line that went is recognised when it comes back; null for lines that say nothing of their own. */
 export function hashOf(line: string): string | null {
-  if (/^#{1,6} |^(?:scope|applies_to):|^\s*(?:```|~~~)|^- rollout_summaries\//.test(line)) return null;
+  if (/^#{1,6} |^(?:scope|applies_to):|^\s*(?:```|~~~)|^- rollout_summaries\/|^v\d+$/.test(line)) return null;
   const statement = statementOf(line);
   return /[\p{L}\p{N}]{2}/u.test(statement) ? hash("sha256", statement, "hex").slice(0, HASH_LENGTH) : null;
 }

@@ -1,6 +1,7 @@
 import type { Generation, GenerationStore, HandEdit, HandEdits, Manifest } from "../domain/generation.ts";
-import { carryOver, locateHandEdits } from "./carry-over.ts";
+import { carryOver } from "./carry-over.ts";
 import { difference, type FileDiff, unified } from "./compare.ts";
+import { locateHandEdits } from "./hand-blocks.ts";
 import { annotate, type EditedFile, moveHandEdits, recordHandEdits } from "./hand-edits.ts";
 import { isHostPath } from "./host-files.ts";
 import { isBlank, linesOf } from "./outline.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { carryOver, locateHandEdits, lostHandEdits } from "../../src/memory-files/carry-over.ts";
+import { carryOver, lostHandEdits } from "../../src/memory-files/carry-over.ts";
+import { locateHandEdits } from "../../src/memory-files/hand-blocks.ts";
 import { moveHandEdits, recordHandEdits } from "../../src/memory-files/hand-edits.ts";
 
 const HEAD = [
