@@ -25,6 +25,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "memory-files": ["domain", "text", "files"],
   // Codex's tables, lock and baseline around a store of ours.
   "codex-home": ["domain", "text", "files", "process", "import", "memory-files"],
+  // Where a memory is shown to agents; `hook.ts` and what it names load nothing but Node.
+  delivery: ["domain", "text", "files", "memory-files"],
   validation: ["domain", "text", "files", "memory-files"],
   agents: ["domain", "text", "files", "process", "sandbox"],
   services: ["domain", "text", "files", "process", "sandbox", "memory-files", "validation", "agents"],
@@ -36,6 +38,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "files",
     "process",
     "memory-files",
+    "delivery",
     "validation",
     "agents",
     "services",
@@ -57,6 +60,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "codex-home",
     "files",
     "memory-files",
+    "delivery",
     "agents",
     "services",
     "engine",

@@ -118,6 +118,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   serve: async () => (await import("./commands/serve.ts")).addServe,
   machine: async () => (await import("./commands/machine.ts")).addMachine,
   blame: async () => (await import("./commands/blame.ts")).addBlame,
+  recall: async () => (await import("./commands/recall.ts")).addRecall,
+  memory: async () => (await import("./commands/memory.ts")).addMemory,
   eval: async () => (await import("./commands/eval.ts")).addEval,
 };
 

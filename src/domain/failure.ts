@@ -96,6 +96,7 @@ export const ERROR_CODES = {
   home_in_use: "A process works with the home; end it and try again.",
   nothing_here: "The home holds no memory yet; import notes and run.",
   nothing_kept: "The home keeps nothing yet; import notes.",
+  memory_file_unknown: "The memory has no file of that name; `slowwave memory show` lists them.",
   nothing_to_back_up: "The home keeps nothing yet, so there is nothing to copy.",
   eval_failed:
     "The agent did not finish on the sessions of the benchmark; its status and reason are in the message.",
