@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { FEATURE_NAMES, FEATURES, featuresOf } from "../src/extractive/features.ts";
 import { readNote } from "../src/extractive/note.ts";
-import { FEATURE_NAMES, FEATURES, featuresOf, KEEP_FROM } from "../src/extractive/selection.ts";
+import { KEEP_FROM } from "../src/extractive/selection.ts";
 import { spreadOf } from "../src/extractive/statement.ts";
 import { areaUnderCurve, type Example, fitLogistic, logOdds, type Model } from "./logistic.ts";
 
@@ -32,7 +33,7 @@ const TARGETS = { wanted: 1, marginal: 0.4, noise: 0 } as const;
 const PENALTY = 0.01;
 const LABELS = new URL("../training/labels.jsonl", import.meta.url);
 const SECOND = new URL("../training/second.jsonl", import.meta.url);
-const WEIGHTS = new URL("../src/extractive/selection.ts", import.meta.url);
+const WEIGHTS = new URL("../src/extractive/selection-weights.ts", import.meta.url);
 
 function main(): void {
   const stored = readLines<Labelled>(LABELS);

@@ -135,7 +135,7 @@ type LastWord =
 const EXIT_MS = 2_000;
 
 /**
- * An agent that is a child process, takes one turn, and tells its status as NDJSON on stdout (`status-line.ts`).
+ * An agent that is a child process, takes one turn, and tells its status as NDJSON on stdout.
  * Its end is told only when its whole process tree is gone, so that nobody writes while the result is verified.
  */
 export function statusAgent(options: StatusAgentOptions): AgentRunner {

@@ -12,7 +12,7 @@ export interface Reason {
 
 /**
  * An error whose `code` is part of the product: the CLI prints it, `--json` carries it, tests compare it.
- * `ERROR_CODES` lists those in use outside a run (`src/domain/codes.ts`).
+ * `ERROR_CODES` lists those in use outside a run.
  */
 export class SlowwaveError extends Error {
   readonly code: string;

@@ -242,7 +242,7 @@ function attributesAgree(later: Meaning, earlier: Meaning): boolean {
   return shared >= 1 && shared >= Math.min(a.size, b.size) * 0.5;
 }
 
-/** Numbers and versions; a path, a command or a name is a value only by the form of the sentence (contradiction.ts). */
+/** Numbers and versions; a path, a command or a name is a value only by the form of the sentence (`contradicts`). */
 function valuesOf({ words }: Meaning): readonly string[] {
   return [...words].filter(isValue);
 }

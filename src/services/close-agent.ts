@@ -99,7 +99,7 @@ const REJECTED_DAYS = 30;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** Removes a run's staging, or moves it to `rejected`. No symlink in it is followed. May be repeated. */
-async function clearStaging(places: RunPlaces, options: ClearOptions): Promise<void> {
+export async function clearStaging(places: RunPlaces, options: ClearOptions): Promise<void> {
   const { files } = options;
   const kept = options.keep ? await moveToRejected(places, options) : await keepQuarantine(places, options);
   // Without a record nobody could look for the agent again.

@@ -168,7 +168,7 @@ test("folders that an agent closed to everyone are removed, also without being r
   const script = `
     import { chmodSync, existsSync, mkdirSync } from "node:fs";
     import { nodeFiles } from ${source("files/node-files.ts")};
-    import { clearStaging } from ${source("services/clear-staging.ts")};
+    import { clearStaging } from ${source("services/close-agent.ts")};
     mkdirSync("./run/closed/inner", { recursive: true });
     chmodSync("./run/closed/inner", 0);
     chmodSync("./run/closed", 0);

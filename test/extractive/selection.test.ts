@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { areaUnderCurve } from "../../scripts/logistic.ts";
-import { FEATURE_NAMES, INTERCEPT, WEIGHTS } from "../../src/extractive/selection.ts";
+import { FEATURE_NAMES } from "../../src/extractive/features.ts";
+import { INTERCEPT, WEIGHTS } from "../../src/extractive/selection-weights.ts";
 
 interface Labelled {
   readonly side: "train" | "held";

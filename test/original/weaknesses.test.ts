@@ -276,7 +276,7 @@ const ELSEWHERE: Readonly<Record<string, readonly (readonly [file: string, text:
   ],
   "W21: a cooldown nobody asked for": [
     ["original/golden/cooldown.txt", "counted skipped_cooldown"],
-    ["../src/testing/store/claims.ts", "by force ignores backoff and an empty budget"],
+    ["../src/testing/store/jobs.ts", "by force ignores backoff and an empty budget"],
   ],
   "W22: resting looks like stuck": [
     ["cli/advice.test.ts", "there is a sentence for every combination, and it is one sentence"],

@@ -1,0 +1,181 @@
+import { classesOf, WORD_CLASSES, type WordClass } from "./lexicon.ts";
+import type { Piece } from "./piece.ts";
+import { widthOf } from "./prose.ts";
+import { type Word, wordsOf } from "./words.ts";
+
+/** What is known of a piece beyond its own text. */
+export interface Surroundings {
+  /** Place of its block in the note, from 0 to 1. */
+  readonly position: number;
+  /** In how many sessions an identifier occurs. */
+  readonly spreadOf: (identifier: string) => number;
+}
+
+/**
+ * What is measured, and the direction in which it may count: 1 only for a statement, -1 only against it, 0 either way.
+ * The directions keep the few hundred labelled statements from teaching an accident, such as that numbers are noise.
+ * The order is that of the weights in selection-weights.ts.
+ */
+export const FEATURES = {
+  width: 1,
+  isShort: -1,
+  isLong: -1,
+  words: 1,
+  identifiers: 1,
+  identifierShare: 0,
+  codeSpans: 1,
+  numbers: 1,
+  question: -1,
+  opens: -1,
+  cutOff: -1,
+  lowerStart: 0,
+  startsWithIdentifier: 0,
+  pair: 1,
+  clauses: 0,
+  unbalanced: -1,
+  lineReference: -1,
+  rawOutput: -1,
+  symbols: -1,
+  isPerson: 0,
+  isAboutPerson: 1,
+  isFailure: 0,
+  conclusion: 1,
+  siblings: -1,
+  isFirst: 0,
+  position: 0,
+  spread: 1,
+  reason: 1,
+  lasting: 1,
+  demand: 1,
+  state: 1,
+  report: -1,
+  talk: -1,
+  moment: -1,
+  self: -1,
+  you: 0,
+  correction: 1,
+  condition: 1,
+  denial: 1,
+  errand: -1,
+  reportAfter: -1,
+  process: -1,
+  anaphora: -1,
+  mood: -1,
+  personLasting: 1,
+  personDemand: 1,
+  personQuestion: -1,
+  personMood: -1,
+  identifierState: 1,
+  behaviour: 1,
+  clean: 1,
+  numbered: -1,
+  sentences: 1,
+  wellFormed: 1,
+  startsWithPath: -1,
+  parentheses: 0,
+  ramble: -1,
+} as const;
+
+type FeatureName = keyof typeof FEATURES;
+export const FEATURE_NAMES = Object.keys(FEATURES) as readonly FeatureName[];
+
+/** Numbers that say how much a piece looks like something worth keeping; each about 0 to 3, in the order of FEATURES. */
+export function featuresOf(piece: Piece, surroundings: Surroundings): readonly number[] {
+  const words = wordsOf(piece.text);
+  const classes = flagsOf(piece.text);
+  const values: Record<FeatureName, number> = {
+    ...shapeOf(piece.text, words),
+    ...placeOf(piece, words, surroundings),
+    ...classes,
+    ...togetherOf(piece, words, classes),
+  };
+  return FEATURE_NAMES.map((name) => values[name]);
+}
+
+function flagsOf(text: string): Record<WordClass, number> {
+  const classes = classesOf(text);
+  return Object.fromEntries(WORD_CLASSES.map((name) => [name, flag(classes[name])])) as Record<
+    WordClass,
+    number
+  >;
+}
+
+function shapeOf(text: string, words: readonly Word[]) {
+  const width = widthOf(text);
+  const named = identifiersIn(words).length;
+  return {
+    width: Math.min(3, width / 100),
+    isShort: flag(width < 28),
+    isLong: flag(width > 240),
+    words: Math.min(3, words.length / 10),
+    identifiers: Math.min(3, named / 2),
+    identifierShare: words.length === 0 ? 0 : named / words.length,
+    codeSpans: Math.min(3, text.split("`").length / 4),
+    numbers: Math.min(3, words.filter((word) => /^[<>=~]*\d[\d.,]*\p{L}{0,3}$/u.test(word.stem)).length),
+    question: flag(/[?？](?:\s|$)/.test(text)),
+    opens: flag(/[:：]$/.test(text)),
+    cutOff: flag(/…|\.\.\.$/.test(text)),
+    lowerStart: flag(/^\p{Ll}/u.test(text)),
+    startsWithIdentifier: flag(/^[`~./]|^\w+[_./(]\w/.test(text)),
+    pair: flag(/^[^.:]{2,60}(?::| [—–-] | -> )\s*\S/u.test(text)),
+    clauses: Math.min(3, (text.match(/[,;—–()、，；]| - /g)?.length ?? 0) / 2),
+    unbalanced: flag(isUnbalanced(text)),
+    lineReference: flag(/\.\w{1,5}:\d+|\blines? \d+|#\d+|\(\d+\)/i.test(text)),
+    rawOutput: flag(/\|.*\|.*\||[{};=]\s|\bfunc \w|:= |^\S+\[\d|✅|⚠|→.*→/.test(text)),
+    symbols: Math.min(3, (text.match(/[^\p{L}\p{N}\s.,`'"]/gu)?.length ?? 0) / 10),
+    numbered: flag(/^\W*\d+\b/.test(text)),
+    sentences: Math.min(3, (text.match(/[.!?。！？](?:\s|$)/g)?.length ?? 0) / 2),
+    wellFormed: flag(/^\P{Ll}.*[.。](?:["”)]*)$/u.test(text)),
+    startsWithPath: flag(/^`?[\w./-]+\.\w{1,5}`?(?::[\d-]+)?`?(?: \([^)]*\))?(?: [—–-]|:|,|$)/.test(text)),
+    parentheses: flag(/[(（]/.test(text)),
+    ramble: Math.min(3, text.match(/\.{3}|…/g)?.length ?? 0),
+  };
+}
+
+function placeOf(piece: Piece, words: readonly Word[], { position, spreadOf }: Surroundings) {
+  const spread = Math.max(1, ...identifiersIn(words).map((word) => spreadOf(word.stem)));
+  return {
+    isPerson: flag(piece.speaker === "person"),
+    isAboutPerson: flag(piece.speaker === "note" && piece.kind === "preference"),
+    isFailure: flag(piece.kind === "failure"),
+    conclusion: flag(piece.conclusion !== ""),
+    siblings: Math.min(3, piece.siblings / 3),
+    isFirst: flag(piece.place === 0),
+    position,
+    spread: Math.min(3, Math.log2(spread)),
+  };
+}
+
+/** What only counts together. */
+function togetherOf(piece: Piece, words: readonly Word[], has: Record<WordClass, number>) {
+  const isPerson = flag(piece.speaker === "person");
+  const isReport = has.report || has.reportAfter;
+  return {
+    personLasting: isPerson * has.lasting,
+    personDemand: isPerson * has.demand,
+    personQuestion: isPerson * flag(/[?？]/.test(piece.text)),
+    personMood: isPerson * has.mood,
+    identifierState: flag(identifiersIn(words).length > 0) * has.state * (1 - has.report) * (1 - has.talk),
+    behaviour: has.state * has.condition * (1 - isReport),
+    clean: (1 - isReport) * (1 - has.talk) * (1 - has.errand) * flag(!/[?？:：]$/.test(piece.text)),
+  };
+}
+
+function identifiersIn(words: readonly Word[]): readonly Word[] {
+  return words.filter((word) => word.hard && /\p{L}/u.test(word.stem));
+}
+
+function flag(holds: boolean): number {
+  return holds ? 1 : 0;
+}
+
+/** A piece cut out of code or of the middle of a quotation. */
+function isUnbalanced(text: string): boolean {
+  const count = (mark: string) => text.split(mark).length - 1;
+  return (
+    count("`") % 2 === 1 ||
+    count("(") !== count(")") ||
+    count("{") !== count("}") ||
+    count("“") !== count("”")
+  );
+}
