@@ -1,5 +1,6 @@
 import { parse } from "jsonc-parser";
 import type { Stage1Output } from "../domain/memory.ts";
+import { type CutLine, lineCutter } from "../text/lines.ts";
 import { cleanRecords, judgeRecord, type RecordCode } from "./record.ts";
 
 export interface Stage1File {
@@ -63,7 +64,6 @@ export type Line =
 /** 8 MiB: two texts of 1 MiB, every character escaped, fit in it. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
-const LF = 0x0a;
 const BOM = [0xef, 0xbb, 0xbf];
 
 /**
@@ -72,34 +72,20 @@ const BOM = [0xef, 0xbb, 0xbf];
  * not UTF-8 is told as a rejection, and the next one is read as if nothing had happened.
  */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
-  let held: Uint8Array[] = [];
-  let bytes = 0;
-  let number = 1;
+  const cutter = lineCutter(MAX_LINE_BYTES);
   for await (const chunk of chunks) {
-    let from = 0;
-    for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, from)) {
-      take(chunk.subarray(from, at));
-      yield* finish();
-      from = at + 1;
-      number += 1;
+    for (const cut of cutter.cut(chunk)) {
+      const line = lineOf(cut);
+      if (line !== null) yield line;
     }
-    take(chunk.subarray(from));
   }
-  if (bytes > 0) yield* finish();
+  const last = cutter.rest();
+  const line = last === null ? null : lineOf(last);
+  if (line !== null) yield line;
+}
 
-  function take(part: Uint8Array): void {
-    bytes += part.byteLength;
-    // What is too long is counted, not kept.
-    if (bytes > MAX_LINE_BYTES) held = [];
-    else if (part.byteLength > 0) held.push(part);
-  }
-
-  function* finish(): Generator<Line> {
-    const line = bytes > MAX_LINE_BYTES ? tooLong(number, bytes) : decoded(number, Buffer.concat(held));
-    held = [];
-    bytes = 0;
-    if (line !== null) yield line;
-  }
+function lineOf({ number, bytes, length }: CutLine): Line | null {
+  return bytes === null ? tooLong(number, length) : decoded(number, bytes);
 }
 
 function decoded(number: number, bytes: Uint8Array): Line | null {
