@@ -29,16 +29,16 @@ export interface Check {
 }
 
 /** What the checks look at; the store is null where nothing was ever kept. */
-interface Patient {
+export interface Patient {
   readonly at: Invocation;
   readonly store: Store | null;
 }
 
-function fine(name: string, message: string): Check {
+export function fine(name: string, message: string): Check {
   return { name, verdict: "ok", message, mend: null };
 }
 
-function warning(name: string, message: string, mend: string | null = null): Check {
+export function warning(name: string, message: string, mend: string | null = null): Check {
   return { name, verdict: "warn", message, mend };
 }
 

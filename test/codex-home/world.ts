@@ -24,6 +24,7 @@ export interface FakeCodex extends Invoked {
   readonly lockFile: string;
   readonly memories: Database.Database;
   readonly job: () => unknown;
+  setJob(columns: Readonly<Record<string, unknown>>): void;
   /** The same surroundings, but for the words that name the Codex home. */
   without(): Invoked;
   file(name: string, text: string): string;
@@ -67,6 +68,16 @@ export function fakeCodex(version: Version = "v1", configuration = ""): FakeCode
     lockFile: join(folder, `memories${suffix}.lock`),
     memories,
     job: () => memories.prepare("SELECT * FROM jobs WHERE kind = 'memory_consolidate_global'").get() ?? null,
+    setJob: (columns) => {
+      memories
+        .prepare(
+          `INSERT INTO jobs (kind, job_key, status, worker_id, ownership_token, finished_at, lease_until, retry_at, last_error,
+             retry_remaining, input_watermark, last_success_watermark)
+           VALUES ('memory_consolidate_global', 'global', @status, 'w', 't', @finished_at, @lease_until, @retry_at,
+             @last_error, 3, 0, 0)`,
+        )
+        .run({ lease_until: null, retry_at: null, last_error: null, finished_at: null, ...columns });
+    },
     add: (...sessions) => {
       for (const session of sessions) addSession({ memories, state, version }, session);
     },

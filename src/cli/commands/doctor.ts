@@ -18,6 +18,7 @@ import {
   checkStore,
   failure,
 } from "../doctor-checks.ts";
+import { checkCodex } from "../doctor-codex.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore } from "../store.ts";
 import { bold, cyan, dim, green, red, yellow } from "../ui/text.ts";
@@ -72,6 +73,7 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
       ...(await checkJobs(patient)),
       ...(await checkRetries(patient)),
       ...(await checkRuns(patient)),
+      ...(await checkCodex(patient)),
       await checkClock(patient),
       ...(await checkMemoryRoot(patient)),
       ...(await checkGenerations(patient, full)),

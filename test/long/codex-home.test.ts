@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { fakeCodex, heldByCodex, NOW, session, threadId, type Version } from "./world.ts";
+import { fakeCodex, heldByCodex, NOW, session, threadId, type Version } from "../codex-home/world.ts";
 
 const JOB = {
   kind: "memory_consolidate_global",
@@ -123,14 +123,7 @@ describe("a run is skipped, and nothing of Codex's is changed,", () => {
   ])("%s; --now goes on", async (_, columns, status) => {
     const codex = fakeCodex();
     codex.add(session(1));
-    const row = { lease_until: null, retry_at: null, last_error: null, finished_at: null, ...columns };
-    codex.memories
-      .prepare(
-        `INSERT INTO jobs (kind, job_key, status, worker_id, ownership_token, finished_at, lease_until, retry_at, last_error,
-           retry_remaining, input_watermark, last_success_watermark)
-         VALUES ('memory_consolidate_global', 'global', @status, 'w', 't', @finished_at, @lease_until, @retry_at, @last_error, 3, 0, 0)`,
-      )
-      .run(row);
+    codex.setJob(columns);
     const before = codex.job();
     expect(await codex.json("run")).toMatchObject({ value: { status } });
     expect(codex.job()).toEqual(before);
@@ -185,68 +178,6 @@ test("a purged session goes from Codex's rows, and stays away when Codex writes 
   codex.add(session(1), session(3));
   expect(await codex.json("run", "--now")).toMatchObject({ value: { status: "succeeded", inputs: 2 } });
   expect(ids()).toEqual([threadId(2), threadId(3)]);
-});
-
-test("notes of sessions that Codex knows go into its tables, notes of others are refused by name", async () => {
-  const codex = fakeCodex();
-  codex.add({ id: threadId(1), ageDays: 2 });
-  codex.memories.exec("DELETE FROM stage1_outputs");
-  const note = (id: string) =>
-    `${JSON.stringify({ thread_id: id, source_updated_at: NOW, raw_memory: "- a fact", rollout_summary: "A fact." })}\n`;
-  expect(await codex.slowwave("import", codex.file("known.jsonl", note(threadId(1))))).toMatchObject({
-    code: 0,
-  });
-  expect(
-    codex.memories.prepare("SELECT kind, job_key, status, last_success_watermark FROM jobs ORDER BY 1").all(),
-  ).toEqual([
-    { kind: "memory_consolidate_global", job_key: "global", status: "pending", last_success_watermark: 0 },
-    { kind: "memory_stage1", job_key: threadId(1), status: "done", last_success_watermark: NOW },
-  ]);
-  expect(await codex.slowwave("import", codex.file("other.jsonl", note("stranger")))).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining('Codex knows no session "stranger" here'),
-  });
-});
-
-describe("is refused by name", () => {
-  test.each([
-    [["run", "--space", "mine"], "--space can't be given with --codex-home"],
-    [["run", "--memory-root", "x"], "--memory-root can't be given with --codex-home"],
-    [["run", "--codex-home", "/nowhere/at/all"], "There is no folder /nowhere/at/all"],
-    [["run", "--codex-home", ""], "--codex-home needs a folder"],
-    [["status", "--codex-home", "/"], "is no home of Codex 0.169 or later with a memory"],
-  ])("%j", async (words, sentence) => {
-    expect(await fakeCodex().slowwave(...words)).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining(sentence),
-    });
-  });
-
-  test("a memory version that is not known, and a table of another form", async () => {
-    const unknown = fakeCodex("v1", 'version = "v1"\n');
-    expect(await unknown.slowwave("run")).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining("config.toml can't be read"),
-    });
-    const other = fakeCodex();
-    other.memories.exec("ALTER TABLE jobs RENAME COLUMN lease_until TO lease");
-    other.add(session(1));
-    expect(await other.slowwave("run")).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining("is not as Codex 0.169 keeps it"),
-    });
-  });
-
-  test("the home of a Codex home without the flag", async () => {
-    const codex = fakeCodex();
-    codex.add(session(1));
-    await codex.slowwave("run");
-    const plain = codex.without();
-    expect(await plain.slowwave("status")).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining(`add --codex-home ${codex.folder}`),
-    });
-  });
 });
 
 function textsOf(folder: string): string {
