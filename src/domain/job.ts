@@ -40,6 +40,9 @@ export interface Lease {
   readonly fence: number;
 }
 
+/** Of a run that was taken over and owns nothing any more: it fits no row, so that every guard refuses it. */
+export const NO_FENCE = -1;
+
 export interface ClaimRequest {
   readonly space: string;
   /** The owner id of the acting process; kept in `worker_id`. */

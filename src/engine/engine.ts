@@ -5,7 +5,7 @@ import type { AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { RunEvent, RunResult } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import { refusal, tokenHeldBy } from "../domain/job.ts";
+import { NO_FENCE, refusal, tokenHeldBy } from "../domain/job.ts";
 import { checkSpaceKey } from "../domain/memory.ts";
 import type { RunHold } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
@@ -34,8 +34,6 @@ import {
 import { resultOf } from "./result.ts";
 import { retireAfterRun } from "./retention.ts";
 import { checkEngineOptions, checkStartRequest, settingsFrom } from "./settings.ts";
-
-const NO_FENCE = -1;
 
 /** The parts of one engine, as its functions below share them. */
 interface Parts extends RunEnvironment {

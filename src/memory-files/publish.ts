@@ -9,6 +9,7 @@ import {
 } from "../domain/generation.ts";
 import type { Lease, Settled } from "../domain/job.ts";
 import {
+  type Facts,
   type FileRead,
   type Folder,
   forEachConcurrent,
@@ -236,16 +237,26 @@ async function stepAll(
 ): Promise<void> {
   await sweep(at);
   await forEachConcurrent(steps, async (step) => {
-    const name = splitPath(step.path)[1];
-    const found = await at.read(name, SCAN_LIMITS.fileBytes);
-    const current = found.kind === "file" ? await contentHash(found.content) : null;
-    const isOld = current !== null && (current === old.get(step.path) || current === step.was);
-    if (step.do === "delete" && isOld) await at.remove(name);
-    if (step.do === "write" && (isOld || current === null)) {
-      await replace(bench, at, name, await storedBlob(bench.store, step), found);
-    }
+    // Whoever saves a file while its successor is written beside it: then it is looked at again.
+    while (!(await takeStep(bench, at, step, old.get(step.path) ?? null)));
   });
   await at.sync();
+}
+
+/** False: the file changed under the step, and nothing was done. */
+async function takeStep(
+  bench: RootBench,
+  at: Folder,
+  step: JournalStep,
+  before: string | null,
+): Promise<boolean> {
+  const name = splitPath(step.path)[1];
+  const found = await at.read(name, SCAN_LIMITS.fileBytes);
+  const current = found.kind === "file" ? await contentHash(found.content) : null;
+  const isOld = current !== null && (current === before || current === step.was);
+  if (step.do === "delete" && isOld) await at.remove(name);
+  if (step.do === "delete" || (current !== null && !isOld)) return true;
+  return replace(bench, at, name, await storedBlob(bench.store, step), found);
 }
 
 /** Where a folder was replaced by a file, by this very journal before a crash, nothing is left to delete. */
@@ -261,24 +272,39 @@ async function withinIfFolder(
   }
 }
 
-/** The permissions a person gave a file stay. */
+/**
+ * The permissions a person gave a file stay. False, and nothing is replaced, when the file is no longer what was `found`:
+ * asked when the new one lies on the disk, so that only the rename itself is left between the answer and the deed.
+ */
 async function replace(
   { ids }: Pick<RootBench, "ids">,
   at: Folder,
   name: string,
   content: Uint8Array,
   found: FileRead | null,
-): Promise<void> {
+): Promise<boolean> {
   const temporary = `${TEMPORARY}${ids.token()}`;
   const mode = found?.kind === "file" ? { mode: found.facts.mode } : {};
   try {
     await at.create(temporary, content, { ...mode, sync: true });
+    if (found !== null && !isAsFound(found, await at.facts(name))) {
+      await at.remove(temporary);
+      return false;
+    }
     await at.rename(temporary, name);
+    return true;
   } catch (error) {
     // On a full disk the half-written file is what fills it.
     await at.remove(temporary).catch(() => {});
     throw error;
   }
+}
+
+function isAsFound(found: FileRead, now: Facts | null): boolean {
+  if (found.kind === "missing") return now === null;
+  if (found.kind !== "file") return true;
+  const { identity, bytes, changedMs } = found.facts;
+  return now?.identity === identity && now.bytes === bytes && now.changedMs === changedMs;
 }
 
 /**

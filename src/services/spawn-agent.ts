@@ -6,6 +6,7 @@ import { noteAgent, type Room } from "../agents/transcript.ts";
 import type { AgentConfig, AgentHandle, AgentLimits, AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
+import { NO_FENCE } from "../domain/job.ts";
 import type { RunHold, RunInput, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
 import { type AgentMeter, agentMeter, type Used } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
@@ -69,6 +70,9 @@ export function spawnAgent(deps: SpawnDeps) {
 
 async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): Promise<SpawnAnswer> {
   const { runner, registry, places, clock, limits } = deps;
+  // The agent of a run that owns nothing any more would work beside the owner's. The keeper of the lease says so at
+  // its first beat, which stops this start.
+  if (deps.hold.lease()?.fence === NO_FENCE) await stopped(signal);
   const key = `${input.run}/agent/${input.attempt}`;
   for (const old of registry.ofRun(input.run)) await letGo(old, registry);
   const orphaned = await runner.endOrphan(places.scratch, clock);
@@ -97,6 +101,13 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
   registry.add(input.run, handle, meter, start);
   await follow(deps, handle, { meter, ...(room === undefined ? {} : { room }) });
   return { kind: "spawned", id: handle.id, threadId: handle.threadId, sandbox: handle.sandbox };
+}
+
+function stopped(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.throwIfAborted();
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 /** Growth counts from here: what an agent writes in its first moments must not pass for what it was given. */

@@ -157,7 +157,7 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     say(JSON.stringify({ jsonrpc: "2.0", id: prompt, result: { stopReason: "end_turn" } }, null, 2)),
   "answers with half a message": () => say(`{"jsonrpc":"2.0","id":${prompt},"result":`),
   "streams a word a minute": () =>
-    void setInterval(() => notice("agent_message_chunk", { content: text("word ") }), 50),
+    void setInterval(() => notice("agent_message_chunk", { content: text("word ") }), 5),
   "answers what was not asked": () => tell({ id: 999, result: {} }),
   "answers with a text for an id": () => tell({ id: "one", result: {} }),
   "answers twice"() {

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
 import { createAgentRegistry } from "../../src/agents/agent-registry.ts";
 import type { AgentConfig, AgentRunner } from "../../src/domain/agent.ts";
+import { NO_FENCE } from "../../src/domain/job.ts";
 import type { SpawnAnswer } from "../../src/domain/phase2.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { type SpawnDeps, spawnAgent } from "../../src/services/spawn-agent.ts";
@@ -220,6 +221,19 @@ test("a further agent of the run counts on from what the earlier ones used and s
     estimated: true,
   });
   expect(await spawn(1)).toEqual({ kind: "stale" });
+});
+
+test("a run that was taken over and owns nothing any more starts no agent, and lets itself be stopped", async () => {
+  const lease = { space: "global", token: "t", fence: NO_FENCE };
+  const { actor, specs, deps } = setup({}, { ...recordedHold(), lease: () => lease });
+  const spawning = actor(0);
+  spawning.start();
+  const started = deps.registry.started("r1");
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(specs).toEqual([]);
+  spawning.stop();
+  await started;
+  expect(specs).toEqual([]);
 });
 
 function setup(scripted: Partial<AgentRunner> = {}, hold: SpawnDeps["hold"] = recordedHold()) {

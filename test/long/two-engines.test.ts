@@ -39,11 +39,17 @@ const EXCLUSIVE: Laws = {
 };
 
 describe("two processes and one job, every order of what they do, die and are replaced by", () => {
-  test("no law is broken, nobody is stuck", async () => {
-    const explored = await explore({ maySleep: false, maxDeaths: 1 }, { ...SAFE, ...EXCLUSIVE });
-    console.log(`two processes, one job: ${explored.states} states, ${explored.steps} steps`);
-    expect({ broken: explored.broken, stuck: explored.stuck }).toEqual({ broken: {}, stuck: [] });
-    expect(explored.states).toBeGreaterThan(1_000);
+  // Of two that died, one goes on and the other one, which owns nothing any more, ends: past the claim are both.
+  const oneAgent = { "two agents alive": EXCLUSIVE["two agents alive"] as Laws[string] };
+  test.each([
+    [1, { ...SAFE, ...EXCLUSIVE }],
+    [2, { ...SAFE, ...oneAgent }],
+  ] as const)("no law is broken, nobody is stuck; deaths: %i", async (maxDeaths, laws) => {
+    const explored = await explore({ maySleep: false, maxDeaths }, laws);
+    const { broken, stuck, states, steps } = explored;
+    console.log(`two processes, one job, at most ${maxDeaths} deaths: ${states} states, ${steps} steps`);
+    expect({ broken, stuck }).toEqual({ broken: {}, stuck: [] });
+    expect(states).toBeGreaterThan(1_000);
   });
 
   test("a process that sleeps past its lease wakes up harmless: its writes have no effect", async () => {
@@ -71,6 +77,11 @@ describe("the check is worth something: with a guard taken away it tells a story
   test("when settlements leave no trace, a repeated one is taken for a loss", async () => {
     const { broken } = await explore({ maySleep: false, maxDeaths: 1, jobs: forgetfulJobs }, SAFE);
     expect(broken["success written, but not told"]).toContain("recordSuccess: applied, unheard, and dies");
+  });
+
+  test("when a takeover ends the agent of its own run only, two deaths leave two agents alive", async () => {
+    const { broken } = await explore({ maySleep: false, maxDeaths: 2, leavesOrphans: true }, EXCLUSIVE);
+    expect(broken["two agents alive"]).toContain("is taken over");
   });
 
   test("when a claim does not know its own row, a repeated one is refused and the job stays running", async () => {

@@ -1,5 +1,5 @@
 import { type AnyActorLogic, type AnyActorRef, createActor, type EventObject, toPromise } from "xstate";
-import type { JobRow } from "../../src/domain/job.ts";
+import { type JobRow, NO_FENCE } from "../../src/domain/job.ts";
 import type { RunHold } from "../../src/domain/phase2.ts";
 import { DEFAULT_SETTINGS } from "../../src/domain/settings.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
@@ -52,6 +52,7 @@ export async function deed(
         { event: { type: "agent.errored", why: "no" } as EventObject, to: plain },
       ];
     case "spawnAgent":
+      if (side.lease?.fence === NO_FENCE) return [];
       return [{ event: best(child), to: withSide(plain, at, { ...side, agent: "held" }) }];
     case "closeAgent":
       return [{ event: best(child), to: withSide(plain, at, { ...side, agent: "none" }) }];
@@ -162,9 +163,12 @@ export async function takenOver(product: Product, at: 0 | 1, rules: Rules): Prom
     leaseSeconds: 3_600,
     nowMs: NOW_MS,
   });
-  const lease = taken ?? { space: SPACE, token: NAMES[at], fence: -1 };
+  const lease = taken ?? { space: SPACE, token: NAMES[at], fence: NO_FENCE };
   const row = jobs.get(SPACE) as JobRow;
-  return withSide({ ...product, row, crime: null }, at, { ...side, isUp: true, agent: "none", lease });
+  const after = withSide({ ...product, row, crime: null }, at, { ...side, isUp: true, agent: "none", lease });
+  const other = at === 0 ? 1 : 0;
+  if (rules.leavesOrphans || after.sides[other].agent !== "orphaned") return after;
+  return withSide(after, other, { ...after.sides[other], agent: "none" });
 }
 
 function changed(a: JobRow, b: JobRow): boolean {

@@ -30,6 +30,8 @@ export interface Rules {
   /** A process may sleep past its lease (a closed laptop): it expires though its keeper lives. */
   readonly maySleep: boolean;
   readonly maxDeaths: number;
+  /** In a mutation: a takeover ends the agent of its own run only, not of every dead run of the space. */
+  readonly leavesOrphans?: boolean;
   /** Replaces the store's guard in mutations. */
   readonly jobs?: (world: MemoryWorld) => JobStore;
   readonly generations?: (world: MemoryWorld) => GenerationStore;
