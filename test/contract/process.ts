@@ -25,6 +25,7 @@ export interface StoreProcess {
   readonly pid: number;
   open(options: SqliteStoreOptions): Promise<Store>;
   signal(name: "SIGSTOP" | "SIGCONT"): void;
+  isAlive(): boolean;
   /** kill -9; resolves when it is gone. */
   kill(): Promise<void>;
 }
@@ -46,6 +47,7 @@ export async function storeProcess({ asNobody = false } = {}): Promise<StoreProc
     pid: child.pid as number,
     open: async (options) => storeOf(ask, await ask({ open: options })),
     signal: (name) => void child.kill(name),
+    isAlive: () => child.exitCode === null && child.signalCode === null,
     kill: async () => {
       child.kill("SIGKILL");
       await exited;

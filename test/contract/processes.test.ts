@@ -51,19 +51,29 @@ describe("the contract between two processes on one file", () => {
 describe("many processes on one file", () => {
   let folder: string;
   let path: string;
+  /** They serve one test after the other; one that a test has killed is replaced. */
   let processes: readonly StoreProcess[] = [];
+  let opened: readonly { readonly process: StoreProcess; readonly store: Store }[] = [];
   beforeEach(async () => {
     folder = await contractFolder();
     path = join(folder, "slowwave.db");
   });
   afterEach(async () => {
-    await Promise.all(processes.map((process) => process.kill()));
+    processes = processes.filter(({ isAlive }) => isAlive());
+    const living = opened.filter(({ process }) => process.isAlive());
+    await Promise.all(living.map(({ store }) => store.close()));
     await rm(folder, { recursive: true });
   });
+  afterAll(() => Promise.all(processes.map((process) => process.kill())));
 
   async function stores(count: number): Promise<readonly Store[]> {
-    processes = await Promise.all(Array.from({ length: count }, () => storeProcess()));
-    return Promise.all(processes.map((process) => process.open({ path })));
+    const missing = Array.from({ length: count - processes.length }, () => storeProcess());
+    processes = [...processes, ...(await Promise.all(missing))];
+    const opening = processes
+      .slice(0, count)
+      .map(async (process) => ({ process, store: await process.open({ path }) }));
+    opened = await Promise.all(opening);
+    return opened.map(({ store }) => store);
   }
 
   test("eight that create the database and claim at once: one is given the job", async () => {
