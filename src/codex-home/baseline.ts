@@ -26,6 +26,16 @@ const CONFIGURATION = {
   "user.email": "noreply@openai.com",
 };
 
+/** The program that writes the baseline; rejects with `codex_baseline_failed` where it is missing. */
+export async function demandGit(path: string | undefined): Promise<string> {
+  const git = await findOnPath("git", path);
+  if (git !== null) return git;
+  throw new SlowwaveError(
+    "codex_baseline_failed",
+    "There is no program git on PATH, with which Codex's memory is left as Codex leaves it; install git.",
+  );
+}
+
 /** Marks Codex's memory folder as the one of this home, so that what Codex keeps beside the memory may stay there. */
 export async function markCodexRoot(
   root: string,
@@ -47,8 +57,7 @@ export async function resetBaseline(
   { files, path }: { readonly files: Pick<Files, "open">; readonly path: string | undefined },
 ): Promise<void> {
   try {
-    const git = await findOnPath("git", path);
-    if (git === null) throw new Error("there is no program git on PATH");
+    const git = await demandGit(path);
     await removePath(files, join(root, DIFF_FILE));
     await removePath(files, join(root, ".git"));
     const settings = Object.entries(CONFIGURATION).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
@@ -77,6 +86,7 @@ export async function resetBaseline(
     );
     await writeFile(join(root, VERSION_FILE), "1\n");
   } catch (cause) {
+    if (cause instanceof SlowwaveError) throw cause;
     throw new SlowwaveError(
       "codex_baseline_failed",
       `The memory in ${root} is written, but not the git baseline that Codex compares it with: ${causeOf(cause)}.`,

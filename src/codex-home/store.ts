@@ -6,7 +6,7 @@ import type { Owners, Store } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
 import { acceptRecords, cleanRecords, judgeRecord } from "../import/record.ts";
 import { pathText } from "../text/sanitize.ts";
-import { resetBaseline } from "./baseline.ts";
+import { demandGit, resetBaseline } from "./baseline.ts";
 import type { CodexHome } from "./home.ts";
 import { CodexLock } from "./lock.ts";
 import { type CodexJob, type CodexOutput, type CodexStage1, CodexTables } from "./tables.ts";
@@ -79,6 +79,7 @@ function codexJobs(
   const { inner, tables, lock } = shared;
   return {
     async claim(request) {
+      await demandGit(shared.deps.path);
       if (!(await lock.take("job"))) return { kind: "skipped", why: "running" };
       try {
         const { token, worker, leaseSeconds, force } = request;

@@ -62,13 +62,23 @@ test("kill -9 frees the lock at once; the next run goes on with the same job, an
   expect(codex.baseline().changes).toBe("");
 });
 
-async function consolidated(codex: FakeCodex, meanwhile: () => void) {
+test("without git nothing is claimed, and the run fails by that name", async () => {
+  const codex = fakeCodex();
+  codex.add(session(1));
+  expect(await consolidated(codex, () => {}, temporaryFolder())).toMatchObject({
+    status: "failed_claim",
+    reason: { cause: expect.stringContaining("There is no program git on PATH") },
+  });
+  expect(codex.job()).toBe(null);
+});
+
+async function consolidated(codex: FakeCodex, meanwhile: () => void, path = process.env.PATH) {
   const folder = `${temporaryFolder()}/home`;
   const home = readCodexHome(codex.folder, {});
   const files = nodeFiles();
   await markCodexRoot(home.root, { home: await createHome(folder).prepare(), space: "global" });
   const inner = await openSqliteStore({ path: `${folder}/slowwave.db` });
-  const store = codexStore(inner, home, { clock: systemClock, files, path: process.env.PATH });
+  const store = codexStore(inner, home, { clock: systemClock, files, path });
   const engine = createEngine({
     store,
     agent: functionAgent(async (task) => {
