@@ -15,9 +15,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   process: ["domain", "text", "files"],
   import: ["domain", "text"],
   transcripts: ["domain", "text", "files"],
-  // Pure: utterances in, a note out.
-  extraction: ["domain", "text", "transcripts"],
   extractive: ["text"],
+  // Pure: utterances in, a note out, with the words of the agent that will read it.
+  extraction: ["domain", "text", "transcripts", "extractive"],
   eval: ["domain", "text"],
   sandbox: ["domain", "text", "files", "process"],
   persistence: ["domain", "text", "import", "process"],
