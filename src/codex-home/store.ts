@@ -3,6 +3,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobStore, type Lease } from "../domain/job.ts";
 import type { MemoryStore, SetAside, Stage1Output } from "../domain/memory.ts";
 import type { Owners, Store } from "../domain/ports.ts";
+import type { SessionStore } from "../domain/session-store.ts";
 import type { Files } from "../files/folder.ts";
 import { acceptRecords, cleanRecords, judgeRecord } from "../import/record.ts";
 import { pathText } from "../text/sanitize.ts";
@@ -37,6 +38,7 @@ export function codexStore(inner: Store, home: CodexHome, deps: CodexStoreDeps):
     jobs: { ...inner.jobs, ...codexJobs(shared) },
     memories: { ...inner.memories, ...codexMemories(shared) },
     owners: { ...inner.owners, ...codexOwners(shared) },
+    sessions: { ...inner.sessions, ...codexSessions(shared) },
     async close() {
       await shared.lock.drop("job");
       shared.tables.close();
@@ -162,10 +164,7 @@ function codexMemories(shared: Shared): Pick<MemoryStore, "upsert" | "select" | 
     /** Codex keeps outputs of sessions that it knows alone; each goes into its tables first. */
     async upsert(space, inputs) {
       const { records } = await acceptRecords(inputs);
-      for (const record of records) {
-        const outcome = tables.record(rowOf(record, shared.home.version), shared.nowSeconds);
-        if (outcome === "unknown" || outcome === "running") throw refusedThread(record.threadId, outcome);
-      }
+      for (const record of records) keepForCodex(shared, record);
       return inner.memories.upsert(space, inputs);
     },
     /** In the order of Codex's own file: by thread id. */
@@ -181,6 +180,16 @@ function codexMemories(shared: Shared): Pick<MemoryStore, "upsert" | "select" | 
       const outcome = await inner.memories.forget(threadId, lease);
       if (outcome === "applied") tables.forget(threadId);
       return outcome;
+    },
+  };
+}
+
+/** What we learned of a session goes into Codex's tables first. A note that Codex made itself, of the same time or later, stays. */
+function codexSessions(shared: Shared): Pick<SessionStore, "record"> {
+  return {
+    async record(settlement) {
+      if (settlement.note !== null) keepForCodex(shared, settlement.note);
+      return shared.inner.sessions.record(settlement);
     },
   };
 }
@@ -240,6 +249,11 @@ async function takeIn(shared: Shared): Promise<void> {
 
 /** In its second version Codex keeps the summary alone, and cuts it at so many bytes. */
 const SUMMARY_BYTES = 9_000;
+
+function keepForCodex({ tables, home, nowSeconds }: Shared, record: Stage1Output): void {
+  const outcome = tables.record(rowOf(record, home.version), nowSeconds);
+  if (outcome === "unknown" || outcome === "running") throw refusedThread(record.threadId, outcome);
+}
 
 function rowOf(record: Stage1Output, version: CodexHome["version"]): CodexStage1 {
   const { threadId, sourceUpdatedAt, rawMemory, rolloutSummary, rolloutSlug, generatedAt } = record;
