@@ -8,7 +8,7 @@ import type { Phase2Event, RunInput } from "../src/domain/phase2.ts";
 import { DEFAULT_SETTINGS } from "../src/domain/settings.ts";
 import { createDurableEngine } from "../src/durable/engine.ts";
 import { systemClock } from "../src/durable/system.ts";
-import { createHold, createObservers } from "../src/engine/events.ts";
+import { createLeaseHolder, createObservers } from "../src/engine/events.ts";
 import { phase2Machine } from "../src/machines/phase2.ts";
 import { openSqliteStore } from "../src/persistence/sqlite/index.ts";
 import { keepLease } from "../src/services/job.ts";
@@ -57,16 +57,16 @@ async function hold(count: number) {
     store,
     machine: phase2Machine,
     actors: ({ id, space }) => {
-      const held = createHold(
+      const held = createLeaseHolder(
         { id, space },
         { runs: { note: async () => 0 }, clock: systemClock, tell: () => {} },
       );
-      held.hold({ space, token: id, fence: 1 });
+      held.setLease({ space, token: id, fence: 1 });
       return {
         claimJob: fromPromise(async () => ({ kind: "claimed", watermark: 1 })),
         keepLease: keepLease({
           jobs: { renew: async () => ({ lost: [] }) },
-          hold: held,
+          holder: held,
           clock: systemClock,
           settings,
         }),

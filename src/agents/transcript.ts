@@ -1,7 +1,7 @@
 import type { Observable } from "rxjs";
 import type { AgentEvent, AgentUsage } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
-import type { RunHold } from "../domain/phase2.ts";
+import type { LeaseHolder } from "../domain/phase2.ts";
 import type { AgentMeter } from "../domain/usage.ts";
 import { maskRanges, secretRanges, withoutSecrets } from "../text/redact.ts";
 import { plainText } from "../text/sanitize.ts";
@@ -55,7 +55,7 @@ export function transcript({ clock, note, room = { notes: 0, length: 0 } }: Tran
   let last: Said[] = [];
   let dropped = 0;
 
-  function hold(said: Said): void {
+  function buffer(said: Said): void {
     if (held[0] !== undefined && held[0].type !== said.type) release();
     held.push(said);
     // A tool is told of as a whole.
@@ -121,7 +121,7 @@ export function transcript({ clock, note, room = { notes: 0, length: 0 } }: Tran
     say({ type, text, name }) {
       const plain = plainText(text, READ_LENGTH);
       const said = { type, text: plain, ...(name === undefined ? {} : { name: plainText(name, 100) }) };
-      if (room.notes < MOST_NOTES && room.length < MOST_LENGTH) return hold(said);
+      if (room.notes < MOST_NOTES && room.length < MOST_LENGTH) return buffer(said);
       release();
       keepForEnd(said);
     },
@@ -161,7 +161,7 @@ function inGroups(all: readonly Said[]): readonly (readonly Said[])[] {
 }
 
 export interface NoteDeps {
-  readonly hold: Pick<RunHold, "note">;
+  readonly holder: Pick<LeaseHolder, "recordEvent">;
   readonly clock: Clock;
   /** Fed here, before anybody else hears the event. */
   readonly meter: AgentMeter;
@@ -177,8 +177,8 @@ const NOTE_USED_MS = 10_000;
  * machine. Throws when the stream can't be followed.
  */
 export function noteAgent(events$: Observable<AgentEvent>, deps: NoteDeps): void {
-  const { hold, clock, meter, room = { notes: 0, length: 0 } } = deps;
-  const talk = transcript({ clock, room, note: (type, data) => hold.note(type, data) });
+  const { holder, clock, meter, room = { notes: 0, length: 0 } } = deps;
+  const talk = transcript({ clock, room, note: (type, data) => holder.recordEvent(type, data) });
   let unsaid: AgentUsage | null = null;
   let noted = JSON.stringify(meter.used());
   let notedAtMs = clock.monotonicMs();
@@ -203,14 +203,14 @@ export function noteAgent(events$: Observable<AgentEvent>, deps: NoteDeps): void
 
   function noteUsage(usage: AgentUsage): void {
     room.notes += 1;
-    hold.note("agent.usage", { usage });
+    holder.recordEvent("agent.usage", { usage });
   }
 
   function noteUsed(): void {
     notedAtMs = clock.monotonicMs();
     const used = meter.used();
     const text = JSON.stringify(used);
-    if (text !== noted) hold.note("budget.used", { used });
+    if (text !== noted) holder.recordEvent("budget.used", { used });
     noted = text;
   }
 

@@ -1,6 +1,6 @@
 import type { AgentHandle } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
-import type { RunHold } from "../domain/phase2.ts";
+import type { LeaseHolder } from "../domain/phase2.ts";
 import {
   type AgentMeter,
   type BudgetName,
@@ -19,7 +19,7 @@ import { measureTree, type TreeSize } from "../files/tree.ts";
 import { roomHome } from "../sandbox/sandbox.ts";
 
 export interface FinishingDeps {
-  readonly hold: Pick<RunHold, "note">;
+  readonly holder: Pick<LeaseHolder, "recordEvent">;
   readonly clock: Clock;
   readonly limits: RunLimits;
   readonly deadlineAtMs?: number | null;
@@ -34,7 +34,7 @@ export interface Finishing {
 }
 
 export function finishing(handle: AgentHandle, deps: FinishingDeps): Finishing {
-  const { clock, hold, limits, deadlineAtMs = null } = deps;
+  const { clock, holder, limits, deadlineAtMs = null } = deps;
   const told = new Set<BudgetName>();
   let unsaid: string | null = null;
 
@@ -54,7 +54,7 @@ export function finishing(handle: AgentHandle, deps: FinishingDeps): Finishing {
         const what = asked
           ? "the agent is asked to finish"
           : "the agent can't be asked to finish in its turn";
-        hold.note("budget.near", { budget, asked, text: `${nearLimit(budget)}; ${what}` });
+        holder.recordEvent("budget.near", { budget, asked, text: `${nearLimit(budget)}; ${what}` });
       }
     };
     if (handle.steer === undefined) note(false);

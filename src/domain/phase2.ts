@@ -134,14 +134,14 @@ export type SettleAnswer = Settled;
  * What binds the actors of one run to the process that executes it. The fence is never in the machine's
  * context or an intent: the engine holds it here, sets it on claim and takeover, and every write takes it from here.
  */
-export interface RunHold {
+export interface LeaseHolder {
   readonly run: string;
   readonly space: string;
   /** Null before the claim, and when a takeover found that the token owns nothing any more. */
   lease(): Lease | null;
-  hold(lease: Lease | null): void;
+  setLease(lease: Lease | null): void;
   /** Adds an observation to the run's log (never a machine event); for beats, agent messages, findings. */
-  note<Type extends keyof ObservationMap>(type: Type, data: ObservationMap[Type]): void;
+  recordEvent<Type extends keyof ObservationMap>(type: Type, data: ObservationMap[Type]): void;
 }
 
 /** Where a run works; made by the engine from `home` and the space. All absolute. */

@@ -4,7 +4,7 @@ import type { AgentLimits, AgentRunner } from "../domain/agent.ts";
 import { type Clock, type Ids, settlesWithin } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { changesBetween, type Finding } from "../domain/generation.ts";
-import type { RunHold, RunPlaces, SpawnInput, WatchInput } from "../domain/phase2.ts";
+import type { LeaseHolder, RunPlaces, SpawnInput, WatchInput } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import { contextOf, type LogRow } from "../domain/run.ts";
 import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../domain/settings.ts";
@@ -38,7 +38,7 @@ const SEAL_MS = 30_000;
 
 export interface ActorDeps {
   readonly store: Store;
-  readonly hold: RunHold;
+  readonly holder: LeaseHolder;
   readonly places: RunPlaces;
   readonly homeId: string;
   readonly worker: string;
@@ -54,16 +54,16 @@ export interface ActorDeps {
 
 /** The machine's holes, filled for one run: the only place where names and services meet. */
 function phase2Actors(deps: ActorDeps) {
-  const { store, hold, clock, settings } = deps;
+  const { store, holder, clock, settings } = deps;
   const { jobs } = store;
-  const job = { jobs, hold, clock, settings, worker: deps.worker };
+  const job = { jobs, holder, clock, settings, worker: deps.worker };
   const files = sealedFiles(deps.files);
   const bench = { ...deps, files, gate: settings.gate ?? {} };
   const agent = { ...bench, limits: limitsOf(settings), ...askAgent(bench) };
   /** A step that was stopped half-way must have left the workspace, and the lease must last while the agent ends. */
   const beforeClose = async () => {
     await settlesWithin(clock, SEAL_MS, files.seal());
-    const lease = hold.lease();
+    const lease = holder.lease();
     const { leaseSeconds } = settings;
     if (lease !== null) await jobs.renew([lease], { leaseSeconds, nowMs: clock.nowMs() });
   };
@@ -72,7 +72,7 @@ function phase2Actors(deps: ActorDeps) {
     keepLease: keepLease(job),
     keepDeadline: keepDeadline({ clock, maxRunMinutes: settings.maxRunMinutes }),
     configureAgent: configureAgent(deps),
-    loadMemories: loadMemories({ memories: store.memories, hold }),
+    loadMemories: loadMemories({ memories: store.memories, holder }),
     syncSummaries: syncSummaries(bench),
     syncRawMemories: syncRawMemories(bench),
     spawnAgent: spawnAgent({ ...agent, limits: toldLimits(settings) }),
@@ -155,11 +155,11 @@ export function inputOf(
 /** The machine's actors, bound to one run in this process. `worker`: the owner id that its claim names. */
 export function openRun(
   environment: RunEnvironment,
-  { hold, worker, homeId }: { hold: RunHold; worker: string; homeId: string },
+  { holder, worker, homeId }: { holder: LeaseHolder; worker: string; homeId: string },
   { settings, root, deadlineAtMs }: RunTerms,
 ) {
-  const places = { ...environment.home.placesOf(hold.space, hold.run), root };
-  return phase2Actors({ ...environment, hold, places, homeId, worker, settings, deadlineAtMs });
+  const places = { ...environment.home.placesOf(holder.space, holder.run), root };
+  return phase2Actors({ ...environment, holder, places, homeId, worker, settings, deadlineAtMs });
 }
 
 interface AskDeps {

@@ -7,7 +7,7 @@ import type { RunEvent, RunResult } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { NO_FENCE, refusal, tokenHeldBy } from "../domain/job.ts";
 import { checkSpaceKey } from "../domain/memory.ts";
-import type { RunHold } from "../domain/phase2.ts";
+import type { LeaseHolder } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
@@ -22,7 +22,7 @@ import { checkRoot } from "../memory-files/check-root.ts";
 import { inputOf, openRun, type RunEnvironment, type RunTerms, termsOf } from "./actors.ts";
 import { type Admission, createAdmission, type Place } from "./admission.ts";
 import type { Engine, EngineOptions, Run, StartRequest } from "./engine-api.ts";
-import { announcements, createHold, createObservers, type Observers } from "./events.ts";
+import { announcements, createLeaseHolder, createObservers, type Observers } from "./events.ts";
 import { createHome } from "./home.ts";
 import {
   clearAbandonedStaging,
@@ -164,7 +164,7 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
     ids,
     actors: ({ id }) => {
       const binding = live.bindingOf(id);
-      return openRun(parts, { hold: binding.hold, worker: owner(), homeId: parts.homeId }, binding);
+      return openRun(parts, { holder: binding.holder, worker: owner(), homeId: parts.homeId }, binding);
     },
     examine: demandContext,
     // One that was cancelled meanwhile, or whose job went on without it, holds nothing to go on with.
@@ -173,7 +173,7 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
     adopting: async ({ id, space, snapshot }) => {
       const { value, context } = JSON.parse(snapshot) as { value: unknown; context: Phase2Context };
       const { token, settings } = context;
-      const { hold } = live.bind(id, space, context);
+      const { holder } = live.bind(id, space, context);
       const state = dotted(value);
       emit({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true, state });
       // An agent must not outlive its engine: what dead processes left running in the space is ended before anything
@@ -187,7 +187,7 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
       const request = { space, token, worker: owner(), leaseSeconds, nowMs: clock.nowMs() };
       // The token may own nothing any more because this very run settled the job and died before it could say so.
       // A lease that fits no row is refused by every guard, but a repeated settlement finds its own trace.
-      hold.hold((await store.jobs.takeOver(request)) ?? { space, token, fence: NO_FENCE });
+      holder.setLease((await store.jobs.takeOver(request)) ?? { space, token, fence: NO_FENCE });
     },
     parked: async (record) => {
       await endOrphan(record).catch(() => {});
@@ -339,7 +339,7 @@ const REPLAYED_EVENTS = 1_000;
 
 /** What ties one run to this process. */
 interface Binding extends RunTerms {
-  readonly hold: RunHold;
+  readonly holder: LeaseHolder;
   readonly events$: ReplaySubject<RunEvent>;
 }
 
@@ -383,8 +383,8 @@ function createLiveRuns(deps: {
 
   return {
     bind(id, space, terms) {
-      const hold = createHold({ id, space }, { runs: store.runs, clock, tell: emit });
-      const binding = { ...terms, hold, events$: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
+      const holder = createLeaseHolder({ id, space }, { runs: store.runs, clock, tell: emit });
+      const binding = { ...terms, holder, events$: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
       bindings.set(id, binding);
       return binding;
     },

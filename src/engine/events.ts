@@ -5,7 +5,7 @@ import { type Observable, Subject } from "rxjs";
 import type { Clock } from "../domain/clock.ts";
 import type { ObservationMap, RunEvent, RunEventMap, RunResult } from "../domain/event.ts";
 import type { Lease } from "../domain/job.ts";
-import type { RunHold } from "../domain/phase2.ts";
+import type { LeaseHolder } from "../domain/phase2.ts";
 import type { RunStore } from "../domain/run.ts";
 import { progressOf, RUNNING_TEXT } from "../domain/status.ts";
 import type { Committed } from "../durable/options.ts";
@@ -227,23 +227,23 @@ function instruments(): (event: RunEvent) => void {
  * Binds one run to this process: the fence lives here and nowhere else, and what actors observe goes to the
  * log first and to the listeners after it. Observations that cannot be kept are still told; they decide nothing.
  */
-export function createHold(
+export function createLeaseHolder(
   run: { readonly id: string; readonly space: string },
   deps: {
     readonly runs: Pick<RunStore, "note">;
     readonly clock: Clock;
     readonly tell: (event: RunEvent) => void;
   },
-): RunHold {
+): LeaseHolder {
   let held: Lease | null = null;
   return {
     run: run.id,
     space: run.space,
     lease: () => held,
-    hold: (lease) => {
+    setLease: (lease) => {
       held = lease;
     },
-    note: (type, data) => {
+    recordEvent: (type, data) => {
       const atMs = deps.clock.nowMs();
       const told = () => {
         const event = eventOf(type, data);

@@ -14,7 +14,7 @@ import { nodeFiles } from "../files/node-files.ts";
 import { phase2Machine } from "../machines/phase2.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
 import { inputOf, openRun, type RunEnvironment, termsOf } from "./actors.ts";
-import { createHold } from "./events.ts";
+import { createLeaseHolder } from "./events.ts";
 import { createHome } from "./home.ts";
 import { checkActorOptions, settingsFrom } from "./settings.ts";
 
@@ -87,8 +87,13 @@ export async function createPhase2Actor(options: Phase2ActorOptions): Promise<Ph
     begun.add(run);
     const terms = termsOf(environment, space, settings);
     // No run row, so observations have no log to go to; they are told all the same.
-    const hold = createHold({ id: run, space }, { runs: { note: async () => 0 }, clock, tell: onEvent });
-    const machine = phase2Machine.provide({ actors: openRun(environment, { hold, worker, homeId }, terms) });
+    const holder = createLeaseHolder(
+      { id: run, space },
+      { runs: { note: async () => 0 }, clock, tell: onEvent },
+    );
+    const machine = phase2Machine.provide({
+      actors: openRun(environment, { holder, worker, homeId }, terms),
+    });
     return machine.getInitialSnapshot(scope, inputOf(environment, { run, space, now, dryRun: false }, terms));
   };
 

@@ -1,7 +1,7 @@
 import type { Clock, Ids } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Lease } from "../domain/job.ts";
-import type { RunHold, RunPlaces } from "../domain/phase2.ts";
+import type { LeaseHolder, RunPlaces } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import type { GateSettings } from "../domain/settings.ts";
 import type { Files } from "../files/folder.ts";
@@ -9,7 +9,7 @@ import type { Files } from "../files/folder.ts";
 /** What every actor that touches memory files works with; one per run, made by the engine. */
 export interface Workbench {
   readonly store: Pick<Store, "memories" | "generations" | "owners">;
-  readonly hold: RunHold;
+  readonly holder: LeaseHolder;
   readonly places: RunPlaces;
   /** Which home a memory root belongs to; kept in its mark. */
   readonly homeId: string;
@@ -27,8 +27,8 @@ export type RootBench = Pick<Workbench, "homeId" | "clock" | "ids" | "files"> & 
 };
 
 /** The lease every change of the store names; rejects when this process holds none. */
-export function heldLease(hold: Pick<RunHold, "lease">): Lease {
-  const lease = hold.lease();
+export function requireLease(holder: Pick<LeaseHolder, "lease">): Lease {
+  const lease = holder.lease();
   if (lease === null) throw lostOwnership();
   return lease;
 }

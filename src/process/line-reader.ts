@@ -42,7 +42,7 @@ export function lineReader(
     if (text.trim() !== "") on.line(text);
   }
 
-  function hold(piece: Buffer): boolean {
+  function append(piece: Buffer): boolean {
     held += piece.length;
     if (held > limits.maxLineBytes) {
       stop(`it wrote a line longer than ${size(limits.maxLineBytes)}`);
@@ -63,12 +63,12 @@ export function lineReader(
       }
       let from = 0;
       for (let at = chunk.indexOf(10); at !== -1 && !over; at = chunk.indexOf(10, from)) {
-        if (!hold(chunk.subarray(from, at))) return;
+        if (!append(chunk.subarray(from, at))) return;
         flush();
         from = at + 1;
       }
       // A copy: a view would keep the whole chunk alive for a few bytes of it.
-      if (!over && from < chunk.length) hold(Buffer.from(chunk.subarray(from)));
+      if (!over && from < chunk.length) append(Buffer.from(chunk.subarray(from)));
     },
     end() {
       if (!over && held > 0) flush();

@@ -5,7 +5,7 @@ import type { AgentHandle, AgentRunner } from "../domain/agent.ts";
 import { type Clock, settlesWithin } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Finding } from "../domain/generation.ts";
-import type { CloseInput, RunHold, RunPlaces } from "../domain/phase2.ts";
+import type { CloseInput, LeaseHolder, RunPlaces } from "../domain/phase2.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { removePath, removeTree } from "../files/tree.ts";
 import { PROCESS_RECORD } from "../process/process-record.ts";
@@ -13,7 +13,7 @@ import { roomHome } from "../sandbox/sandbox.ts";
 import { QUARANTINE } from "../validation/quarantine.ts";
 
 export interface CloseDeps {
-  readonly hold: RunHold;
+  readonly holder: LeaseHolder;
   readonly places: RunPlaces;
   readonly runner: AgentRunner;
   readonly registry: AgentRegistry;
@@ -35,13 +35,13 @@ const CLOSE_MS = 30_000;
  */
 export function closeAgent(deps: CloseDeps) {
   return fromPromise<void, CloseInput>(async ({ input }) => {
-    const { hold, places, clock, files, rejected } = deps;
+    const { holder, places, clock, files, rejected } = deps;
     await deps
       .beforeClose?.()
-      .catch((error: unknown) => hold.note("lease.unrenewed", { why: causeOf(error) }));
+      .catch((error: unknown) => holder.recordEvent("lease.unrenewed", { why: causeOf(error) }));
     const failures = await endAll(deps, input);
     const [first] = failures;
-    if (first !== undefined) hold.note("gate.finding", agentLeft(first));
+    if (first !== undefined) holder.recordEvent("gate.finding", agentLeft(first));
     const keep = input.status === "failed_invalid_artifacts";
     await clearStaging(places, { clock, files, keep, keepRecord: first !== undefined, ...rejected });
     if (first !== undefined) throw first;

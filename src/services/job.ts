@@ -20,8 +20,8 @@ import type {
   ClaimAnswer,
   ClaimInput,
   FailureInput,
+  LeaseHolder,
   Phase2Event,
-  RunHold,
   RunInput,
   SettleAnswer,
   SuccessInput,
@@ -33,7 +33,7 @@ export interface ClaimDeps {
   readonly jobs: Pick<JobStore, "claim" | "release" | "takeOver" | "rowBeforeClaim">;
   /** Tells what the space used within a day; asked only where a day has a limit. */
   readonly runs?: Pick<RunStore, "list" | "tail">;
-  readonly hold: RunHold;
+  readonly holder: LeaseHolder;
   readonly worker: string;
   readonly clock: Clock;
   readonly settings: Pick<Settings, "leaseSeconds" | "successCooldownSeconds" | "retries"> &
@@ -53,12 +53,12 @@ const EXHAUSTED =
  * A claim that fails may have been given all the same: its answer can be lost on the way, and the second look can fail.
  * The job is then found by the run's token and given back, so that no claim without a run keeps the space.
  */
-export function claimJob({ jobs, runs, hold, worker, clock, settings }: ClaimDeps) {
+export function claimJob({ jobs, runs, holder, worker, clock, settings }: ClaimDeps) {
   const isLimited = hasDayLimits(settings);
 
   async function spent(space: string): Promise<string | null> {
     if (runs === undefined || !isLimited) return null;
-    const request = { space, nowMs: clock.nowMs(), limits: settings, except: hold.run };
+    const request = { space, nowMs: clock.nowMs(), limits: settings, except: holder.run };
     return spentSentence(await dayUse(runs, request));
   }
 
@@ -97,7 +97,7 @@ export function claimJob({ jobs, runs, hold, worker, clock, settings }: ClaimDep
       await jobs.release({ lease, reason: "cancelled", nowMs: clock.nowMs(), ...restore });
       return notToday(late);
     }
-    hold.hold(lease);
+    holder.setLease(lease);
     return { kind: "claimed", watermark, ...(before !== undefined && dryRun ? { before } : {}) };
   }
 
@@ -118,7 +118,7 @@ function notToday(because: string): ClaimAnswer {
 
 export interface KeepLeaseDeps {
   readonly jobs: Pick<JobStore, "renew">;
-  readonly hold: RunHold;
+  readonly holder: LeaseHolder;
   readonly clock: Clock;
   readonly settings: Pick<Settings, "leaseSeconds" | "heartbeatSeconds">;
 }
@@ -131,19 +131,19 @@ const RETRY_MS = 1_000;
  * A beat still under way when the next is due swallows it. Only bad news is told: "not the owner" at once;
  * a busy store only when the lease comes within a safety margin of its end, on a clock that never jumps.
  */
-export function keepLease({ jobs, hold, clock, settings }: KeepLeaseDeps) {
+export function keepLease({ jobs, holder, clock, settings }: KeepLeaseDeps) {
   const { leaseSeconds, heartbeatSeconds } = settings;
   const marginMs = Math.min(LONGEST_MARGIN_SECONDS, leaseSeconds / 10) * 1000;
   return fromEventObservable<Phase2Event, RunInput>(() => {
     let safeUntilMs = clock.monotonicMs() + leaseSeconds * 1000 - marginMs;
     const beat = async (): Promise<"held" | "lost"> => {
-      const lease = hold.lease();
+      const lease = holder.lease();
       if (lease === null) return "lost";
       const beganMs = clock.monotonicMs();
       const { lost } = await jobs.renew([lease], { leaseSeconds, nowMs: clock.nowMs() });
       if (lost.includes(lease.space)) return "lost";
       safeUntilMs = beganMs + leaseSeconds * 1000 - marginMs;
-      hold.note("lease.renewed", { leaseSeconds });
+      holder.recordEvent("lease.renewed", { leaseSeconds });
       return "held";
     };
     const untilUncertain = (error: unknown): Observable<unknown> =>
@@ -183,15 +183,15 @@ export function keepDeadline({ clock, maxRunMinutes }: { clock: Clock; maxRunMin
 
 export interface SettleDeps {
   readonly jobs: Pick<JobStore, "renew" | "succeed" | "fail" | "failUnowned" | "release">;
-  readonly hold: RunHold;
+  readonly holder: LeaseHolder;
   readonly clock: Clock;
   readonly settings: Pick<Settings, "retryDelaySeconds" | "leaseSeconds">;
 }
 
 /** Is the job still ours? A renewal that answers (original, section 6.4: the heartbeat before finalising). */
-export function confirmOwnership({ jobs, hold, clock, settings }: SettleDeps) {
+export function confirmOwnership({ jobs, holder, clock, settings }: SettleDeps) {
   return fromPromise<{ owner: boolean }, RunInput>(async () => {
-    const lease = hold.lease();
+    const lease = holder.lease();
     if (lease === null) return { owner: false };
     const { leaseSeconds } = settings;
     const { lost } = await jobs.renew([lease], { leaseSeconds, nowMs: clock.nowMs() });
@@ -200,9 +200,9 @@ export function confirmOwnership({ jobs, hold, clock, settings }: SettleDeps) {
 }
 
 /** The guarded write of the success (original, section 2.5); a dry run puts the row back instead. */
-export function recordSuccess({ jobs, hold, clock }: SettleDeps) {
+export function recordSuccess({ jobs, holder, clock }: SettleDeps) {
   return fromPromise<SettleAnswer, SuccessInput>(async ({ input }) => {
-    const lease = hold.lease();
+    const lease = holder.lease();
     if (lease === null) return "lost";
     const { restore } = input;
     return twice(async () =>
@@ -217,9 +217,9 @@ export function recordSuccess({ jobs, hold, clock }: SettleDeps) {
  * The guarded write of the failure (original, section 2.6): the strict one; only when that changed nothing
  * the fallback for a row without a token. A cancelled run releases the job instead.
  */
-export function recordFailure({ jobs, hold, clock, settings }: SettleDeps) {
+export function recordFailure({ jobs, holder, clock, settings }: SettleDeps) {
   return fromPromise<SettleAnswer, FailureInput>(async ({ input }) => {
-    const lease = hold.lease();
+    const lease = holder.lease();
     if (lease === null) return "lost";
     return twice(async () => {
       const nowMs = clock.nowMs();

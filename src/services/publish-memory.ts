@@ -45,14 +45,14 @@ const TOLD = 100;
  */
 export function verifyArtifacts(bench: Workbench) {
   return fromPromise<VerifyAnswer, VerifyInput>(async ({ input }) => {
-    const { store, hold } = bench;
+    const { store, holder } = bench;
     await forgetVerified(bench);
     await keepHandEdits(bench, input.base);
     const base = await loadBase(store.generations, input.base);
     const files = await hostFiles(await store.memories.inputsOf(input.run));
     const rules = { severities: bench.gate ?? {}, repairsLeft: input.repairsLeft };
     const { answer, findings, cuts, manifest } = await verifyWorkspace(bench, files, base, rules);
-    for (const finding of findings.slice(0, TOLD)) hold.note("gate.finding", finding);
+    for (const finding of findings.slice(0, TOLD)) holder.recordEvent("gate.finding", finding);
     await keepQuarantined(bench, cuts);
     if (manifest !== null) await keepVerified(bench, manifest);
     return answer;
@@ -83,7 +83,7 @@ async function keepHandEdits({ store, files, places }: Workbench, base: string |
  */
 export function publishMemory(bench: Workbench) {
   return fromPromise<PublishAnswer, PublishInput>(async ({ input, signal }) => {
-    const lease = bench.hold.lease();
+    const lease = bench.holder.lease();
     if (lease === null) return { kind: "lost" };
     return withRootLock(bench, input.space, () => publish(bench, input, lease), signal);
   });
@@ -99,7 +99,7 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
   const { head, actual, foreign } = settled;
   // That the folder is behind was reported when the workspace was prepared, and is still so.
   for (const finding of settled.findings)
-    if (finding.code !== "root_behind") bench.hold.note("gate.finding", finding);
+    if (finding.code !== "root_behind") bench.holder.recordEvent("gate.finding", finding);
   const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
   const merged = merge(before, head?.manifest ?? [], ours);
   // Without an agent nothing was left to consolidate: the memory is cleared, a person's edits stay in their generation.
@@ -223,9 +223,13 @@ async function readEntry(workspace: Folder, manifest: Manifest, hash: string): P
   return read?.kind === "file" ? read.content : null;
 }
 
-function reportConflicts({ hold }: Workbench, conflicts: readonly string[], { head }: ReconciledRoot): void {
+function reportConflicts(
+  { holder }: Workbench,
+  conflicts: readonly string[],
+  { head }: ReconciledRoot,
+): void {
   for (const path of conflicts) {
-    hold.note("gate.finding", {
+    holder.recordEvent("gate.finding", {
       code: "edited_while_running",
       severity: "warn",
       path: pathText(path),
@@ -250,7 +254,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
  */
 export function keepDraft(bench: Workbench) {
   return fromPromise<DraftAnswer, DraftInput>(async ({ input }) => {
-    const lease = bench.hold.lease();
+    const lease = bench.holder.lease();
     if (lease === null) return { kind: "lost" };
     const { store, clock } = bench;
     const { run, space, base, watermark, limit, unchanged } = input;

@@ -42,7 +42,7 @@ export function configureAgent({ runner, settings }: ConfigureDeps) {
 }
 
 export interface SpawnDeps {
-  readonly hold: RunHold;
+  readonly holder: LeaseHolder;
   readonly places: RunPlaces;
   readonly runner: AgentRunner;
   readonly registry: AgentRegistry;
@@ -121,12 +121,12 @@ async function sizeOf(files: SpawnDeps["files"], workspace: string): Promise<Tre
 }
 
 async function follow(
-  { hold, registry, clock }: SpawnDeps,
+  { holder, registry, clock }: SpawnDeps,
   handle: AgentHandle,
   kept: { readonly meter: AgentMeter; readonly room?: Room },
 ): Promise<void> {
   try {
-    noteAgent(handle.events$, { hold, clock, ...kept });
+    noteAgent(handle.events$, { holder, clock, ...kept });
   } catch (error) {
     await letGo(handle, registry);
     throw new SlowwaveError("failed_subscribe_status", "The agent's status could not be followed.", {

@@ -7,7 +7,13 @@ import {
   type Manifest,
 } from "../domain/generation.ts";
 import { completionWatermark, type MemoryStore, type SetAside, type Stage1Output } from "../domain/memory.ts";
-import type { LoadAnswer, RawMemoriesAnswer, RunHold, RunInput, SummariesAnswer } from "../domain/phase2.ts";
+import type {
+  LeaseHolder,
+  LoadAnswer,
+  RawMemoriesAnswer,
+  RunInput,
+  SummariesAnswer,
+} from "../domain/phase2.ts";
 import type { Folder } from "../files/folder.ts";
 import { removeTree } from "../files/tree.ts";
 import { inspectRoot } from "../memory-files/check-root.ts";
@@ -24,14 +30,14 @@ import { handEditsDiff } from "../memory-files/memory-edits.ts";
 import { type ReconciledRoot, reconcileRoot } from "../memory-files/reconcile-root.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
 import { layStaging } from "../memory-files/staging.ts";
-import { heldLease, lostOwnership, type Workbench } from "../memory-files/workbench.ts";
+import { lostOwnership, requireLease, type Workbench } from "../memory-files/workbench.ts";
 import { candidateIn, loadBase } from "../validation/candidate.ts";
 import { inputInstructions } from "../validation/injection.ts";
 import { CHECKS, inWorkspace, judge } from "../validation/verify-workspace.ts";
 
 export interface LoadDeps {
   readonly memories: Pick<MemoryStore, "select" | "setAside" | "recordInputs" | "inputsOf">;
-  readonly hold: Pick<RunHold, "note">;
+  readonly holder: Pick<LeaseHolder, "recordEvent">;
 }
 
 /** Findings of one run about rows that were left out; `slowwave doctor` names them all. */
@@ -42,7 +48,7 @@ const MOST_FINDINGS = 5;
  * under the run so that every later step, also after a crash, sees the same texts. Rows that can't be used are left
  * out with a finding each.
  */
-export function loadMemories({ memories, hold }: LoadDeps) {
+export function loadMemories({ memories, holder }: LoadDeps) {
   return fromPromise<LoadAnswer, RunInput & { limit: number; watermark: number }>(async ({ input }) => {
     const { run, space, limit, watermark } = input;
     let outputs = await memories.inputsOf(run);
@@ -50,7 +56,7 @@ export function loadMemories({ memories, hold }: LoadDeps) {
       outputs = await memories.select(space, limit);
       await memories.recordInputs(run, outputs);
       const setAside = await memories.setAside(space);
-      for (const finding of findingsOf(setAside)) hold.note("gate.finding", finding);
+      for (const finding of findingsOf(setAside)) holder.recordEvent("gate.finding", finding);
     }
     return { inputs: outputs.length, completionWatermark: completionWatermark(watermark, outputs) };
   });
@@ -86,11 +92,11 @@ export function syncSummaries(bench: Workbench) {
     const settled = await withRootLock(
       bench,
       space,
-      () => reconcileRoot(bench, { run, space, root: places.root, lease: heldLease(bench.hold) }),
+      () => reconcileRoot(bench, { run, space, root: places.root, lease: requireLease(bench.holder) }),
       signal,
     );
     if (settled === "lost") throw lostOwnership();
-    for (const finding of settled.findings) bench.hold.note("gate.finding", finding);
+    for (const finding of settled.findings) bench.holder.recordEvent("gate.finding", finding);
     if (settled.kept !== null) await reportEdits(bench, settled.kept, settled);
     const base: Manifest = settled.head?.manifest ?? [];
     const summaries = await summaryFiles(await store.memories.inputsOf(run));
@@ -102,14 +108,14 @@ export function syncSummaries(bench: Workbench) {
 
 /** A person's own changes are never a fault; that they were seen and kept is worth a line. */
 async function reportEdits(
-  { hold, store }: Workbench,
+  { holder, store }: Workbench,
   kept: Generation,
   { actual }: ReconciledRoot,
 ): Promise<void> {
   const before = kept.parent === null ? [] : ((await store.generations.manifest(kept.parent)) ?? []);
   const { added, modified, deleted } = changesBetween(before, actual);
   const count = added.length + modified.length + deleted.length;
-  hold.note("gate.finding", {
+  holder.recordEvent("gate.finding", {
     code: kept.kind === "adopted" ? "root_adopted" : "edited_by_hand",
     severity: "warn",
     path: null,

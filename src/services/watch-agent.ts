@@ -12,14 +12,14 @@ import {
 import type { AgentEvent, AgentHandle, AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import { causeOf } from "../domain/failure.ts";
-import type { Phase2Event, RunHold, RunPlaces, WatchInput } from "../domain/phase2.ts";
+import type { LeaseHolder, Phase2Event, RunPlaces, WatchInput } from "../domain/phase2.ts";
 import { agentMeter, type RunLimits } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
 import { withoutSecrets } from "../text/redact.ts";
 import { plainText } from "../text/sanitize.ts";
 
 export interface WatchDeps {
-  readonly hold: Pick<RunHold, "note">;
+  readonly holder: Pick<LeaseHolder, "recordEvent">;
   readonly places: RunPlaces;
   readonly runner: AgentRunner;
   readonly registry: AgentRegistry;

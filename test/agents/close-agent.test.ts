@@ -8,7 +8,7 @@ import type { AgentHandle, AgentRunner } from "../../src/domain/agent.ts";
 import type { Status } from "../../src/domain/status.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { type CloseDeps, closeAgent } from "../../src/services/close-agent.ts";
-import { recordedHold } from "./hold.ts";
+import { recordedHolder } from "./lease-holder.ts";
 import { manualClock } from "./manual-clock.ts";
 import { place } from "./place.ts";
 import { scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
@@ -63,7 +63,7 @@ test("a start that is still under way is waited for and closed", async () => {
 
 test("the lease is renewed before anything is ended; a failed renewal is noted and stops nothing", async () => {
   const order: string[] = [];
-  const { close, registry, hold, places } = setup({
+  const { close, registry, holder, places } = setup({
     beforeClose: async () => {
       order.push("renew");
       throw new Error("the store is busy");
@@ -73,12 +73,12 @@ test("the lease is renewed before anything is ended; a failed renewal is noted a
   registry.add("r1", { ...agent.handle, close: async () => void order.push("close") });
   await close("succeeded");
   expect(order).toEqual(["renew", "close"]);
-  expect(hold.notes).toEqual([{ type: "lease.unrenewed", data: { why: "the store is busy" } }]);
+  expect(holder.notes).toEqual([{ type: "lease.unrenewed", data: { why: "the store is busy" } }]);
   expect(existsSync(places.scratch)).toBe(false);
 });
 
 test("an agent that never ends is given up in bounded time, with a code and a finding; of its staging the record of its process stays", async () => {
-  const { close, registry, clock, places, hold } = setup();
+  const { close, registry, clock, places, holder } = setup();
   writeFileSync(join(places.scratch, "agent.json"), "{}");
   const stuck: AgentHandle = { ...scriptedHandle().handle, close: () => new Promise(() => {}) };
   registry.add("r1", stuck);
@@ -88,7 +88,7 @@ test("an agent that never ends is given up in bounded time, with a code and a fi
   await outcome;
   expect(readdirSync(places.scratch)).toEqual(["agent.json"]);
   expect(registry.ofRun("r1")).toEqual([]);
-  expect(hold.notes).toEqual([
+  expect(holder.notes).toEqual([
     {
       type: "gate.finding",
       data: {
@@ -190,13 +190,13 @@ function setup(differing: Partial<CloseDeps> = {}, scripted: Partial<AgentRunner
   const { runner, orphansAsked } = scriptedRunner(scripted);
   const registry = createAgentRegistry();
   const clock = manualClock();
-  const hold = recordedHold();
-  const logic = closeAgent({ hold, places, runner, registry, clock, files: nodeFiles(), ...differing });
+  const holder = recordedHolder();
+  const logic = closeAgent({ holder, places, runner, registry, clock, files: nodeFiles(), ...differing });
   const close = (status: Status) => {
     const actor = createActor(logic, { input: { run: "r1", space: "global", agent: null, status } });
     const closed = toPromise(actor);
     actor.start();
     return closed;
   };
-  return { close, registry, places, orphansAsked, clock, hold };
+  return { close, registry, places, orphansAsked, clock, holder };
 }

@@ -9,7 +9,7 @@ import { NO_FENCE } from "../../src/domain/job.ts";
 import type { SpawnAnswer } from "../../src/domain/phase2.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { type SpawnDeps, spawnAgent } from "../../src/services/spawn-agent.ts";
-import { recordedHold } from "./hold.ts";
+import { recordedHolder } from "./lease-holder.ts";
 import { manualClock } from "./manual-clock.ts";
 import { place } from "./place.ts";
 import { scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
@@ -112,7 +112,7 @@ test("what the agent says is noted from its first word, without control characte
   const agent = scriptedHandle();
   agent.tell({ type: "agent.starting" });
   agent.tell({ type: "agent.message", text: "\u001b[31mred\u001b[0m \u202eevil" });
-  const { spawn, hold } = setup({ spawn: async () => agent.handle });
+  const { spawn, holder } = setup({ spawn: async () => agent.handle });
   await spawn(0);
   agent.tell({ type: "agent.running" });
   agent.tell({ type: "agent.tool", name: "shell", text: "ls" });
@@ -122,7 +122,7 @@ test("what the agent says is noted from its first word, without control characte
     usage: { turns: 1, inputTokens: 5, outputTokens: 6, costUsd: null, estimated: false },
   });
   agent.tell({ type: "agent.completed", message: "done" });
-  expect(hold.notes).toEqual([
+  expect(holder.notes).toEqual([
     { type: "agent.message", data: { text: "\ufffd[31mred\ufffd[0m \ufffdevil" } },
     { type: "agent.tool", data: { name: "shell", text: "ls" } },
     { type: "agent.thought", data: { text: `${"x".repeat(1_999)}…` } },
@@ -150,7 +150,7 @@ test("what the agent says is noted from its first word, without control characte
 
 test("of an endless talker the beginning and the end are kept, its last usage and its closing message", async () => {
   const agent = scriptedHandle();
-  const { spawn, hold } = setup({ spawn: async () => agent.handle });
+  const { spawn, holder } = setup({ spawn: async () => agent.handle });
   await spawn(0);
   const usage = { turns: 1, inputTokens: 0, outputTokens: 0, costUsd: null, estimated: false };
   for (let at = 1; at <= 5_000; at += 1) {
@@ -158,14 +158,14 @@ test("of an endless talker the beginning and the end are kept, its last usage an
     agent.tell({ type: "agent.usage", usage: { ...usage, outputTokens: at } });
   }
   agent.tell({ type: "agent.completed", message: "done" });
-  expect(hold.notes).toHaveLength(1_000 + 1 + 1 + 100 + 2);
-  expect(hold.notes.slice(999, 1_003)).toEqual([
+  expect(holder.notes).toHaveLength(1_000 + 1 + 1 + 100 + 2);
+  expect(holder.notes.slice(999, 1_003)).toEqual([
     { type: "agent.usage", data: { usage: { ...usage, outputTokens: 500 } } },
     { type: "agent.usage", data: { usage: { ...usage, outputTokens: 5_000 } } },
     { type: "agent.message", data: { text: "(4,400 lines are not kept here)" } },
     { type: "agent.thought", data: { text: "hm" } },
   ]);
-  expect(hold.notes.slice(-2)).toEqual([
+  expect(holder.notes.slice(-2)).toEqual([
     { type: "agent.message", data: { text: "done" } },
     { type: "budget.used", data: { used: expect.objectContaining({ outputTokens: 5_000 }) } },
   ]);
@@ -177,8 +177,8 @@ test("a log that can't take notes does not disturb the agent", async () => {
   const { spawn } = setup(
     { spawn: async () => ({ ...handle, events$ }) },
     {
-      ...recordedHold(),
-      note: () => {
+      ...recordedHolder(),
+      recordEvent: () => {
         throw new Error("full");
       },
     },
@@ -189,7 +189,7 @@ test("a log that can't take notes does not disturb the agent", async () => {
 
 test("a further agent of the run counts on from what the earlier ones used and said", async () => {
   const agent = scriptedHandle("r1/agent/1");
-  const { spawn, deps, hold } = setup({ spawn: async () => agent.handle });
+  const { spawn, deps, holder } = setup({ spawn: async () => agent.handle });
   const used = {
     turns: 2,
     toolCalls: 7,
@@ -210,7 +210,7 @@ test("a further agent of the run counts on from what the earlier ones used and s
   agent.tell({ type: "agent.running" });
   agent.tell({ type: "agent.tool", name: "ls", text: "" });
   agent.tell({ type: "agent.thought", text: "hm" });
-  expect(hold.notes).toEqual([{ type: "agent.tool", data: { name: "ls", text: "" } }]);
+  expect(holder.notes).toEqual([{ type: "agent.tool", data: { name: "ls", text: "" } }]);
   expect(deps.registry.meterOf("r1/agent/1")?.used()).toEqual({
     turns: 3,
     toolCalls: 8,
@@ -241,7 +241,7 @@ function setup(scripted: Partial<AgentRunner> = {}, hold: SpawnDeps["hold"] = re
   writeFileSync(join(places.workspace, "raw_memories.md"), "");
   const { runner, specs, orphansAsked } = scriptedRunner(scripted);
   const deps: SpawnDeps = {
-    hold,
+    holder,
     places,
     runner,
     registry: createAgentRegistry(),
@@ -258,5 +258,13 @@ function setup(scripted: Partial<AgentRunner> = {}, hold: SpawnDeps["hold"] = re
     spawning.start();
     return answer;
   };
-  return { deps, actor, spawn, specs, orphansAsked, places, hold: hold as ReturnType<typeof recordedHold> };
+  return {
+    deps,
+    actor,
+    spawn,
+    specs,
+    orphansAsked,
+    places,
+    holder: holder as ReturnType<typeof recordedHolder>,
+  };
 }

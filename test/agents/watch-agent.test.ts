@@ -10,7 +10,7 @@ import type { Phase2Event, WatchInput } from "../../src/domain/phase2.ts";
 import type { RunLimits } from "../../src/domain/usage.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { watchAgent } from "../../src/services/watch-agent.ts";
-import { recordedHold } from "./hold.ts";
+import { recordedHolder } from "./lease-holder.ts";
 import { manualClock } from "./manual-clock.ts";
 import { place } from "./place.ts";
 import { carelessHandle, scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
@@ -221,7 +221,7 @@ test("tokens nobody reports are estimated from the bytes that passed", () => {
 test("an agent that is near a limit is asked to finish, once for each budget", async () => {
   const asked: string[] = [];
   const agent = scriptedHandle("r1/agent/0", async (text) => void asked.push(text));
-  const { watch, hold } = setup({ maxTokens: 1_000, maxCostUsd: 1 }, agent.handle);
+  const { watch, holder } = setup({ maxTokens: 1_000, maxCostUsd: 1 }, agent.handle);
   const seen = watch();
   const tell = (use: Partial<AgentUsage>) =>
     agent.tell({ type: "agent.usage", usage: { ...USAGE, inputTokens: 1, outputTokens: 1, ...use } });
@@ -237,7 +237,7 @@ test("an agent that is near a limit is asked to finish, once for each budget", a
     ),
     expect.stringContaining("$0.85 of $1.00 is used (maxCostUsd)"),
   ]);
-  expect(hold.notes).toEqual([
+  expect(holder.notes).toEqual([
     {
       type: "budget.near",
       data: {
@@ -261,11 +261,11 @@ test("an agent that is near a limit is asked to finish, once for each budget", a
 test("an agent that can't be asked in its turn is told with the next prompt; the log says so either way", async () => {
   const refusing = scriptedHandle("r1/agent/0", () => Promise.reject(new Error("not now")));
   for (const agent of [scriptedHandle(), refusing]) {
-    const { watch, hold } = setup({ maxToolCalls: 5 }, agent.handle);
+    const { watch, holder } = setup({ maxToolCalls: 5 }, agent.handle);
     const first = watch();
     for (const text of ["a", "b", "c", "d"]) agent.tell({ type: "agent.tool", name: "shell", text });
     await settled();
-    expect(hold.notes).toEqual([
+    expect(holder.notes).toEqual([
       {
         type: "budget.near",
         data: expect.objectContaining({
@@ -281,7 +281,7 @@ test("an agent that can't be asked in its turn is told with the next prompt; the
     expect(agent.asked).toEqual([
       expect.stringMatching(/^prompt: mend turn 1\n\nLittle of this run's budget is left: 4 of 5 /),
     ]);
-    expect(hold.notes).toHaveLength(1);
+    expect(holder.notes).toHaveLength(1);
   }
 });
 
@@ -289,13 +289,13 @@ test("time is looked at by itself, and not after the turn", async () => {
   const asked: string[] = [];
   const agent = scriptedHandle("r1/agent/0", async (text) => void asked.push(text));
   const limits = { maxRunMinutes: 10 };
-  const { watch, clock, hold } = setup(limits, agent.handle, {}, 10);
+  const { watch, clock, holder } = setup(limits, agent.handle, {}, 10);
   watch();
   await clock.advance(8 * MINUTE - 1);
   expect(asked).toEqual([]);
   await clock.advance(1);
   expect(asked).toEqual([expect.stringContaining("8 of 10 minutes are used (maxRunMinutes)")]);
-  expect(hold.notes).toHaveLength(1);
+  expect(holder.notes).toHaveLength(1);
   agent.tell({ type: "agent.completed", message: null });
   expect(clock.pending()).toBe(0);
   const over = setup(limits, null, {}, 10);
@@ -389,9 +389,9 @@ function setup(
   const handle = held === undefined ? agent.handle : held;
   if (handle !== null) registry.add("r1", handle);
   const { runner, orphansAsked } = scriptedRunner(scripted);
-  const hold = recordedHold();
+  const holder = recordedHolder();
   const logic = watchAgent({
-    hold,
+    holder,
     places,
     runner,
     registry,
@@ -405,7 +405,7 @@ function setup(
     const id = handle?.id ?? "r1/agent/0";
     return heard(logic, { run: "r1", space: "global", agent: id, repair });
   };
-  return { agent, watch, clock, hold, orphansAsked, places };
+  return { agent, watch, clock, holder, orphansAsked, places };
 }
 
 /** What a machine that invokes the watch hears of it. */

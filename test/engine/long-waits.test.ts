@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type AnyActorLogic, createActor, createMachine } from "xstate";
 import { keepDeadline, keepLease } from "../../src/services/job.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
-import { recordedHold } from "../agents/hold.ts";
+import { recordedHolder } from "../agents/lease-holder.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
@@ -52,9 +52,9 @@ test("a wall clock that jumps neither ends nor prolongs a lease", async () => {
       return { lost: [] };
     },
   };
-  const hold = { ...recordedHold(), lease: () => ({ space: "s", token: "t", fence: 1 }) };
+  const holder = { ...recordedHolder(), lease: () => ({ space: "s", token: "t", fence: 1 }) };
   const settings = { leaseSeconds: 3_600, heartbeatSeconds: 90 };
-  const heard = eventsOf(clock, keepLease({ jobs, hold, clock, settings }), { run: "r", space: "s" });
+  const heard = eventsOf(clock, keepLease({ jobs, holder, clock, settings }), { run: "r", space: "s" });
   await clock.advance(0);
   isBroken = true;
   clock.jump(7_200_000);

@@ -1,10 +1,16 @@
 import { expect, test } from "vitest";
-import type { RunHold } from "../../src/domain/phase2.ts";
+import type { LeaseHolder } from "../../src/domain/phase2.ts";
 import { recordFailure, recordSuccess, type SettleDeps } from "../../src/services/job.ts";
 import { answerOf, handClock } from "../workspace/bench.ts";
 
 const lease = { space: "global", token: "t", fence: 1 };
-const hold: RunHold = { run: "r", space: "global", lease: () => lease, hold: () => {}, note: () => {} };
+const holder: LeaseHolder = {
+  run: "r",
+  space: "global",
+  lease: () => lease,
+  setLease: () => {},
+  recordEvent: () => {},
+};
 const input = { run: "r", space: "global" };
 
 /** A store whose settling write fails so many times first. */
@@ -23,7 +29,7 @@ function settling(faults: number) {
     release: write("release"),
   };
   const settings = { retryDelaySeconds: 60, leaseSeconds: 60 };
-  return { calls, deps: { jobs, hold, clock: handClock(), settings } };
+  return { calls, deps: { jobs, holder, clock: handClock(), settings } };
 }
 
 test("a settling write that fails once is given again, so that the job isn't held until the lease ends", async () => {

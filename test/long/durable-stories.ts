@@ -31,13 +31,13 @@ export const stories: Readonly<{ [name: string]: (record: Record) => Story }> = 
   "a child machine": (record) => {
     const payment = setup({
       actors: { charge: fromPromise(async () => record("charged")) },
-      delays: { hold: 800 },
+      delays: { holder: 800 },
     }).createMachine({
       id: "payment",
       initial: "charging",
       states: {
         charging: { invoke: { src: "charge", onDone: "holding" } },
-        holding: { after: { hold: "ok" } },
+        holding: { after: { holder: "ok" } },
         ok: { type: "final" },
       },
     });

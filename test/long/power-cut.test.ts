@@ -78,7 +78,7 @@ async function recordedPublish(careless?: Careless) {
       },
     };
     const again = { ...run.bench, store: { ...d.store, generations } };
-    const lease = run.bench.hold.lease();
+    const lease = run.bench.holder.lease();
     const settled = await reconcileRoot(again, { run: "r3", space: SPACE, root, lease });
     const edits = settled === "lost" ? settled : settled.kept;
     return { root: await everything(root), edits, isOpen: open !== null };

@@ -58,8 +58,8 @@ function benchOf(run: string, lease: Lease) {
     repeated_text: "off",
     no_task_group: "off",
   } as const;
-  const hold = { run, space: SPACE, lease: () => lease, hold: () => {}, note: () => {} };
-  const bench = { store, hold, places, homeId: "home", clock: systemClock, ids, files: nodeFiles(), gate };
+  const holder = { run, space: SPACE, lease: () => lease, setLease: () => {}, recordEvent: () => {} };
+  const bench = { store, holder, places, homeId: "home", clock: systemClock, ids, files: nodeFiles(), gate };
   return { bench, lease, scratch, workspace, input: { run, space: SPACE } };
 }
 

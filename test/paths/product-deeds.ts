@@ -77,19 +77,19 @@ async function onTheJob(
 ): Promise<Done> {
   const side = product.sides[at];
   let lease = side.lease;
-  const hold: RunHold = {
+  const holder: LeaseHolder = {
     run: NAMES[at],
     space: SPACE,
     lease: () => lease,
-    hold: (held) => {
+    setLease: (held) => {
       lease = held;
     },
-    note: () => {},
+    recordEvent: () => {},
   };
   const jobs = new Map([[SPACE, product.row]]);
   const settlements = new Map(product.settlements);
   const store = (rules.jobs ?? memoryJobs)({ ...createMemoryWorld(), jobs, settlements });
-  const deps = { jobs: store, hold, worker: `worker ${NAMES[at]}`, clock, settings: DEFAULT_SETTINGS };
+  const deps = { jobs: store, holder, worker: `worker ${NAMES[at]}`, clock, settings: DEFAULT_SETTINGS };
   const services = { claimJob, confirmOwnership, recordSuccess, recordFailure };
   const output = await answerOf(services[child](deps) as never, inputOf(side, child));
   const row = jobs.get(SPACE) as JobRow;

@@ -7,7 +7,7 @@ import type { Clock } from "../../src/domain/clock.ts";
 import type { Finding } from "../../src/domain/generation.ts";
 import type { Lease } from "../../src/domain/job.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
-import type { PublishAnswer, RunHold, VerifyAnswer } from "../../src/domain/phase2.ts";
+import type { LeaseHolder, PublishAnswer, VerifyAnswer } from "../../src/domain/phase2.ts";
 import type { Store } from "../../src/domain/ports.ts";
 import type { GateSettings } from "../../src/domain/settings.ts";
 import type { Files } from "../../src/files/folder.ts";
@@ -104,18 +104,18 @@ export async function desk(
       const findings: Finding[] = [];
       const scratch = join(home, "staging", run);
       const workspace = join(scratch, "workspace");
-      const hold: RunHold = {
+      const holder: LeaseHolder = {
         run,
         space: SPACE,
         lease: () => held,
-        hold: () => {},
-        note: (type, data) => {
+        setLease: () => {},
+        recordEvent: (type, data) => {
           if (type === "gate.finding") findings.push(data as Finding);
         },
       };
       const places = { scratch, workspace, rejected: join(home, "rejected", run), root };
       const gate = options.gate ?? FORMLESS;
-      const bench: Workbench = { store, hold, places, homeId: HOME_ID, clock, ids, files, gate };
+      const bench: Workbench = { store, holder, places, homeId: HOME_ID, clock, ids, files, gate };
       const input = { run, space: SPACE };
       const self: DeskRun = {
         run,

@@ -86,26 +86,26 @@ export function createMemoryWorld(): MemoryWorld {
 export function memoryOwners(held: Set<string>): Owners & { releaseAll(): Promise<void> } {
   const own = new Map<symbol, string>();
 
-  function hold(key: string): (() => Promise<void>) | null {
+  function acquire(key: string): (() => Promise<void>) | null {
     if (held.has(key)) return null;
-    const hold = Symbol(key);
+    const handle = Symbol(key);
     held.add(key);
-    own.set(hold, key);
+    own.set(handle, key);
     return async () => {
       // Released twice, it may be another's by now.
-      if (own.delete(hold)) held.delete(key);
+      if (own.delete(handle)) held.delete(key);
     };
   }
 
   return {
     register: async (owner) => {
-      const unregister = hold(`owner ${owner}`);
+      const unregister = acquire(`owner ${owner}`);
       if (unregister === null) throw storeError("store_busy", `owner ${owner}`);
       return { unregister };
     },
     probe: async (owner) => (held.has(`owner ${owner}`) ? "alive" : "dead"),
     lock: async (name) => {
-      const unlock = hold(`lock ${name}`);
+      const unlock = acquire(`lock ${name}`);
       return unlock === null ? null : { unlock };
     },
     releaseAll: async () => {
