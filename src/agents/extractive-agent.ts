@@ -23,7 +23,7 @@ import {
   probeNodePermission,
   unconfinedNode,
 } from "../sandbox/node-permission.ts";
-import { roomHome, type SandboxName } from "../sandbox/sandbox.ts";
+import { type SandboxName, sandboxHome } from "../sandbox/sandbox.ts";
 import { plainText } from "../text/sanitize.ts";
 import { agentStream } from "./agent-stream.ts";
 
@@ -91,23 +91,23 @@ async function commandIn(sandbox: Kept, node: string, spec: AgentSpec): Promise<
   if (sandbox === "none") return unconfinedNode(script);
   const command = await confinedNode(script);
   if (sandbox === "node-permission") return command;
-  const room = { workspace, home: roomHome(scratch), readable: [CODE], network: "none" } as const;
-  return sandboxNamed("bubblewrap").confine(command, room);
+  const sandboxSpec = { workspace, home: sandboxHome(scratch), readable: [CODE], network: "none" } as const;
+  return sandboxNamed("bubblewrap").confine(command, sandboxSpec);
 }
 
-/** The permission model is tried inside the room: that shows at once that this Node lives there. */
+/** The permission model is tried inside the sandbox: that shows at once that this Node lives there. */
 async function kept(
   node: string,
   wanted: SandboxName | undefined,
 ): Promise<{ readonly sandbox: Kept; readonly network: Network } | { readonly missing: string }> {
   if (wanted === "none") return { sandbox: "none", network: "open" };
   const bubblewrap = sandboxNamed("bubblewrap");
-  const room = await bubblewrap.probe("none");
-  if (!("missing" in room)) {
+  const sandboxSpec = await bubblewrap.probe("none");
+  if (!("missing" in sandboxSpec)) {
     const inside = await probeNodePermission(node, bubblewrap);
     if (!("missing" in inside)) return { sandbox: "bubblewrap+node-permission", network: "none" };
     if (wanted === "bubblewrap") return inside;
-  } else if (wanted === "bubblewrap") return room;
+  } else if (wanted === "bubblewrap") return sandboxSpec;
   const model = await probeNodePermission(node);
   return "missing" in model ? model : { sandbox: "node-permission", network: model.network };
 }

@@ -14,7 +14,7 @@ export type { Program } from "../process/environment.ts";
 export type { OutputLimits } from "../process/line-reader.ts";
 export type { Command } from "../process/supervised-process.ts";
 export { sandboxNamed } from "../sandbox/bubblewrap.ts";
-export type { Room, RoomNetwork, Sandbox, SandboxName, SandboxProbe } from "../sandbox/sandbox.ts";
+export type { Sandbox, SandboxName, SandboxNetwork, SandboxProbe, SandboxSpec } from "../sandbox/sandbox.ts";
 export type { AcpProgramOptions } from "./acp/command.ts";
 export type { AcpPresetName } from "./acp/presets.ts";
 export type { AcpAgentOptions } from "./acp-agent.ts";

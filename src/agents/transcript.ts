@@ -23,14 +23,14 @@ export interface Transcript {
 }
 
 /** How much of a run's transcript is filled; of all its agents together. */
-export interface Room {
+export interface TranscriptBudget {
   notes: number;
   length: number;
 }
 
 export interface TranscriptOptions {
   readonly clock: Clock;
-  readonly room?: Room;
+  readonly transcriptBudget?: TranscriptBudget;
   note(type: Said["type"], data: { readonly text: string; readonly name?: string }): void;
 }
 
@@ -47,7 +47,11 @@ const CONTEXT_LENGTH = 4 * 1024;
 const HOLD_MS = 2_000;
 const MOST_HELD = 64;
 
-export function transcript({ clock, note, room = { notes: 0, length: 0 } }: TranscriptOptions): Transcript {
+export function transcript({
+  clock,
+  note,
+  transcriptBudget = { notes: 0, length: 0 },
+}: TranscriptOptions): Transcript {
   const contexts = new Map<Said["type"], string>();
   /** All of one type, the last of them perhaps cut off. */
   let held: Said[] = [];
@@ -90,8 +94,8 @@ export function transcript({ clock, note, room = { notes: 0, length: 0 } }: Tran
 
   function keep({ type, text, name }: Said): void {
     const kept = plainText(text, TEXT_LENGTH);
-    room.notes += 1;
-    room.length += kept.length;
+    transcriptBudget.notes += 1;
+    transcriptBudget.length += kept.length;
     note(type, name === undefined ? { text: kept } : { name, text: kept });
   }
 
@@ -121,7 +125,7 @@ export function transcript({ clock, note, room = { notes: 0, length: 0 } }: Tran
     say({ type, text, name }) {
       const plain = plainText(text, READ_LENGTH);
       const said = { type, text: plain, ...(name === undefined ? {} : { name: plainText(name, 100) }) };
-      if (room.notes < MOST_NOTES && room.length < MOST_LENGTH) return buffer(said);
+      if (transcriptBudget.notes < MOST_NOTES && transcriptBudget.length < MOST_LENGTH) return buffer(said);
       release();
       keepForEnd(said);
     },
@@ -165,7 +169,7 @@ export interface NoteDeps {
   readonly clock: Clock;
   /** Fed here, before anybody else hears the event. */
   readonly meter: AgentMeter;
-  readonly room?: Room;
+  readonly transcriptBudget?: TranscriptBudget;
 }
 
 /** What was used is written down this often while it changes, so that a crash loses little of it. */
@@ -177,8 +181,8 @@ const NOTE_USED_MS = 10_000;
  * machine. Throws when the stream can't be followed.
  */
 export function noteAgent(events$: Observable<AgentEvent>, deps: NoteDeps): void {
-  const { holder, clock, meter, room = { notes: 0, length: 0 } } = deps;
-  const talk = transcript({ clock, room, note: (type, data) => holder.recordEvent(type, data) });
+  const { holder, clock, meter, transcriptBudget = { notes: 0, length: 0 } } = deps;
+  const talk = transcript({ clock, transcriptBudget, note: (type, data) => holder.recordEvent(type, data) });
   let unsaid: AgentUsage | null = null;
   let noted = JSON.stringify(meter.used());
   let notedAtMs = clock.monotonicMs();
@@ -187,7 +191,7 @@ export function noteAgent(events$: Observable<AgentEvent>, deps: NoteDeps): void
 
   function hear(event: AgentEvent): void {
     if (event.type === "agent.usage") {
-      if (room.notes >= MOST_NOTES) unsaid = event.usage;
+      if (transcriptBudget.notes >= MOST_NOTES) unsaid = event.usage;
       else noteUsage(event.usage);
     } else if (event.type === "agent.tool") {
       talk.say({ type: event.type, name: withoutSecrets(event.name.slice(0, 400)), text: event.text });
@@ -202,7 +206,7 @@ export function noteAgent(events$: Observable<AgentEvent>, deps: NoteDeps): void
   }
 
   function noteUsage(usage: AgentUsage): void {
-    room.notes += 1;
+    transcriptBudget.notes += 1;
     holder.recordEvent("agent.usage", { usage });
   }
 

@@ -16,7 +16,7 @@ import {
 } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
 import { measureTree, type TreeSize } from "../files/tree.ts";
-import { roomHome } from "../sandbox/sandbox.ts";
+import { sandboxHome } from "../sandbox/sandbox.ts";
 
 export interface FinishingDeps {
   readonly holder: Pick<LeaseHolder, "recordEvent">;
@@ -149,7 +149,7 @@ export function growingFolders(
       maxFiles: MAX_NEW_FILES,
       setting: "maxOutputBytes",
     },
-    { path: roomHome(places.scratch), title: "its private home", ...beside },
+    { path: sandboxHome(places.scratch), title: "its private home", ...beside },
     { path: `${places.scratch}/tmp`, title: "its temporary folder", ...beside },
   ];
 }

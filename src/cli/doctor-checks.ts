@@ -10,7 +10,7 @@ import type { RunRecord } from "../domain/run.ts";
 import { findOrphans } from "../internal/agents.ts";
 import { systemClock } from "../internal/engine.ts";
 import { checkRoot, type Integrity, inspectGenerations, nodeFiles } from "../internal/memory.ts";
-import { rowBeforeKilledControl } from "../internal/runs.ts";
+import { rowBeforeAbandonedOperation } from "../internal/runs.ts";
 import { type SandboxName, sandboxNamed } from "../internal/sandbox.ts";
 import { ownerOfFolder } from "../internal/store.ts";
 import { agentNamed } from "./agents.ts";
@@ -90,7 +90,7 @@ export async function checkHome({ at }: Patient): Promise<Check> {
   return fine("home", home);
 }
 
-/** The room for agents that bring none: tried with its network closed and open. Not every agent needs it. */
+/** The sandbox for agents that bring none: tried with its network closed and open. Not every agent needs it. */
 export async function checkSandbox({ at }: Patient): Promise<Check> {
   try {
     return await tried(choicesFrom({}, at.world.env, at.places.configFile).sandbox);
@@ -339,7 +339,7 @@ export async function checkRetries({ at, store }: Patient): Promise<readonly Che
 /** A run is continued, and what an apply or purge left is given back; of another program only the lease is known. */
 async function repairOf(store: Store, job: JobRow): Promise<string> {
   const [run] = await store.runs.list({ space: job.job_key, state: "active", limit: 1 });
-  const isOurs = run !== undefined || (await rowBeforeKilledControl(store, job)) !== null;
+  const isOurs = run !== undefined || (await rowBeforeAbandonedOperation(store, job)) !== null;
   return isOurs ? "slowwave recover" : "slowwave run, when the lease is over";
 }
 

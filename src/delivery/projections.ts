@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { spaceFolder } from "../engine/home.ts";
 import type { Files, Folder } from "../files/folder.ts";
+import { spaceFolder } from "../memory-files/memory-path.ts";
 import type { PublishedMemory } from "./published-memory.ts";
 import { RECALL_TOKENS, recallOf } from "./recall.ts";
 

@@ -1,5 +1,5 @@
 import type { AgentRegistry } from "../agents/agent-registry.ts";
-import type { Room } from "../agents/transcript.ts";
+import type { TranscriptBudget } from "../agents/transcript.ts";
 import type { AgentLimits, AgentRunner } from "../domain/agent.ts";
 import { type Clock, type Ids, settlesWithin } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
@@ -52,14 +52,14 @@ export interface ActorDeps {
   readonly files: Files;
 }
 
-/** The machine's holes, filled for one run: the only place where names and services meet. */
-function phase2Actors(deps: ActorDeps) {
-  const { store, holder, clock, settings } = deps;
+/** The machine's actors for one run: the only place where names and services meet. */
+function phase2Actors(environment: ActorDeps) {
+  const { store, holder, clock, settings } = environment;
   const { jobs } = store;
-  const job = { jobs, holder, clock, settings, worker: deps.worker };
-  const files = sealedFiles(deps.files);
-  const bench = { ...deps, files, gate: settings.gate ?? {} };
-  const agent = { ...bench, limits: limitsOf(settings), ...askAgent(bench) };
+  const job = { jobs, holder, clock, settings, worker: environment.worker };
+  const files = sealedFiles(environment.files);
+  const deps = { ...environment, files, gate: settings.gate ?? {} };
+  const agent = { ...deps, limits: limitsOf(settings), ...askAgent(deps) };
   /** A step that was stopped half-way must have left the workspace, and the lease must last while the agent ends. */
   const beforeClose = async () => {
     await settlesWithin(clock, SEAL_MS, files.seal());
@@ -73,22 +73,22 @@ function phase2Actors(deps: ActorDeps) {
     keepDeadline: keepDeadline({ clock, maxRunMinutes: settings.maxRunMinutes }),
     configureAgent: configureAgent(deps),
     loadMemories: loadMemories({ memories: store.memories, holder }),
-    syncSummaries: syncSummaries(bench),
-    syncRawMemories: syncRawMemories(bench),
-    spawnAgent: spawnAgent({ ...agent, limits: toldLimits(settings) }),
+    syncSummaries: syncSummaries(deps),
+    syncRawMemories: syncRawMemories(deps),
+    spawnAgent: spawnAgent({ ...agent, limits: limitsForAgent(settings) }),
     watchAgent: watchAgent(agent),
-    verifyArtifacts: verifyArtifacts(bench),
+    verifyArtifacts: verifyArtifacts(deps),
     confirmOwnership: confirmOwnership(job),
-    publishMemory: publishMemory(bench),
-    keepDraft: keepDraft(bench),
-    closeAgent: closeAgent({ ...agent, files: deps.files, beforeClose }),
+    publishMemory: publishMemory(deps),
+    keepDraft: keepDraft(deps),
+    closeAgent: closeAgent({ ...agent, files: environment.files, beforeClose }),
     recordSuccess: recordSuccess(job),
     recordFailure: recordFailure(job),
   };
 }
 
 /** What an agent may want to know of its own limits; the supervisor holds it to all of them. */
-function toldLimits({ maxSilenceMinutes, maxTurns, maxTokens, maxCostUsd }: Settings): AgentLimits {
+function limitsForAgent({ maxSilenceMinutes, maxTurns, maxTokens, maxCostUsd }: Settings): AgentLimits {
   return { maxSilenceMinutes, maxTurns, maxTokens, maxCostUsd };
 }
 
@@ -195,11 +195,13 @@ function askAgent({ store, places, files }: AskDeps) {
       }
     },
     /** What earlier agents of the run used, and how much of its transcript they filled. */
-    async earlier(run: string): Promise<{ readonly used: Used | null; readonly room: Room }> {
+    async earlier(
+      run: string,
+    ): Promise<{ readonly used: Used | null; readonly transcriptBudget: TranscriptBudget }> {
       const log = await wholeLog(store.runs, run);
       const said = log.filter(({ type, sequence }) => sequence === null && type.startsWith("agent."));
       const length = said.reduce((sum, { data }) => sum + data.length, 0);
-      return { used: usedIn(log), room: { notes: said.length, length } };
+      return { used: usedIn(log), transcriptBudget: { notes: said.length, length } };
     },
     async repairPrompt({ run }: WatchInput): Promise<string> {
       const findings = (await lastFindings(store, run))

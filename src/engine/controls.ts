@@ -56,7 +56,7 @@ export function createControls(options: ControlsOptions): Controls {
     const root = home.rootOf(space);
     await checkRoot({ root, homeId, space, files });
     await freeSpace({ store, clock }, space);
-    return { bench: { store, homeId, clock, ids, files }, root };
+    return { deps: { store, homeId, clock, ids, files }, root };
   };
 
   /** While it works, other processes see that it lives. */
@@ -76,9 +76,9 @@ export function createControls(options: ControlsOptions): Controls {
       const folders = ["rejected", "staging"].map((name) => join(home.folder, name));
       const done: ({ readonly space: string } & Purged)[] = [];
       for (const space of spaces) {
-        const { bench, root } = await prepared(space);
+        const { deps, root } = await prepared(space);
         const request = { threadId, space, root, folders, id: ids.generation(), token: ids.token() };
-        const purged = await registered((worker) => purge(bench, { ...request, worker }));
+        const purged = await registered((worker) => purge(deps, { ...request, worker }));
         if (purged === "running") return { kind: "running", space };
         // Also where nothing of it was found: it is not to come in later.
         await store.memories.refuse(threadId, space);
@@ -88,12 +88,12 @@ export function createControls(options: ControlsOptions): Controls {
       return { kind: "purged", spaces: done };
     },
     async apply({ space, hash }) {
-      const { bench, root } = await prepared(space);
-      return registered((worker) => apply(bench, { space, root, hash, worker, token: ids.token() }));
+      const { deps, root } = await prepared(space);
+      return registered((worker) => apply(deps, { space, root, hash, worker, token: ids.token() }));
     },
     async rollback({ space, target }) {
-      const { bench, root } = await prepared(space);
-      return rollback(bench, { id: ids.generation(), space, root, target });
+      const { deps, root } = await prepared(space);
+      return rollback(deps, { id: ids.generation(), space, root, target });
     },
   };
 }

@@ -10,14 +10,14 @@ import { outcomeOf, progressOf } from "../domain/status.ts";
 import type { Files } from "../files/folder.ts";
 import { removeTree } from "../files/tree.ts";
 import type { Phase2Context } from "../machines/context.ts";
+import type { RootDeps } from "../memory-files/deps.ts";
 import { finishJournals } from "../memory-files/publish.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
-import { type FreeBench, freeSpace, spacesOfKilledControls } from "../memory-files/take-space.ts";
-import type { RootBench } from "../memory-files/workbench.ts";
+import { type FreeSpaceDeps, freeSpace, spacesOfAbandonedOperations } from "../memory-files/take-space.ts";
 import { endOrphanProcess } from "../process/tree.ts";
 
 interface Deps {
-  readonly store: RootBench["store"] & Pick<Store, "jobs" | "runs" | "owners">;
+  readonly store: RootDeps["store"] & Pick<Store, "jobs" | "runs" | "owners">;
   /** This process's owner id, under which an abandoned job is settled. */
   readonly owner: string;
 }
@@ -28,7 +28,7 @@ interface Deps {
  * that is still held by a run that is over is settled as that run ended.
  */
 export async function recoverAbandonedWork(
-  deps: RootBench & FreeBench & Deps,
+  deps: RootDeps & FreeSpaceDeps & Deps,
   rootOf: (space: string) => string,
   space?: string,
 ): Promise<void> {
@@ -40,8 +40,8 @@ export async function recoverAbandonedWork(
 }
 
 /** Spaces whose run is unfinished are not among them: they are looked at when their run goes on. */
-async function spacesWithAbandonedWork({ store }: FreeBench & Deps): Promise<readonly string[]> {
-  const spaces = new Set(await spacesOfKilledControls(store));
+async function spacesWithAbandonedWork({ store }: FreeSpaceDeps & Deps): Promise<readonly string[]> {
+  const spaces = new Set(await spacesOfAbandonedOperations(store));
   for (const job of await store.jobs.list()) {
     const isBroken = job.last_error === "failed_publish" || (await abandonedBy(store, job)) !== null;
     if (isBroken) spaces.add(job.job_key);
@@ -50,7 +50,7 @@ async function spacesWithAbandonedWork({ store }: FreeBench & Deps): Promise<rea
 }
 
 /** A root that can't be written is left to the next run, which has a status for it. */
-async function finishPublish(deps: RootBench, space: string, root: string): Promise<void> {
+async function finishPublish(deps: RootDeps, space: string, root: string): Promise<void> {
   if ((await deps.store.generations.openJournal(space)) === null) return;
   await withRootLock(deps, space, () => finishJournals(deps, space, root)).catch(() => {});
 }
@@ -71,7 +71,10 @@ async function abandonedBy(store: Pick<Store, "runs">, row: JobRow | null): Prom
 }
 
 /** Settles the job as its finished run would have: nobody acts for that run any more, so its token may be used. */
-async function settleAbandonedJob({ store, clock, owner }: FreeBench & Deps, space: string): Promise<void> {
+async function settleAbandonedJob(
+  { store, clock, owner }: FreeSpaceDeps & Deps,
+  space: string,
+): Promise<void> {
   const row = await store.jobs.read(space);
   const run = await abandonedBy(store, row);
   if (run === null || row?.ownership_token == null) return;

@@ -14,4 +14,4 @@ export {
 export { usedIn } from "../domain/usage.ts";
 export { resultOf, spansOf, wholeLog } from "../engine/result.ts";
 export type { Phase2Context } from "../machines/context.ts";
-export { rowBeforeKilledControl, spacesOfKilledControls } from "../memory-files/take-space.ts";
+export { rowBeforeAbandonedOperation, spacesOfAbandonedOperations } from "../memory-files/take-space.ts";

@@ -12,15 +12,15 @@ import type { Lease } from "../domain/job.ts";
 import type { Stage1Output } from "../domain/memory.ts";
 import type { Store } from "../domain/ports.ts";
 import { pathText } from "../text/sanitize.ts";
+import type { RootDeps } from "./deps.ts";
 import { publishedId } from "./generation-names.ts";
 import { locateMemoryEdits } from "./memory-edits.ts";
 import { publishManifest } from "./publish.ts";
 import { memoryOf, type ReconciledRoot, reconcileRoot } from "./reconcile-root.ts";
 import { withRootLock } from "./root-lock.ts";
 import { takeSpace } from "./take-space.ts";
-import type { RootBench } from "./workbench.ts";
 
-export type ApplyBench = Omit<RootBench, "store"> & { readonly store: Store };
+export type ApplyDeps = Omit<RootDeps, "store"> & { readonly store: Store };
 
 export interface ApplyRequest {
   readonly space: string;
@@ -46,17 +46,15 @@ export type ApplyAnswer =
  * else rejects with `draft_outdated`, which names what changed, and leaves everything as it was. The job is settled with
  * the dry run's watermark. Repeated after a crash it finds its own generation.
  */
-export async function apply(bench: ApplyBench, request: ApplyRequest): Promise<ApplyAnswer> {
-  const { store, clock } = bench;
+export async function apply(deps: ApplyDeps, request: ApplyRequest): Promise<ApplyAnswer> {
+  const { store, clock } = deps;
   const { space } = request;
   const { draft, manifest } = await draftNamed(store, space, request.hash);
-  const taken = await takeSpace(bench, request);
+  const taken = await takeSpace(deps, request);
   if (taken === "running") return { kind: "running" };
   const lease = taken === "clean" ? null : taken.lease;
   try {
-    const answer = await withRootLock(bench, space, () =>
-      publish(bench, request, { draft, manifest, lease }),
-    );
+    const answer = await withRootLock(deps, space, () => publish(deps, request, { draft, manifest, lease }));
     if (answer.kind === "running" || lease === null) return answer;
     const settled = await store.jobs.succeed({ lease, watermark: draft.watermark, nowMs: clock.nowMs() });
     return settled === "lost" ? { kind: "running" } : answer;
@@ -75,13 +73,13 @@ export async function apply(bench: ApplyBench, request: ApplyRequest): Promise<A
 }
 
 async function publish(
-  bench: ApplyBench,
+  deps: ApplyDeps,
   { space, root, token }: ApplyRequest,
   { draft, manifest, lease }: { draft: Draft; manifest: Manifest; lease: Lease | null },
 ): Promise<ApplyAnswer> {
-  const { store, clock } = bench;
+  const { store, clock } = deps;
   const id = publishedId(draft.run);
-  const settled = await reconcileRoot(bench, { run: token, space, root, lease });
+  const settled = await reconcileRoot(deps, { run: token, space, root, lease });
   if (settled === "lost") return { kind: "running" };
   const { head, actual, foreign } = settled;
   const current = head?.generation.id ?? null;
@@ -108,7 +106,7 @@ async function publish(
     ...(draft.agent === null ? {} : { agent: draft.agent, findings: draft.findings }),
   };
   const blobs = new Map<string, Uint8Array>();
-  const outcome = await publishManifest(bench, { lease, generation, manifest, blobs, root, actual, foreign });
+  const outcome = await publishManifest(deps, { lease, generation, manifest, blobs, root, actual, foreign });
   return outcome === "lost" ? { kind: "running" } : { kind: "applied", draft, generation: id, files };
 }
 

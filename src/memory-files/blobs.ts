@@ -3,8 +3,8 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { GenerationStore, Manifest } from "../domain/generation.ts";
 import { type Folder, forEachConcurrent, splitPath, within } from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";
+import type { RootDeps } from "./deps.ts";
 import { SCAN_LIMITS } from "./memory-path.ts";
-import type { RootBench } from "./workbench.ts";
 
 const LARGE = 256 * 1024;
 
@@ -19,21 +19,21 @@ export async function contentHash(content: Uint8Array): Promise<string> {
 type Blobs = Pick<GenerationStore, "blob">;
 
 /** The bytes of this name if they are what it says; null when they are not, or not there: a disk may rot. */
-export async function soundBlob(generations: Blobs, hash: string): Promise<Uint8Array | null> {
+export async function verifiedBlob(generations: Blobs, hash: string): Promise<Uint8Array | null> {
   const content = await generations.blob(hash);
   return content !== null && (await contentHash(content)) === hash ? content : null;
 }
 
 /** Those of these that the store can't give back. */
-export async function unsoundBlobs(
+export async function corruptBlobs(
   generations: Blobs,
   hashes: Iterable<string>,
 ): Promise<ReadonlySet<string>> {
-  const unsound = new Set<string>();
+  const corrupt = new Set<string>();
   for (const hash of new Set(hashes)) {
-    if ((await soundBlob(generations, hash)) === null) unsound.add(hash);
+    if ((await verifiedBlob(generations, hash)) === null) corrupt.add(hash);
   }
-  return unsound;
+  return corrupt;
 }
 
 /** Rejects with `blob_damaged`: what is not what it was is never laid before an agent or a reader. */
@@ -41,7 +41,7 @@ export async function storedBlob(
   { generations }: { readonly generations: Blobs },
   { path, hash }: { readonly path: string; readonly hash: string },
 ): Promise<Uint8Array> {
-  const content = await soundBlob(generations, hash);
+  const content = await verifiedBlob(generations, hash);
   if (content === null) throw damaged(path);
   return content;
 }
@@ -59,7 +59,7 @@ export function damaged(path: string): SlowwaveError {
  * stored. Rejects with `content_changed` when a file is no longer what it was.
  */
 export async function missingBlobs(
-  store: Pick<RootBench["store"], "generations">,
+  store: Pick<RootDeps["store"], "generations">,
   manifest: Manifest,
   source: Folder,
   there: Manifest = manifest,
@@ -67,11 +67,11 @@ export async function missingBlobs(
   const missing = new Set(await store.generations.missing(manifest.map(({ hash }) => hash)));
   const known = new Set(there.map(({ hash }) => hash));
   const stored = manifest.filter(({ hash }) => !missing.has(hash) && !known.has(hash));
-  const unsound = await unsoundBlobs(
+  const corrupt = await corruptBlobs(
     store.generations,
     stored.map(({ hash }) => hash),
   );
-  for (const hash of unsound) missing.add(hash);
+  for (const hash of corrupt) missing.add(hash);
   const blobs = new Map<string, Uint8Array>();
   const wanted = manifest.filter(({ hash }) => missing.has(hash));
   for (const [folder, entries] of Map.groupBy(wanted, ({ path }) => splitPath(path)[0])) {

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";
-import { hasSoundNames, isRootPlace, MARK } from "./memory-path.ts";
+import { hasPlainNames, isRootPlace, MARK } from "./memory-path.ts";
 import { type Problem, type Scan, type ScanOptions, scan } from "./scan.ts";
 
 /**
@@ -121,7 +121,7 @@ function assertMemoryOnly(root: string, problems: readonly Problem[]): void {
 }
 
 function whatIs({ path, kind }: Problem): string {
-  return kind === "foreign" && !hasSoundNames(path) ? "a name a memory cannot keep" : WHAT[kind];
+  return kind === "foreign" && !hasPlainNames(path) ? "a name a memory cannot keep" : WHAT[kind];
 }
 
 const WHAT: Record<Problem["kind"], string> = {

@@ -112,8 +112,8 @@ export function headerOf({ path, change, hunks }: FileDiff): readonly string[] {
 }
 
 /** The first file that didn't fit is shown as far as it does, in whole lines. */
-function cutLine(left: readonly FileDiff[], part: string, room: number): string {
-  const shown = part.slice(0, Math.max(0, room));
+function cutLine(left: readonly FileDiff[], part: string, budget: number): string {
+  const shown = part.slice(0, Math.max(0, budget));
   const whole = shown.slice(0, shown.lastIndexOf("\n") + 1);
   const lines = part.slice(whole.length).split("\n").length - 1;
   const files = left.length - 1;

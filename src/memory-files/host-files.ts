@@ -26,10 +26,10 @@ export async function summaryFiles(
   names = summaryNames(outputs),
 ): Promise<readonly HostFile[]> {
   const files: HostFile[] = [];
-  const breathe = breath();
+  const pause = createYield();
   for (const output of outputs) {
     files.push(await hostFile(`${SUMMARIES}/${names.get(output.threadId)}`, summaryBody(output)));
-    await breathe();
+    await pause();
   }
   return files;
 }
@@ -39,7 +39,7 @@ async function rawMemoriesFile(
   names: ReadonlyMap<string, string>,
 ): Promise<HostFile> {
   const parts: Uint8Array[] = [];
-  const breathe = breath();
+  const pause = createYield();
   let bytes = 0;
   for (const part of rawMemories(outputs, names)) {
     const encoded = Buffer.from(part);
@@ -51,7 +51,7 @@ async function rawMemoriesFile(
       );
     }
     parts.push(encoded);
-    await breathe();
+    await pause();
   }
   const content = Buffer.concat(parts);
   return { path: RAW_MEMORIES, hash: await contentHash(content), content };
@@ -83,7 +83,7 @@ const STEPS = 64;
  * For long loops without I/O: every so many steps the event loop gets its turn, so that heartbeats and agents
  * are served meanwhile.
  */
-export function breath(): () => Promise<void> | void {
+export function createYield(): () => Promise<void> | void {
   let steps = 0;
   return () => {
     steps += 1;

@@ -1,3 +1,7 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { SlowwaveError } from "../domain/failure.ts";
+
 /**
  * What a memory may hold, by path alone:
  *
@@ -25,7 +29,7 @@ export function roleOf(path: string, kind: "file" | "folder"): PathRole {
   const name = segments.at(-1) ?? "";
   if (path === MARK || path === HAND_EDITS || name.startsWith(TEMPORARY)) return "ours";
   if (LITTER.has(name) || EDITOR_FILE.test(name)) return "litter";
-  if (!hasSoundNames(path)) return "foreign";
+  if (!hasPlainNames(path)) return "foreign";
   return kind === "file" ? fileRole(segments) : folderRole(segments);
 }
 
@@ -68,14 +72,14 @@ function folderRole(segments: readonly string[]): PathRole {
 }
 
 /** Without control and invisible characters, of a bounded length, and usable on every system. */
-export function hasSoundNames(path: string): boolean {
-  return path.split("/").every(isSoundName);
+export function hasPlainNames(path: string): boolean {
+  return path.split("/").every(isPlainName);
 }
 
 const NAME_BYTES = 200;
 
 /** Hidden files are how a tree of text comes to run something; invisible characters are how names lie. */
-function isSoundName(name: string): boolean {
+function isPlainName(name: string): boolean {
   return (
     name !== "" &&
     !name.startsWith(".") &&
@@ -97,3 +101,30 @@ export const SCAN_LIMITS = {
   fileBytes: 256 * 1024 ** 2,
   keptBytes: 64 * 1024 ** 2,
 };
+
+/** The default memory root of a space: `<home>/memories` for `global`, `<home>/spaces/<key>/memories` for the rest. */
+export function defaultRoot(home: string, space: string): string {
+  return space === "global" ? join(home, "memories") : join(home, "spaces", spaceFolder(space), "memories");
+}
+
+/**
+ * One folder name per key: no key can leave the folder, and no two keys are one name, also where case or
+ * Unicode forms don't count. Lower-case letters, digits, `-`, `_` and inner dots stay; every other byte of the UTF-8
+ * form becomes `%xx`. Long keys keep their beginning and end in a hash.
+ */
+export function spaceFolder(space: string): string {
+  if (space === "" || !space.isWellFormed()) {
+    throw new SlowwaveError("space_invalid", "A space key must be a text that is not empty.");
+  }
+  const encoded = [...Buffer.from(space)].map(encodedByte).join("");
+  if (encoded.length <= NAME_LIMIT) return encoded;
+  return `${encoded.slice(0, 60)}~${createHash("sha256").update(space).digest("hex").slice(0, 40)}`;
+}
+
+const NAME_LIMIT = 120;
+
+function encodedByte(byte: number, at: number, bytes: readonly number[]): string {
+  const text = String.fromCharCode(byte);
+  const plain = /[a-z0-9_-]/.test(text) || (text === "." && at > 0 && at < bytes.length - 1);
+  return plain ? text : `%${byte.toString(16).padStart(2, "0")}`;
+}

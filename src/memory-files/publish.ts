@@ -18,22 +18,22 @@ import {
   withinMade,
 } from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";
-import { contentHash, damaged, storedBlob, unsoundBlobs } from "./blobs.ts";
+import { contentHash, corruptBlobs, damaged, storedBlob } from "./blobs.ts";
 import { assertOurs, type Mark, markText, openRoot, readMark } from "./check-root.ts";
+import type { RootDeps } from "./deps.ts";
 import { isHostPath } from "./host-files.ts";
 import { foldedPath, MARK, SCAN_LIMITS, TEMPORARY } from "./memory-path.ts";
-import type { RootBench } from "./workbench.ts";
 
 /**
  * Brings every publish of the space that passed its point of no return to its end; the caller holds the root's
  * lock. Afterwards the root is whole. Does nothing, quickly, when there is none.
  */
-export async function finishJournals(bench: RootBench, space: string, root: string): Promise<void> {
-  const { generations } = bench.store;
+export async function finishJournals(deps: RootDeps, space: string, root: string): Promise<void> {
+  const { generations } = deps.store;
   const next = () => generations.openJournal(space);
   for (let journal = await next(); journal !== null; journal = await next()) {
     try {
-      await rollForward(bench, journal);
+      await rollForward(deps, journal);
     } catch (error) {
       // The memory lives elsewhere now; a folder that nobody reads any more must not hold it up for ever.
       if (journal.root === root) throw error;
@@ -62,20 +62,20 @@ export interface Publication {
  * journal is the point of no return: before it nothing is touched, after it only `rollForward` remains, here or
  * in whoever takes the lock next. A repetition finds its generation and finishes it.
  */
-export async function publishManifest(bench: RootBench, publication: Publication): Promise<Settled> {
+export async function publishManifest(deps: RootDeps, publication: Publication): Promise<Settled> {
   const { lease, generation, manifest, blobs, root, actual } = publication;
-  const { store, clock } = bench;
+  const { store, clock } = deps;
   const { parent } = generation;
   const before = parent === null ? [] : ((await store.generations.manifest(parent)) ?? []);
   const steps = withFound(publishSteps(actual, manifest), actual, before);
   const journal: Journal = { space: generation.space, root, generation: generation.id, steps };
   assertFree(root, steps, publication.foreign);
-  await assertSound(bench, steps, blobs);
+  await assertIntact(deps, steps, blobs);
   const nowMs = clock.nowMs();
   const settled = await store.generations.commit({ lease, generation, manifest, blobs, journal, nowMs });
   if (settled === "lost") return settled;
   const open = settled === "applied" ? journal : await store.generations.openJournal(generation.space);
-  if (open !== null) await rollForward(bench, open);
+  if (open !== null) await rollForward(deps, open);
   return settled;
 }
 
@@ -105,17 +105,17 @@ function assertFree(root: string, steps: readonly JournalStep[], foreign: readon
   );
 }
 
-async function assertSound(
-  { store }: RootBench,
+async function assertIntact(
+  { store }: RootDeps,
   steps: readonly JournalStep[],
   fresh: ReadonlyMap<string, Uint8Array>,
 ): Promise<void> {
   const written = steps.flatMap((step) => (step.do === "write" && !fresh.has(step.hash) ? [step] : []));
-  const unsound = await unsoundBlobs(
+  const corrupt = await corruptBlobs(
     store.generations,
     written.map(({ hash }) => hash),
   );
-  const bad = written.find(({ hash }) => unsound.has(hash));
+  const bad = written.find(({ hash }) => corrupt.has(hash));
   if (bad !== undefined) throw damaged(bad.path);
 }
 
@@ -189,8 +189,8 @@ function foldersOf(path: string): readonly string[] {
  * A file that is neither what it was before the publish nor what it will be was changed by a person after the commit.
  * It stays, and the next run finds it as an edit. Rejects with `root_write_failed`, the journal still open.
  */
-export async function rollForward(bench: RootBench, journal: Journal): Promise<void> {
-  const { store, files } = bench;
+export async function rollForward(deps: RootDeps, journal: Journal): Promise<void> {
+  const { store, files } = deps;
   const generation = await store.generations.read(journal.generation);
   const parent = generation?.parent ?? null;
   const before = parent === null ? [] : ((await store.generations.manifest(parent)) ?? []);
@@ -199,7 +199,7 @@ export async function rollForward(bench: RootBench, journal: Journal): Promise<v
     const root = await openRoot(files, journal.root);
     if (root === null) throw new Error("The folder vanished while it was being written.");
     try {
-      await layOut(bench, root, journal, before);
+      await layOut(deps, root, journal, before);
     } finally {
       await root.close();
     }
@@ -214,23 +214,23 @@ export async function rollForward(bench: RootBench, journal: Journal): Promise<v
   await store.generations.closeJournal(journal.generation);
 }
 
-async function layOut(bench: RootBench, root: Folder, journal: Journal, before: Manifest): Promise<void> {
+async function layOut(deps: RootDeps, root: Folder, journal: Journal, before: Manifest): Promise<void> {
   await sweep(root);
-  await leaveMark(bench, root, { space: journal.space });
+  await leaveMark(deps, root, { space: journal.space });
   const old = new Map(before.map(({ path, hash }) => [path, hash]));
   for (const wave of wavesOf(journal.steps)) {
     for (const [folder, steps] of Map.groupBy(wave, ({ path }) => splitPath(path)[0])) {
-      const work = (at: Folder) => stepAll(bench, at, steps, old);
+      const work = (at: Folder) => stepAll(deps, at, steps, old);
       if (steps[0]?.do === "write") await withinMade(root, folder, work, true);
       else await withinIfFolder(root, folder, work);
     }
     await removeEmptied(root, wave);
   }
-  await leaveMark(bench, root, { space: journal.space, generation: journal.generation });
+  await leaveMark(deps, root, { space: journal.space, generation: journal.generation });
 }
 
 async function stepAll(
-  bench: RootBench,
+  deps: RootDeps,
   at: Folder,
   steps: readonly JournalStep[],
   old: ReadonlyMap<string, string>,
@@ -277,7 +277,7 @@ async function withinIfFolder(
  * asked when the new one lies on the disk, so that only the rename itself is left between the answer and the deed.
  */
 async function replace(
-  { ids }: Pick<RootBench, "ids">,
+  { ids }: Pick<RootDeps, "ids">,
   at: Folder,
   name: string,
   content: Uint8Array,
@@ -312,17 +312,17 @@ function isAsFound(found: FileRead, now: Facts | null): boolean {
  * another home or space.
  */
 export async function leaveMark(
-  bench: Pick<RootBench, "homeId" | "ids">,
+  deps: Pick<RootDeps, "homeId" | "ids">,
   root: Folder,
   { space, ...said }: Omit<Mark, "home">,
 ): Promise<void> {
-  const owner = { home: bench.homeId, space };
+  const owner = { home: deps.homeId, space };
   const found = await readMark(root);
   if (found !== null) assertOurs(root.path, found, owner);
   const text = markText({ ...found, ...owner, ...said });
   if (found !== null && markText(found) === text) return;
   await sweep(root);
-  await replace(bench, root, MARK, Buffer.from(text), null);
+  await replace(deps, root, MARK, Buffer.from(text), null);
   await root.sync();
 }
 

@@ -13,6 +13,7 @@ import { type Folder, splitPath, within } from "../files/folder.ts";
 import { pathText } from "../text/sanitize.ts";
 import { contentHash, missingBlobs } from "./blobs.ts";
 import { inspectRoot, type RootFound } from "./check-root.ts";
+import type { RootDeps } from "./deps.ts";
 import { foundId } from "./generation-names.ts";
 import { isHostPath } from "./host-files.ts";
 import {
@@ -24,7 +25,6 @@ import {
 } from "./memory-edits.ts";
 import { SCAN_LIMITS } from "./memory-path.ts";
 import { finishJournals, leaveMark } from "./publish.ts";
-import type { RootBench } from "./workbench.ts";
 
 export interface ReconciledRoot {
   /** The generation that stands for what the root holds; null when there is none and it holds nothing. */
@@ -63,16 +63,16 @@ const RETRY_MS = 50;
  * kept first, and reported. `lost`: the lease is no longer the caller's (null: the job is running), nothing was changed.
  */
 export async function reconcileRoot(
-  bench: RootBench,
+  deps: RootDeps,
   request: ReconcileRequest,
 ): Promise<ReconciledRoot | "lost"> {
-  const { files, homeId, clock } = bench;
+  const { files, homeId, clock } = deps;
   const { space, root } = request;
-  await finishJournals(bench, space, root);
+  await finishJournals(deps, space, root);
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await inspectRoot(files, root, { home: homeId, space }, {}, (found) =>
-        compare(bench, request, found),
+        compare(deps, request, found),
       );
     } catch (error) {
       // Someone is saving a file at this very moment.
@@ -83,11 +83,11 @@ export async function reconcileRoot(
 }
 
 async function compare(
-  bench: RootBench,
+  deps: RootDeps,
   request: ReconcileRequest,
   found: RootFound | null,
 ): Promise<ReconciledRoot | "lost"> {
-  const head = await bench.store.generations.current(request.space);
+  const head = await deps.store.generations.current(request.space);
   const scanned = found?.scan.manifest ?? [];
   // An empty folder without our mark is a new place for the memory, not a memory someone emptied.
   if (found === null || (found.mark === null && scanned.length === 0)) {
@@ -96,19 +96,19 @@ async function compare(
   const foreign = found.scan.problems.filter(({ kind }) => kind !== "hard-link").map(({ path }) => path);
   const actual = withUnreadable(scanned, head?.manifest ?? [], foreign);
   const known = { head, actual, foreign };
-  const reported = await reportForeign(bench, request.space, found, foreign);
+  const reported = await reportForeign(deps, request.space, found, foreign);
   if (isSame(head?.manifest ?? [], actual)) {
     const { lease } = request;
-    const isFixed = head === null || lease === null || (await fixBlobs(bench, lease, head, found.folder));
+    const isFixed = head === null || lease === null || (await fixBlobs(deps, lease, head, found.folder));
     if (!isFixed) return "lost";
     if (head !== null && found.mark !== null) {
-      await leaveMark(bench, found.folder, { space: request.space, generation: head.generation.id });
+      await leaveMark(deps, found.folder, { space: request.space, generation: head.generation.id });
     }
     return { ...known, kept: null, findings: reported };
   }
-  const seen = await classify(bench, head, found, actual);
+  const seen = await classify(deps, head, found, actual);
   if (seen.kind === "behind") return { ...known, kept: null, findings: [...reported, behindFinding()] };
-  const kept = await keepFolder(bench, request, { ...known, found, seen });
+  const kept = await keepFolder(deps, request, { ...known, found, seen });
   if (kept === "lost") return "lost";
   return {
     ...known,
@@ -137,7 +137,7 @@ type Seen =
   | { readonly kind: "ahead"; readonly generation: string };
 
 async function classify(
-  { store }: RootBench,
+  { store }: RootDeps,
   head: Head | null,
   { mark }: RootFound,
   actual: Manifest,
@@ -165,13 +165,13 @@ interface KeptFolder {
 
 /** Commits a generation of what the folder holds, or, on top of a newer head, of what the person changed in it. */
 async function keepFolder(
-  bench: RootBench,
+  deps: RootDeps,
   { run, space, lease }: ReconcileRequest,
   { head, actual, found, seen }: KeptFolder,
 ): Promise<{ readonly head: Head; readonly isNew: boolean; readonly findings: readonly Finding[] } | "lost"> {
-  const { store, clock } = bench;
+  const { store, clock } = deps;
   const blobs = new Map(await missingBlobs(store, actual, found.folder));
-  const blob = blobsOf(bench, found.folder, actual, blobs);
+  const blob = blobsOf(deps, found.folder, actual, blobs);
   const isOnTop = seen.kind === "edited" && seen.since.generation.id !== head?.generation.id && head !== null;
   const merged = isOnTop
     ? await mergeOnto(head, seen.since, actual, { blob, blobs })
@@ -201,7 +201,7 @@ async function keepFolder(
   });
   if (settled === "lost") return "lost";
   if (!isOnTop && found.mark !== null)
-    await leaveMark(bench, found.folder, { space, generation: generation.id });
+    await leaveMark(deps, found.folder, { space, generation: generation.id });
   const findings = seen.kind === "ahead" ? [aheadFinding(seen.generation, generation.id)] : [];
   return { head: { generation, manifest }, isNew: true, findings };
 }
@@ -257,7 +257,7 @@ export function memoryOf({ generation, manifest }: Head): EditedMemory {
 
 /** Of the store, of what is about to be stored, or of the folder. */
 function blobsOf(
-  { store }: RootBench,
+  { store }: RootDeps,
   folder: Folder,
   actual: Manifest,
   fresh: ReadonlyMap<string, Uint8Array>,
@@ -278,7 +278,7 @@ function isSame(a: Manifest, b: Manifest): boolean {
 
 /** What a disk let rot in the store is still whole in the folder: the agent is given the true files. False: the lease is lost. */
 async function fixBlobs(
-  { store, clock }: RootBench,
+  { store, clock }: RootDeps,
   lease: Lease,
   { generation, manifest }: Head,
   folder: Folder,
@@ -294,7 +294,7 @@ const NAMED = 5;
 
 /** Once for the same things: what was reported is remembered in the mark. */
 async function reportForeign(
-  bench: RootBench,
+  deps: RootDeps,
   space: string,
   { folder, mark }: RootFound,
   foreign: readonly string[],
@@ -302,7 +302,7 @@ async function reportForeign(
   if (mark === null) return [];
   const reported = foreign.length === 0 ? "" : hash("sha256", JSON.stringify(foreign), "hex").slice(0, 16);
   if ((mark.reported ?? "") === reported) return [];
-  await leaveMark(bench, folder, { space, reported });
+  await leaveMark(deps, folder, { space, reported });
   if (foreign.length === 0) return [];
   const more = foreign.length > NAMED ? ` and ${foreign.length - NAMED} more` : "";
   const names = foreign.slice(0, NAMED).map(pathText).join(", ");

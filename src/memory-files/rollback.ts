@@ -7,12 +7,12 @@ import {
   type Manifest,
 } from "../domain/generation.ts";
 import { pathText } from "../text/sanitize.ts";
-import { soundBlob } from "./blobs.ts";
+import { verifiedBlob } from "./blobs.ts";
+import type { RootDeps } from "./deps.ts";
 import { generationNamed } from "./generation-names.ts";
 import { publishManifest } from "./publish.ts";
 import { reconcileRoot } from "./reconcile-root.ts";
 import { withRootLock } from "./root-lock.ts";
-import type { RootBench } from "./workbench.ts";
 
 export interface RollbackRequest {
   /** Names what the rollback makes. */
@@ -41,20 +41,20 @@ export type RollbackAnswer =
  * effect, hand-made changes included, stays a generation. Watermarks are untouched. `running`: a run works on the
  * space, nothing was changed.
  */
-export function rollback(bench: RootBench, request: RollbackRequest): Promise<RollbackAnswer> {
-  return withRootLock(bench, request.space, () => restore(bench, request));
+export function rollback(deps: RootDeps, request: RollbackRequest): Promise<RollbackAnswer> {
+  return withRootLock(deps, request.space, () => restore(deps, request));
 }
 
-async function restore(bench: RootBench, request: RollbackRequest): Promise<RollbackAnswer> {
-  const { store, clock } = bench;
+async function restore(deps: RootDeps, request: RollbackRequest): Promise<RollbackAnswer> {
+  const { store, clock } = deps;
   const { id, space, root, target } = request;
   // Named before hand-made changes become a generation: the person counted without it.
   const named = target === null ? null : await generationNamed(store.generations, space, target);
-  const settled = await reconcileRoot(bench, { run: id, space, root, lease: null });
+  const settled = await reconcileRoot(deps, { run: id, space, root, lease: null });
   if (settled === "lost") return { kind: "running" };
   const { head, actual, foreign, kept } = settled;
-  const restored = named ?? (await lastPublished(bench, space));
-  const manifest = await filesOf(bench, restored);
+  const restored = named ?? (await lastPublished(deps, space));
+  const manifest = await filesOf(deps, restored);
   const current = head?.generation ?? null;
   const files = changesBetween(head?.manifest ?? [], manifest);
   if (current !== null && isUnchanged(files) && isUnchanged(changesBetween(actual, manifest))) {
@@ -70,7 +70,7 @@ async function restore(bench: RootBench, request: RollbackRequest): Promise<Roll
     ...(restored.handEdits && { handEdits: restored.handEdits }),
   };
   const blobs = new Map<string, Uint8Array>();
-  const outcome = await publishManifest(bench, {
+  const outcome = await publishManifest(deps, {
     lease: null,
     generation,
     manifest,
@@ -93,7 +93,7 @@ async function restore(bench: RootBench, request: RollbackRequest): Promise<Roll
 const SEARCHED = 1_000;
 
 /** The newest that a run published, but for the one in effect. */
-async function lastPublished({ store }: RootBench, space: string): Promise<Generation> {
+async function lastPublished({ store }: RootDeps, space: string): Promise<Generation> {
   const [, ...older] = await store.generations.list(space, SEARCHED);
   const found = older.find(({ kind, withdrawnAtMs }) => kind === "published" && withdrawnAtMs === undefined);
   if (found !== undefined) return found;
@@ -103,7 +103,7 @@ async function lastPublished({ store }: RootBench, space: string): Promise<Gener
   );
 }
 
-async function filesOf({ store }: RootBench, generation: Generation): Promise<Manifest> {
+async function filesOf({ store }: RootDeps, generation: Generation): Promise<Manifest> {
   if (generation.withdrawnAtMs !== undefined) {
     throw new SlowwaveError(
       "generation_withdrawn",
@@ -120,9 +120,9 @@ async function filesOf({ store }: RootBench, generation: Generation): Promise<Ma
 }
 
 async function missingOf(
-  generations: RootBench["store"]["generations"],
+  generations: RootDeps["store"]["generations"],
   manifest: Manifest,
 ): Promise<string | null> {
-  for (const { hash, path } of manifest) if ((await soundBlob(generations, hash)) === null) return path;
+  for (const { hash, path } of manifest) if ((await verifiedBlob(generations, hash)) === null) return path;
   return null;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { RootBench } from "./workbench.ts";
+import type { RootDeps } from "./deps.ts";
 
 const PATIENCE_MS = 30_000;
 const RETRY_MS = 100;
@@ -10,12 +10,12 @@ const RETRY_MS = 100;
  * rejects with `root_busy`; stops waiting when `signal` aborts. The lock dies with the process.
  */
 export async function withRootLock<Result>(
-  bench: Pick<RootBench, "store" | "clock">,
+  deps: Pick<RootDeps, "store" | "clock">,
   space: string,
   work: () => Promise<Result>,
   signal?: AbortSignal,
 ): Promise<Result> {
-  const lock = await acquired(bench, space, signal);
+  const lock = await acquired(deps, space, signal);
   try {
     return await work();
   } finally {
@@ -24,7 +24,7 @@ export async function withRootLock<Result>(
 }
 
 async function acquired(
-  { store, clock }: Pick<RootBench, "store" | "clock">,
+  { store, clock }: Pick<RootDeps, "store" | "clock">,
   space: string,
   signal?: AbortSignal,
 ) {

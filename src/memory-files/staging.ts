@@ -3,9 +3,9 @@ import type { Manifest } from "../domain/generation.ts";
 import { type Folder, forEachConcurrent, splitPath, withinMade } from "../files/folder.ts";
 import { removeTree } from "../files/tree.ts";
 import { storedBlob } from "./blobs.ts";
+import type { RunDeps } from "./deps.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "./host-files.ts";
 import { HAND_EDITS } from "./memory-path.ts";
-import type { Workbench } from "./workbench.ts";
 
 interface StagedFiles {
   readonly base: Manifest;
@@ -19,8 +19,8 @@ interface StagedFiles {
  * run's inputs. Summaries of the base that no input stands for any more are simply not laid. `raw_memories.md`
  * comes with the next step.
  */
-export async function layStaging(
-  { store, places, files }: Pick<Workbench, "store" | "places" | "files">,
+export async function prepareWorkspace(
+  { store, places, files }: Pick<RunDeps, "store" | "places" | "files">,
   { base, summaries, handEdits }: StagedFiles,
 ): Promise<void> {
   await files.makeFolders(places.scratch);
@@ -46,7 +46,7 @@ export async function layStaging(
   }
 }
 
-function stored(store: Workbench["store"], { path, hash }: Manifest[number]): NewFile {
+function stored(store: RunDeps["store"], { path, hash }: Manifest[number]): NewFile {
   return { path, content: () => storedBlob(store, { path, hash }) };
 }
 
@@ -72,7 +72,7 @@ async function writeTree(root: Folder, files: readonly NewFile[]): Promise<void>
 const NAME = "verified.json";
 const LIMIT = 64 * 1024 ** 2;
 
-type Bench = Pick<Workbench, "places" | "files">;
+type Bench = Pick<RunDeps, "places" | "files">;
 
 export async function keepVerified({ places, files }: Bench, manifest: Manifest): Promise<void> {
   const scratch = await files.open(places.scratch);

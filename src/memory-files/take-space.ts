@@ -39,7 +39,7 @@ export async function takeSpace(
   return { lease, before: outcome.before ?? (row as JobRow) };
 }
 
-export interface FreeBench {
+export interface FreeSpaceDeps {
   readonly store: Pick<Store, "jobs" | "runs" | "owners">;
   readonly clock: Clock;
 }
@@ -52,8 +52,8 @@ const PARKED = 100;
  * that a run stands behind is for `recover` or `cancel`, and one that was not asked to be remembered is another
  * program's, of whose process nothing is known: its lease decides.
  */
-export async function rowBeforeKilledControl(
-  { jobs, runs, owners }: FreeBench["store"],
+export async function rowBeforeAbandonedOperation(
+  { jobs, runs, owners }: FreeSpaceDeps["store"],
   row: JobRow | null,
 ): Promise<JobRow | null> {
   if (row?.status !== "running" || row.worker_id === null || row.ownership_token === null) return null;
@@ -66,9 +66,9 @@ export async function rowBeforeKilledControl(
 }
 
 /** Gives a space back that a killed control still has: at once, instead of when its lease is over. */
-export async function freeSpace({ store, clock }: FreeBench, space: string): Promise<boolean> {
+export async function freeSpace({ store, clock }: FreeSpaceDeps, space: string): Promise<boolean> {
   const row = await store.jobs.read(space);
-  const restore = await rowBeforeKilledControl(store, row);
+  const restore = await rowBeforeAbandonedOperation(store, row);
   if (row?.ownership_token == null || restore === null) return false;
   const lease = { space, token: row.ownership_token, fence: row.fence };
   const release = { lease, reason: "abandoned", restore, nowMs: clock.nowMs() };
@@ -76,10 +76,10 @@ export async function freeSpace({ store, clock }: FreeBench, space: string): Pro
 }
 
 /** Every space that a killed control still has. */
-export async function spacesOfKilledControls(store: FreeBench["store"]): Promise<readonly string[]> {
+export async function spacesOfAbandonedOperations(store: FreeSpaceDeps["store"]): Promise<readonly string[]> {
   const spaces: string[] = [];
   for (const row of await store.jobs.list()) {
-    if ((await rowBeforeKilledControl(store, row)) !== null) spaces.push(row.job_key);
+    if ((await rowBeforeAbandonedOperation(store, row)) !== null) spaces.push(row.job_key);
   }
   return spaces;
 }

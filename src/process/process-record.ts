@@ -88,7 +88,7 @@ export interface ProcessRecord {
   /** Unix milliseconds of the intent. */
   readonly atMs: number;
   /**
-   * How the tree is held and found: in a pid namespace, whose warden takes all of it along when it dies, and which
+   * How the tree is held and found: in a pid namespace, whose init (pid 1) takes all of it along when it dies, and which
    * dies with its engine; by session, group and a mark in the environment (Linux); by its process group only
    * (elsewhere, where orphans end by the closed pipe); or not at all (`in-process`: it died with its engine).
    */

@@ -14,7 +14,7 @@ import {
   readProcessRecord,
   writeProcessRecord,
 } from "./process-record.ts";
-import { endGroup, endTree, killGroup, livingTree } from "./tree.ts";
+import { createProcessTree, endGroup, endTree, killGroup } from "./tree.ts";
 
 /** What is started: file, arguments, environment (already scrubbed, with the mark) and working folder. */
 export interface Command {
@@ -24,7 +24,7 @@ export interface Command {
   readonly cwd: string;
   /** Written to its descriptors 3, 4, …, which are closed then. */
   readonly feeds?: readonly Uint8Array[];
-  /** The file is a warden that holds its tree in a pid namespace: whatever lives in it dies with the warden. */
+  /** The file is the init of a pid namespace: whatever lives in the namespace dies with it. */
   readonly tree?: "pid-namespace";
 }
 
@@ -41,7 +41,7 @@ export interface SuperviseOptions {
   readonly graceMs?: number;
   /** One line of stdout. Should not throw: the process is ended then. */
   onLine(line: string): void;
-  /** It closed its stdout and lives on. Not seen through a warden, which keeps it open. Must not throw. */
+  /** It closed its stdout and lives on. Not seen through such an init, which keeps it open. Must not throw. */
   onMute?(): void;
 }
 
@@ -185,11 +185,11 @@ function follow(
     // One that is ending closes it, too, a moment before.
     if (!(await settlesWithin(clock, DRAIN_MS, exited))) options.onMute?.();
   });
-  const isWarden = command.tree === "pid-namespace";
-  const tree = livingTree({ leader, key, isWarden, clock });
+  const usesPidNamespace = command.tree === "pid-namespace";
+  const tree = createProcessTree({ leader, key, usesPidNamespace, clock });
   child.stdout?.once("data", tree.lookInside);
-  // A warden that is asked to go leaves no grace to those it holds.
-  const spared = isWarden && leader !== null ? { warden: leader.pid } : {};
+  // An init that is asked to go leaves no grace to its namespace.
+  const spared = usesPidNamespace && leader !== null ? { init: leader.pid } : {};
 
   function hear(line: string): void {
     try {

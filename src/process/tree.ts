@@ -100,7 +100,7 @@ export interface EndOptions {
   /** Time to end by itself after SIGTERM; 0 = SIGKILL at once. */
   readonly graceMs: number;
   /** Gets no SIGTERM: it goes by itself when those it holds are gone, and takes them along if it goes first. */
-  readonly warden?: number;
+  readonly init?: number;
   /** How long SIGKILL is repeated while something still lives. */
   readonly killMs?: number;
 }
@@ -114,10 +114,10 @@ const LONGEST_LOOK_MS = 80;
  * Resolves when a look finds nothing alive; rejects with `agent_unkillable` when it stays.
  */
 export async function endTree(find: () => readonly ProcessStat[], options: EndOptions): Promise<void> {
-  const { clock, graceMs, warden, killMs = KILL_MS } = options;
+  const { clock, graceMs, init, killMs = KILL_MS } = options;
   let members = find();
   if (members.length > 0 && graceMs > 0) {
-    for (const member of members) if (member.pid !== warden) signalSame(member, "SIGTERM");
+    for (const member of members) if (member.pid !== init) signalSame(member, "SIGTERM");
     await untilGone(members, clock, graceMs);
     members = find();
   }
@@ -214,36 +214,36 @@ function isAwake({ state }: ProcessStat): boolean {
   return state !== "T" && state !== "t";
 }
 
-export interface LivingTreeOptions {
+export interface ProcessTreeOptions {
   readonly leader: ProcessIdentity | null;
   /** Idempotency key of the start, in the mark. */
   readonly key: string;
-  /** The leader is a warden that holds the others in a pid namespace. */
-  readonly isWarden: boolean;
+  /** The leader is the init of the pid namespace in which the others live. */
+  readonly usesPidNamespace: boolean;
   readonly clock: Clock;
 }
 
 /** The tree of a process that was started here and not waited for yet. Empty where there is no /proc. */
-export interface LivingTree {
+export interface ProcessTree {
   /**
    * Everything of it that lives. Who is ending has neither mark nor parent any more, but may hold its files still:
    * whoever was seen in one look is known in the next.
    */
   look(): readonly ProcessStat[];
-  /** Whom a warden holds: the last of a pid namespace to go, a moment after the warden. Seen once is enough. */
+  /** Processes of the pid namespace: the last of them goes a moment after its init. Seen once is enough. */
   lookInside(): void;
   /** All but the spared stand still until `thaw`. Rejects with `agent_unstoppable`. */
   freeze(spared: readonly ProcessStat[]): Promise<void>;
   thaw(): void;
 }
 
-export function livingTree({ leader, key, isWarden, clock }: LivingTreeOptions): LivingTree {
+export function createProcessTree({ leader, key, usesPidNamespace, clock }: ProcessTreeOptions): ProcessTree {
   let held: readonly ProcessIdentity[] = [];
   let seen: readonly ProcessStat[] = [];
   let isFrozen = false;
 
   function lookInside(): void {
-    if (isWarden && leader !== null && held.length === 0) held = childrenOf(leader);
+    if (usesPidNamespace && leader !== null && held.length === 0) held = childrenOf(leader);
   }
 
   function look(): readonly ProcessStat[] {

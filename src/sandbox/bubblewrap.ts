@@ -7,20 +7,20 @@ import { nodeFiles } from "../files/node-files.ts";
 import { removePath, walkTree } from "../files/tree.ts";
 import { findOnPath, scrubbedEnvironment } from "../process/environment.ts";
 import { type Command, type Output, outputOf } from "../process/supervised-process.ts";
-import type { Room, RoomNetwork, Sandbox, SandboxName } from "./sandbox.ts";
+import type { Sandbox, SandboxName, SandboxNetwork, SandboxSpec } from "./sandbox.ts";
 import { systemCallFilter } from "./system-calls.ts";
 
 type Missing = { readonly missing: string };
 
 /**
  * bubblewrap (Linux): namespaces of its own for processes, users, mounts, IPC and, unless it is open, the network; of
- * the machine's files only the system, read-only, and what the room names; no capability; no terminal. All that
+ * the machine's files only the system, read-only, and what the specification names; no capability; no terminal. All that
  * was started in it ends with it.
  */
 export function bubblewrap(path: () => string | undefined = () => process.env.PATH): Sandbox {
   const tried = new Map<string, Promise<Bubblewrap | Missing>>();
 
-  async function found(network: RoomNetwork): Promise<Bubblewrap | Missing> {
+  async function found(network: SandboxNetwork): Promise<Bubblewrap | Missing> {
     if (process.platform !== "linux") return { missing: elsewhere() };
     const program = await findOnPath("bwrap", path());
     if (program === null) return { missing: MISSING };
@@ -39,10 +39,10 @@ export function bubblewrap(path: () => string | undefined = () => process.env.PA
       const answer = await found(network);
       return "missing" in answer ? answer : { version: answer.version };
     },
-    async confine(command, room) {
-      const answer = await found(room.network);
+    async confine(command, sandboxSpec) {
+      const answer = await found(sandboxSpec.network);
       if ("missing" in answer) throw new SlowwaveError("failed_sandbox_policy", answer.missing);
-      return wrapped(answer, command, room);
+      return wrapped(answer, command, sandboxSpec);
     },
   };
 }
@@ -73,10 +73,10 @@ while read -r line; do case "$line" in CapEff:*|Seccomp:*) echo "$line";; esac; 
 echo tried
 `;
 
-/** Runs a shell in a room and compares what it could do with what it should. Never rejects. */
+/** Runs a shell in a sandbox and compares what it could do with what it should. Never rejects. */
 export async function tryBubblewrap(
   program: string,
-  network: RoomNetwork,
+  network: SandboxNetwork,
 ): Promise<Bubblewrap | { readonly missing: string }> {
   const found = await described(program);
   const why = await failureOf(found, network).catch(causeOf);
@@ -97,15 +97,15 @@ async function described(program: string): Promise<Bubblewrap> {
 }
 
 /** Null when it holds. */
-async function failureOf(bubblewrap: Bubblewrap, network: RoomNetwork): Promise<string | null> {
+async function failureOf(bubblewrap: Bubblewrap, network: SandboxNetwork): Promise<string | null> {
   const place = await realpath(await mkdtemp(join(tmpdir(), "slowwave-room-")));
   try {
     const [workspace, home] = [join(place, "workspace"), join(place, "home")];
     await Promise.all([mkdir(workspace), writeFile(join(place, "secret"), "secret\n")]);
     const env = scrubbedEnvironment(process.env, "probe");
     const shell: Command = { file: "/bin/sh", args: ["-c", ATTEMPTS, "sh", place], env, cwd: workspace };
-    const room = { workspace, home, readable: [], network };
-    const tried = await outputOf(await wrapped(bubblewrap, shell, room), PATIENCE_MS);
+    const sandboxSpec = { workspace, home, readable: [], network };
+    const tried = await outputOf(await wrapped(bubblewrap, shell, sandboxSpec), PATIENCE_MS);
     // It may well have written there, but on a ground of its own.
     return existsSync(join(place, "outside")) ? "it wrote outside" : whyNot(tried, network);
   } finally {
@@ -114,7 +114,7 @@ async function failureOf(bubblewrap: Bubblewrap, network: RoomNetwork): Promise<
 }
 
 /** Null when everything is as it should be. */
-function whyNot({ stdout, why }: Output, network: RoomNetwork): string | null {
+function whyNot({ stdout, why }: Output, network: SandboxNetwork): string | null {
   const lines = stdout.split("\n");
   if (!lines.includes("tried")) return why;
   if (!lines.includes("wrote")) return "its workspace can't be written";
@@ -153,20 +153,25 @@ const NOBODY = "65534";
 /** Of `/tmp`, which is memory. */
 const TEMPORARY_BYTES = 512 * 1024 * 1024;
 
-/** The command that runs this one in a room. Says nothing of whether it holds: the probe runs it to know. */
+/** The command that runs this one in a sandbox. Says nothing of whether it holds: the probe runs it to know. */
 export async function wrapped(
   { program, knows }: Pick<Bubblewrap, "program" | "knows">,
   command: Command,
-  room: Room,
+  sandboxSpec: SandboxSpec,
 ): Promise<Command> {
-  const { network, nested = false } = room;
+  const { network, nested = false } = sandboxSpec;
   if (!isAbsolute(command.file)) {
     throw new SlowwaveError("failed_sandbox_policy", `The program ${command.file} has no absolute path.`);
   }
-  await mkdir(room.home, { recursive: true, mode: 0o700 });
-  await refuseHardLinks(room.workspace);
-  const [workspace, home] = await Promise.all([realpath(room.workspace), realpath(room.home)]);
-  const mounts = await mountsOf({ ...room, workspace, home, readable: [...room.readable, command.file] });
+  await mkdir(sandboxSpec.home, { recursive: true, mode: 0o700 });
+  await refuseHardLinks(sandboxSpec.workspace);
+  const [workspace, home] = await Promise.all([realpath(sandboxSpec.workspace), realpath(sandboxSpec.home)]);
+  const mounts = await mountsOf({
+    ...sandboxSpec,
+    workspace,
+    home,
+    readable: [...sandboxSpec.readable, command.file],
+  });
   const filter = systemCallFilter(process.arch);
   const args = [
     ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
@@ -183,7 +188,7 @@ export async function wrapped(
     ...["--remount-ro", "/"],
     // An inner sandbox writes its user map there.
     ...(nested ? [] : ["--remount-ro", "/proc"]),
-    ...["--chdir", command.cwd === room.workspace ? workspace : command.cwd],
+    ...["--chdir", command.cwd === sandboxSpec.workspace ? workspace : command.cwd],
     ...["--", command.file, ...command.args],
   ];
   // Not by --setenv: the command line of a process is for everyone to read.
@@ -233,12 +238,12 @@ const NETWORK = [
 ];
 
 /** In the order in which they are made: what is read first, then what is written, above it. */
-async function mountsOf(room: Room): Promise<readonly Mount[]> {
-  const { workspace, home, proxySocket } = room;
+async function mountsOf(sandboxSpec: SandboxSpec): Promise<readonly Mount[]> {
+  const { workspace, home, proxySocket } = sandboxSpec;
   const shown: Mount[] = [];
   const isShown = (path: string) => shown.some(({ to }) => isWithin(path, to));
-  const system = [...SYSTEM, ...(room.network === "open" ? NETWORK : [])];
-  for (const { path, real } of [...(await foundOf(system)), ...(await foundOf(room.readable))]) {
+  const system = [...SYSTEM, ...(sandboxSpec.network === "open" ? NETWORK : [])];
+  for (const { path, real } of [...(await foundOf(system)), ...(await foundOf(sandboxSpec.readable))]) {
     refuseCover(real, [workspace, home]);
     if (!isShown(real)) shown.push({ kind: "ro-bind", from: real, to: real });
     // Inside what is shown already its own link is seen, too.

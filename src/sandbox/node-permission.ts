@@ -81,7 +81,7 @@ try {
 
 const PATIENCE_MS = 10_000;
 
-/** Whether this Node's permission model holds, in a room if one is given; tried once per Node, sandbox and process. */
+/** Whether this Node's permission model holds, in a sandbox if one is given; tried once per Node, sandbox and process. */
 export function probeNodePermission(node: string, sandbox?: Sandbox): Promise<ModelProbe> {
   const key = `${sandbox?.name ?? ""} ${node}`;
   const probe = tried.get(key) ?? tryNode(node, sandbox);
@@ -96,8 +96,8 @@ async function tryNode(node: string, sandbox: Sandbox | undefined): Promise<Mode
     const [workspace, home] = [join(place, "workspace"), join(place, "home")];
     await mkdir(workspace);
     const bare = { ...command, cwd: workspace };
-    const room = { workspace, home, readable: [], network: "none" } as const;
-    const { stdout } = await outputOf((await sandbox?.confine(bare, room)) ?? bare, PATIENCE_MS);
+    const sandboxSpec = { workspace, home, readable: [], network: "none" } as const;
+    const { stdout } = await outputOf((await sandbox?.confine(bare, sandboxSpec)) ?? bare, PATIENCE_MS);
     const [verdict, network] = stdout.trim().split(" ");
     return verdict === "confined"
       ? { sandbox: "node-permission", network: network === "none" ? "none" : "open" }

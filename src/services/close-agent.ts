@@ -9,7 +9,7 @@ import type { CloseInput, LeaseHolder, RunPlaces } from "../domain/phase2.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { removePath, removeTree } from "../files/tree.ts";
 import { PROCESS_RECORD } from "../process/process-record.ts";
-import { roomHome } from "../sandbox/sandbox.ts";
+import { sandboxHome } from "../sandbox/sandbox.ts";
 import { QUARANTINE } from "../validation/quarantine.ts";
 
 export interface CloseDeps {
@@ -134,7 +134,7 @@ async function moveToRejected(places: RunPlaces, { files, clock }: ClearOptions)
   await files.makeFolders(rejected);
   await withFolders(files, [scratch, rejected], async ([from, to]) => {
     // It may hold copies of the person's keys.
-    await removeTree(from, basename(roomHome(scratch)));
+    await removeTree(from, basename(sandboxHome(scratch)));
     for (const { name } of await from.list()) if (name !== PROCESS_RECORD) await from.move(name, to, name);
   });
   await dateRejected(places, { files, clock });

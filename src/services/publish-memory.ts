@@ -21,6 +21,7 @@ import type {
 import { type Folder, splitPath, within } from "../files/folder.ts";
 import { inputsDigest } from "../memory-files/apply.ts";
 import { contentHash, missingBlobs } from "../memory-files/blobs.ts";
+import type { RunDeps } from "../memory-files/deps.ts";
 import { isConsolidated, publishedId } from "../memory-files/generation-names.ts";
 import { hostFiles, isHostPath, manifestOf } from "../memory-files/host-files.ts";
 import { carryOverMemory, locateMemoryEdits } from "../memory-files/memory-edits.ts";
@@ -30,7 +31,6 @@ import { memoryOf, type ReconciledRoot, reconcileRoot } from "../memory-files/re
 import { withRootLock } from "../memory-files/root-lock.ts";
 import { scan } from "../memory-files/scan.ts";
 import { forgetVerified, keepVerified, readVerified } from "../memory-files/staging.ts";
-import type { Workbench } from "../memory-files/workbench.ts";
 import { pathText } from "../text/sanitize.ts";
 import { fileLimit, loadBase } from "../validation/candidate.ts";
 import { keepQuarantined } from "../validation/quarantine.ts";
@@ -43,24 +43,24 @@ const TOLD = 100;
  * The gate. What it let through is written down by content hash, and only that can be published. Findings go to the
  * run's log. May be repeated; rejects when the workspace can't be read.
  */
-export function verifyArtifacts(bench: Workbench) {
+export function verifyArtifacts(deps: RunDeps) {
   return fromPromise<VerifyAnswer, VerifyInput>(async ({ input }) => {
-    const { store, holder } = bench;
-    await forgetVerified(bench);
-    await keepHandEdits(bench, input.base);
+    const { store, holder } = deps;
+    await forgetVerified(deps);
+    await keepHandEdits(deps, input.base);
     const base = await loadBase(store.generations, input.base);
     const files = await hostFiles(await store.memories.inputsOf(input.run));
-    const rules = { severities: bench.gate ?? {}, repairsLeft: input.repairsLeft };
-    const { answer, findings, cuts, manifest } = await verifyWorkspace(bench, files, base, rules);
+    const rules = { severities: deps.gate ?? {}, repairsLeft: input.repairsLeft };
+    const { answer, findings, cuts, manifest } = await verifyWorkspace(deps, files, base, rules);
     for (const finding of findings.slice(0, TOLD)) holder.recordEvent("gate.finding", finding);
-    await keepQuarantined(bench, cuts);
-    if (manifest !== null) await keepVerified(bench, manifest);
+    await keepQuarantined(deps, cuts);
+    if (manifest !== null) await keepVerified(deps, manifest);
     return answer;
   });
 }
 
 /** Puts what the person wrote and took away into the agent's files, so that what is judged is what would be published. */
-async function keepHandEdits({ store, files, places }: Workbench, base: string | null): Promise<void> {
+async function keepHandEdits({ store, files, places }: RunDeps, base: string | null): Promise<void> {
   const generation = base === null ? null : await store.generations.read(base);
   const edits = generation?.handEdits;
   if (generation === null || edits === undefined) return;
@@ -81,34 +81,34 @@ async function keepHandEdits({ store, files, places }: Workbench, base: string |
  * generation first; files only they touched stay as they are. `lost`: the job is another's, the root is untouched.
  * Repeated after a crash it finds its own generation and brings it to its end.
  */
-export function publishMemory(bench: Workbench) {
+export function publishMemory(deps: RunDeps) {
   return fromPromise<PublishAnswer, PublishInput>(async ({ input, signal }) => {
-    const lease = bench.holder.lease();
+    const lease = deps.holder.lease();
     if (lease === null) return { kind: "lost" };
-    return withRootLock(bench, input.space, () => publish(bench, input, lease), signal);
+    return withRootLock(deps, input.space, () => publish(deps, input, lease), signal);
   });
 }
 
-async function publish(bench: Workbench, input: PublishInput, lease: Lease): Promise<PublishAnswer> {
-  const { store, places } = bench;
+async function publish(deps: RunDeps, input: PublishInput, lease: Lease): Promise<PublishAnswer> {
+  const { store, places } = deps;
   const { run, space, base } = input;
-  if ((await store.generations.read(publishedId(run))) !== null) return finish(bench, input);
-  const ours = await verifiedFiles(bench, input);
-  const settled = await reconcileRoot(bench, { run, space, root: places.root, lease });
+  if ((await store.generations.read(publishedId(run))) !== null) return finish(deps, input);
+  const ours = await verifiedFiles(deps, input);
+  const settled = await reconcileRoot(deps, { run, space, root: places.root, lease });
   if (settled === "lost") return { kind: "lost" };
   const { head, actual, foreign } = settled;
   // That the folder is behind was reported when the workspace was prepared, and is still so.
   for (const finding of settled.findings)
-    if (finding.code !== "root_behind") bench.holder.recordEvent("gate.finding", finding);
+    if (finding.code !== "root_behind") deps.holder.recordEvent("gate.finding", finding);
   const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
   const merged = merge(before, head?.manifest ?? [], ours);
   // Without an agent nothing was left to consolidate: the memory is cleared, a person's edits stay in their generation.
   const carried =
     input.agent === null
       ? { ...merged, blobs: new Map<string, Uint8Array>(), edits: {} }
-      : await carryLiveEdits(bench, head, merged);
+      : await carryLiveEdits(deps, head, merged);
   const { manifest, conflicts } = carried;
-  reportConflicts(bench, conflicts, settled);
+  reportConflicts(deps, conflicts, settled);
   // That a run had nothing to add to what a person left is worth a generation too: the next one need not look again.
   if (
     head !== null &&
@@ -124,7 +124,7 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
     parent: head?.generation.id ?? null,
     run,
     kind: "published",
-    createdAtMs: bench.clock.nowMs(),
+    createdAtMs: deps.clock.nowMs(),
     ...(Object.keys(carried.edits).length > 0 && { handEdits: carried.edits }),
     ...(input.agent ? { agent: input.agent, findings: input.findings ?? 0 } : {}),
   };
@@ -132,11 +132,11 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
   const left = manifest.filter(({ hash }) => !fresh.has(hash));
   const blobs = new Map([
     ...carried.blobs,
-    ...(await inWorkspace(bench.files, places.workspace, (workspace) =>
+    ...(await inWorkspace(deps.files, places.workspace, (workspace) =>
       missingBlobs(store, left, workspace, actual),
     )),
   ]);
-  const outcome = await publishManifest(bench, {
+  const outcome = await publishManifest(deps, {
     lease,
     generation,
     manifest,
@@ -149,25 +149,25 @@ async function publish(bench: Workbench, input: PublishInput, lease: Lease): Pro
 }
 
 /** An earlier attempt passed the point of no return: only its end is missing, whosever the job is now. */
-async function finish(bench: Workbench, { run, space }: PublishInput): Promise<PublishAnswer> {
-  await finishJournals(bench, space, bench.places.root);
+async function finish(deps: RunDeps, { run, space }: PublishInput): Promise<PublishAnswer> {
+  await finishJournals(deps, space, deps.places.root);
   return { kind: "published", generation: publishedId(run) };
 }
 
 /** What the gate let through: what may be published. Without input there was no gate: then the cleared memory is all there may be. */
 async function verifiedFiles(
-  bench: Workbench,
+  deps: RunDeps,
   { run, base }: Pick<PublishInput, "run" | "base">,
 ): Promise<Manifest> {
-  const { store } = bench;
-  const kept = await readVerified(bench);
+  const { store } = deps;
+  const kept = await readVerified(deps);
   if (kept !== null) return kept;
   const inputs = await store.memories.inputsOf(run);
   const files = await hostFiles(inputs);
   if (inputs.length === 0) return manifestOf(files);
-  const rules = { severities: bench.gate ?? {}, repairsLeft: 0 };
+  const rules = { severities: deps.gate ?? {}, repairsLeft: 0 };
   const before = await loadBase(store.generations, base);
-  const { manifest, answer } = await verifyWorkspace(bench, files, before, rules);
+  const { manifest, answer } = await verifyWorkspace(deps, files, before, rules);
   if (manifest !== null) return manifest;
   throw new SlowwaveError(
     "gate_refused",
@@ -184,7 +184,7 @@ interface Carried {
 
 /** Lines that a person wrote into a file while the agent worked on it go into the agent's version; no such file is a conflict. */
 async function carryLiveEdits(
-  { store, places, files }: Workbench,
+  { store, places, files }: RunDeps,
   head: ReconciledRoot["head"],
   { manifest, conflicts }: Merged,
 ): Promise<Carried> {
@@ -223,11 +223,7 @@ async function readEntry(workspace: Folder, manifest: Manifest, hash: string): P
   return read?.kind === "file" ? read.content : null;
 }
 
-function reportConflicts(
-  { holder }: Workbench,
-  conflicts: readonly string[],
-  { head }: ReconciledRoot,
-): void {
+function reportConflicts({ holder }: RunDeps, conflicts: readonly string[], { head }: ReconciledRoot): void {
   for (const path of conflicts) {
     holder.recordEvent("gate.finding", {
       code: "edited_while_running",
@@ -252,13 +248,13 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
  * Keeps what a dry run would have published: exactly the bytes that passed the gate, with what they were made from.
  * `lost`: the job is another's. May be repeated: the same work has the same hash.
  */
-export function keepDraft(bench: Workbench) {
+export function keepDraft(deps: RunDeps) {
   return fromPromise<DraftAnswer, DraftInput>(async ({ input }) => {
-    const lease = bench.holder.lease();
+    const lease = deps.holder.lease();
     if (lease === null) return { kind: "lost" };
-    const { store, clock } = bench;
+    const { store, clock } = deps;
     const { run, space, base, watermark, limit, unchanged } = input;
-    const manifest = unchanged ? await filesOf(bench, base) : await verifiedFiles(bench, input);
+    const manifest = unchanged ? await filesOf(deps, base) : await verifiedFiles(deps, input);
     const digest = inputsDigest(await store.memories.inputsOf(run));
     const draft: Draft = {
       hash: draftHash(space, base, digest, manifest),
@@ -274,17 +270,17 @@ export function keepDraft(bench: Workbench) {
     };
     const blobs = unchanged
       ? new Map<string, Uint8Array>()
-      : await inWorkspace(bench.files, bench.places.workspace, (workspace) =>
+      : await inWorkspace(deps.files, deps.places.workspace, (workspace) =>
           missingBlobs(store, manifest, workspace),
         );
     const kept = await store.generations.keepDraft({ lease, draft, manifest, blobs });
     if (kept === "lost") return { kind: "lost" };
-    await dropOldDrafts(bench, space);
+    await dropOldDrafts(deps, space);
     return { kind: "kept", draft: draft.hash };
   });
 }
 
-async function filesOf({ store }: Workbench, base: string | null): Promise<Manifest> {
+async function filesOf({ store }: RunDeps, base: string | null): Promise<Manifest> {
   return base === null ? [] : ((await store.generations.manifest(base)) ?? []);
 }
 
@@ -295,7 +291,7 @@ function draftHash(space: string, base: string | null, digest: string, manifest:
   return hash("sha256", content, "hex").slice(0, HASH_LENGTH);
 }
 
-async function dropOldDrafts({ store, clock }: Workbench, space: string): Promise<void> {
+async function dropOldDrafts({ store, clock }: RunDeps, space: string): Promise<void> {
   const oldest = clock.nowMs() - DRAFT_DAYS * DAY_MS;
   const drafts = await store.generations.drafts(space);
   const over = drafts.filter(({ createdAtMs }, place) => place >= MOST_DRAFTS || createdAtMs < oldest);

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fromPromise } from "xstate";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
-import { noteAgent, type Room } from "../agents/transcript.ts";
+import { noteAgent, type TranscriptBudget } from "../agents/transcript.ts";
 import type { AgentConfig, AgentHandle, AgentLimits, AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
@@ -52,7 +52,7 @@ export interface SpawnDeps {
   /** What the agent is asked; called when the workspace is laid. */
   prompt(input: SpawnInput): Promise<string>;
   /** What earlier agents of the run used and said; absent: there were none. */
-  earlier?(run: string): Promise<{ readonly used: Used | null; readonly room: Room }>;
+  earlier?(run: string): Promise<{ readonly used: Used | null; readonly transcriptBudget: TranscriptBudget }>;
 }
 
 /**
@@ -76,16 +76,17 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
   const key = `${input.run}/agent/${input.attempt}`;
   for (const old of registry.ofRun(input.run)) await letGo(old, registry);
   const orphaned = await runner.endOrphan(places.scratch, clock);
-  const begun = await beganAttempt(places.scratch);
+  const begun = await lastAttempt(places.scratch);
   signal.throwIfAborted();
   if (begun === key) return { kind: "stale" };
-  await beginAttempt(places.scratch, key);
+  await recordAttempt(places.scratch, key);
   // An agent whose attempt nobody wrote down: this one counts as begun, the next finds a workspace laid anew.
   if (begun === null && orphaned) return { kind: "stale" };
 
   const { workspace, scratch } = places;
   const [prompt, start] = await Promise.all([deps.prompt(input), sizeOf(deps.files, workspace)]);
-  const { used = null, room } = input.attempt === 0 ? {} : ((await deps.earlier?.(input.run)) ?? {});
+  const { used = null, transcriptBudget } =
+    input.attempt === 0 ? {} : ((await deps.earlier?.(input.run)) ?? {});
   const meter = agentMeter({ before: used, hasModel: runner.usesModel ?? true });
   meter.asked(prompt);
   signal.throwIfAborted();
@@ -99,7 +100,7 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
     signal.throwIfAborted();
   }
   registry.add(input.run, handle, meter, start);
-  await follow(deps, handle, { meter, ...(room === undefined ? {} : { room }) });
+  await follow(deps, handle, { meter, ...(transcriptBudget === undefined ? {} : { transcriptBudget }) });
   return { kind: "spawned", id: handle.id, threadId: handle.threadId, sandbox: handle.sandbox };
 }
 
@@ -123,7 +124,7 @@ async function sizeOf(files: SpawnDeps["files"], workspace: string): Promise<Tre
 async function follow(
   { holder, registry, clock }: SpawnDeps,
   handle: AgentHandle,
-  kept: { readonly meter: AgentMeter; readonly room?: Room },
+  kept: { readonly meter: AgentMeter; readonly transcriptBudget?: TranscriptBudget },
 ): Promise<void> {
   try {
     noteAgent(handle.events$, { holder, clock, ...kept });
@@ -145,12 +146,12 @@ async function letGo(handle: AgentHandle, registry: AgentRegistry): Promise<void
  * workspace is laid anew before each further attempt, so only the same key means that an agent may have worked
  * in it already. On the disk when it returns: after a power failure a half-worked workspace must be known.
  */
-export function beginAttempt(scratch: string, key: string): Promise<void> {
+export function recordAttempt(scratch: string, key: string): Promise<void> {
   return writeWhole(join(scratch, "attempt"), key);
 }
 
 /** Null when none was begun. */
-async function beganAttempt(scratch: string): Promise<string | null> {
+async function lastAttempt(scratch: string): Promise<string | null> {
   try {
     return await readFile(join(scratch, "attempt"), "utf8");
   } catch (error) {

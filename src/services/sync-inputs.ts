@@ -17,6 +17,7 @@ import type {
 import type { Folder } from "../files/folder.ts";
 import { removeTree } from "../files/tree.ts";
 import { inspectRoot } from "../memory-files/check-root.ts";
+import { lostOwnership, type RunDeps, requireLease } from "../memory-files/deps.ts";
 import { isConsolidated } from "../memory-files/generation-names.ts";
 import {
   type HostFile,
@@ -29,8 +30,7 @@ import {
 import { handEditsDiff } from "../memory-files/memory-edits.ts";
 import { type ReconciledRoot, reconcileRoot } from "../memory-files/reconcile-root.ts";
 import { withRootLock } from "../memory-files/root-lock.ts";
-import { layStaging } from "../memory-files/staging.ts";
-import { lostOwnership, requireLease, type Workbench } from "../memory-files/workbench.ts";
+import { prepareWorkspace } from "../memory-files/staging.ts";
 import { candidateIn, loadBase } from "../validation/candidate.ts";
 import { inputInstructions } from "../validation/injection.ts";
 import { CHECKS, inWorkspace, judge } from "../validation/verify-workspace.ts";
@@ -86,29 +86,29 @@ function findingsOf(setAside: readonly SetAside[]) {
  * generation becomes one itself, and the base; nothing in the root is changed but by an earlier publish that
  * still had to be brought to its end. May be repeated. Rejects with `failed_lost_ownership` or a `root_*` code.
  */
-export function syncSummaries(bench: Workbench) {
+export function syncSummaries(deps: RunDeps) {
   return fromPromise<SummariesAnswer, RunInput>(async ({ input: { run, space }, signal }) => {
-    const { store, places } = bench;
+    const { store, places } = deps;
     const settled = await withRootLock(
-      bench,
+      deps,
       space,
-      () => reconcileRoot(bench, { run, space, root: places.root, lease: requireLease(bench.holder) }),
+      () => reconcileRoot(deps, { run, space, root: places.root, lease: requireLease(deps.holder) }),
       signal,
     );
     if (settled === "lost") throw lostOwnership();
-    for (const finding of settled.findings) bench.holder.recordEvent("gate.finding", finding);
-    if (settled.kept !== null) await reportEdits(bench, settled.kept, settled);
+    for (const finding of settled.findings) deps.holder.recordEvent("gate.finding", finding);
+    if (settled.kept !== null) await reportEdits(deps, settled.kept, settled);
     const base: Manifest = settled.head?.manifest ?? [];
     const summaries = await summaryFiles(await store.memories.inputsOf(run));
     const handEdits = settled.head === null ? null : await handEditsDiff(store.generations, settled.head);
-    await layStaging(bench, { base, summaries, handEdits });
+    await prepareWorkspace(deps, { base, summaries, handEdits });
     return { base: settled.head?.generation.id ?? null };
   });
 }
 
 /** A person's own changes are never a fault; that they were seen and kept is worth a line. */
 async function reportEdits(
-  { holder, store }: Workbench,
+  { holder, store }: RunDeps,
   kept: Generation,
   { actual }: ReconciledRoot,
 ): Promise<void> {
@@ -134,13 +134,13 @@ const CLEARED = ["MEMORY.md", "memory_summary.md", "skills"];
  * Rebuilds `raw_memories.md` in the workspace, clears the agent's files when the run has no input, and says
  * whether an agent has anything to do. May be repeated.
  */
-export function syncRawMemories(bench: Workbench) {
+export function syncRawMemories(deps: RunDeps) {
   return fromPromise<RawMemoriesAnswer, RunInput & { base: string | null }>(
     async ({ input: { run, space, base } }) => {
-      const inputs = await bench.store.memories.inputsOf(run);
-      return inWorkspace(bench.files, bench.places.workspace, async (workspace) => {
+      const inputs = await deps.store.memories.inputsOf(run);
+      return inWorkspace(deps.files, deps.places.workspace, async (workspace) => {
         const hosts = await writeHostPart(workspace, inputs);
-        const unchanged = inputs.length > 0 && (await isBaseStill(bench, { space, base, hosts, workspace }));
+        const unchanged = inputs.length > 0 && (await isBaseStill(deps, { space, base, hosts, workspace }));
         return { unchanged };
       });
     },
@@ -169,7 +169,7 @@ const OF_THE_AGENT = CHECKS.filter((check) => check !== inputInstructions);
  * hand, the root still holds it, and it would pass the gate today.
  */
 async function isBaseStill(
-  { store, files, places, homeId, gate }: Workbench,
+  { store, files, places, homeId, gate }: RunDeps,
   now: {
     readonly space: string;
     readonly base: string | null;

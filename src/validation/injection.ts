@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { breath, type HostFile } from "../memory-files/host-files.ts";
+import { createYield, type HostFile } from "../memory-files/host-files.ts";
 import { findInjections, isForgedStructure, readings } from "../text/injection.ts";
 import { type Check, evidenceOf, limited } from "./candidate.ts";
 
@@ -47,7 +47,7 @@ async function markedInputs(evidence: readonly HostFile[]) {
 
 async function piecesIn(text: string): Promise<readonly string[]> {
   const lines = text.split("\n");
-  const found = await findInjections(text, breath());
+  const found = await findInjections(text, createYield());
   return found.map(({ from, to }) =>
     lines
       .slice(from - 1, to)

@@ -1,7 +1,7 @@
 import type { ManifestEntry } from "../domain/generation.ts";
 import { contentHash } from "../memory-files/blobs.ts";
-import { breath, type HostFile, isHostPath } from "../memory-files/host-files.ts";
-import type { Workbench } from "../memory-files/workbench.ts";
+import type { RunDeps } from "../memory-files/deps.ts";
+import { createYield, type HostFile, isHostPath } from "../memory-files/host-files.ts";
 import { findInjections, type Injection } from "../text/injection.ts";
 import { redact } from "../text/redact.ts";
 import { pathText, stripHidden } from "../text/sanitize.ts";
@@ -44,14 +44,14 @@ export async function quarantine(candidate: Candidate): Promise<Quarantine> {
   const rewritten = new Map<string, Uint8Array | null>();
   const remarks: Remark[] = [];
   const cuts: Quarantined[] = [];
-  const breathe = breath();
+  const pause = createYield();
   const isPassedOn = await passedOn(candidate.evidence);
   for (const { path } of candidate.manifest) {
-    await breathe();
+    await pause();
     const text = isHostPath(path) ? null : candidate.text(path);
     const before = candidate.base.text(path);
     if (text === null || text.includes("\0")) continue;
-    const orders = await findInjections(text, breathe);
+    const orders = await findInjections(text, pause);
     const found = [...orders, ...repeated(text, orders, isPassedOn)];
     const cleaned = clean(path, text, before, found);
     if (cleaned.text !== text) {
@@ -191,7 +191,7 @@ const MOST_BYTES = 1024 ** 2;
 
 /** Added to what earlier turns left, up to a bound. Secrets in it are replaced. */
 export async function keepQuarantined(
-  { places, files }: Pick<Workbench, "places" | "files">,
+  { places, files }: Pick<RunDeps, "places" | "files">,
   cuts: readonly Quarantined[],
 ): Promise<void> {
   if (cuts.length === 0) return;

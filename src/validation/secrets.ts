@@ -1,5 +1,5 @@
 import { contentHash } from "../memory-files/blobs.ts";
-import { breath, type HostFile, isHostPath, SUMMARIES } from "../memory-files/host-files.ts";
+import { createYield, type HostFile, isHostPath, SUMMARIES } from "../memory-files/host-files.ts";
 import { findSecrets, redact } from "../text/redact.ts";
 import { pathText } from "../text/sanitize.ts";
 import { type Base, type Check, limited, type Remark } from "./candidate.ts";
@@ -40,12 +40,12 @@ export async function redactHostFiles(
   const fresh = new Set(
     files.filter(({ path, hash }) => !known.has(`${path}\n${hash}`)).map(({ path }) => path),
   );
-  const breathe = breath();
+  const pause = createYield();
   const clean: HostFile[] = [];
   const remarks: Remark[] = [];
   let left = MOST_CHARACTERS;
   for (const file of files) {
-    await breathe();
+    await pause();
     if (!fresh.has(file.path) || left <= 0) {
       clean.push(file);
       continue;

@@ -4,8 +4,8 @@ import type { VerifyAnswer } from "../domain/phase2.ts";
 import { type GateSettings, gateSeverity } from "../domain/settings.ts";
 import { type Files, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
 import { removeTree } from "../files/tree.ts";
+import type { RunDeps } from "../memory-files/deps.ts";
 import { type HostFile, isHostPath } from "../memory-files/host-files.ts";
-import type { Workbench } from "../memory-files/workbench.ts";
 import { redact } from "../text/redact.ts";
 import { type Base, type Candidate, type Check, candidateIn, type Remark } from "./candidate.ts";
 import { groupForm, groupsIndexed } from "./handbook.ts";
@@ -42,7 +42,7 @@ export interface Verification {
  * that is left is checked. A refused workspace is kept for inspection as it is, but for secrets.
  */
 export async function verifyWorkspace(
-  { places, files }: Pick<Workbench, "places" | "files">,
+  { places, files }: Pick<RunDeps, "places" | "files">,
   inputFiles: readonly HostFile[],
   base: Base,
   rules: Rules,

@@ -199,7 +199,7 @@ test("a further agent of the run counts on from what the earlier ones used and s
     costUsd: 0.5,
     estimated: true,
   };
-  const earlier = async () => ({ used, room: { notes: 999, length: 10 } });
+  const earlier = async () => ({ used, transcriptBudget: { notes: 999, length: 10 } });
   const next = { ...deps, earlier };
   const spawning = createActor(spawnAgent(next), {
     input: { run: "r1", space: "global", config, attempt: 1 },

@@ -92,8 +92,8 @@ test("beginning and end are kept of a flood, in bounded room and time, and no se
 });
 
 test("the room is one for all agents of a run", () => {
-  const room = { notes: 998, length: 0 };
-  const [first, second] = [setup(room), setup(room)];
+  const transcriptBudget = { notes: 998, length: 0 };
+  const [first, second] = [setup(transcriptBudget), setup(transcriptBudget)];
   first.talk.say({ type: "agent.thought", text: "one." });
   second.talk.say({ type: "agent.thought", text: "two." });
   second.talk.say({ type: "agent.thought", text: "three." });
@@ -102,9 +102,13 @@ test("the room is one for all agents of a run", () => {
   expect(second.kept.map(({ text }) => text)).toEqual(["two.", "three."]);
 });
 
-function setup(room = { notes: 0, length: 0 }) {
+function setup(transcriptBudget = { notes: 0, length: 0 }) {
   const clock = manualClock();
   const kept: Said[] = [];
-  const talk = transcript({ clock, room, note: (type, data) => void kept.push({ type, ...data }) });
+  const talk = transcript({
+    clock,
+    transcriptBudget,
+    note: (type, data) => void kept.push({ type, ...data }),
+  });
   return { talk, kept, clock };
 }

@@ -5,19 +5,28 @@
  */
 export const DIALECT: Readonly<Record<string, string>> = {
   abreast: "mapConcurrent (p-map)",
+  beganAttempt: "lastAttempt",
   brake: "gate, in tests",
+  breath: "createYield",
+  breathe: "createYield",
   deed: "operation",
   endable: "abortable",
   finishLeftWork: "recoverAbandonedWork",
   frail: "faulty",
+  heldLease: "requireLease",
   helm: "driver",
   knock: "requestCredentials",
+  layStaging: "prepareWorkspace",
   leash: "parentDeathWatch",
+  livingTree: "processTree",
   manner: "outputMode",
   refold: "replay",
   refolder: "replayer",
   sabotage: "fault",
   teller: "message writer",
+  unsound: "corrupt",
+  warden: "init (pid 1)",
+  workbench: "RunDeps, RootDeps",
 };
 
 /** Identifiers that a public contract or a library names so. */

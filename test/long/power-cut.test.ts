@@ -56,8 +56,8 @@ async function recordedPublish(careless?: Careless) {
       files.deeds.push({ do: "close" });
     },
   };
-  const bench = { ...run.bench, files, store: { ...d.store, generations } };
-  await answerOf(publishMemory(bench), { run: "r2", space: SPACE, base });
+  const deps = { ...run.deps, files, store: { ...d.store, generations } };
+  await answerOf(publishMemory(deps), { run: "r2", space: SPACE, base });
   expect(await everything(d.root)).toEqual(after);
   const [journal] = journals;
   if (journal === undefined) throw new Error("Nothing was published.");
@@ -77,8 +77,8 @@ async function recordedPublish(careless?: Careless) {
         open = null;
       },
     };
-    const again = { ...run.bench, store: { ...d.store, generations } };
-    const lease = run.bench.holder.lease();
+    const again = { ...run.deps, store: { ...d.store, generations } };
+    const lease = run.deps.holder.lease();
     const settled = await reconcileRoot(again, { run: "r3", space: SPACE, root, lease });
     const edits = settled === "lost" ? settled : settled.kept;
     return { root: await everything(root), edits, isOpen: open !== null };

@@ -26,19 +26,19 @@ await resume();
 for (let done = 0; done < Number(count); done += 1) {
   const run = ids.run();
   const at = benchOf(run, await claimed(run));
-  const { base } = await answer(syncSummaries(at.bench), at.input);
+  const { base } = await answer(syncSummaries(at.deps), at.input);
   await assertWhole();
   const n = (await newest()) + 1;
   await store.memories.recordInputs(run, inputsOf(n));
-  await answer(syncSummaries(at.bench), at.input);
-  await answer(syncRawMemories(at.bench), { ...at.input, base });
+  await answer(syncSummaries(at.deps), at.input);
+  await answer(syncRawMemories(at.deps), { ...at.input, base });
   for (const [path, text] of Object.entries(generation(n))) {
     await rm(join(at.workspace, path), { recursive: true, force: true });
     if (text === null) continue;
     await mkdir(dirname(join(at.workspace, path)), { recursive: true });
     await writeFile(join(at.workspace, path), text);
   }
-  const { verdict, codes } = await answer(verifyArtifacts(at.bench), { ...at.input, base, repairsLeft: 0 });
+  const { verdict, codes } = await answer(verifyArtifacts(at.deps), { ...at.input, base, repairsLeft: 0 });
   if (verdict !== "passed") throw new Error(codes.join());
   await writeFile(join(at.scratch, "base"), base ?? "");
   await publish(at, base);
@@ -59,12 +59,12 @@ function benchOf(run: string, lease: Lease) {
     no_task_group: "off",
   } as const;
   const holder = { run, space: SPACE, lease: () => lease, setLease: () => {}, recordEvent: () => {} };
-  const bench = { store, holder, places, homeId: "home", clock: systemClock, ids, files: nodeFiles(), gate };
-  return { bench, lease, scratch, workspace, input: { run, space: SPACE } };
+  const deps = { store, holder, places, homeId: "home", clock: systemClock, ids, files: nodeFiles(), gate };
+  return { deps, lease, scratch, workspace, input: { run, space: SPACE } };
 }
 
-async function publish({ bench, lease, scratch, input }: At, base: string | null): Promise<void> {
-  const published = await answer(publishMemory(bench), { ...input, base });
+async function publish({ deps, lease, scratch, input }: At, base: string | null): Promise<void> {
+  const published = await answer(publishMemory(deps), { ...input, base });
   if (published.kind === "lost") throw new Error("lost");
   await store.jobs.succeed({ lease, watermark: 0, nowMs: systemClock.nowMs() });
   await rm(scratch, { recursive: true, force: true });

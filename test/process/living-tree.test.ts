@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { HAS_PROC, identityOf, readStat } from "../../src/process/process-record.ts";
-import { livingTree } from "../../src/process/tree.ts";
+import { createProcessTree } from "../../src/process/tree.ts";
 import { realClock } from "../agents/real-clock.ts";
 
 test.runIf(HAS_PROC)(
@@ -16,8 +16,8 @@ test.runIf(HAS_PROC)(
     });
     const exit = once(child, "exit");
     const leader = identityOf(child.pid ?? 0);
-    const options = { leader, key, isWarden: false, clock: realClock };
-    const tree = livingTree(options);
+    const options = { leader, key, usesPidNamespace: false, clock: realClock };
+    const tree = createProcessTree(options);
     await once(child.stdout, "data");
     const hidden = tree.look().filter(({ pid }) => pid !== leader.pid);
     onTestFinished(() => {
@@ -27,7 +27,7 @@ test.runIf(HAS_PROC)(
     child.stdin.end();
     await exit;
     expect(tree.look().map(({ pid }) => pid)).toEqual(hidden.map(({ pid }) => pid));
-    expect(livingTree(options).look()).toEqual([]);
+    expect(createProcessTree(options).look()).toEqual([]);
   },
 );
 
@@ -40,7 +40,7 @@ test.runIf(HAS_PROC)("what is thawed while it is being stopped goes on", async (
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   const leader = identityOf(child.pid ?? 0);
-  const tree = livingTree({ leader, key, isWarden: false, clock: realClock });
+  const tree = createProcessTree({ leader, key, usesPidNamespace: false, clock: realClock });
   const freezing = tree.freeze([]);
   tree.thaw();
   await freezing;

@@ -214,13 +214,13 @@ describe("a publish that stops after its point of no return", () => {
     await writeFile(root, "a file");
     const next = await begin("r3", [memory("b"), memory("c")]);
     const moved = join(home, "moved");
-    const bench = { ...next.bench, places: { ...next.bench.places, root: moved } };
+    const deps = { ...next.deps, places: { ...next.deps.places, root: moved } };
     const input = { run: "r3", space: "global" };
-    expect(await answerOf(syncSummaries(bench), input)).toEqual({ base: "r2-published" });
+    expect(await answerOf(syncSummaries(deps), input)).toEqual({ base: "r2-published" });
     expect(await store.generations.openJournal("global")).toBeNull();
-    await answerOf(syncRawMemories(bench), { ...input, base: "r2-published" });
-    await answerOf(verifyArtifacts(bench), { ...input, base: "r2-published", repairsLeft: 2 });
-    await answerOf(publishMemory(bench), { ...input, base: "r2-published" });
+    await answerOf(syncRawMemories(deps), { ...input, base: "r2-published" });
+    await answerOf(verifyArtifacts(deps), { ...input, base: "r2-published", repairsLeft: 2 });
+    await answerOf(publishMemory(deps), { ...input, base: "r2-published" });
     expect(await tree(moved)).toEqual(after);
     expect(await readFile(root, "utf8")).toBe("a file");
   });
@@ -245,8 +245,8 @@ describe("before the point of no return", () => {
       ...store.generations,
       commit: () => Promise.reject(new Error("disk I/O error")),
     };
-    const bench = { ...run.bench, store: { ...store, generations: broken } };
-    await expect(answerOf(publishMemory(bench), { run: "r2", space: "global", base })).rejects.toThrow(
+    const deps = { ...run.deps, store: { ...store, generations: broken } };
+    await expect(answerOf(publishMemory(deps), { run: "r2", space: "global", base })).rejects.toThrow(
       "disk I/O",
     );
     expect(await tree(root)).toEqual(before);
@@ -267,8 +267,8 @@ test("for a power cut: bytes before their name, names before what refers to them
       await store.generations.closeJournal(id);
     },
   };
-  const bench = { ...run.bench, files, store: { ...store, generations } };
-  await answerOf(publishMemory(bench), { run: "r2", space: "global", base });
+  const deps = { ...run.deps, files, store: { ...store, generations } };
+  await answerOf(publishMemory(deps), { run: "r2", space: "global", base });
   const plain = diary
     .filter((line) => !line.startsWith("/") && !line.includes("staging"))
     .map((line) => line.replace(/\.slowwave-t\d+/, "TEMP").replace(/rollout_summaries\/\d\S*/, "SUMMARY"));
@@ -328,11 +328,11 @@ test("rolling a finished journal forward again changes nothing", async () => {
   const whole = await tree(root);
   const generation = "r2-published";
   const [before, after] = await Promise.all(
-    ["r1-published", generation].map((id) => run.bench.store.generations.manifest(id)),
+    ["r1-published", generation].map((id) => run.deps.store.generations.manifest(id)),
   );
   const files = frailFiles();
   const journal = { space: "global", root, generation, steps: publishSteps(before ?? [], after ?? []) };
-  await rollForward({ ...run.bench, files }, journal);
+  await rollForward({ ...run.deps, files }, journal);
   // A folder that a deletion may have emptied is tried, and stays while anything is in it.
   expect(files.done.filter(({ kind }) => kind !== "removeFolder")).toEqual([]);
   expect(await tree(root)).toEqual(whole);

@@ -499,7 +499,7 @@ describe("ownership", () => {
     const run = await d.begin("r1", [memory("a")]);
     await d.store.owners.lock("root:global");
     const stop = new AbortController();
-    const waiting = withRootLock(run.bench, "global", async () => "done", stop.signal);
+    const waiting = withRootLock(run.deps, "global", async () => "done", stop.signal);
     stop.abort(new Error("stopped"));
     await expect(waiting).rejects.toThrow("stopped");
   });

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { outputOf } from "../../src/process/supervised-process.ts";
 import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
-import type { RoomNetwork, SandboxName } from "../../src/sandbox/sandbox.ts";
+import type { SandboxName, SandboxNetwork } from "../../src/sandbox/sandbox.ts";
 import { here, PATIENCE_MS } from "./here.ts";
 import { hasPerl, type Place, place, roomIn, UNTOUCHED, withKey } from "./place.ts";
 
@@ -60,7 +60,7 @@ test.runIf(here)("an open network opens the network, and nothing else", async ()
 
 async function attemptsIn(
   name: SandboxName,
-  network: RoomNetwork = "none",
+  network: SandboxNetwork = "none",
 ): Promise<Readonly<Record<string, string>>> {
   const at = await place();
   const told = JSON.stringify(at);

@@ -5,7 +5,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Command } from "../../src/process/supervised-process.ts";
-import type { Room } from "../../src/sandbox/sandbox.ts";
+import type { SandboxSpec } from "../../src/sandbox/sandbox.ts";
 
 /** A machine in small: a person's home, a state folder with a run at work, and somebody to harm. */
 export interface Place {
@@ -86,7 +86,7 @@ export async function place(): Promise<Place> {
 }
 
 /** The room a run would have there. */
-export function roomIn({ workspace, home, folder }: Place): Room {
+export function roomIn({ workspace, home, folder }: Place): SandboxSpec {
   return { workspace, home, readable: [join(folder, "tool"), import.meta.dirname], network: "none" };
 }
 

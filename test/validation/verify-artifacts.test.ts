@@ -359,11 +359,11 @@ describe("the gate, when the agent leaves", () => {
     if (path !== undefined) expect(run.findings[0]?.path).toBe(path);
     expect(await tree(outside)).toEqual(outsideBefore);
     if (verdict === "passed") {
-      expect((await readVerified(run.bench))?.map((entry) => entry.path)).toEqual(Object.keys(good ?? {}));
+      expect((await readVerified(run.deps))?.map((entry) => entry.path)).toEqual(Object.keys(good ?? {}));
       expect((await run.publish(base)).kind).toBe("published");
       expect(Object.keys((await tree(place.root)) ?? {})).toEqual(Object.keys(good ?? {}));
     } else {
-      expect(await readVerified(run.bench)).toBeNull();
+      expect(await readVerified(run.deps)).toBeNull();
       await expect(run.publish(base)).rejects.toMatchObject({ code: "gate_refused" });
       expect(await tree(place.root)).toBeNull();
     }
@@ -415,9 +415,9 @@ describe("the gate, when the agent leaves", () => {
     await run.verify(base);
     await run.agent({ "memory_summary.md": null });
     expect((await run.verify(base)).verdict).toBe("repairable");
-    expect(await readVerified(run.bench)).toBeNull();
+    expect(await readVerified(run.deps)).toBeNull();
     await run.sync();
-    expect(await readVerified(run.bench)).toBeNull();
+    expect(await readVerified(run.deps)).toBeNull();
   });
 
   test("more faults than anyone reads: all are counted, the first hundred told", async () => {

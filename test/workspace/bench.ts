@@ -11,7 +11,7 @@ import type { LeaseHolder, PublishAnswer, VerifyAnswer } from "../../src/domain/
 import type { Store } from "../../src/domain/ports.ts";
 import type { GateSettings } from "../../src/domain/settings.ts";
 import type { Files } from "../../src/files/folder.ts";
-import type { Workbench } from "../../src/memory-files/workbench.ts";
+import type { RunDeps } from "../../src/memory-files/deps.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { publishMemory, verifyArtifacts } from "../../src/services/publish-memory.ts";
 import { syncRawMemories, syncSummaries } from "../../src/services/sync-inputs.ts";
@@ -56,7 +56,7 @@ export interface Desk {
 
 export interface DeskRun {
   readonly run: string;
-  readonly bench: Workbench;
+  readonly deps: RunDeps;
   readonly workspace: string;
   readonly findings: readonly Finding[];
   summaries(): Promise<{ base: string | null }>;
@@ -115,17 +115,17 @@ export async function desk(
       };
       const places = { scratch, workspace, rejected: join(home, "rejected", run), root };
       const gate = options.gate ?? FORMLESS;
-      const bench: Workbench = { store, holder, places, homeId: HOME_ID, clock, ids, files, gate };
+      const deps: RunDeps = { store, holder, places, homeId: HOME_ID, clock, ids, files, gate };
       const input = { run, space: SPACE };
       const self: DeskRun = {
         run,
-        bench,
+        deps,
         workspace,
         findings,
-        summaries: () => answerOf(syncSummaries(bench), input),
-        rawMemories: (base) => answerOf(syncRawMemories(bench), { ...input, base }),
-        verify: (base) => answerOf(verifyArtifacts(bench), { ...input, base, repairsLeft: 2 }),
-        publish: (base) => answerOf(publishMemory(bench), { ...input, base }),
+        summaries: () => answerOf(syncSummaries(deps), input),
+        rawMemories: (base) => answerOf(syncRawMemories(deps), { ...input, base }),
+        verify: (base) => answerOf(verifyArtifacts(deps), { ...input, base, repairsLeft: 2 }),
+        publish: (base) => answerOf(publishMemory(deps), { ...input, base }),
         async sync() {
           const { base } = await self.summaries();
           await self.rawMemories(base);

@@ -1,10 +1,10 @@
 import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { defaultRoot, spaceFolder } from "../../src/engine/home.ts";
 import type { Files } from "../../src/files/folder.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { checkRoot } from "../../src/memory-files/check-root.ts";
+import { defaultRoot, spaceFolder } from "../../src/memory-files/memory-path.ts";
 import { change, desk, HOME_ID, memory, temporaryFolder, tree } from "./bench.ts";
 import { frailFiles } from "./frail-files.ts";
 

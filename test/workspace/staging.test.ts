@@ -100,7 +100,7 @@ describe("the workspace of a run", () => {
     const run = await d.begin("r2", [memory("a")]);
     const store = { ...d.store, generations: { ...d.store.generations, blob: async () => null } };
     await expect(
-      answerOf(syncSummaries({ ...run.bench, store }), { run: "r2", space: "global" }),
+      answerOf(syncSummaries({ ...run.deps, store }), { run: "r2", space: "global" }),
     ).rejects.toMatchObject({ code: "blob_damaged" });
   });
 });

@@ -17,7 +17,7 @@ import {
   scrubbedEnvironment,
 } from "../../process/environment.ts";
 import type { Command } from "../../process/supervised-process.ts";
-import { roomHome, type Sandbox } from "../../sandbox/sandbox.ts";
+import { type Sandbox, sandboxHome } from "../../sandbox/sandbox.ts";
 import {
   ACP_PRESETS,
   type AcpPreset,
@@ -64,7 +64,7 @@ export function acpMissing(options: AcpProgramOptions): string {
   return "Any other agent that speaks ACP: name its program, as in `slowwave run --agent acp -- COMMAND…`.";
 }
 
-/** The agent, in its room: a private home with as much of the person's as it needs, and the workspace. */
+/** The agent, in its sandbox: a private home with as much of the person's as it needs, and the workspace. */
 export async function acpCommand(
   options: AcpProgramOptions,
   sandbox: Sandbox,
@@ -77,7 +77,7 @@ export async function acpCommand(
       cause: new Error("it was not found"),
     });
   }
-  const home = roomHome(spec.scratch);
+  const home = sandboxHome(spec.scratch);
   await prepareHome(home, preset?.files ?? [], process.env);
   const temporary = join(home, "tmp");
   await mkdir(temporary);
@@ -97,7 +97,7 @@ export async function acpCommand(
       nested: preset?.nested ?? false,
     },
   );
-  // The room's own is shorter, as names of sockets must be; but Codex needs one that is not above its home.
+  // The sandbox's own is shorter, as names of sockets must be; but Codex needs one that is not above its home.
   return preset?.nested === true ? { ...confined, env: { ...confined.env, TMPDIR: temporary } } : confined;
 }
 
@@ -136,8 +136,8 @@ function certificates(): readonly string[] {
 export async function probeAcp(options: AcpProgramOptions, sandbox: Sandbox): Promise<AgentProbe> {
   const found = await acpProgram(options);
   if (found === null) return { missing: acpMissing(options) };
-  const room = await sandbox.probe("open");
-  if ("missing" in room) return { missing: room.missing };
+  const sandboxSpec = await sandbox.probe("open");
+  if ("missing" in sandboxSpec) return { missing: sandboxSpec.missing };
   const preset = presetOf(options);
   const version = preset === null ? null : await versionOf(found.program, preset.npmPackage);
   return { sandbox: sandbox.name, ...(version === null ? {} : { version }) };

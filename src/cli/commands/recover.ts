@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { RunResult } from "../../domain/event.ts";
-import { spacesOfKilledControls } from "../../internal/runs.ts";
+import { spacesOfAbandonedOperations } from "../../internal/runs.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
@@ -28,7 +28,7 @@ export async function recoverRuns(at: Invocation): Promise<number> {
   const { places, output, json, world } = at;
   if (!(await hasStore(places))) return printReport([], [], at);
   return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine, store) => {
-    const freed = await spacesOfKilledControls(store);
+    const freed = await spacesOfAbandonedOperations(store);
     const runs = await engine.recover();
     const results: RunResult[] = [];
     for (const run of runs) {

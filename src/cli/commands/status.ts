@@ -8,7 +8,7 @@ import {
   tokenHeldBy,
 } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
-import { type DayUse, dayUse, rowBeforeKilledControl, spentSentence } from "../../internal/runs.ts";
+import { type DayUse, dayUse, rowBeforeAbandonedOperation, spentSentence } from "../../internal/runs.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, rootOf } from "../store.ts";
@@ -108,7 +108,7 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
   const failures = failuresInARow(runs);
   const holder = records.find((record) => tokenHeldBy(record, job) !== null);
   const parked = holder === undefined ? null : { id: holder.id, why: holder.parked ?? "unknown version" };
-  const isLeftByControl = store !== null && (await rowBeforeKilledControl(store, job)) !== null;
+  const isLeftByControl = store !== null && (await rowBeforeAbandonedOperation(store, job)) !== null;
   const situation = {
     ...report,
     ...{ parked, isLeftByControl, now, successCooldownSeconds, retryDelaySeconds, retries, spent, failures },

@@ -2,7 +2,7 @@ import { SlowwaveError } from "../../domain/failure.ts";
 import { changesBetween, isUnchanged } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
-import type { ApplyBench } from "../apply.ts";
+import type { ApplyDeps } from "../apply.ts";
 import type { EditedMemory } from "../memory-edits.ts";
 import { publishManifest } from "../publish.ts";
 import { memoryOf, reconcileRoot } from "../reconcile-root.ts";
@@ -52,13 +52,13 @@ const MOST_GENERATIONS = 100_000;
  * was killed can be repeated to its end. The job becomes dirty. The store's files are compacted by the caller, when all
  * spaces are done.
  */
-export async function purge(bench: ApplyBench, request: PurgeRequest): Promise<Purged | "running"> {
-  const { store, clock } = bench;
+export async function purge(deps: ApplyDeps, request: PurgeRequest): Promise<Purged | "running"> {
+  const { store, clock } = deps;
   const { space, threadId } = request;
   const row = await store.jobs.read(space);
-  if (row?.status !== "running" && (await isUnknown(bench, space, threadId))) return NOTHING;
+  if (row?.status !== "running" && (await isUnknown(deps, space, threadId))) return NOTHING;
   if (row?.status !== "running") await store.jobs.enqueue(space, row?.input_watermark ?? 0);
-  const taken = await takeSpace(bench, request);
+  const taken = await takeSpace(deps, request);
   if (taken === "running" || taken === "clean") return "running";
   const { lease, before } = taken;
   const release = () =>
@@ -69,7 +69,7 @@ export async function purge(bench: ApplyBench, request: PurgeRequest): Promise<P
       (output) => output.threadId !== threadId,
     );
     const traces = tracesOf(threadId, versions, others);
-    const purged = await purgeAll(bench, request, { lease, traces, versions });
+    const purged = await purgeAll(deps, request, { lease, traces, versions });
     await release();
     return purged;
   } catch (error) {
@@ -89,7 +89,7 @@ const NOTHING: Purged = {
 };
 
 /** Its rows go last: when they and every generation are without it, so is everything else. */
-async function isUnknown({ store }: ApplyBench, space: string, threadId: string): Promise<boolean> {
+async function isUnknown({ store }: ApplyDeps, space: string, threadId: string): Promise<boolean> {
   if ((await store.memories.versionsOf(space, threadId)).length > 0) return false;
   const scrub = createScrubber(store.generations, threadId, tracesOf(threadId, [], []));
   for (const { id } of await store.generations.list(space, MOST_GENERATIONS)) {
@@ -112,8 +112,8 @@ interface At {
   readonly versions: readonly Stage1Output[];
 }
 
-async function purgeAll(bench: ApplyBench, request: PurgeRequest, at: At): Promise<Purged> {
-  const { store, clock, files } = bench;
+async function purgeAll(deps: ApplyDeps, request: PurgeRequest, at: At): Promise<Purged> {
+  const { store, clock, files } = deps;
   const { space, threadId, folders } = request;
   const { lease, traces } = at;
   const renew = async () => {
@@ -121,15 +121,15 @@ async function purgeAll(bench: ApplyBench, request: PurgeRequest, at: At): Promi
     if ((await store.jobs.renew([lease], times)).lost.length > 0) throw lost();
   };
   const scrub = createScrubber(store.generations, threadId, traces);
-  const { generation, undecided } = await withRootLock(bench, space, () =>
-    publishWithout(bench, request, lease, scrub),
+  const { generation, undecided } = await withRootLock(deps, space, () =>
+    publishWithout(deps, request, lease, scrub),
   );
   const context = { space, lease, nowMs: clock.nowMs(), renew };
   const rewritten = await purgeGenerations(store.generations, context, scrub);
   if (rewritten === "lost") throw lost();
-  const drafts = await purgeDrafts(bench, space, scrub);
+  const drafts = await purgeDrafts(deps, space, scrub);
   await renew();
-  await purgeOrphans(bench, traces);
+  await purgeOrphans(deps, traces);
   const logged = await purgeLog(store.runs, traces);
   await renew();
   const isAlive = async (run: string) => (await store.runs.read(run))?.state === "active";
@@ -143,12 +143,12 @@ async function purgeAll(bench: ApplyBench, request: PurgeRequest, at: At): Promi
 
 /** What readers see, without the thread. */
 async function publishWithout(
-  bench: ApplyBench,
+  deps: ApplyDeps,
   { id, space, root }: PurgeRequest,
   lease: Lease,
   scrub: Scrub,
 ): Promise<{ readonly generation: string | null; readonly undecided: readonly string[] }> {
-  const settled = await reconcileRoot(bench, { run: id, space, root, lease });
+  const settled = await reconcileRoot(deps, { run: id, space, root, lease });
   if (settled === "lost") throw lost();
   const { head, actual, foreign } = settled;
   const scrubbed = head === null ? null : await scrub(memoryOf(head));
@@ -156,7 +156,7 @@ async function publishWithout(
   if (head === null || scrubbed === null || isUnchanged(changesBetween(head.manifest, scrubbed.manifest))) {
     return { generation: null, undecided };
   }
-  const published = await publishManifest(bench, {
+  const published = await publishManifest(deps, {
     lease,
     generation: {
       id: `${id}-purged`,
@@ -164,7 +164,7 @@ async function publishWithout(
       parent: head.generation.id,
       run: null,
       kind: "purged",
-      createdAtMs: bench.clock.nowMs(),
+      createdAtMs: deps.clock.nowMs(),
       handEdits: scrubbed.edits,
     },
     manifest: scrubbed.manifest,
@@ -177,7 +177,7 @@ async function publishWithout(
   return { generation: `${id}-purged`, undecided };
 }
 
-async function purgeDrafts({ store }: ApplyBench, space: string, scrub: Scrub): Promise<number> {
+async function purgeDrafts({ store }: ApplyDeps, space: string, scrub: Scrub): Promise<number> {
   const { generations } = store;
   const gone: string[] = [];
   const hashes: string[] = [];
@@ -196,7 +196,7 @@ async function purgeDrafts({ store }: ApplyBench, space: string, scrub: Scrub): 
 }
 
 /** What nothing names any more, and the collector has not come to yet. */
-async function purgeOrphans({ store }: ApplyBench, traces: Traces): Promise<void> {
+async function purgeOrphans({ store }: ApplyDeps, traces: Traces): Promise<void> {
   const { generations } = store;
   for (let after = ""; ; ) {
     const page = await generations.orphans({ after, limit: PAGE });

@@ -5,7 +5,7 @@ import type { AgentEvent } from "../../../src/domain/agent.ts";
 import { SlowwaveError } from "../../../src/domain/failure.ts";
 import type { JobRow } from "../../../src/domain/job.ts";
 import type { Phase2Context } from "../../../src/machines/context.ts";
-import { beginAttempt } from "../../../src/services/spawn-agent.ts";
+import { recordAttempt } from "../../../src/services/spawn-agent.ts";
 import { type Process, SETTINGS } from "./process.ts";
 import { RUN, type World } from "./world.ts";
 
@@ -62,7 +62,7 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
   "syncRawMemories: error": fault("files.open"),
   "spawnAgent: spawned": nothing,
   "spawnAgent: stale": ({ world, context }) =>
-    beginAttempt(world.staging, `${RUN}/agent/${context.restarts}`),
+    recordAttempt(world.staging, `${RUN}/agent/${context.restarts}`),
   "spawnAgent: error": fault("agent.spawn"),
   "spawnAgent: failed_subscribe_status": ({ world }) => world.agents.silenceNext(),
   "spawnAgent: failed_sandbox_policy": ({ world }) => world.faults.once("agent.spawn", sandboxError),

@@ -7,7 +7,7 @@ import type { GateSettings } from "../domain/settings.ts";
 import type { Files } from "../files/folder.ts";
 
 /** What every actor that touches memory files works with; one per run, made by the engine. */
-export interface Workbench {
+export interface RunDeps {
   readonly store: Pick<Store, "memories" | "generations" | "owners">;
   readonly holder: LeaseHolder;
   readonly places: RunPlaces;
@@ -22,7 +22,7 @@ export interface Workbench {
 }
 
 /** A change of a memory root needs no more than this: also rollback, apply and recovery have it. */
-export type RootBench = Pick<Workbench, "homeId" | "clock" | "ids" | "files"> & {
+export type RootDeps = Pick<RunDeps, "homeId" | "clock" | "ids" | "files"> & {
   readonly store: Pick<Store, "generations" | "owners">;
 };
 
