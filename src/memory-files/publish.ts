@@ -238,14 +238,14 @@ async function stepAll(
   await sweep(at);
   await forEachConcurrent(steps, async (step) => {
     // Whoever saves a file while its successor is written beside it: then it is looked at again.
-    while (!(await takeStep(bench, at, step, old.get(step.path) ?? null)));
+    while (!(await takeStep(deps, at, step, old.get(step.path) ?? null)));
   });
   await at.sync();
 }
 
 /** False: the file changed under the step, and nothing was done. */
 async function takeStep(
-  bench: RootBench,
+  deps: RootDeps,
   at: Folder,
   step: JournalStep,
   before: string | null,
@@ -256,7 +256,7 @@ async function takeStep(
   const isOld = current !== null && (current === before || current === step.was);
   if (step.do === "delete" && isOld) await at.remove(name);
   if (step.do === "delete" || (current !== null && !isOld)) return true;
-  return replace(bench, at, name, await storedBlob(bench.store, step), found);
+  return replace(deps, at, name, await storedBlob(deps.store, step), found);
 }
 
 /** Where a folder was replaced by a file, by this very journal before a crash, nothing is left to delete. */

@@ -7,7 +7,7 @@ import type { AgentConfig, AgentHandle, AgentLimits, AgentRunner } from "../doma
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { NO_FENCE } from "../domain/job.ts";
-import type { RunHold, RunInput, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
+import type { LeaseHolder, RunInput, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
 import { type AgentMeter, agentMeter, type Used } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
 import { measureTree, type TreeSize } from "../files/tree.ts";
@@ -72,7 +72,7 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
   const { runner, registry, places, clock, limits } = deps;
   // The agent of a run that owns nothing any more would work beside the owner's. The keeper of the lease says so at
   // its first beat, which stops this start.
-  if (deps.hold.lease()?.fence === NO_FENCE) await stopped(signal);
+  if (deps.holder.lease()?.fence === NO_FENCE) await stopped(signal);
   const key = `${input.run}/agent/${input.attempt}`;
   for (const old of registry.ofRun(input.run)) await letGo(old, registry);
   const orphaned = await runner.endOrphan(places.scratch, clock);

@@ -225,7 +225,7 @@ test("a further agent of the run counts on from what the earlier ones used and s
 
 test("a run that was taken over and owns nothing any more starts no agent, and lets itself be stopped", async () => {
   const lease = { space: "global", token: "t", fence: NO_FENCE };
-  const { actor, specs, deps } = setup({}, { ...recordedHold(), lease: () => lease });
+  const { actor, specs, deps } = setup({}, { ...recordedHolder(), lease: () => lease });
   const spawning = actor(0);
   spawning.start();
   const started = deps.registry.started("r1");
@@ -236,7 +236,7 @@ test("a run that was taken over and owns nothing any more starts no agent, and l
   expect(specs).toEqual([]);
 });
 
-function setup(scripted: Partial<AgentRunner> = {}, hold: SpawnDeps["hold"] = recordedHold()) {
+function setup(scripted: Partial<AgentRunner> = {}, holder: SpawnDeps["holder"] = recordedHolder()) {
   const { places } = place();
   writeFileSync(join(places.workspace, "raw_memories.md"), "");
   const { runner, specs, orphansAsked } = scriptedRunner(scripted);

@@ -20,10 +20,10 @@ async function parkedRun() {
 
 test("its job is released when it is cancelled, once", async () => {
   const { store, clock, record } = await parkedRun();
-  const bench = { store, clock, owner: "canceller" };
-  expect(await releaseParked(bench, record)).toBe(true);
+  const deps = { store, clock, owner: "canceller" };
+  expect(await releaseParked(deps, record)).toBe(true);
   expect(await store.jobs.read("global")).toMatchObject({ status: "pending", last_error: "cancelled" });
-  expect(await releaseParked(bench, record)).toBe(false);
+  expect(await releaseParked(deps, record)).toBe(false);
 });
 
 test("where another process cancels it between the look and the deed, the second one finds nothing to release", async () => {

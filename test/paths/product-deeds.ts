@@ -1,6 +1,6 @@
 import { type AnyActorLogic, type AnyActorRef, createActor, type EventObject, toPromise } from "xstate";
 import { type JobRow, NO_FENCE } from "../../src/domain/job.ts";
-import type { RunHold } from "../../src/domain/phase2.ts";
+import type { LeaseHolder } from "../../src/domain/phase2.ts";
 import { DEFAULT_SETTINGS } from "../../src/domain/settings.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { memoryGenerations } from "../../src/persistence/memory/generations.ts";
