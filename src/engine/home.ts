@@ -3,7 +3,7 @@ import { link, mkdir, readdir, readFile, unlink, writeFile } from "node:fs/promi
 import { join, resolve } from "node:path";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { RunPlaces } from "../domain/phase2.ts";
-import { defaultRoot, spaceFolder } from "../memory-files/memory-path.ts";
+import { defaultRoot } from "../memory-files/memory-path.ts";
 
 /** The state folder of one installation (contract, section 1), seen from the engine. */
 export interface Home {
