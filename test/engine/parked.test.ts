@@ -26,7 +26,7 @@ test("its job is released when it is cancelled, once", async () => {
   expect(await releaseParked(deps, record)).toBe(false);
 });
 
-test("where another process cancels it between the look and the deed, the second one finds nothing to release", async () => {
+test("where another process cancels it in between, the second one finds nothing to release", async () => {
   const { store, clock, lease, record } = await parkedRun();
   const jobs = overriding(store.jobs, {
     takeOver: async (request) => {
