@@ -66,16 +66,24 @@ async function addOverview(page: Page, { projects, preferences, tips }: Publishe
   const lists = projects.map((project) => indexOf(project, `[${project.name}] `));
   await page.add("Index of all projects", projects.map(headlineOf), 0.25);
   // One subject of each project before the second of any.
+  await page.add("Subjects", inTurn(lists), 0.6);
+  await page.add("Preferences of the user", preferences, 0.85);
+  await page.add("Tips", tips, 0.9);
+  const facts = projects.map(({ name, failures, knowledge }) =>
+    [...failures, ...knowledge].map((fact) => `[${name}] ${fact}`),
+  );
+  await page.add("What was learned", inTurn(facts), 1);
+}
+
+/** The first of each list, then the second of each, and so on. */
+function inTurn<Item>(lists: readonly (readonly Item[])[]): readonly Item[] {
   const most = Math.max(0, ...lists.map((list) => list.length));
-  const mixed = Array.from({ length: most }, (_, at) => lists.flatMap((list) => list[at] ?? [])).flat();
-  await page.add("Subjects", mixed, 0.6);
-  await page.add("Preferences of the user", preferences, 0.9);
-  await page.add("Tips", tips, 1);
+  return Array.from({ length: most }, (_, at) => lists.flatMap((list) => list.slice(at, at + 1))).flat();
 }
 
 function headlineOf({ name, folders, topics }: ProjectMemory): string {
   const places = folders.slice(0, 3).join(", ");
-  return `${name}: ${topics.length} subjects${places === "" ? "" : `; folder ${places}`}`;
+  return `${name}: ${topics.length === 1 ? "1 subject" : `${topics.length} subjects`}${places === "" ? "" : `; folder ${places}`}`;
 }
 
 async function addProject(

@@ -16,9 +16,12 @@ export interface Connection {
   readonly kind: "file" | "block" | "entry";
   /** `connecting` and `disconnecting` until the place is as the row says; a killed process leaves one of them. */
   readonly state: "connecting" | "connected" | "disconnecting";
-  /** The text that was put into a file of the person's, as it stands there; null for a file of ours. */
+  /**
+   * What undoing has to know beside the path: the texts that were put into a JSON file, or the folders that were made for a
+   * file of ours; null when nothing.
+   */
   readonly piece: string | null;
-  /** SHA-256 (hex) of what we wrote last: the whole file, or the piece. */
+  /** SHA-256 (hex) of what we wrote last: the whole file, or our part of it. */
   readonly writtenHash: string;
   /** SHA-256 (hex) of the file before we came; null: there was none. */
   readonly beforeHash: string | null;

@@ -96,6 +96,14 @@ export const ERROR_CODES = {
   home_in_use: "A process works with the home; end it and try again.",
   nothing_here: "The home holds no memory yet; import notes and run.",
   nothing_kept: "The home keeps nothing yet; import notes.",
+  connection_unsupported: "The agent can't be connected in this way; the message says which ways it takes.",
+  connection_in_the_way:
+    "Something that is not ours stands where a connection goes; move it away or mend it.",
+  connection_read_only: "A file or folder of the agent can't be written; change its permissions.",
+  connection_changed:
+    "Something of ours in a file of the agent was changed by hand; take it out as the message says.",
+  connection_other_space: "The agent is shown another space there; disconnect it first.",
+  connections_busy: "Another process changes the connections of this home; try again when it is done.",
   memory_file_unknown: "The memory has no file of that name; `slowwave memory show` lists them.",
   nothing_to_back_up: "The home keeps nothing yet, so there is nothing to copy.",
   eval_failed:

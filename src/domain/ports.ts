@@ -6,6 +6,7 @@
  * A store that stays busy longer than its patience rejects with code `store_busy`.
  */
 
+import type { ConnectionStore } from "./connection.ts";
 import type { GenerationStore } from "./generation.ts";
 import type { JobStore } from "./job.ts";
 import type { MemoryStore } from "./memory.ts";
@@ -22,6 +23,7 @@ export interface Store {
   readonly owners: Owners;
   readonly sessions: SessionStore;
   readonly projects: ProjectStore;
+  readonly connections: ConnectionStore;
   /**
    * Takes away what is past its time in one space, one slice at a call: a few milliseconds. Runs that are over, with their
    * log, what they consolidated, and settlements; then the room they took is given back to the file system. Never an

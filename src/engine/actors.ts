@@ -12,6 +12,7 @@ import type { Status } from "../domain/status.ts";
 import { type RunLimits, type Used, usedIn } from "../domain/usage.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import type { Phase2Input } from "../machines/context.ts";
+import type { RootDeps } from "../memory-files/deps.ts";
 import { changedByHand } from "../memory-files/generation-names.ts";
 import { hostFiles } from "../memory-files/host-files.ts";
 import { scan } from "../memory-files/scan.ts";
@@ -50,6 +51,7 @@ export interface ActorDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly files: Files;
+  readonly published?: RootDeps["published"];
 }
 
 /** The machine's actors for one run: the only place where names and services meet. */
@@ -114,6 +116,7 @@ export interface RunEnvironment {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly files: Files;
+  readonly published?: RootDeps["published"];
 }
 
 /** What one run was begun with; a process that takes it over finds the same in its context. */

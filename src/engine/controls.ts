@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { showPublished } from "../delivery/refresh.ts";
 import type { Clock, Ids } from "../domain/clock.ts";
 import { checkSpaceKey } from "../domain/memory.ts";
 import type { Store } from "../domain/ports.ts";
@@ -56,7 +57,8 @@ export function createControls(options: ControlsOptions): Controls {
     const root = home.rootOf(space);
     await checkRoot({ root, homeId, space, files });
     await freeSpace({ store, clock }, space);
-    return { deps: { store, homeId, clock, ids, files }, root };
+    const published = showPublished({ store, files, clock, home: home.folder });
+    return { deps: { store, homeId, clock, ids, files, published }, root };
   };
 
   /** While it works, other processes see that it lives. */

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { ReplaySubject } from "rxjs";
 import { createAgentRegistry } from "../agents/agent-registry.ts";
+import { showPublished } from "../delivery/refresh.ts";
 import type { AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { RunEvent, RunResult } from "../domain/event.ts";
@@ -142,6 +143,7 @@ function partsOf(options: EngineOptions, defaults: Settings, onPlaceFree: () => 
     registry: createAgentRegistry(),
     home: createHome(resolve(options.home), options.memoryRoot),
     files: options.files ?? nodeFiles(),
+    published: showPublished({ store, files: nodeFiles(), clock, home: resolve(options.home) }),
     admission: createAdmission(options.maxLiveRuns ?? null, onPlaceFree),
     promised: new Map(),
     places: new Map(),

@@ -2,7 +2,30 @@
  * Showing a memory to agents and to people.
  * For the command line and the server; nothing here is promised to hosts.
  */
+
+export {
+  AGENT_TITLES,
+  type AgentName,
+  CONNECTABLE,
+  configFolder,
+  HOWS,
+  type How,
+  type Surroundings,
+  WAYS,
+} from "../delivery/agent-places.ts";
+export {
+  agentTitle,
+  type Change,
+  type ConnectionState,
+  carryOut,
+  disconnect,
+  planConnection,
+  type Removal,
+} from "../delivery/connect.ts";
 export { namesOf } from "../delivery/folders.ts";
 export { listMemory, readMemoryFile, searchMemory } from "../delivery/memory-files.ts";
 export { readPublishedMemory } from "../delivery/published-memory.ts";
 export { FEWEST_RECALL_TOKENS, RECALL_TOKENS, recallOf } from "../delivery/recall.ts";
+export { refreshDelivery, withConnectionLock } from "../delivery/refresh.ts";
+export { scheduleNotices } from "../delivery/schedule-state.ts";
+export { shownTexts } from "../delivery/shown-texts.ts";

@@ -19,10 +19,14 @@ export interface RunDeps {
   readonly gate?: GateSettings;
   /** `nodeFiles()`, but in tests. */
   readonly files: Files;
+  /** Shows a root that was just brought to a generation where agents read it. Never rejects, and may be repeated. */
+  readonly published?:
+    | ((publication: { readonly space: string; readonly root: string }) => Promise<void>)
+    | undefined;
 }
 
 /** A change of a memory root needs no more than this: also rollback, apply and recovery have it. */
-export type RootDeps = Pick<RunDeps, "homeId" | "clock" | "ids" | "files"> & {
+export type RootDeps = Pick<RunDeps, "homeId" | "clock" | "ids" | "files" | "published"> & {
   readonly store: Pick<Store, "generations" | "owners">;
 };
 

@@ -211,6 +211,8 @@ export async function rollForward(deps: RootDeps, journal: Journal): Promise<voi
       { cause: error },
     );
   }
+  // Before the journal is closed: a process that is killed here leaves it to the next one, which shows the memory again.
+  await deps.published?.({ space: journal.space, root: journal.root });
   await store.generations.closeJournal(journal.generation);
 }
 

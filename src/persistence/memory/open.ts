@@ -1,5 +1,6 @@
 import type { Store } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
+import { memoryConnections } from "./connections.ts";
 import { memoryGenerations } from "./generations.ts";
 import { memoryJobs } from "./jobs.ts";
 import { memoryMemories } from "./memories.ts";
@@ -26,6 +27,7 @@ export function openMemoryStore({
     owners,
     sessions: guarded(memorySessions(world)),
     projects: guarded(memoryProjects(world)),
+    connections: guarded(memoryConnections(world)),
     retire: async (request) => {
       if (isClosed) throw storeError("store_closed", "in memory");
       return memoryRetention(world, request);

@@ -1,3 +1,4 @@
+import type { Connection } from "../../domain/connection.ts";
 import type { Draft, Generation, Journal, Manifest } from "../../domain/generation.ts";
 import type { JobRow } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
@@ -48,6 +49,8 @@ export interface MemoryWorld {
   readonly projects: Map<string, Project>;
   /** By path. */
   readonly projectPaths: Map<string, string>;
+  /** By id. */
+  readonly connections: Map<string, Connection>;
   /** Living owners and held locks. */
   readonly held: Set<string>;
 }
@@ -78,6 +81,7 @@ export function createMemoryWorld(): MemoryWorld {
     sources: new Map(),
     projects: new Map(),
     projectPaths: new Map(),
+    connections: new Map(),
     held: new Set(),
   };
 }

@@ -6,6 +6,7 @@ import { storeError } from "../errors.ts";
 import { memoryOwners } from "../memory/world.ts";
 import { blobTable } from "./blob-table.ts";
 import { compact, connect, demandNode, IN_MEMORY } from "./connect.ts";
+import { sqliteConnections } from "./connections.ts";
 import { refusedThreads } from "./forget.ts";
 import { sqliteGenerations } from "./generations.ts";
 import { jobTable, sqliteJobs } from "./jobs.ts";
@@ -73,6 +74,7 @@ export function storeOn(
     owners,
     sessions: sqliteSessions(db, { jobs, sessionJobs, sessions, stage1, refused, writer }),
     projects: sqliteProjects(db, writer),
+    connections: sqliteConnections(db, writer),
     retire: sqliteRetention(db, writer),
     compact: () => compact(db, options),
     close: async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Store } from "../../domain/ports.ts";
 import { actorContract, commitContract } from "./commits.ts";
+import { connectionContract } from "./connections.ts";
 import { generationContract } from "./generations.ts";
 import { commitOf, NOW_MS, newRun, type OpenWorld, type World } from "./given.ts";
 import { claimContract, settlementContract } from "./jobs.ts";
@@ -23,6 +24,7 @@ const CONTRACTS = {
   owners: ownerContract,
   sessions: sessionContract,
   projects: projectContract,
+  connections: connectionContract,
 } satisfies Record<string, (name: string, open: OpenWorld) => void>;
 
 /** The parts of the contract, in the order in which a new store is best made to pass them. */
