@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createMachine } from "xstate";
+import { assign, createMachine } from "xstate";
 import { overriding } from "../paths/world/ports.ts";
 import { durableWorld } from "./world.ts";
 
@@ -89,6 +89,26 @@ test("a process that left its run does not go on committing it", async () => {
   const before = commits;
   await clock.advance(60_000);
   expect(commits).toBe(before);
+});
+
+test("events that wait while a commit is under way are not handled when it finds the run taken over", async () => {
+  const counter = createMachine({
+    id: "counter",
+    context: { count: 0 },
+    on: { tick: { actions: assign({ count: ({ context }) => (context.count as number) + 1 }) } },
+  });
+  const { open, store, clock } = durableWorld(counter);
+  const base = store();
+  let commits = 0;
+  const commit = async () => {
+    commits += 1;
+    return "fenced" as const;
+  };
+  const engine = open({ store: { ...base, runs: overriding(base.runs, { commit }) } });
+  const run = await engine.start({ id: "r", input: undefined });
+  for (let tick = 0; tick < 3; tick += 1) run.send({ type: "tick" });
+  await clock.advance(0);
+  expect([commits, engine.live()]).toEqual([1, []]);
 });
 
 test("a wall clock that jumps does not use up the patience with a busy store", async () => {

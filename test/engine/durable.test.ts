@@ -399,7 +399,7 @@ describe("who may act", () => {
     expect(shared.runs.get("r1")).toEqual(taken);
   });
 
-  test("late words of an actor that was stopped are dropped", async () => {
+  test("what an actor says after its run has ended changes nothing", async () => {
     const { shared, engine, clock } = world();
     let settle: (n: number) => void = () => {};
     const late = fromPromise<number, { run: string }>(

@@ -431,36 +431,40 @@ describe("as a plain actor", () => {
   });
 });
 
-test("a publish that broke off is brought to its end at the next start, also when that run is skipped", async () => {
-  const { root, open, shared } = await phase2World();
-  let isFull = true;
-  const files = nodeFiles();
-  const full = async (): Promise<never> => {
-    throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
-  };
-  const frail: typeof files = {
-    ...files,
-    open: async (path) => {
-      const folder = await files.open(path);
-      if (path !== root || !isFull) return folder;
-      return new Proxy(folder, {
-        get: (target, name) => {
-          const value: unknown = Reflect.get(target, name);
-          if (name === "rename") return full;
-          return typeof value === "function" ? value.bind(target) : value;
-        },
-      });
-    },
-  };
-  const { store, engine } = open(diligent, { files: frail });
-  await store.memories.upsert("global", [session(1)]);
-  const failed = await (await engine.start()).result;
-  expect([failed.status, shared.journals.size]).toEqual(["failed_publish", 1]);
-  isFull = false;
-  const skipped = await (await engine.start()).result;
-  expect([skipped.status, shared.journals.size]).toEqual(["skipped_retry_unavailable", 0]);
-  expect((await treeOf(root))?.["memory_summary.md"]).toBe(SUMMARY);
-});
+test.each(["the next start, though that run is skipped", "a recovery of all spaces"])(
+  "a publish that broke off is brought to its end by %s",
+  async (means) => {
+    const { root, open, shared } = await phase2World();
+    let isFull = true;
+    const files = nodeFiles();
+    const full = async (): Promise<never> => {
+      throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
+    };
+    const frail: typeof files = {
+      ...files,
+      open: async (path) => {
+        const folder = await files.open(path);
+        if (path !== root || !isFull) return folder;
+        return new Proxy(folder, {
+          get: (target, name) => {
+            const value: unknown = Reflect.get(target, name);
+            if (name === "rename") return full;
+            return typeof value === "function" ? value.bind(target) : value;
+          },
+        });
+      },
+    };
+    const { store, engine } = open(diligent, { files: frail });
+    await store.memories.upsert("global", [session(1)]);
+    const failed = await (await engine.start()).result;
+    expect([failed.status, shared.journals.size]).toEqual(["failed_publish", 1]);
+    isFull = false;
+    if (means === "a recovery of all spaces") await engine.recover();
+    else expect((await (await engine.start()).result).status).toBe("skipped_retry_unavailable");
+    expect(shared.journals.size).toBe(0);
+    expect((await treeOf(root))?.["memory_summary.md"]).toBe(SUMMARY);
+  },
+);
 
 test("a run that is taken over is published where it was meant to be, and its first process changes nothing any more", async () => {
   const { home, root, open, shared } = await phase2World();

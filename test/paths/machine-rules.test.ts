@@ -75,3 +75,14 @@ test.each([
   // One for the agent's stream, which its state leaves, and one each for the keepers of lease and deadline.
   expect(actions.filter((action) => String(action.type) === "xstate.stopChild").length).toBe(3);
 });
+
+test("a run that lost its job writes no row, also where its agent could not be closed", () => {
+  const [closing] = transition(phase2Machine, supervising(), {
+    type: "lease.lost",
+    why: "another worker owns the job",
+  });
+  const failed = { type: "xstate.error.actor.closeAgent", error: new Error("pid 7 stays") };
+  const [next, actions] = transition(phase2Machine, closing, failed as never);
+  expect([next.value, next.context.status]).toEqual(["failed", "failed_lost_ownership"]);
+  expect(actions.filter(({ type }) => type === "xstate.spawnChild")).toEqual([]);
+});

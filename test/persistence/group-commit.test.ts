@@ -275,6 +275,17 @@ describe("a commit of which nobody knows", () => {
     expect(kept()).toEqual([1, 2, 3]);
   });
 
+  test("is repeated before what was asked for later", async () => {
+    const unsure = groupWriter(forgetful("before", times(1)), { path: "t.db", patienceMs: 1000 });
+    const order: number[] = [];
+    const noted = (x: number) => () => {
+      order.push(x);
+      return idempotent(x)();
+    };
+    await Promise.all([1, 2].map((x) => unsure.write(noted(x), GROUP_LIMIT)));
+    expect(order).toEqual([1, 1, 2]);
+  });
+
   test("is given up when it goes on like that, with the cause", async () => {
     const unsure = groupWriter(
       forgetful("before", () => true),

@@ -175,6 +175,13 @@ export function settlementContract(name: string, open: OpenWorld): void {
     afterEach(() => world.close());
 
     describe("renew", () => {
+      test("for a part of a second is for a whole one: no lease is over as soon as it is given", async () => {
+        const lease = await claimedLease(a, { leaseSeconds: 0.4 });
+        expect((await b.jobs.read("global"))?.lease_until).toBe(NOW + 1);
+        await a.jobs.renew([lease], { leaseSeconds: 1.5, nowMs: NOW_MS });
+        expect((await b.jobs.read("global"))?.lease_until).toBe(NOW + 2);
+      });
+
       test("extends many leases and names the spaces that are no longer the caller's", async () => {
         const one = await claimedLease(a, { space: "one" });
         const two = await claimedLease(a, { space: "two" });
