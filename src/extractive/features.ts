@@ -1,3 +1,4 @@
+import { INTERNALS, isPlain, isReasoned, tellsCode, tellsNumber } from "./forms.ts";
 import { classesOf, WORD_CLASSES, type WordClass } from "./lexicon.ts";
 import type { Piece } from "./piece.ts";
 import { widthOf } from "./prose.ts";
@@ -9,6 +10,8 @@ export interface Surroundings {
   readonly position: number;
   /** In how many sessions an identifier occurs. */
   readonly spreadOf: (identifier: string) => number;
+  /** Pieces of the whole note. */
+  readonly pieces: number;
 }
 
 /**
@@ -74,6 +77,18 @@ export const FEATURES = {
   startsWithPath: -1,
   parentheses: 0,
   ramble: -1,
+  homePath: 1,
+  commandLine: 1,
+  options: 0,
+  explains: 1,
+  spokenWords: 1,
+  notePieces: -1,
+  delivery: -1,
+  pasted: -1,
+  askedAgain: -1,
+  plainNumber: 1,
+  plainCode: 1,
+  plainReason: 1,
 } as const;
 
 type FeatureName = keyof typeof FEATURES;
@@ -85,9 +100,11 @@ export function featuresOf(piece: Piece, surroundings: Surroundings): readonly n
   const classes = flagsOf(piece.text);
   const values: Record<FeatureName, number> = {
     ...shapeOf(piece.text, words),
+    ...contentsOf(piece),
     ...placeOf(piece, words, surroundings),
     ...classes,
     ...togetherOf(piece, words, classes),
+    ...formsOf(piece),
   };
   return FEATURE_NAMES.map((name) => values[name]);
 }
@@ -132,7 +149,31 @@ function shapeOf(text: string, words: readonly Word[]) {
   };
 }
 
-function placeOf(piece: Piece, words: readonly Word[], { position, spreadOf }: Surroundings) {
+/** What a piece names that holds beyond its session. */
+function contentsOf({ text, speaker }: Piece) {
+  return {
+    homePath: flag(HOME_PATH.test(text)),
+    commandLine: flag(/`[a-z][\w.-]* [^`]+`/.test(text)),
+    options: Math.min(3, text.match(/(?<![\w-])--?[a-z][\w-]+/g)?.length ?? 0),
+    spokenWords: Math.min(4, text.split(/\s+/).length / 12),
+    pasted: flag(speaker === "person" && isPasted(text)),
+    askedAgain: flag(speaker === "person" && /\b\d+[.)]\s|^\W*(?:let['’]?s|can you|could you)\b/i.test(text)),
+  };
+}
+
+/** A path that holds on other checkouts too: below the home folder, absolute, or in a hidden folder. */
+const HOME_PATH =
+  /(?:~|\$\{?[A-Z_]+\}?|%\w+%)[/\\]|(?<![\w.])\/(?:usr|etc|var|opt|home|Users|tmp)\/|(?<![\w/])\.[a-z][\w-]+\//;
+
+/** Whether output, a prompt, a picture or somebody else's words stand between those of the person. */
+export function isPasted(text: string): boolean {
+  return PASTED.test(text);
+}
+
+const PASTED =
+  /\d\d:\d\d|\[(?:image|pasted|request)|\[\d+[\d/]|\b(?:error|warn(?:ing)?|info|debug)[:\s]\s?[A-Z]|["“].{60,}["”]|\n|^\W*\w+\.\s["“]|:=|:\s\d+\.\s|\blines? \d/i;
+
+function placeOf(piece: Piece, words: readonly Word[], { position, spreadOf, pieces }: Surroundings) {
   const spread = Math.max(1, ...identifiersIn(words).map((word) => spreadOf(word.stem)));
   return {
     isPerson: flag(piece.speaker === "person"),
@@ -143,6 +184,18 @@ function placeOf(piece: Piece, words: readonly Word[], { position, spreadOf }: S
     isFirst: flag(piece.place === 0),
     position,
     spread: Math.min(3, Math.log2(spread)),
+    notePieces: Math.min(3, pieces / 10),
+  };
+}
+
+/** Plain facts about how something is run, reached or limited, or why it is so. */
+function formsOf(piece: Piece) {
+  const { text, speaker, kind } = piece;
+  const plain = flag(speaker === "note" && kind !== "failure" && isPlain(piece) && !INTERNALS.test(text));
+  return {
+    plainNumber: plain * flag(tellsNumber(text)),
+    plainCode: plain * flag(tellsCode(text)),
+    plainReason: plain * flag(isReasoned(text)),
   };
 }
 

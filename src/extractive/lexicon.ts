@@ -48,6 +48,12 @@ const CLASSES = {
   /** Begins with a word that stands for something said before. */
   anaphora:
     /^\W*(?:it|its|this|that|these|those|they|he|she|both|which|same|one|another|and|but|so|or|then|also|das|dies\w*|es|sie|cela|ceci|il|elle|eso|esto|それ|これ|这|那|它)\b/iu,
+  /** Speaks of how the change is delivered: commits, branches, reviews. */
+  delivery:
+    /\b(?:prs?|pull requests?|merge(?:s|d|able)?|rebase\w*|branch(?:es)?|forks?|commits?|committed|push(?:ed)?|checkout|worktree|conflicts?|cherry-?pick\w*|(?=[a-f\d]*\d)(?=[a-f\d]*[a-f])[a-f\d]{7,40})\b|提交|合并|分支|コミット|ブランチ|マージ/iu,
+  /** Joins a statement to what follows from it or lies behind it. */
+  explains:
+    /\b(?:so|because|since|otherwise|which|means?|weil|damit|sodass|sonst|denn|weshalb|wodurch|parce qu|car|donc|sinon|ce qui|afin|porque|sino|así que|por lo que|lo que|de modo que|perché|quindi|altrimenti|il che|потому|поэтому|иначе|что)\b|ため|ので|から、|つまり|そうしないと|さもないと|因为|所以|否则|因此|意味着|때문|그래서/iu,
   /** Mood and fillers of speech. */
   mood: /\b(?:h+m+|uh+|man|dude|buddy|wtf|wth|lol|whoa|yeah|yep|yup|k|ok|mm+k|cool|sure|come on|no\?|yes\?|presumably|maybe|i guess|i think|dunno|i wonder|seems?)\b/iu,
 } as const;

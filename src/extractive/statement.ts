@@ -1,5 +1,8 @@
 import { isInstruction } from "../text/injection.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
+import { isPasted, type Surroundings } from "./features.ts";
+import { isOfDelivery } from "./forms.ts";
+import { hasWordOf } from "./lexicon.ts";
 import { type Piece, STATEMENT_WIDTH } from "./piece.ts";
 import { isDump, widthOf } from "./prose.ts";
 import type { Kind } from "./sections.ts";
@@ -32,13 +35,32 @@ export function spreadOf(sessions: Iterable<readonly Piece[]>): ReadonlyMap<stri
           .map(({ stem }) => stem),
       ),
     );
-    const sentences = new Set(pieces.map(({ text }) => sentenceKey(text)));
-    // A session that was exported twice says nothing twice.
-    const known = [...sentences].filter((sentence) => spread.has(sentence)).length;
-    if (known < 4 || known <= sentences.size / 2) for (const sentence of sentences) own.add(sentence);
+    for (const sentence of saidAgain(
+      pieces.map(({ text }) => sentenceKey(text)),
+      spread,
+    ))
+      own.add(sentence);
     for (const identifier of own) spread.set(identifier, (spread.get(identifier) ?? 0) + 1);
   }
   return spread;
+}
+
+/** So many known sentences in a row are a template or an export made twice, which say nothing again. */
+const COPIED_FROM = 3;
+
+/** The sentences of a session that count as said by it: all but those of a stretch copied from another. */
+function saidAgain(sentences: readonly string[], spread: ReadonlyMap<string, number>): readonly string[] {
+  const said: string[] = [];
+  let row: string[] = [];
+  for (const sentence of [...sentences, ""]) {
+    if (spread.has(sentence)) row.push(sentence);
+    else {
+      if (row.length < COPIED_FROM) said.push(...row);
+      row = [];
+      if (sentence !== "") said.push(sentence);
+    }
+  }
+  return said;
 }
 
 /** The words of a sentence, whatever stands between them; no identifier looks like it. */
@@ -57,15 +79,28 @@ export function weigh(
   spread: ReadonlyMap<string, number>,
 ): readonly Weighed[] {
   const isClean = isCleanNote(pieces);
+  const surroundings = surroundingsIn(pieces, blocks, spread);
   return pieces.map((piece) => ({
     piece,
     worth: worthOf(piece, {
+      ...surroundings(piece),
       isClean,
       echoes: spread.get(sentenceKey(piece.text)) ?? 1,
-      position: (piece.block + 1) / Math.max(1, blocks),
-      spreadOf: (identifier) => spread.get(identifier) ?? 1,
     }),
   }));
+}
+
+/** What is known of each piece of a note beyond its own text. */
+export function surroundingsIn(
+  pieces: readonly Piece[],
+  blocks: number,
+  spread: ReadonlyMap<string, number>,
+): (piece: Piece) => Surroundings {
+  return ({ block }) => ({
+    position: (block + 1) / Math.max(1, blocks),
+    spreadOf: (identifier) => spread.get(identifier) ?? 1,
+    pieces: pieces.length,
+  });
 }
 
 /** What is kept of one subject. Neighbours of one block that are both kept are one statement where they fit. */
@@ -91,11 +126,23 @@ export function statementsOf(weighed: readonly Weighed[]): readonly Statement[] 
   return statements;
 }
 
-/** Nothing a model needs to judge: raw output, nothing but code, words that break off, a person's question. */
-function isUseless({ text, speaker }: Piece): boolean {
+/**
+ * Nothing a model needs to judge: raw output, nothing but code, words that break off, a person's question, one errand
+ * or what they pasted, where the branch stands today, a note on one line of a file.
+ */
+function isUseless({ text, speaker, kind, conclusion }: Piece): boolean {
   if (isDump(text) || /^`[^`]*`[.,;]?$/.test(text) || /[:：]$/.test(text)) return true;
   if (/…$|\.\.\.$/.test(text)) return true;
-  return speaker === "person" && /[?？]|\.{3}.*\.{3}/.test(text);
+  const binds = hasWordOf("lasting", text) || conclusion !== "";
+  if (speaker === "person")
+    return isErrand(text) || /[?？]|\.{3}.*\.{3}/.test(text) || (!binds && isPasted(text));
+  if (kind !== "knowledge" || binds) return false;
+  return /^\W*[\w./-]+\.\w{1,5}:\d/.test(text) || isOfDelivery(text);
+}
+
+/** Asks for one thing to be done or looked at now. */
+function isErrand(text: string): boolean {
+  return /^\W*(?:let['’]?s|can you|could you|would you)\b/i.test(text);
 }
 
 /** A person's words stay words of a person, with what the note concludes from them. */

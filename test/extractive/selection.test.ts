@@ -24,7 +24,7 @@ const scores = (...labels: readonly Labelled["label"][]) =>
     );
 
 test("on sessions it has not seen, the model tells wanted statements from noise", () => {
-  expect(labelled.length).toBeGreaterThan(1_200);
+  expect(labelled.length).toBeGreaterThan(1_400);
   expect(areaUnderCurve(scores("wanted"), scores("noise"))).toBeGreaterThan(0.85);
-  expect(areaUnderCurve(scores("wanted"), scores("marginal", "noise"))).toBeGreaterThan(0.78);
+  expect(areaUnderCurve(scores("wanted"), scores("marginal", "noise"))).toBeGreaterThan(0.76);
 });
