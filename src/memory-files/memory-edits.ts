@@ -164,7 +164,8 @@ async function fileOf(blob: ReadBlob, hash: string, edits: readonly HandEdit[]):
   return text === null ? null : { text, edits };
 }
 
-async function textOf(blob: ReadBlob, hash: string): Promise<string | null> {
+/** The text of a file; null when nobody has it, or it is no text. */
+export async function textOf(blob: ReadBlob, hash: string): Promise<string | null> {
   const bytes = await blob(hash);
   return bytes === null ? null : decode(bytes);
 }

@@ -31,6 +31,7 @@ import { memoryOf, type ReconciledRoot, reconcileRoot } from "../memory-files/re
 import { withRootLock } from "../memory-files/root-lock.ts";
 import { scan } from "../memory-files/scan.ts";
 import { forgetVerified, keepVerified, readVerified } from "../memory-files/staging.ts";
+import { undoneEdits } from "../memory-files/undone-edits.ts";
 import { pathText } from "../text/sanitize.ts";
 import { fileLimit, loadBase } from "../validation/candidate.ts";
 import { keepQuarantined } from "../validation/quarantine.ts";
@@ -109,6 +110,7 @@ async function publish(deps: RunDeps, input: PublishInput, lease: Lease): Promis
       : await carryLiveEdits(deps, head, merged);
   const { manifest, conflicts } = carried;
   reportConflicts(deps, conflicts, settled);
+  if (input.agent !== null) await reportUndone(deps, head, carried);
   // That a run had nothing to add to what a person left is worth a generation too: the next one need not look again.
   if (
     head !== null &&
@@ -233,6 +235,26 @@ function reportConflicts({ holder }: RunDeps, conflicts: readonly string[], { he
       repair: null,
     });
   }
+}
+
+/** What a person took away since a run last made the memory, and what is in it again: told once, when it comes back. */
+async function reportUndone(
+  { holder, store, files, places }: RunDeps,
+  head: ReconciledRoot["head"],
+  { manifest, blobs }: Carried,
+): Promise<void> {
+  let origin = head?.generation ?? null;
+  while (origin?.kind === "edited" && origin.parent !== null)
+    origin = await store.generations.read(origin.parent);
+  if (head === null || origin === null || origin.id === head.generation.id) return;
+  const before = (await store.generations.manifest(origin.id)) ?? [];
+  const versions = { before, edited: head.manifest, result: manifest };
+  await inWorkspace(files, places.workspace, async (workspace) => {
+    const read = async (hash: string) =>
+      blobs.get(hash) ?? (await store.generations.blob(hash)) ?? readEntry(workspace, manifest, hash);
+    for (const finding of (await undoneEdits(versions, read)).slice(0, TOLD))
+      holder.recordEvent("gate.finding", finding);
+  });
 }
 
 function isSame(a: Manifest, b: Manifest): boolean {

@@ -91,3 +91,26 @@ test("a person's line outlives an agent that drops it, and a line they took away
     });
   }
 });
+
+test("a person who deletes the heading of a group, and a file of the host, is told that both are there again", async () => {
+  const { open, root } = await phase2World();
+  const { store, engine } = open(diligent);
+  await store.memories.upsert("global", [session(1)]);
+  await (await engine.start()).result;
+  const before = await readFile(join(root, "MEMORY.md"), "utf8");
+  await writeFile(join(root, "MEMORY.md"), before.replace("# Task Group: shop\n", ""));
+  await rm(join(root, "raw_memories.md"));
+  await store.memories.upsert("global", [session(2)]);
+  const { status, findings } = await (await engine.start()).result;
+  const undone = findings.filter(({ code }) => code === "edit_undone");
+  expect({ status, undone: undone.map(({ path, message }) => `${path}: ${message}`) }).toEqual({
+    status: "succeeded",
+    undone: [
+      'MEMORY.md: A line that was taken out of MEMORY.md by hand is there again, since what stands below or beside needs it: "# Task Group: shop". Take that out, too, or forget a session with `slowwave purge`.',
+      "raw_memories.md: raw_memories.md was deleted by hand and is there again: it is made from the notes of the sessions; `slowwave purge` forgets one.",
+    ],
+  });
+  await store.memories.upsert("global", [session(3)]);
+  const later = await (await engine.start()).result;
+  expect(later.findings.filter(({ code }) => code === "edit_undone")).toEqual([]);
+});

@@ -1,65 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Finding, Generation, HandEdits } from "../../src/domain/generation.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
-import {
-  carryOverMemory,
-  handEditsDiff,
-  locateMemoryEdits,
-  recordMemoryEdits,
-} from "../../src/memory-files/memory-edits.ts";
 import { session } from "../engine/phase2-world.ts";
-import { baseOf, candidateOf, consolidatedFiles, verdictOn, type Written } from "./candidates.ts";
-
-/** One version of a memory; a file's text is its own hash. */
-interface Version {
-  readonly files: Written;
-  readonly edits: HandEdits;
-  readonly parent: Version | null;
-}
-
-const manifestOf = (files: Written) =>
-  Object.entries(files).map(([path, hash]) => ({ path, hash, bytes: Buffer.byteLength(hash) }));
-const blob = async (hash: string) => Buffer.from(hash);
-const memoryOf = ({ files, edits }: Version) => ({ manifest: manifestOf(files), edits });
-
-/** The built-in agent's run on a version, with everything that the host does before the gate and after it. */
-async function run(
-  version: Version | null,
-  inputs: readonly Stage1Output[],
-): Promise<{ readonly version: Version; readonly findings: readonly Finding[] }> {
-  if (version === null) {
-    const files = await consolidatedFiles(inputs);
-    return { version: { files, edits: {}, parent: null }, findings: [] };
-  }
-  const generationOf = ({ edits, parent }: Version) =>
-    ({ handEdits: edits, kind: parent === null ? "published" : "edited", parent: "parent" }) as Generation;
-  const generations = {
-    blob,
-    read: async () => (version.parent === null ? null : generationOf(version.parent)),
-    manifest: async () => (version.parent === null ? null : manifestOf(version.parent.files)),
-  };
-  const manifest = manifestOf(version.files);
-  const handEdits = await handEditsDiff(generations, { generation: generationOf(version), manifest });
-  const memory = version.files["MEMORY.md"] ?? null;
-  const made = await consolidatedFiles(inputs, { handEdits, memory });
-  const left = new Map(Object.entries(made).map(([path, text]) => [path, Buffer.from(text)]));
-  const carried = await carryOverMemory(memoryOf(version), left, blob);
-  const files: Written = {
-    ...made,
-    ...Object.fromEntries([...carried].map(([path, bytes]) => [path, Buffer.from(bytes ?? "").toString()])),
-  };
-  const base = { ...baseOf(await candidateOf(inputs, version.files)), handEdits: version.edits };
-  const { findings } = await verdictOn(await candidateOf(inputs, files, base));
-  const edits = await locateMemoryEdits(memoryOf(version), manifestOf(files), blob);
-  return { version: { files, edits, parent: null }, findings };
-}
-
-async function editedBy(change: (handbook: string) => string, version: Version): Promise<Version> {
-  const files = { ...version.files, "MEMORY.md": change(version.files["MEMORY.md"] ?? "") };
-  const edits = await recordMemoryEdits(memoryOf(version), manifestOf(files), blob);
-  return { files, edits, parent: version };
-}
+import { edit, run } from "./edited-runs.ts";
 
 const said = (fact: string, cwd = "/home/dev/shop"): Partial<Stage1Output> => ({
   cwd,
@@ -77,7 +20,7 @@ async function after(
 ) {
   const inputs = first.map((input, at) => session(at + 1, input));
   let { version } = await run(null, inputs);
-  version = await editedBy(change, version);
+  version = await edit(version, "MEMORY.md", change);
   const codes: string[] = [];
   const handbooks = [version.files["MEMORY.md"] ?? ""];
   for (const input of later) {
