@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { claimToSpawn } from "./claim-to-spawn.ts";
 import { cliStart } from "./cli-start.ts";
 import { durable } from "./durable.ts";
+import { hookStart } from "./hook.ts";
 import { pureStep } from "./pure-step.ts";
 import { supervised } from "./supervised.ts";
 
@@ -16,6 +17,7 @@ const benches: Record<string, () => Promise<void>> = {
   "claim-to-spawn": claimToSpawn,
   supervised,
   "cli-start": cliStart,
+  hook: hookStart,
 };
 const known = Object.keys(benches);
 const asked = process.argv.slice(2);

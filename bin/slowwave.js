@@ -18,16 +18,27 @@ if (version[0] < NEEDED[0] || (version[0] === NEEDED[0] && version[1] < NEEDED[1
 }
 
 // In a checkout the sources themselves run, so that what runs is never older than what was edited; a package has no sources.
+// A hook is a door of its own: an agent waits for it, so neither the commands nor the store are loaded, and in a checkout,
+// too, it runs as it was built when that is newer.
 function start() {
+  var isHook = process.argv[2] === "hook";
   Promise.all([import("node:fs"), import("node:url")])
     .then((loaded) => {
-      var source = new URL("../src/cli/main.ts", import.meta.url);
-      var built = new URL("../dist/cli/main.js", import.meta.url);
-      var runsSource = Boolean(process.features.typescript) && loaded[0].existsSync(source);
-      return import(runsSource ? source.href : built.href);
+      var fs = loaded[0];
+      var at = (name) => new URL(name, import.meta.url);
+      var changed = (name) => (fs.statSync(at(name), { throwIfNoEntry: false }) || { mtimeMs: 0 }).mtimeMs;
+      var door = isHook ? "delivery/hook" : "cli/main";
+      var source = `../src/${door}.ts`;
+      var built = `../dist/${door}.js`;
+      var isEdited =
+        !isHook || Math.max(changed(source), changed("../src/delivery/folders.ts")) > changed(built);
+      var runsSource = Boolean(process.features.typescript) && isEdited && fs.existsSync(at(source));
+      return import(at(runsSource ? source : built).href);
     })
-    .then((main) => main.enter())
+    .then((main) => (isHook ? main.enterHook(process.argv.slice(3)) : main.enter()))
     .catch((error) => {
+      // An agent must not be held up by a hook, nor told anything.
+      if (isHook) process.exit(0);
       process.stderr.write(`slowwave could not start: ${String(error)}\n`);
       process.exit(1);
     });

@@ -161,7 +161,8 @@ function hookTarget(agent: AgentName, folder: string, around: Surroundings): Tar
     agent,
     "--home",
     around.home,
-    ...(around.space === "global" ? [] : ["--space", around.space]),
+    // The folder, since the hook does not know how keys of spaces become names.
+    ...(around.space === "global" ? [] : ["--projections", projectionsFolder(around.home, around.space)]),
   ]);
   const timeout = agent === "gemini" ? 10_000 : 10;
   const value = { hooks: [{ type: "command", command, timeout }] };
