@@ -35,7 +35,7 @@ function start() {
       var runsSource = Boolean(process.features.typescript) && isEdited && fs.existsSync(at(source));
       return import(at(runsSource ? source : built).href);
     })
-    .then((main) => (isHook ? main.enterHook(process.argv.slice(3)) : main.enter()))
+    .then((main) => (isHook ? main.enterHook(process.argv.slice(3), Date.now) : main.enter()))
     .catch((error) => {
       // An agent must not be held up by a hook, nor told anything.
       if (isHook) process.exit(0);

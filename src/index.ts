@@ -21,6 +21,7 @@ export type {
   AgentUsage,
 } from "./domain/agent.ts";
 export type { Clock, Ids } from "./domain/clock.ts";
+export type { Connection, ConnectionStore } from "./domain/connection.ts";
 export type {
   AgentReport,
   DryRun,

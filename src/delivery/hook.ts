@@ -28,10 +28,10 @@ export interface HookWorld {
 }
 
 /** What `bin/slowwave.js` calls. */
-export async function enterHook(argv: readonly string[]): Promise<void> {
+export async function enterHook(argv: readonly string[], nowMs: () => number): Promise<void> {
   try {
     const stdin = await readStdin();
-    const answer = hookAnswer({ argv, env: process.env, nowMs: Date.now, stdin });
+    const answer = hookAnswer({ argv, env: process.env, nowMs, stdin });
     // Written at once: nothing is waited for any more.
     if (answer !== null) writeSync(1, `${answer}\n`);
   } catch {
@@ -168,7 +168,7 @@ const MOST_INDEX = 1024 * 1024;
 const MOST_RECALL = 256 * 1024;
 
 /** The recall of the folder's project; null when none was prepared. */
-function preparedRecall(folder: string, cwd: string): string | null {
+export function preparedRecall(folder: string, cwd: string): string | null {
   const index = JSON.parse(readBounded(join(folder, "index.json"), MOST_INDEX)) as {
     readonly projects: readonly { readonly folders: readonly string[]; readonly file: string }[];
   };
