@@ -112,7 +112,8 @@ export function isRule({ speaker, kind, text }: Piece): boolean {
     !INTERNALS.test(text) &&
     !hasWordOf("mood", text) &&
     (hasWordOf("lasting", text) || !hasWordOf("pointer", text)) &&
-    !/\d|[?？]/.test(text)
+    (hasWordOf("lasting", text) || !/\d/.test(text)) &&
+    !/[?？]/.test(text)
   );
 }
 

@@ -214,6 +214,9 @@ export function quotationIn(text: string): Quotation | null {
     const tail = text.slice(at + 1).trim();
     if (endsHere.test(tail))
       return { open, words, close: mark, tail: tail.replace(/^[.。,;)]$/, ""), rest: "" };
+    const next = /^[.。]\s*(?=\p{Lu}|\p{Lo})/u.exec(tail)?.[0];
+    if (next !== undefined && lead !== "")
+      return { open, words, close: mark, tail: "", rest: tail.slice(next.length) };
     if (/^\p{Ll}/u.test(tail) && lead !== "") return { open, words, close: mark, tail, rest: "" };
     if (/[.!?。！？]$/.test(words) && /^\p{Lu}/u.test(tail))
       return { open, words, close: mark, tail: "", rest: tail };

@@ -191,9 +191,16 @@ function qualityOf(text: string): number {
     quality -= 1;
   if (/(?:\/[\w.-]+){4,}|https?:\/\/|\[\d|\b\d\d:\d\d\b/.test(text)) quality -= 1.5;
   if (/\bsidechain\b/.test(text)) quality -= 3;
+  if ((text.match(/\b\d+\b/g)?.length ?? 0) >= 3) quality -= 3;
+  if (POINTING.test(text)) quality -= 3;
+  if (/[⚠✅❌│]/u.test(text)) quality -= 2;
   if (isDump(text) || text.length < 8) quality -= 2;
   return Math.max(0, quality);
 }
+
+/** Asks for work on something that only the conversation shows, or begins in the middle of one. */
+const POINTING =
+  /\b(?:here|these|those|that one|this (?:one|file|error|commit|branch|output|is|project)|lines? \d+|obs(?:ervations?)? \d+|phase \d+|chunk \d+|option \w)\b|^(?:ad+ress|continue|finish|explain|not sure|use (?:\.|claude)|i just|i['’ ]?ve|we['’ ]?re|we (?:added|just)|let['’ ]?s|what['’ ]?s|for obs|another|a lesser|take a look|recent|issue #?\d+|\w+\(\))/i;
 
 function capital(text: string): string {
   return /^[a-z][a-z]*\s/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;

@@ -1,5 +1,6 @@
 import { tokensOf } from "../text/tokens.ts";
 import type { Fact } from "./facts.ts";
+import { hasWayOut } from "./forms.ts";
 import { dayOf, type Group, homeOf } from "./groups.ts";
 import { noProject } from "./handbook.ts";
 import { hasWordOf } from "./lexicon.ts";
@@ -79,16 +80,29 @@ function generalIn(groups: readonly Group[], wanted: readonly Fact["kind"][]): r
   return found;
 }
 
-/** A wish that binds later work and is not about one piece of code. */
-function isRule({ kind, text }: Fact): boolean {
+/** A wish that holds everywhere and can be understood by somebody who knows nothing of the project. */
+function isRule({ kind, text, threads, isPersons }: Fact): boolean {
   if (kind !== "preference") return false;
-  const binds = hasWordOf("lasting", text) || hasWordOf("demand", text);
-  return binds && !hasWordOf("moment", text) && !/`|\w\/\w|\w_\w|[a-z][A-Z]|\.\w{1,4}\b(?!\s|$)/.test(text);
+  const isOfCode = /`|\w\/\w|\w_\w|[a-z][A-Z]|\.\w{1,4}\b(?!\s|$)/.test(text);
+  if (isOfCode || hasWordOf("moment", text)) return false;
+  if (hasWordOf("lasting", text) || threads.length > 1) return true;
+  if (!hasWordOf("demand", text)) return false;
+  return !isPersons || isOrder(text.replace(/^"|"$/g, ""));
 }
 
-/** The same trouble in three sessions is about the machine, not about one change. */
-function isEnvironment({ kind, threads }: Fact): boolean {
-  return kind === "failure" && threads.length >= 3;
+/** A whole sentence that forbids something, or says what something must be. */
+function isOrder(words: string): boolean {
+  const isWhole = /^[^\p{Ll}].*[.。]/u.test(words) && !hasWordOf("pointer", words);
+  const forbids = /^\W*(?:no|never|do not|don['’]?t(?! need)|keine?\w*|pas de|sin|[^\x00-\x7f])/i;
+  const obliges = /^\p{L}+ .*\b(?:must|should|soll\w*|muss|müssen|doit|doivent|debe\w*|dev\w+)\b/iu;
+  return (
+    isWhole && (forbids.test(words) || (obliges.test(words) && !/^(?:we|you|i|should|must)\b/i.test(words)))
+  );
+}
+
+/** The same trouble in three sessions is about the machine; without a way out it is no tip. */
+function isEnvironment({ kind, text, threads }: Fact): boolean {
+  return kind === "failure" && threads.length >= 3 && hasWayOut(text);
 }
 
 /** Lines that fit, in order; one that doesn't is passed over for shorter ones. */

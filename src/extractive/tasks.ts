@@ -104,7 +104,8 @@ function sharedFamily(parts: readonly Part[]): string | null {
 }
 
 function fallbackTitle(keywords: readonly string[], said: string): string {
-  const named = keywords.filter((word) => /[./_]|\p{Ll}\p{Lu}/u.test(word)).slice(0, 2);
+  const files = keywords.filter((word) => /[./_]|\p{Ll}\p{Lu}/u.test(word));
+  const named = [...new Set(files.map((word) => word.split("/").at(-1) || word))].slice(0, 2);
   if (named.length > 0) return `Work on ${named.join(" and ")}`;
   if (keywords.length > 0) return `Work on ${keywords.slice(0, 3).join(", ")}`;
   return said.length >= 8 ? said : "Session without a stated subject";

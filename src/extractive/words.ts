@@ -177,7 +177,7 @@ const tools = new Set(
 
 /** Words of a conversation, which lead nowhere and would read like one at the head of a line. */
 const TALK =
-  /^(?:sure|ok(?:ay)?|right|great|perfect|done|finished|good|hello|hi|hey|thanks?|yes|no|not|now|here|this|let|please|note|claro|listo|hecho|klar|fertig|gerne|voici|voilà)$/i;
+  /^(?:sure|ok(?:ay)?|right|great|perfect|done|finished|good|hello|hi|hey|thanks?|yes|no|not|now|here|this|let|json|text|txt|html|error|errors|head|init|bogus|poem|todo|url|api|please|note|claro|listo|hecho|klar|fertig|gerne|voici|voilà)$/i;
 
 /** Search terms that are safe to print in a comma separated line, in the given order, without repeats. */
 export function keywordsFrom(words: readonly string[], most: number): readonly string[] {
