@@ -12,7 +12,9 @@ const ALONE = ["test/paths/{executed,crash,mutation}.test.ts"];
  */
 export default defineConfig({
   test: {
-    testTimeout: 20_000,
+    // Far beyond what any test takes: a machine that is busy with other work must not make one red.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [

@@ -16,7 +16,8 @@ export function copiedHome(make: (folder: string) => Promise<unknown>): () => st
   }, PATIENCE_MS);
   afterAll(() => rmSync(first, { recursive: true, force: true }));
   return () => {
-    const folder = temporaryFolder();
+    // What a command is led to above it goes with the test, too.
+    const folder = join(temporaryFolder(), "inner");
     cpSync(first, folder, { recursive: true, verbatimSymlinks: true });
     return folder;
   };

@@ -1,0 +1,136 @@
+import type { Mutation } from "./mutation.ts";
+
+/** Both stores. */
+export const STORES: readonly Mutation[] = [
+  {
+    name: "a draft is kept without ownership (memory)",
+    file: "src/persistence/memory/generations.ts",
+    edits: [
+      [
+        'if (lease.space !== draft.space || !owns(jobs.get(lease.space) ?? null, lease)) return "lost";\n      put(fresh);\n      dropDrafts',
+        'if (lease.space !== draft.space) return "lost";\n      put(fresh);\n      dropDrafts',
+      ],
+    ],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "a renewal compares no fence (memory)",
+    file: "src/persistence/memory/jobs.ts",
+    edits: [
+      [
+        "if (owns(row, lease)) put({ ...row, lease_until",
+        "if (isHeldUnder(row, lease.token)) put({ ...row, lease_until",
+      ],
+    ],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "a commit compares no sequence (memory)",
+    file: "src/persistence/memory/runs.ts",
+    edits: [["if (run === null || run.sequence !== request.sequence - 1) {", "if (run === null) {"]],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "bytes that were named again still count as unused",
+    file: "src/persistence/sqlite/blob-table.ts",
+    edits: [["      unmark.run(untilMs);\n", "      if (untilMs < 0) unmark.run(untilMs);\n"]],
+    tests: ["test/persistence/blobs.test.ts"],
+  },
+  {
+    name: "the generation in effect is removed",
+    file: "src/persistence/sqlite/generations.ts",
+    edits: [
+      ["row?.space !== space || id === inEffect || hasJournal", "row?.space !== space || hasJournal"],
+      ["    const inEffect = newest.get(space, 1)?.id;\n", ""],
+    ],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "a rollback commits over a running run",
+    file: "src/persistence/sqlite/generations.ts",
+    edits: [
+      [
+        "lease === null ? !jobs.isRunning(generation.space) : isMine(lease, generation)",
+        "lease === null || isMine(lease, generation)",
+      ],
+    ],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "a new claim keeps the old settlement of its token",
+    file: "src/persistence/sqlite/jobs.ts",
+    edits: [["    settlements.remove(request.space, request.token);\n", ""]],
+    tests: ["test/contract/job-property.test.ts"],
+  },
+  {
+    name: "inputs are recorded twice",
+    file: "src/persistence/sqlite/memories.ts",
+    edits: [["          if (isRecorded.get(run) !== undefined) return;\n", ""]],
+    tests: ["test/persistence/inputs.test.ts", "test/contract/stores.test.ts"],
+  },
+  {
+    name: "a look at one's own lock drops it",
+    file: "src/persistence/sqlite/owners.ts",
+    edits: [['  if (OURS.has(path)) return "alive";\n  const found', "  const found"]],
+    tests: ["test/persistence/owners.test.ts"],
+  },
+  {
+    name: "a takeover compares no fence",
+    file: "src/persistence/sqlite/runs.ts",
+    edits: [
+      [
+        "    `update runs set fence = fence + 1, owner = @owner, updated_at = @nowMs\n     where id = @run and fence = @fence and state = 'active'`",
+        "    `update runs set fence = fence + 1, owner = @owner, updated_at = @nowMs\n     where id = @run and state = 'active'`",
+      ],
+    ],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "a run that ended or is parked steps on",
+    file: "src/persistence/sqlite/runs.ts",
+    edits: [
+      [
+        "where id = ? and fence = ? and sequence = ? and state = 'active'\";",
+        'where id = ? and fence = ? and sequence = ?";',
+      ],
+    ],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "the work of a refused member stays",
+    file: "src/persistence/sqlite/writer.ts",
+    edits: [
+      ['      if (verdict.kind !== "done") undo.run();\n', ""],
+      ['  const undo = db.prepare("rollback to member");\n', ""],
+    ],
+    tests: ["test/persistence/group-commit.test.ts"],
+  },
+  {
+    name: "members of a group whose commit failed are told that it is done",
+    file: "src/persistence/sqlite/writer.ts",
+    edits: [
+      [
+        '    const failed = uncommitted();\n    return failed === null\n      ? verdicts\n      : verdicts.map((verdict) => (verdict.kind === "done" ? failed : verdict));',
+        "    uncommitted();\n    return verdicts;",
+      ],
+    ],
+    tests: ["test/persistence/group-commit.test.ts"],
+  },
+  {
+    name: "work that is repeated comes after what was asked for later",
+    file: "src/persistence/sqlite/writer.ts",
+    edits: [["queue = [...again, ...queue];", "queue = [...queue, ...again];"]],
+    tests: ["test/persistence/group-commit.test.ts"],
+  },
+  {
+    name: "work that is repeated takes the innocent along",
+    file: "src/persistence/sqlite/writer.ts",
+    edits: [
+      [
+        "      const mustBeAlone = member.timesUndone > 0 || (queue[0]?.timesUndone ?? 0) > 0;\n      return at > 0 && (mustBeAlone || weight > GROUP_LIMIT);",
+        "      return at > 0 && weight > GROUP_LIMIT;",
+      ],
+    ],
+    tests: ["test/persistence/group-commit.test.ts"],
+  },
+];
