@@ -10,6 +10,7 @@ import { durable } from "./durable.ts";
 import { hookStart } from "./hook.ts";
 import { pureStep } from "./pure-step.ts";
 import { supervised } from "./supervised.ts";
+import { transcripts } from "./transcripts.ts";
 
 const benches: Record<string, () => Promise<void>> = {
   durable,
@@ -18,6 +19,7 @@ const benches: Record<string, () => Promise<void>> = {
   supervised,
   "cli-start": cliStart,
   hook: hookStart,
+  transcripts,
 };
 const known = Object.keys(benches);
 const asked = process.argv.slice(2);

@@ -38,7 +38,7 @@ const CORRECTION = /^(?:no|nope|nein|non|actually|ok(?:ay)?|wait|stop)[,.!]+\s+(
 /** What a person said, sentence by sentence, without what was pasted in. */
 export function personsSentences(text: string): readonly Sentence[] {
   return wholeSentences(text).flatMap((whole) => {
-    const isBound = BOUND.test(whole.replace(PLACE, ""));
+    const isBound = isBoundIn(whole);
     return clausesOf(whole).flatMap((clause) => {
       const sentence = judged(clause, isBound);
       return sentence === null ? [] : [sentence];
@@ -53,7 +53,7 @@ function judged(clause: string, isBound: boolean): Sentence | null {
     (hasWordOf("lasting", text) || PLACE.test(text) || BEYOND.test(text)) && !/[?？]$/.test(text);
   const isWish =
     hasWordOf("demand", text) || hasWordOf("lasting", text) || BEYOND.test(text) || STEERING.test(text);
-  const isBoundHere = BOUND.test(text.replace(PLACE, "")) || (isBound && !hasWordOf("lasting", text));
+  const isBoundHere = isBoundIn(text) || (isBound && !hasWordOf("lasting", text));
   const scope =
     isGeneral && isWish && !isBoundHere
       ? "general"
@@ -69,6 +69,11 @@ function judged(clause: string, isBound: boolean): Sentence | null {
     !hasWordOf("mood", text) &&
     !isBoundHere;
   return { text, scope, isStatement };
+}
+
+/** Names of the place and words like "from now on" tie nothing to the moment, though they hold "this" and "now". */
+function isBoundIn(text: string): boolean {
+  return BOUND.test(text.replace(PLACE, "").replace(BEYOND, ""));
 }
 
 /** What an answer of the agent claims: no news of what was done, no talk, nothing that only its place explains. */
