@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   eval: ["domain", "text"],
   sandbox: ["domain", "text", "files", "process"],
   persistence: ["domain", "text", "import", "process"],
-  testing: ["domain"],
+  testing: ["domain", "durable"],
   "memory-files": ["domain", "text", "files"],
   // Codex's tables, lock and baseline around a store of ours.
   "codex-home": ["domain", "text", "files", "process", "import", "memory-files"],

@@ -1,5 +1,5 @@
 import { Observable, Subject } from "rxjs";
-import type { AgentEvent, AgentUsage } from "../domain/agent.ts";
+import { type AgentEvent, type AgentUsage, isFinal } from "../domain/agent.ts";
 import { plainText } from "../text/sanitize.ts";
 
 /** The telling side of a handle's `events$`. */
@@ -12,18 +12,6 @@ export interface AgentStream {
   end(): void;
   /** Whether the turn under way is still open. */
   isOpen(): boolean;
-}
-
-const FINAL = new Set<AgentEvent["type"]>([
-  "agent.completed",
-  "agent.errored",
-  "agent.interrupted",
-  "agent.shutdown",
-  "agent.notFound",
-]);
-
-export function isFinal(event: AgentEvent): boolean {
-  return FINAL.has(event.type);
 }
 
 /** Of what is not a status, only so much is replayed: an agent that talks without end must not fill memory. */

@@ -1,11 +1,10 @@
 import type { Observable } from "rxjs";
-import type { AgentEvent, AgentUsage } from "../domain/agent.ts";
+import { type AgentEvent, type AgentUsage, isFinal } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { LeaseHolder } from "../domain/phase2.ts";
 import type { AgentMeter } from "../domain/usage.ts";
 import { maskRanges, secretRanges, withoutSecrets } from "../text/redact.ts";
 import { plainText } from "../text/sanitize.ts";
-import { isFinal } from "./agent-stream.ts";
 
 /** Something an agent said. */
 export interface Said {

@@ -51,6 +51,19 @@ export type AgentEvent =
   | { readonly type: "agent.shutdown" }
   | { readonly type: "agent.notFound" };
 
+const FINAL = new Set<AgentEvent["type"]>([
+  "agent.completed",
+  "agent.errored",
+  "agent.interrupted",
+  "agent.shutdown",
+  "agent.notFound",
+]);
+
+/** Whether this event ends a turn. */
+export function isFinal(event: AgentEvent): boolean {
+  return FINAL.has(event.type);
+}
+
 /** Cumulative. `estimated` when the agent did not report and bytes were counted instead. */
 export interface AgentUsage {
   readonly turns: number;

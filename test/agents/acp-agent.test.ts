@@ -4,11 +4,18 @@ import { describe, expect, test } from "vitest";
 import { acpAgent } from "../../src/agents/acp-agent.ts";
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
-import { agentContract, completed, firstFinal } from "./contract.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
+import {
+  agentContract,
+  agentPlace,
+  allOf,
+  bearersOf,
+  expectNoneLeft,
+  firstFinal,
+} from "../../src/testing/agents.ts";
 import { realClock } from "./real-clock.ts";
 import { heardByAcp, scriptedAcp } from "./scripted-acp.ts";
 import { expectStillBetweenTurns } from "./still-between-turns.ts";
+import { completed } from "./turns.ts";
 
 expectNoneLeft();
 
@@ -28,7 +35,7 @@ for (const sandbox of sandboxes) {
 }
 
 test("a turn as the agent tells it, from the first status to the last", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedAcp("good").spawn(spec, realClock);
   await firstFinal(handle.events$);
   await handle.close();
@@ -47,7 +54,7 @@ test("a turn as the agent tells it, from the first status to the last", async ()
 });
 
 test("what the agent is asked: no files and no terminals of ours, one session, the workspace, model and effort", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedAcp("good").spawn({ ...spec, model: "Large", effort: "high" }, realClock);
   await firstFinal(handle.events$);
   await handle.close();
@@ -77,7 +84,7 @@ test("what the agent is asked: no files and no terminals of ours, one session, t
 });
 
 test("the older way of naming models is understood; a model that is not offered is refused with those that are", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const old = await scriptedAcp("names its models the old way").spawn({ ...spec, model: "small" }, realClock);
   await firstFinal(old.events$);
   await old.close();
@@ -95,13 +102,13 @@ test("the older way of naming models is understood; a model that is not offered 
   ] as const;
   for (const [behaviour, message] of refusals) {
     await expect(
-      scriptedAcp(behaviour).spawn({ ...place().spec, model: "huge" }, realClock),
+      scriptedAcp(behaviour).spawn({ ...agentPlace().spec, model: "huge" }, realClock),
     ).rejects.toMatchObject({ code: "agent_not_started", cause: { message } });
   }
 });
 
 test("a repair is a further prompt in the same session, and use goes on counting", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedAcp("good").spawn(spec, realClock);
   await firstFinal(handle.events$);
   await handle.prompt("mend the index");
@@ -150,7 +157,7 @@ describe("how a turn ends is told by its stop reason", () => {
       errored('The agent gave an answer to "session/prompt" that is not understood'),
     ],
   ])("%s", async (behaviour, ends) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedAcp(behaviour).spawn(spec, realClock);
     expect(await firstFinal(handle.events$)).toEqual(ends);
     await handle.close();
@@ -160,7 +167,7 @@ describe("how a turn ends is told by its stop reason", () => {
     ["stops at max_tokens", "You stopped before the task was done."],
     ["gives up when it is refused", "That is not allowed here, and nobody can be asked."],
   ])("one that %s is asked to go on, which is a turn", async (behaviour, said) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedAcp(behaviour).spawn(spec, realClock);
     await firstFinal(handle.events$);
     await handle.close();
@@ -190,7 +197,7 @@ describe("what an agent asks for is granted if it stays in the workspace", () =>
     ["none", inside],
     ...(hasSandbox ? [["bubblewrap", [...inside, ...confined]] as const] : []),
   ] as const)("sandbox %s", async (sandbox, granted) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedAcp("asks for every permission", { sandbox }).spawn(spec, realClock);
     expect(await firstFinal(handle.events$)).toEqual({ type: "agent.completed", message: null });
     await handle.close();
@@ -212,7 +219,7 @@ describe("what an agent asks for is granted if it stays in the workspace", () =>
   });
 
   test("files, terminals and questions of any other kind are refused, and it goes on without", async () => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedAcp("asks for files and terminals").spawn(spec, realClock);
     expect(await firstFinal(handle.events$)).toMatchObject({ type: "agent.completed" });
     await handle.close();
@@ -228,7 +235,7 @@ describe("use", () => {
     ["reports use in a quota", { inputTokens: 300, outputTokens: 30, costUsd: null, estimated: false }],
     ["reports absurd use", { inputTokens: 100, outputTokens: 0, costUsd: 2.5, estimated: true }],
   ])("%s", async (behaviour, counts) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedAcp(behaviour).spawn(spec, realClock);
     await firstFinal(handle.events$);
     await handle.close();
@@ -242,7 +249,7 @@ test.each(sandboxes)("what it left running stands still between its turns (sandb
 });
 
 test("close shuts its stdin, on which it exits without being killed", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedAcp("endless", { closeMs: 60_000 }).spawn(spec, realClock);
   await handle.close();
   expect(bearersOf(spec.key)).toEqual([]);
@@ -250,7 +257,7 @@ test("close shuts its stdin, on which it exits without being killed", async () =
 });
 
 test("a daemon is gone when the agent is closed", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedAcp("forks a daemon").spawn(spec, realClock);
   await firstFinal(handle.events$);
   await handle.close();

@@ -1,14 +1,13 @@
 import { expect, test } from "vitest";
 import type { AgentHandle } from "../../src/domain/agent.ts";
-import { firstFinal } from "./contract.ts";
-import { allOf, expectNoneLeft, place } from "./place.ts";
+import { agentPlace, allOf, expectNoneLeft, firstFinal } from "../../src/testing/agents.ts";
 import { realClock } from "./real-clock.ts";
 import { heardByAcp, scriptedAcp } from "./scripted-acp.ts";
 
 expectNoneLeft();
 
 test("a turn under way is stopped and asked to finish, in the same session and as the same turn", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedAcp("finishes when asked to").spawn(spec, realClock);
   await running(handle);
   await handle.steer?.("little is left");
@@ -25,7 +24,7 @@ test("a turn under way is stopped and asked to finish, in the same session and a
 });
 
 test("an agent that does not stop when asked is asked nothing else, and is left to its limits", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const deaf = await scriptedAcp("hangs after cancel").spawn(spec, realClock);
   await running(deaf);
   await deaf.steer?.("little is left");
@@ -37,7 +36,7 @@ test("an agent that does not stop when asked is asked nothing else, and is left 
 });
 
 test("an interrupt wins over a word to finish", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedAcp("finishes when asked to").spawn(spec, realClock);
   await running(handle);
   await handle.steer?.("little is left");

@@ -14,8 +14,8 @@ import { namedProgram, prepareHome } from "../../src/agents/acp/command.ts";
 import { liesInside } from "../../src/agents/acp/permission.ts";
 import { ACP_PRESETS } from "../../src/agents/acp/presets.ts";
 import { acpAgent } from "../../src/agents/acp-agent.ts";
+import { agentPlace } from "../../src/testing/agents.ts";
 import { temporaryFolder } from "../cli/invoke.ts";
-import { place } from "./place.ts";
 import { realClock } from "./real-clock.ts";
 
 describe("an agent's private home holds what its preset names, and nothing else of the person's", () => {
@@ -201,7 +201,7 @@ describe("an agent's environment", () => {
   const command = [process.execPath, "-e", source, "--"] as const;
 
   test("has the keys of its preset, a home and a temporary folder of the run, and nothing else of ours", async () => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     process.env = {
       ...given,
       GEMINI_API_KEY: "mine",
@@ -225,7 +225,7 @@ describe("an agent's environment", () => {
   });
 
   test("closes the port that OpenCode opens, or it is not started", async () => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const open = acpAgent({ preset: "opencode", command, sandbox: "none" });
     await expect(open.spawn(spec, realClock)).rejects.toMatchObject({
       code: "agent_not_started",

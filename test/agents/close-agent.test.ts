@@ -8,9 +8,9 @@ import type { AgentHandle, AgentRunner } from "../../src/domain/agent.ts";
 import type { Status } from "../../src/domain/status.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { type CloseDeps, closeAgent } from "../../src/services/close-agent.ts";
+import { agentPlace } from "../../src/testing/agents.ts";
 import { recordedHolder } from "./lease-holder.ts";
 import { manualClock } from "./manual-clock.ts";
-import { place } from "./place.ts";
 import { scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
 
 const NOBODY = 65_534;
@@ -162,7 +162,7 @@ test("of refused stagings the newest 20 of the last 30 days are kept", async () 
 });
 
 test("folders that an agent closed to everyone are removed, also without being root", () => {
-  const { places } = place();
+  const { places } = agentPlace();
   const source = (name: string) => JSON.stringify(new URL(`../../src/${name}`, import.meta.url).href);
   // Relative paths: the folders above may be closed to whom this runs as.
   const script = `
@@ -187,7 +187,7 @@ test("folders that an agent closed to everyone are removed, also without being r
 });
 
 function setup(differing: Partial<CloseDeps> = {}, scripted: Partial<AgentRunner> = {}) {
-  const { places: made } = place();
+  const { places: made } = agentPlace();
   const places = { ...made, rejected: join(dirname(made.rejected), "r1") };
   const { runner, orphansAsked } = scriptedRunner(scripted);
   const registry = createAgentRegistry();

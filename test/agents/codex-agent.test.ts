@@ -4,11 +4,18 @@ import { expect, test } from "vitest";
 import { codexAgent } from "../../src/agents/codex-agent.ts";
 import type { AgentEvent, AgentHandle } from "../../src/domain/agent.ts";
 import { readStat } from "../../src/process/process-record.ts";
-import { agentContract, completed, firstFinal } from "./contract.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "./place.ts";
+import {
+  agentContract,
+  agentPlace,
+  allOf,
+  bearersOf,
+  expectNoneLeft,
+  firstFinal,
+} from "../../src/testing/agents.ts";
 import { realClock } from "./real-clock.ts";
 import { heardBy, scriptedCodex } from "./scripted-codex.ts";
 import { expectStillBetweenTurns } from "./still-between-turns.ts";
+import { completed } from "./turns.ts";
 
 expectNoneLeft();
 
@@ -20,7 +27,7 @@ agentContract("the codex agent", () => ({
 }));
 
 test("a turn as Codex tells it, from the first status to the last", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedCodex("good").spawn(spec, realClock);
   await firstFinal(handle.events$);
   await handle.close();
@@ -38,7 +45,7 @@ test("a turn as Codex tells it, from the first status to the last", async () => 
 });
 
 test("what Codex is asked: an ephemeral thread, its features off, one writable folder, no network", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const given = { ...spec, model: "gpt-test", effort: "low" as const };
   const handle = await scriptedCodex("good").spawn(given, realClock);
   await firstFinal(handle.events$);
@@ -85,7 +92,7 @@ test("what Codex is asked: an ephemeral thread, its features off, one writable f
 });
 
 test("a repair is a further turn of the same thread, and use goes on counting", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedCodex("good").spawn(spec, realClock);
   await firstFinal(handle.events$);
   await handle.prompt("mend the index");
@@ -104,7 +111,7 @@ test("a repair is a further turn of the same thread, and use goes on counting", 
 });
 
 test("a turn under way is told to finish; one that is over, or refused, is not told", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedCodex("finishes when asked to").spawn(spec, realClock);
   await running(handle);
   await handle.steer?.("little is left");
@@ -121,14 +128,14 @@ test("a turn under way is told to finish; one that is over, or refused, is not t
     },
   ]);
 
-  const { spec: other } = place();
+  const { spec: other } = agentPlace();
   const deaf = await scriptedCodex("refuses turn/steer").spawn(other, realClock);
   await expect(deaf.steer?.("little is left")).rejects.toThrow();
   await deaf.close();
 });
 
 test("a failing turn names what Codex names: its message and the kind of the error", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedCodex("failing").spawn(spec, realClock);
   const last = await firstFinal(handle.events$);
   await handle.close();
@@ -139,7 +146,7 @@ test("a failing turn names what Codex names: its message and the kind of the err
 });
 
 test("every request of Codex is refused, and it goes on without", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedCodex("asks for every permission").spawn(spec, realClock);
   const last = await firstFinal(handle.events$);
   await handle.close();
@@ -153,7 +160,7 @@ test("every request of Codex is refused, and it goes on without", async () => {
 });
 
 test("use that is not reported is estimated from what was said, and marked so", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedCodex("reports no use").spawn(spec, realClock);
   await firstFinal(handle.events$);
   await handle.close();
@@ -165,7 +172,7 @@ test("use that is not reported is estimated from what was said, and marked so", 
 });
 
 test("close shuts its stdin, on which it exits without being killed", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedCodex("ignores SIGTERM", { graceMs: 60_000 }).spawn(spec, realClock);
   await running(handle);
   await handle.close();
@@ -174,7 +181,7 @@ test("close shuts its stdin, on which it exits without being killed", async () =
 });
 
 test("Codex is given the keys it needs, a temporary folder of the run, and nothing else of ours", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   process.env.SLOWWAVE_TEST_SECRET = "secret";
   process.env.SLOWWAVE_TEST_KEY = "mine";
   const source =
@@ -212,7 +219,7 @@ test("what it left running stands still between its turns, and Codex itself does
 });
 
 test("a daemon is gone when the agent is closed", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedCodex("forks a daemon").spawn(spec, realClock);
   await firstFinal(handle.events$);
   await handle.close();

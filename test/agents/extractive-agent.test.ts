@@ -2,9 +2,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { extractiveAgent } from "../../src/agents/extractive-agent.ts";
+import {
+  agentContract,
+  agentPlace,
+  expectNoneLeft,
+  firstFinal,
+  writeInput,
+} from "../../src/testing/agents.ts";
 import { here } from "../sandbox/here.ts";
-import { agentContract, firstFinal } from "./contract.ts";
-import { expectNoneLeft, place, withInput } from "./place.ts";
 import { realClock } from "./real-clock.ts";
 import { scriptedAgent } from "./scripted-agent.ts";
 
@@ -18,8 +23,8 @@ agentContract("the extractive agent", () => ({
 }));
 
 test("the extractive agent writes both files, confined by Node's permission model and, where there is one, a room", async () => {
-  const { spec } = place();
-  withInput(spec);
+  const { spec } = agentPlace();
+  writeInput(spec);
   const runner = extractiveAgent();
   expect(await runner.probe?.()).toEqual({
     ...(here
@@ -37,8 +42,8 @@ test("the extractive agent writes both files, confined by Node's permission mode
 });
 
 test("when it is over, no handle of it keeps this process alive", async () => {
-  const { spec } = place();
-  withInput(spec);
+  const { spec } = agentPlace();
+  writeInput(spec);
   await aFewTurns();
   const before = openHandles();
   const handle = await extractiveAgent().spawn(spec, realClock);

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import { type AgentReport, type AgentTask, functionAgent } from "../../src/agents/function-agent.ts";
 import type { AgentUsage } from "../../src/domain/agent.ts";
-import { agentContract, firstFinal } from "./contract.ts";
+import { agentContract, agentPlace, allOf, firstFinal } from "../../src/testing/agents.ts";
 import { manualClock } from "./manual-clock.ts";
-import { allOf, place } from "./place.ts";
 
 agentContract("the function agent", () => ({
   good: functionAgent(async () => "done"),
@@ -25,7 +24,7 @@ const USAGE: AgentUsage = {
 };
 
 test("a function gets its task; what it reports and returns becomes events", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   let task: Partial<AgentTask> = {};
   const runner = functionAgent(
     async ({ report, signal, finish, ...rest }) => {
@@ -75,14 +74,14 @@ test.each([
     "report() takes a text, or a message, thought, tool or usage event.",
   ],
 ])("a function that %s ends as errored", async (_, fn, message) => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await functionAgent(fn as (task: AgentTask) => unknown).spawn(spec, manualClock());
   expect(await firstFinal(handle.events$)).toEqual({ type: "agent.errored", message });
   await handle.close();
 });
 
 test("a function is asked to finish by a signal of its own, with the reason, and goes on", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const reasons: unknown[] = [];
   const runner = functionAgent(async ({ finish, signal, turn }) => {
     if (!finish.aborted) await new Promise((resolve) => finish.addEventListener("abort", resolve));
@@ -104,7 +103,7 @@ test("a function is asked to finish by a signal of its own, with the reason, and
 });
 
 test("what a function reports after its end is not heard, not even in its next turn", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const reports: AgentTask["report"][] = [];
   const { promise: mended, resolve: mend } = Promise.withResolvers<void>();
   const runner = functionAgent(async ({ report, turn }) => {
@@ -130,7 +129,7 @@ test("what a function reports after its end is not heard, not even in its next t
 });
 
 test("a function that completes in spite of its signal was interrupted all the same", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const runner = functionAgent(
     ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", () => resolve("done"))),
   );
@@ -142,7 +141,7 @@ test("a function that completes in spite of its signal was interrupted all the s
 });
 
 test("a function that never settles: interrupt is bounded, close says that it can't be ended", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const clock = manualClock();
   const handle = await functionAgent(() => new Promise(() => {}), { graceMs: 5_000 }).spawn(spec, clock);
   await settled();
@@ -160,7 +159,7 @@ test("a function that never settles: interrupt is bounded, close says that it ca
 });
 
 test("a talkative function fills no memory: statuses are all replayed, of the rest the latest", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const runner = functionAgent(({ report }) => {
     for (let at = 0; at < 10_000; at += 1) report(`line ${at}`);
   });

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { confinedNode, probeNodePermission } from "../../src/sandbox/node-permission.ts";
-import { allOf, expectNoneLeft, place } from "./place.ts";
+import { agentPlace, allOf, expectNoneLeft } from "../../src/testing/agents.ts";
 import { realClock } from "./real-clock.ts";
 import { scriptedAgent } from "./scripted-agent.ts";
 
@@ -33,7 +33,7 @@ console.log(JSON.stringify({ type: "completed", message: JSON.stringify(Object.f
 `;
 
 test("code under the permission model works in its workspace and is denied everything else", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const home = dirname(dirname(spec.scratch));
   const code = join(home, "code");
   mkdirSync(code);
@@ -63,7 +63,7 @@ test("code under the permission model works in its workspace and is denied every
 });
 
 test("a path that the model would take for a wildcard is refused before anything starts", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const workspace = join(spec.workspace, "a*");
   mkdirSync(workspace);
   const refused = confinedNode({ node: "node", main: "main.mjs", code: spec.scratch, workspace, env: {} });
@@ -71,7 +71,7 @@ test("a path that the model would take for a wildcard is refused before anything
 });
 
 test("a Node that confines is told from one that does not, and from one that isn't there", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const careless = join(spec.scratch, "node");
   writeFileSync(careless, `#!/bin/sh\nexec "${process.execPath}" "$2" "$3" "$4"\n`);
   chmodSync(careless, 0o755);

@@ -4,11 +4,11 @@ import { parse } from "smol-toml";
 import { expect, test } from "vitest";
 import { prepareHome } from "../../src/agents/acp/command.ts";
 import { ACP_PRESETS, type SeenFile } from "../../src/agents/acp/presets.ts";
-import { place } from "./place.ts";
+import { agentPlace } from "../../src/testing/agents.ts";
 
 /** The file that an agent finds in its private home, when the person's has this text. */
 async function prepared(name: string, text: string, seen: Partial<SeenFile>): Promise<string> {
-  const { places } = place();
+  const { places } = agentPlace();
   writeFileSync(join(places.scratch, name), text);
   const home = join(places.scratch, "home");
   await prepareHome(home, [{ from: [`~/${name}`], to: `.x/${name}`, keys: null, ...seen }], {
@@ -86,7 +86,7 @@ test.each([
 
 test("every preset's files are made where the person has none, if keys of ours belong in them", async () => {
   for (const { files } of Object.values(ACP_PRESETS)) {
-    const { places } = place();
+    const { places } = agentPlace();
     await prepareHome(join(places.scratch, "home"), files, { HOME: places.root });
   }
 });

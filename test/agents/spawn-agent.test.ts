@@ -9,9 +9,9 @@ import { NO_FENCE } from "../../src/domain/job.ts";
 import type { SpawnAnswer } from "../../src/domain/phase2.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { type SpawnDeps, spawnAgent } from "../../src/services/spawn-agent.ts";
+import { agentPlace } from "../../src/testing/agents.ts";
 import { recordedHolder } from "./lease-holder.ts";
 import { manualClock } from "./manual-clock.ts";
-import { place } from "./place.ts";
 import { scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
 
 const config: AgentConfig = {
@@ -238,7 +238,7 @@ test("a run that was taken over and owns nothing any more starts no agent, and l
 });
 
 function setup(scripted: Partial<AgentRunner> = {}, holder: SpawnDeps["holder"] = recordedHolder()) {
-  const { places } = place();
+  const { places } = agentPlace();
   writeFileSync(join(places.workspace, "raw_memories.md"), "");
   const { runner, specs, orphansAsked } = scriptedRunner(scripted);
   const deps: SpawnDeps = {

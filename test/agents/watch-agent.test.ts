@@ -10,9 +10,9 @@ import type { Phase2Event, WatchInput } from "../../src/domain/phase2.ts";
 import type { RunLimits } from "../../src/domain/usage.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { watchAgent } from "../../src/services/watch-agent.ts";
+import { agentPlace } from "../../src/testing/agents.ts";
 import { recordedHolder } from "./lease-holder.ts";
 import { manualClock } from "./manual-clock.ts";
-import { place } from "./place.ts";
 import { carelessHandle, scriptedHandle, scriptedRunner } from "./scripted-handle.ts";
 
 const KIB = 1_024;
@@ -363,7 +363,7 @@ test("a watch that is stopped while the repair is being written does not ask for
 });
 
 test("a function of the host is called again for a repair", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const clock = manualClock();
   const prompts: string[] = [];
   const runner = functionAgent(({ prompt, turn }) => void prompts.push(`${turn}: ${prompt}`));
@@ -382,7 +382,7 @@ function setup(
   scripted: Partial<AgentRunner> = {},
   minutes: number | null = null,
 ) {
-  const { places } = place();
+  const { places } = agentPlace();
   const agent = scriptedHandle();
   const registry = createAgentRegistry();
   const clock = manualClock();

@@ -3,8 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { AcpAgentOptions } from "../../src/agents/acp-agent.ts";
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import { causeOf } from "../../src/domain/failure.ts";
-import { firstFinal } from "../agents/contract.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { agentPlace, allOf, bearersOf, expectNoneLeft, firstFinal } from "../../src/testing/agents.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { scriptedAcp } from "../agents/scripted-acp.ts";
 
@@ -33,7 +32,7 @@ describe("before there is a session, nothing is started and the cause is named",
   ];
 
   test.each(misdeeds)("%s", async (behaviour, cause, options) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const failure = await scriptedAcp(behaviour, options)
       .spawn(spec, realClock)
       .then(
@@ -106,7 +105,7 @@ describe("in its turn", () => {
   ];
 
   test.each(misdeeds)("%s", async (behaviour, ends, options) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const before = process.memoryUsage().rss;
     const handle = await scriptedAcp(behaviour, options).spawn(spec, realClock);
     const last = await firstFinal(handle.events$);
@@ -126,7 +125,7 @@ describe("when it is to stop", () => {
   const stubborn = ["hangs after cancel", "mute at session/prompt", "ignores SIGTERM"];
 
   test.each(stubborn)("interrupt ends one that %s", async (behaviour) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedAcp(behaviour, { graceMs: 300, closeMs: 300 }).spawn(spec, realClock);
     await handle.interrupt();
     expect(await firstFinal(handle.events$)).toEqual({ type: "agent.interrupted" });
@@ -137,7 +136,7 @@ describe("when it is to stop", () => {
   const stayers = ["stays when its stdin closes", "closes its stdout", "ignores SIGTERM"];
 
   test.each(stayers)("close ends one that %s", async (behaviour) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedAcp(behaviour, { graceMs: 300, closeMs: 300 }).spawn(spec, realClock);
     await handle.close();
     expect((await allOf(handle)).at(-1)).toEqual({ type: "agent.interrupted" });
@@ -146,7 +145,7 @@ describe("when it is to stop", () => {
 });
 
 test("an engine that was killed leaves no agent behind: the record in the scratch folder leads to it", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const runner = scriptedAcp("endless");
   const handle = await runner.spawn(spec, realClock);
   expect(bearersOf(spec.key)).not.toEqual([]);
@@ -161,7 +160,7 @@ function errored(message: string): AgentEvent {
 }
 
 test("a start that is not wanted any more is given up at once, though nobody answers", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const unwanted = new AbortController();
   const start = scriptedAcp("mute at session/new").spawn(spec, realClock, unwanted.signal);
   const outcome = expect(start).rejects.toMatchObject({ code: "agent_not_started" });

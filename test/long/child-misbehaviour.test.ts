@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { lastValueFrom } from "rxjs";
 import { expect, test } from "vitest";
 import type { AgentEvent, AgentRunner } from "../../src/domain/agent.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { agentPlace, allOf, bearersOf, expectNoneLeft } from "../../src/testing/agents.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";
 
@@ -132,7 +132,7 @@ const misdeeds: readonly Misdeed[] = [
 ];
 
 test.each(misdeeds)("an agent that $does", async ({ script, ends, exitMs }) => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const before = process.memoryUsage().rss;
   const handle = await scriptedAgent(script, exitMs === undefined ? {} : { exitMs }).spawn(spec, realClock);
   await lastValueFrom(handle.events$);
@@ -147,7 +147,7 @@ test.each(misdeeds)("an agent that $does", async ({ script, ends, exitMs }) => {
 });
 
 test("absurd usage is left out; true usage never falls", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const script = `${RUN} tell({ type: "usage", usage: { turns: 3, inputTokens: 10, outputTokens: -1, costUsd: 0.25 } });
     tell({ type: "usage", usage: { turns: 1, inputTokens: 1e300, outputTokens: 5, costUsd: "9", estimated: true } }); ${DONE}`;
   const handle = await scriptedAgent(script).spawn(spec, realClock);
@@ -174,7 +174,7 @@ const stubborn: readonly { readonly does: string; readonly runner: AgentRunner }
 ];
 
 test.each(stubborn)("an agent that $does is ended by close", async ({ runner }) => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await runner.spawn(spec, realClock);
   await running(handle);
   await handle.close();
@@ -183,7 +183,7 @@ test.each(stubborn)("an agent that $does is ended by close", async ({ runner }) 
 });
 
 test("a daemon that left its parents and its session does not outlive the agent", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const wait = `const wait = setInterval(() => { if (require("node:fs").existsSync("daemon")) { clearInterval(wait); ${DONE} } }, 10);`;
   const handle = await scriptedAgent(`${DAEMON} ${RUN} ${wait}`).spawn(spec, realClock);
   expect((await allOf(handle)).at(-1)).toEqual({ type: "agent.completed", message: "done" });
@@ -192,7 +192,7 @@ test("a daemon that left its parents and its session does not outlive the agent"
 });
 
 test("its end is told only when nobody is left who could write", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const writer = `${FORK} spawn(process.execPath, ["-e", "setInterval(() => require('node:fs').writeFileSync('late', String(Math.random())), 1)"], { detached: true, stdio: "ignore" }).unref();`;
   const wait = `const wait = setInterval(() => { if (require("node:fs").existsSync("late")) { clearInterval(wait); ${DONE} } }, 10);`;
   const handle = await scriptedAgent(`${RUN} ${writer} ${wait}`).spawn(spec, realClock);
@@ -208,7 +208,7 @@ test("its end is told only when nobody is left who could write", async () => {
 });
 
 test("the environment of an agent holds the allow-list and the mark, and no secret of ours", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   process.env.SLOWWAVE_TEST_TOKEN = "secret";
   process.env.NODE_OPTIONS = "--no-warnings";
   const script = `${RUN} tell({ type: "completed", message: Object.keys(process.env).sort().join(" ") });`;

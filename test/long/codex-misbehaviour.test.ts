@@ -3,8 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { CodexAgentOptions } from "../../src/agents/codex-agent.ts";
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import { causeOf } from "../../src/domain/failure.ts";
-import { firstFinal } from "../agents/contract.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { agentPlace, allOf, bearersOf, expectNoneLeft, firstFinal } from "../../src/testing/agents.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { scriptedCodex } from "../agents/scripted-codex.ts";
 
@@ -31,7 +30,7 @@ describe("before there is a thread, nothing is started and the cause is named", 
   ];
 
   test.each(misdeeds)("%s", async (behaviour, cause, options) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const failure = await scriptedCodex(behaviour, options)
       .spawn(spec, realClock)
       .then(
@@ -107,7 +106,7 @@ describe("in its turn", () => {
   ];
 
   test.each(misdeeds)("%s", async (behaviour, ends, options) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const before = process.memoryUsage().rss;
     const handle = await scriptedCodex(behaviour, options).spawn(spec, realClock);
     const last = await firstFinal(handle.events$);
@@ -123,7 +122,7 @@ describe("in its turn", () => {
   });
 
   test("absurd use is left out", async () => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedCodex("reports absurd use").spawn(spec, realClock);
     await firstFinal(handle.events$);
     await handle.close();
@@ -152,7 +151,7 @@ describe("when it is to stop", () => {
   ];
 
   test.each(stubborn)("interrupt ends one that %s", async (behaviour) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedCodex(behaviour, { graceMs: 300 }).spawn(spec, realClock);
     await handle.interrupt();
     expect(await firstFinal(handle.events$)).toEqual({ type: "agent.interrupted" });
@@ -163,7 +162,7 @@ describe("when it is to stop", () => {
   const stayers = ["stays when its stdin closes", "closes its stdout"];
 
   test.each(stayers)("close ends one that %s", async (behaviour) => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const handle = await scriptedCodex(behaviour, { graceMs: 300 }).spawn(spec, realClock);
     await handle.close();
     expect((await allOf(handle)).at(-1)).toEqual({ type: "agent.interrupted" });
@@ -172,7 +171,7 @@ describe("when it is to stop", () => {
 });
 
 test("an engine that was killed leaves no Codex behind: the record in the scratch folder leads to it", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const runner = scriptedCodex("endless");
   const handle = await runner.spawn(spec, realClock);
   expect(bearersOf(spec.key)).not.toEqual([]);

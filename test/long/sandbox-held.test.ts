@@ -8,8 +8,14 @@ import type { AgentSpec } from "../../src/domain/agent.ts";
 import { readProcessRecord } from "../../src/process/process-record.ts";
 import { endOrphanProcess } from "../../src/process/tree.ts";
 import type { SandboxName } from "../../src/sandbox/sandbox.ts";
-import { agentContract, firstFinal } from "../agents/contract.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import {
+  agentContract,
+  agentPlace,
+  allOf,
+  bearersOf,
+  expectNoneLeft,
+  firstFinal,
+} from "../../src/testing/agents.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { killAtFirstWord } from "../process/kill.ts";
 import { here } from "../sandbox/here.ts";
@@ -33,7 +39,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
   expectNoneLeft();
 
   test("is recorded as such", async () => {
-    const { spec, places } = place();
+    const { spec, places } = agentPlace();
     const handle = await agentIn("bubblewrap", `${RUN} ${STAY}`).spawn(spec, realClock);
     expect(await readProcessRecord(places.scratch)).toMatchObject({ reach: "pid-namespace", revoked: false });
     expect(handle.sandbox).toBe("bubblewrap");
@@ -41,7 +47,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
   });
 
   test("gets its grace: who is asked to end may still put things in order", async () => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const tidy = `process.on("SIGTERM", () => setTimeout(() => { require("node:fs").writeFileSync("tidied", ""); process.exit(0); }, 100));`;
     const handle = await agentIn("bubblewrap", `${tidy} ${RUN} ${STAY}`, { graceMs: 10_000 }).spawn(
       spec,
@@ -54,7 +60,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
 
   test("holds a daemon that hides from us, which lives on without it", async () => {
     const left = async (name: SandboxName) => {
-      const { spec } = place();
+      const { spec } = agentPlace();
       const token = tokenOf(spec, name);
       const handle = await agentIn(name, `${RUN} ${hiddenDaemon(token)} ${DONE}`).spawn(spec, realClock);
       await firstFinal(handle.events$);
@@ -66,7 +72,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
 
   test("dies with an engine that is killed, hidden daemons and all; without it a daemon stays", async () => {
     const left = async (name: SandboxName) => {
-      const { spec, places } = place();
+      const { spec, places } = agentPlace();
       const token = tokenOf(spec, name);
       await killedEngine(name, spec, `${hiddenDaemon(token)} ${RUN} ${STAY}`);
       expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
@@ -77,7 +83,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
   });
 
   test("needs nobody to come and look: it dies by itself when its engine does", async () => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     const token = tokenOf(spec, "bubblewrap");
     await killedEngine("bubblewrap", spec, `${hiddenDaemon(token)} ${RUN} ${STAY}`);
     while (bearersOf(spec.key).length > 0 || processesWith(token).length > 0) {
@@ -88,7 +94,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
 });
 
 test.runIf(here)("no descriptor of ours gets in: not that of the store, open all the while", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const store = join(dirname(dirname(spec.scratch)), "slowwave.db");
   writeFileSync(store, "everything");
   const descriptor = openSync(store, "r");
@@ -107,7 +113,7 @@ test.runIf(here)("no descriptor of ours gets in: not that of the store, open all
 });
 
 test.runIf(here)("nor does one that we were left ourselves by whoever started us", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const secret = join(dirname(dirname(spec.scratch)), "secret");
   writeFileSync(secret, "everything");
   const look = `const fs = require("node:fs");

@@ -14,7 +14,7 @@ import {
   writeProcessRecord,
 } from "../../src/process/process-record.ts";
 import { endOrphanProcess } from "../../src/process/tree.ts";
-import { bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { agentPlace, bearersOf, expectNoneLeft } from "../../src/testing/agents.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";
 import { killAtFirstWord } from "./kill.ts";
@@ -26,7 +26,7 @@ const RUNNING = `process.stdout.write('{"type":"running"}\\n');`;
 const STAY = `setInterval(() => {}, 1000);`;
 
 test("after kill -9 of the supervisor, another process ends the agent and all it forked, and says so", async () => {
-  const { spec, places } = place();
+  const { spec, places } = agentPlace();
   const fork = `require("node:child_process").spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });`;
   await killedSupervisor(spec, `${fork} process.on("SIGTERM", () => {}); ${RUNNING} ${STAY}`);
   expect(bearersOf(spec.key)).toHaveLength(2);
@@ -35,7 +35,7 @@ test("after kill -9 of the supervisor, another process ends the agent and all it
 });
 
 test("an orphan whose identity was never written is found by its mark", async () => {
-  const { spec, places } = place();
+  const { spec, places } = agentPlace();
   await killedSupervisor(spec, `${RUNNING} ${STAY}`);
   await writeProcessRecord(places.scratch, record(spec, { process: null }));
   expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
@@ -43,7 +43,7 @@ test("an orphan whose identity was never written is found by its mark", async ()
 });
 
 test("an orphan that wiped its environment is found by its identity", async () => {
-  const { spec, places } = place();
+  const { spec, places } = agentPlace();
   const wiped = bystander("env", ["-i", "sleep", "1000"]);
   const exit = once(wiped, "exit");
   await writeProcessRecord(places.scratch, record(spec, { process: identityOf(wiped.pid ?? 0) }));
@@ -52,7 +52,7 @@ test("an orphan that wiped its environment is found by its identity", async () =
 });
 
 test("an agent that watches its parent ends by itself when its supervisor is killed", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const watch = new URL("../../src/sandbox/parent-death-watch.ts", import.meta.url).href;
   await killedSupervisor(spec, `await import(${JSON.stringify(watch)}); ${RUNNING} ${STAY}`);
   await gone(() => bearersOf(spec.key).length === 0);
@@ -72,7 +72,7 @@ const strangers: readonly {
 ];
 
 test.each(strangers)("$who is never signalled", async ({ differs }) => {
-  const { spec, places } = place();
+  const { spec, places } = agentPlace();
   const innocent = bystander("sleep", ["1000"]);
   const identity = identityOf(innocent.pid ?? 0);
   await writeProcessRecord(places.scratch, record(spec, { process: { ...identity, ...differs(identity) } }));
@@ -81,7 +81,7 @@ test.each(strangers)("$who is never signalled", async ({ differs }) => {
 });
 
 test("a session whose head is gone proves nothing to a later process", async () => {
-  const { spec, places } = place();
+  const { spec, places } = agentPlace();
   // The head of the session exits; its child stays in the session.
   const head = bystander("sh", ["-c", "sleep 1000 & echo $!"]);
   const exit = once(head, "exit");
@@ -96,7 +96,7 @@ test("a session whose head is gone proves nothing to a later process", async () 
 });
 
 test("no record: nothing had been started; a record nobody can read: something had", async () => {
-  const { places } = place();
+  const { places } = agentPlace();
   expect(await endOrphanProcess(places.scratch, realClock)).toBe(false);
   writeFileSync(join(places.scratch, "agent.json"), "{");
   expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
@@ -105,7 +105,7 @@ test("no record: nothing had been started; a record nobody can read: something h
 });
 
 test("the intent is on the disk before the process starts, the identity after", async () => {
-  const { spec, places } = place();
+  const { spec, places } = agentPlace();
   let before: unknown;
   const runner = scriptedAgent("", {
     command: async () => {
@@ -123,7 +123,7 @@ test("the intent is on the disk before the process starts, the identity after", 
 });
 
 test("a start that comes late, after another process took over, ends itself", async () => {
-  const { spec, places } = place();
+  const { spec, places } = agentPlace();
   const runner = scriptedAgent("", {
     // Stands for a supervisor that was stopped between its intent and the start.
     command: async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { tail } from "../../src/process/line-reader.ts";
-import { allOf, expectNoneLeft, place } from "../agents/place.ts";
+import { agentPlace, allOf, expectNoneLeft } from "../../src/testing/agents.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";
 
@@ -10,7 +10,7 @@ expectNoneLeft();
 const KEY = ["ghp", "0123456789abcdefghijABCDEFGHIJ012345"].join("_");
 
 async function causeOf(script: string): Promise<string> {
-  const { spec } = place();
+  const { spec } = agentPlace();
   const handle = await scriptedAgent(script).spawn(spec, realClock);
   const last = (await allOf(handle)).at(-1);
   await handle.close();

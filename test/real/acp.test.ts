@@ -12,8 +12,7 @@ import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { acpAgent } from "../../src/agents/acp-agent.ts";
 import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
-import { firstFinal } from "../agents/contract.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { agentPlace, allOf, bearersOf, expectNoneLeft, firstFinal } from "../../src/testing/agents.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { commandLine } from "../cli/invoke.ts";
 import { start } from "../cli/real-process.ts";
@@ -150,7 +149,7 @@ for (const agent of AGENTS) {
   const args = ["--agent", preset, ...(agent.model === null ? [] : ["--model", agent.model])];
   const runner = () => acpAgent({ preset, newSecret: () => "only for this test" });
   const given = () => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     return { ...spec, model: agent.model };
   };
 

@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { codexAgent } from "../../src/agents/codex-agent.ts";
-import { firstFinal } from "../agents/contract.ts";
-import { allOf, bearersOf, expectNoneLeft, place } from "../agents/place.ts";
+import { agentPlace, allOf, bearersOf, expectNoneLeft, firstFinal } from "../../src/testing/agents.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { commandLine } from "../cli/invoke.ts";
 import { start } from "../cli/real-process.ts";
@@ -101,7 +100,7 @@ real.each([
 real(
   "an interrupted turn ends, a repair turn is taken in the same thread, and a command may go on in neither",
   async () => {
-    const { spec } = place();
+    const { spec } = agentPlace();
     model.play({ say: "first" });
     const given = { ...spec, model: "scripted-model" };
     const handle = await codexAgent().spawn(given, realClock);
@@ -118,7 +117,7 @@ real(
 );
 
 real("a command left in the background does not write after the turn's end", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   // Still running when Codex is told that the command yields, and when the turn ends.
   const ticks = "while true; do date +%N > tick; sleep 0.01; done";
   const seen = "until [ -s tick ]; do sleep 0.1; done; echo seen";
@@ -167,7 +166,7 @@ real("Codex near a limit is asked in its turn to finish, and past it is ended wi
 });
 
 real("kill -9 of Codex fails the turn and leaves nothing", async () => {
-  const { spec } = place();
+  const { spec } = agentPlace();
   model.play("hang");
   const handle = await codexAgent().spawn({ ...spec, model: "scripted-model" }, realClock);
   await model.hanging();
