@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createVocabulary, seededRandom } from "../src/eval/vocabulary.ts";
-import { type Consolidated, consolidate } from "../src/extractive/consolidate.ts";
+import { type Consolidated, type ConsolidateInput, consolidate } from "../src/extractive/consolidate.ts";
 import { readNote } from "../src/extractive/note.ts";
+import { lineOrigins } from "../src/extractive/origins.ts";
 import { tokensOf } from "../src/text/tokens.ts";
 
 /**
@@ -47,6 +48,7 @@ function main(): void {
         `summary ${tokensOf(result.summary)} tokens`,
         `wanted of the first 120 still there ${kept.length}/${first.length}`,
         `lines changed by one more session ${(changedShare(result.memory, oneMore.memory) * 100).toFixed(1)} %`,
+        `lines that blame explains ${explainedLines(sessions, result.memory)}`,
         `CPU ${((used.user + used.system) / 1e6).toFixed(2)} s`,
       ].join("; "),
     );
@@ -93,6 +95,17 @@ function drawnAnew(record: CorpusRecord, round: number): CorpusRecord {
 }
 
 function consolidated(sessions: readonly CorpusRecord[]): Consolidated {
+  return consolidate(inputOf(sessions));
+}
+
+/** How many lines of the memory `slowwave blame` has an answer for. */
+function explainedLines(sessions: readonly CorpusRecord[], memory: string): string {
+  const explain = lineOrigins(inputOf(sessions), memory);
+  const lines = memory.split("\n").flatMap((line, at) => (line === "" ? [] : [explain(at + 1)]));
+  return `${lines.filter((origin) => origin.sessions.length > 0).length}/${lines.length}`;
+}
+
+function inputOf(sessions: readonly CorpusRecord[]): ConsolidateInput {
   const latestFirst = [...sessions].sort((a, b) => (a.source_updated_at < b.source_updated_at ? 1 : -1));
   const named = latestFirst.map((session) => {
     const time = `${session.source_updated_at.slice(0, 19)}+00:00`;
@@ -100,7 +113,7 @@ function consolidated(sessions: readonly CorpusRecord[]): Consolidated {
     const head = `cwd: ${session.cwd}\nrollout_path: ${session.rollout_path}\n`;
     return { session, time, name, head };
   });
-  return consolidate({
+  return {
     rawMemories: named
       .map(
         ({ session, time, name, head }) =>
@@ -111,7 +124,7 @@ function consolidated(sessions: readonly CorpusRecord[]): Consolidated {
       name,
       text: `thread_id: ${session.thread_id}\nupdated_at: ${time}\n${head}\n${session.rollout_summary}\n`,
     })),
-  });
+  };
 }
 
 /** Texts of the statements labelled as wanted. */

@@ -32,15 +32,27 @@ export interface LineSession {
  * @param line counted from 1
  */
 export function explainLine(input: ConsolidateInput, memory: string, line: number): LineOrigin {
-  const text = memory.split("\n")[line - 1] ?? "";
-  const unknown = { line, text, firstSeen: null, lastConfirmed: null, sessions: [], replaced: [] };
-  if (text.trim() === "") return unknown;
-  const plain = withoutReferences(text);
-  for (const { facts } of consolidate(input).groups) {
-    const fact = facts.find((candidate) => withoutReferences(bullet(candidate, [])) === plain);
-    if (fact !== undefined) return { line, text, ...originOf(fact) };
-  }
-  return { ...unknown, sessions: citedBy(memory, line, text) };
+  return lineOrigins(input, memory)(line);
+}
+
+/** The same for many lines of one handbook. */
+export function lineOrigins(input: ConsolidateInput, memory: string): (line: number) => LineOrigin {
+  const lines = memory.split("\n");
+  const facts = new Map<string, Fact>();
+  for (const group of consolidate(input).groups)
+    for (const fact of group.facts) {
+      const key = withoutReferences(bullet(fact, []));
+      if (!facts.has(key)) facts.set(key, fact);
+    }
+  return (line) => {
+    const text = lines[line - 1] ?? "";
+    const unknown = { line, text, firstSeen: null, lastConfirmed: null, sessions: [], replaced: [] };
+    if (text.trim() === "") return unknown;
+    const fact = facts.get(withoutReferences(text));
+    return fact === undefined
+      ? { ...unknown, sessions: citedBy(memory, line, text) }
+      : { line, text, ...originOf(fact) };
+  };
 }
 
 function originOf({ firstSeen, lastConfirmed, threads, replaced }: Fact) {
@@ -67,13 +79,15 @@ function citedBy(memory: string, line: number, text: string): readonly LineSessi
   const own = Number(/^## Task (\d+):/.exec(heading ?? "")?.[1] ?? 0);
   const numbers = named.length > 0 ? named : own > 0 ? [own] : [];
   const tasks = (group?.tasks ?? []).filter(({ number }) => numbers.length === 0 || numbers.includes(number));
-  return tasks.flatMap(({ citations }) =>
+  const cited = tasks.flatMap(({ citations }) =>
     citations.map(({ file, updatedAt, threadId }) => ({
       threadId,
       updatedAt,
       file: `rollout_summaries/${file}`,
     })),
   );
+  // A session that worked on several tasks, or was resumed, is one session.
+  return [...new Map(cited.map((session) => [session.threadId, session])).values()];
 }
 
 function withoutReferences(line: string): string {
