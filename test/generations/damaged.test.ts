@@ -26,7 +26,8 @@ const published = copiedHome(async (folder) => {
   const next = line({
     thread_id: "thread-2",
     source_updated_at: "2026-09-03T10:00:00Z",
-    raw_memory: "### Task 1: Trains\n\nReusable knowledge:\n- Release trains leave at noon.\n",
+    raw_memory:
+      "### Task 1: Trains\n\nReusable knowledge:\n- The release script needs pnpm 9 because npm ignores its lockfile.\n",
   });
   await at(next).slowwave("import", "-");
   await at().slowwave("run");
@@ -71,7 +72,9 @@ test("what rotted in the store of the memory in effect is mended from the folder
   const third = line({ thread_id: "thread-3", source_updated_at: "2026-09-04T10:00:00Z" });
   await commandLine({ stdin: [`${third}\n`] }, folder).slowwave("import", "-");
   expect(await json("run")).toMatchObject({ code: 0, value: { status: "succeeded" } });
-  expect(readFileSync(join(home, "memories/MEMORY.md"), "utf8")).toContain("Release trains leave at noon.");
+  expect(readFileSync(join(home, "memories/MEMORY.md"), "utf8")).toContain(
+    "The release script needs pnpm 9 because npm ignores its lockfile.",
+  );
   const { code, stdout } = await slowwave("doctor");
   expect({ code, whole: stdout.includes("all whole") }).toEqual({ code: 0, whole: true });
 });

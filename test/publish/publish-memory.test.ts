@@ -326,6 +326,7 @@ describe("a person's edits", () => {
     expect(await stored(d, keptId ?? "")).toEqual(edited);
     expect(run.findings.map(({ code, path }) => [code, path])).toEqual([
       ["edited_while_running", "raw_memories.md"],
+      ["edit_undone", "raw_memories.md"],
     ]);
   });
 
