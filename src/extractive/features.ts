@@ -1,5 +1,5 @@
 import { INTERNALS, isPlain, isReasoned, tellsCode, tellsNumber } from "./forms.ts";
-import { classesOf, WORD_CLASSES, type WordClass } from "./lexicon.ts";
+import { hasWordOf, WORD_CLASSES, type WordClass } from "./lexicon.ts";
 import type { Piece } from "./piece.ts";
 import { widthOf } from "./prose.ts";
 import { type Word, wordsOf } from "./words.ts";
@@ -110,8 +110,7 @@ export function featuresOf(piece: Piece, surroundings: Surroundings): readonly n
 }
 
 function flagsOf(text: string): Record<WordClass, number> {
-  const classes = classesOf(text);
-  return Object.fromEntries(WORD_CLASSES.map((name) => [name, flag(classes[name])])) as Record<
+  return Object.fromEntries(WORD_CLASSES.map((name) => [name, flag(hasWordOf(name, text))])) as Record<
     WordClass,
     number
   >;

@@ -1,3 +1,5 @@
+import { remembering } from "./words.ts";
+
 /**
  * Closed classes of words, by what they do in a sentence, in the languages notes are mostly written in. Everything else
  * a statement is judged by knows no language.
@@ -65,40 +67,44 @@ export const WORD_CLASSES = Object.keys(CLASSES) as readonly WordClass[];
 const POINTER =
   /\b(?:this|that|these|those|it|them|there|here|ones?|thing|same|still|das da|diese\w*|dort|ça|cela|celui|eso|esto|ese)\b|これ|それ|这个|那个/iu;
 
-type Classes = Readonly<Record<WordClass | "pointer", boolean>>;
+type Name = WordClass | "pointer";
 
-/** Whether a statement has a word of the class. */
-export function hasWordOf(wordClass: WordClass | "pointer", text: string): boolean {
-  return classesOf(text)[wordClass];
+/** A text as the patterns read it, with what was asked of it so far. */
+interface Reading {
+  readonly lower: string;
+  readonly patterns: ReadonlyMap<Name, RegExp>;
+  readonly found: Map<Name, boolean>;
 }
 
-const MOST_REMEMBERED = 4_096;
-const remembered = new Map<string, Classes>();
-
-/** All classes of a text at once; asked for several times while a statement is judged. */
-export function classesOf(text: string): Classes {
-  const known = remembered.get(text);
-  if (known !== undefined) return known;
+const readingOf = remembering(8_192, (text): Reading => {
   const lower = text
     .toLowerCase()
     .replace(/[’‘]/g, "'")
     .replace(/[–—…“”„→·•]/g, "-");
   const patterns = /^[\x00-\x7f]*$/.test(lower) ? ASCII_PATTERNS : WIDE_PATTERNS;
-  const classes = Object.fromEntries(
-    patterns.map(([name, pattern]) => [name, pattern.test(lower)]),
-  ) as unknown as Classes;
-  if (remembered.size >= MOST_REMEMBERED) remembered.clear();
-  remembered.set(text, classes);
-  return classes;
+  return { lower, patterns, found: new Map() };
+});
+
+/** Whether a statement has a word of the class; asked for several times while a statement is judged. */
+export function hasWordOf(name: Name, text: string): boolean {
+  const { lower, patterns, found } = readingOf(text);
+  const known = found.get(name);
+  if (known !== undefined) return known;
+  const isThere = patterns.get(name)?.test(lower) ?? false;
+  found.set(name, isThere);
+  return isThere;
 }
 
 /** `\b` knows only ASCII: it sees the end of a word before the last letter of "passé". */
 const WORD_EDGE = "(?:(?<=[\\p{L}\\p{N}_])(?![\\p{L}\\p{N}_])|(?<![\\p{L}\\p{N}_])(?=[\\p{L}\\p{N}_]))";
-const PATTERNS = [...Object.entries(CLASSES), ["pointer", POINTER] as const];
+const PATTERNS: readonly (readonly [Name, RegExp])[] = [
+  ...WORD_CLASSES.map((name) => [name, CLASSES[name]] as const),
+  ["pointer", POINTER],
+];
 // Texts are lower case by then; without the flag, the engine merges the alternatives.
-const ASCII_PATTERNS = PATTERNS.map(
-  ([name, { source }]) => [name, new RegExp(source, source.includes("\\p") ? "u" : "")] as const,
+const ASCII_PATTERNS: ReadonlyMap<Name, RegExp> = new Map(
+  PATTERNS.map(([name, { source }]) => [name, new RegExp(source, source.includes("\\p") ? "u" : "")]),
 );
-const WIDE_PATTERNS = PATTERNS.map(
-  ([name, { source }]) => [name, new RegExp(source.replaceAll("\\b", WORD_EDGE), "u")] as const,
+const WIDE_PATTERNS: ReadonlyMap<Name, RegExp> = new Map(
+  PATTERNS.map(([name, { source }]) => [name, new RegExp(source.replaceAll("\\b", WORD_EDGE), "u")]),
 );

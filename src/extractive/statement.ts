@@ -7,7 +7,7 @@ import { type Piece, STATEMENT_WIDTH } from "./piece.ts";
 import { isDump, widthOf } from "./prose.ts";
 import type { Kind } from "./sections.ts";
 import { isCleanNote, KEEP_FROM, worthOf } from "./selection.ts";
-import { wordsOf } from "./words.ts";
+import { remembering, wordsOf } from "./words.ts";
 
 /** Something one session says, ready to be printed: one plain line, safe, of a kind, with a worth. */
 export interface Statement {
@@ -82,13 +82,18 @@ export function weigh(
   const surroundings = surroundingsIn(pieces, blocks, spread);
   return pieces.map((piece) => ({
     piece,
-    worth: worthOf(piece, {
-      ...surroundings(piece),
-      isClean,
-      echoes: spread.get(sentenceKey(piece.text)) ?? 1,
-    }),
+    worth: isUseless(piece)
+      ? WORTHLESS
+      : worthOf(piece, {
+          ...surroundings(piece),
+          isClean,
+          echoes: spread.get(sentenceKey(piece.text)) ?? 1,
+        }),
   }));
 }
+
+/** Below every score of the model. */
+const WORTHLESS = -99;
 
 /** What is known of each piece of a note beyond its own text. */
 export function surroundingsIn(
@@ -103,14 +108,17 @@ export function surroundingsIn(
   });
 }
 
+/** Several pieces come from one block, and people repeat themselves. */
+const isOrder = remembering(1_024, isInstruction);
+
 /** What is kept of one subject. Neighbours of one block that are both kept are one statement where they fit. */
 export function statementsOf(weighed: readonly Weighed[]): readonly Statement[] {
   const statements: Statement[] = [];
   let last: Piece | null = null;
   for (const { piece, worth } of weighed) {
-    if (worth < KEEP_FROM || isUseless(piece)) continue;
+    if (worth < KEEP_FROM) continue;
     // The sentence that speaks to a model may not be the one that harms, so the whole block goes.
-    if (isInstruction(piece.source) || isInstruction(piece.text)) continue;
+    if (isOrder(piece.source) || (piece.text !== piece.source && isOrder(piece.text))) continue;
     const before = statements.at(-1);
     const isNext =
       last !== null &&

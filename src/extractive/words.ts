@@ -16,7 +16,25 @@ export interface Word {
 const token =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー]+|\p{Script=Thai}+|-{0,2}[\p{L}\p{N}_$@~./\\#:+-]*[\p{L}\p{N}_][+#]{0,2}/gu;
 
-export function wordsOf(text: string): readonly Word[] {
+/** A function that keeps its latest answers: while sentences are judged and compared, the same ones come many times. */
+export function remembering<Answer>(
+  most: number,
+  answer: (text: string) => Answer,
+): (text: string) => Answer {
+  const answers = new Map<string, Answer>();
+  return (text) => {
+    const known = answers.get(text);
+    if (known !== undefined) return known;
+    const found = answer(text);
+    if (answers.size >= most) answers.clear();
+    answers.set(text, found);
+    return found;
+  };
+}
+
+export const wordsOf = remembering(16_384, readWords);
+
+function readWords(text: string): readonly Word[] {
   const words: Word[] = [];
   const coded = codeRanges(text);
   for (const match of text.slice(0, 2_000).matchAll(token)) {
@@ -184,22 +202,28 @@ export function keywordsFrom(words: readonly string[], most: number): readonly s
   const kept = new Map<string, string>();
   for (const word of words) {
     if (kept.size >= most) break;
-    const clean = withoutShapedSecrets(readableText(word.slice(0, 200)))
-      .replace(/[\s,;`"'*#[\](){}<>|]+/g, " ")
-      .trim()
-      .replace(/^[./-]+(?=\w)/, "");
-    const key = clean.toLowerCase();
-    const isUseful =
-      !TALK.test(clean) &&
-      clean.length >= 2 &&
-      clean.length <= 60 &&
-      !tools.has(key) &&
-      !isFunctionWord(key) &&
-      /[\p{L}]/u.test(clean);
-    if (isUseful && !kept.has(key) && !isInstruction(clean)) kept.set(key, clean);
+    const clean = searchTerm(word.slice(0, 200));
+    if (clean !== "" && !kept.has(clean.toLowerCase())) kept.set(clean.toLowerCase(), clean);
   }
   return [...kept.values()];
 }
+
+/** The word as it can be printed; empty where it says nothing or could be taken for an order. */
+const searchTerm = remembering(8_192, (word) => {
+  const clean = withoutShapedSecrets(readableText(word))
+    .replace(/[\s,;`"'*#[\](){}<>|]+/g, " ")
+    .trim()
+    .replace(/^[./-]+(?=\w)/, "");
+  const key = clean.toLowerCase();
+  const isUseful =
+    !TALK.test(clean) &&
+    clean.length >= 2 &&
+    clean.length <= 60 &&
+    !tools.has(key) &&
+    !isFunctionWord(key) &&
+    /[\p{L}]/u.test(clean);
+  return isUseful && !isInstruction(clean) ? clean : "";
+});
 
 /** Words of a title that could be searched for: names first, then long words. */
 export function keywordsOfTitle(title: string): readonly string[] {
