@@ -152,3 +152,21 @@ test("the end of a child machine's actor that changes nothing is recorded with t
   await clock.advance(0);
   expect(fetched).toBe(1);
 });
+
+test("a run that has ended leaves no intent open, also of an actor that its machine never stopped", async () => {
+  const machine = setup({
+    actors: { listen: fromEventObservable(() => new Subject<{ type: "more" }>()) },
+  }).createMachine({
+    id: "ending",
+    invoke: { id: "listen", src: "listen" },
+    initial: "working",
+    states: { working: { on: { enough: "over" }, after: { 60000: "over" } }, over: { type: "final" } },
+  });
+  const { open, store, clock } = durableWorld(machine);
+  const run = await open().start({ id: "r", input: undefined });
+  await clock.advance(0);
+  expect((await store().runs.openIntents("r")).length).toBe(2);
+  run.send({ type: "enough" } as never);
+  await clock.advance(0);
+  expect([(await store().runs.read("r"))?.state, await store().runs.openIntents("r")]).toEqual(["done", []]);
+});

@@ -153,3 +153,24 @@ test("a cancel request that was made before the owner died reaches the process t
   await clock.advance(0);
   expect(run?.snapshot().value).toBe("cancelled");
 });
+
+test("what is asked of a run while its first commit is under way is handled after it", async () => {
+  const { open, store, clock } = durableWorld(idle);
+  const base = store();
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const create: typeof base.runs.create = async (...request) => {
+    await released;
+    return base.runs.create(...request);
+  };
+  const engine = open({ store: { ...base, runs: overriding(base.runs, { create }) } });
+  const starting = engine.start({ id: "r", input: undefined });
+  await clock.advance(0);
+  void engine.cancel("r");
+  release();
+  const run = await starting;
+  await clock.advance(0);
+  expect(run.snapshot().value).toBe("cancelled");
+});

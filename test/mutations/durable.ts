@@ -3,12 +3,6 @@ import type { Mutation } from "./mutation.ts";
 /** The durable engine. */
 export const DURABLE: readonly Mutation[] = [
   {
-    name: "a run that has ended keeps its open intents",
-    file: "src/durable/actor-system.ts",
-    edits: [['if (status !== "active") this.#end(ref);', 'if (status === "stopped") this.#end(ref);']],
-    tests: ["test/durable/actors.test.ts", "test/engine/durable.test.ts"],
-  },
-  {
     name: "a run that was left goes on committing",
     file: "src/durable/commit-again.ts",
     edits: [['    if (isOver()) return "fenced";\n', ""]],
@@ -38,7 +32,7 @@ export const DURABLE: readonly Mutation[] = [
     name: "what was asked of a run before its first commit is dropped",
     file: "src/durable/engine.ts",
     edits: [["    for (const ask of entry.early) ask(entry.live);\n", ""]],
-    tests: ["test/durable/host.test.ts", "test/engine/durable.test.ts", "test/durable/actors.test.ts"],
+    tests: ["test/durable/ownership.test.ts"],
   },
   {
     name: "cancel requests are not asked for again after the store was busy",
