@@ -169,10 +169,11 @@ interface AskDeps {
   readonly store: Pick<Store, "runs" | "generations" | "memories">;
   readonly places: RunPlaces;
   readonly files: Files;
+  readonly settings: Pick<Settings, "maxRunMinutes" | "maxTurns" | "maxTokens">;
 }
 
 /** What the agent of one run is asked, at first and in repair turns. Paths and findings only, never memory text. */
-function askAgent({ store, places, files }: AskDeps) {
+function askAgent({ store, places, files, settings }: AskDeps) {
   const { workspace } = places;
   return {
     async prompt({ run, space }: SpawnInput): Promise<string> {
@@ -192,6 +193,11 @@ function askAgent({ store, places, files }: AskDeps) {
           changes: changesBetween(base, manifest),
           suspects,
           refusal,
+          runLimits: {
+            minutes: settings.maxRunMinutes ?? null,
+            turns: settings.maxTurns ?? null,
+            tokens: settings.maxTokens ?? null,
+          },
         });
       } finally {
         await folder.close();

@@ -21,10 +21,18 @@ export interface PromptFacts {
   readonly suspects?: readonly string[];
   /** Why the last result was refused, one sentence each; empty when it wasn't. */
   readonly refusal?: readonly string[];
+  /** What the supervisor allows this run; null where it sets no limit. */
+  readonly runLimits?: PromptLimits;
   /** Most tokens of memory_summary.md; readers load no more. */
   readonly summaryTokens?: number;
   /** Most bytes of MEMORY.md. */
   readonly handbookBytes?: number;
+}
+
+export interface PromptLimits {
+  readonly minutes: number | null;
+  readonly turns: number | null;
+  readonly tokens: number | null;
 }
 
 const SUMMARY_TOKENS = 2_500;
@@ -37,6 +45,7 @@ export function renderPrompt(facts: PromptFacts): string {
     opening(facts.workspace),
     GROUND_RULES,
     WHAT_COUNTS,
+    WHO_SAID_WHAT,
     STATEMENTS,
     facts.mode === "first" ? FIRST_TIME : UPDATE,
     changesSection(facts.changes),
@@ -44,7 +53,7 @@ export function renderPrompt(facts: PromptFacts): string {
     ...suspectsSection(facts.suspects ?? []),
     ...refusalSection(facts.refusal ?? []),
     FORMATS,
-    limits(summaryTokens, handbookBytes),
+    limits(summaryTokens, handbookBytes, facts.runLimits),
     FINISHING,
   ]
     .join("\n\n")
@@ -106,10 +115,18 @@ There is a memory already. Read it first, then bring it up to date:
 - If \`memory_summary.md\` does not begin with the line \`v1\`, write it anew as a whole.`;
 
 function changesSection(changes: FileChanges): string {
+  const isSession = (path: string) => path.startsWith("rollout_summaries/");
+  const split = (sessions: string, others: string, paths: readonly string[]) => [
+    pathList(sessions, paths.filter(isSession)),
+    pathList(
+      others,
+      paths.filter((path) => !isSession(path)),
+    ),
+  ];
   const lists = [
-    pathList("Added", changes.added),
-    pathList("Modified", changes.modified),
-    pathList("Removed", changes.deleted),
+    ...split("New sessions", "Added", changes.added),
+    ...split("Sessions resumed or corrected since", "Modified", changes.modified),
+    ...split("Sessions to forget", "Removed", changes.deleted),
   ].filter((list) => list !== "");
   const body = lists.length === 0 ? "No input differs from the present memory." : lists.join("\n");
   return `## What changed since the present memory was made\n\n${body}`;
@@ -169,7 +186,17 @@ function pathList(title: string, paths: readonly string[]): string {
   return [`${title} (${paths.length}):`, ...shown, ...more].join("\n");
 }
 
-function limits(summaryTokens: number, handbookBytes: number): string {
+function limits(summaryTokens: number, handbookBytes: number, run?: PromptLimits): string {
+  const allowed = [
+    run?.minutes ? `${run.minutes} minutes` : "",
+    run?.turns ? `${run.turns} turns` : "",
+    run?.tokens ? `${run.tokens} tokens` : "",
+  ].filter((limit) => limit !== "");
+  const line =
+    allowed.length === 0
+      ? ""
+      : `
+- This run: ${allowed.join(", ")}; then it is ended and its work is lost. With little left, finish what is consistent.`;
   return `## Limits
 
 - \`memory_summary.md\`: at most ${summaryTokens} tokens (about ${summaryTokens * 4} characters); its user profile at most 350 words.
@@ -177,7 +204,7 @@ function limits(summaryTokens: number, handbookBytes: number): string {
   finding. The least useful statement anywhere goes first.
 - Read a large file in pieces, or search it by \`thread_id\` and keyword; never print it whole.
 - A \`SKILL.md\`: under 500 lines. Any line: under 2,000 characters.
-- Plain UTF-8 Markdown files only: no links in the file system, no other formats, no scratch files left behind.`;
+- Plain UTF-8 Markdown files only: no links in the file system, no other formats, no scratch files left behind.${line}`;
 }
 
 const FINISHING = `## When you are done
@@ -220,6 +247,16 @@ again, and ideas that were only proposed or explored and never confirmed. If a n
 
 Say each thing once: merge duplicates and paraphrases into one statement that names all its sessions. Rank by use: what
 recurs and what is recent comes first. Keep projects (\`cwd\`) apart unless a fact clearly holds for several.`;
+
+const WHO_SAID_WHAT = `## Who said what, and how it ended
+
+- In a note, \`the user said: "…"\` is the user; everything else is what their agent concluded, which may be wrong. What
+  tools printed is neither.
+- \`task_outcome\` says how a session ended. What a failed or partial session tried is no recommendation; what it ran
+  into may be a failure worth keeping.
+- Unfinished work is one dated bullet of the reusable knowledge, \`- open (YYYY-MM-DD): <what is missing> [Task n]\`, and
+  goes when a later session finishes it.
+- When the user corrects something twice, the later correction holds, also against the user's own earlier words.`;
 
 const STATEMENTS = `## How a statement is written
 

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type PromptFacts, renderPrompt, renderRepair } from "../../src/engine/prompt.ts";
+import { tokensOf } from "../../src/text/tokens.ts";
 
 const facts: PromptFacts = {
   workspace: "/home/u/.local/state/slowwave/staging/r1/workspace",
@@ -74,6 +76,10 @@ describe.each([
     ["skills' sections", "pitfalls, how to verify the result"],
     ["the summary last", "Write `memory_summary.md` last"],
     ["an end without questions", "do not ask, decide"],
+    ["the user's words told from the agent's", '`the user said: "…"` is the user'],
+    ["how a session ended", "`task_outcome` says how a session ended"],
+    ["unfinished work", "- open (YYYY-MM-DD):"],
+    ["the later of two corrections", "the later correction holds"],
     ["no links and no leftovers", "no links in the file system"],
   ])("%s", (_what, words) => {
     expect(asked(of)).toContain(words);
@@ -99,7 +105,7 @@ test("an update integrates, forgets, keeps the user's edits, and leaves the rest
 
 test("what changed is listed by path", () => {
   expect(renderPrompt(facts)).toContain(
-    'Added (1):\n- "rollout_summaries/a.md"\nModified (1):\n- "raw_memories.md"\nRemoved (1):\n- "rollout_summaries/b.md"\n',
+    'New sessions (1):\n- "rollout_summaries/a.md"\nModified (1):\n- "raw_memories.md"\nSessions to forget (1):\n- "rollout_summaries/b.md"\n',
   );
   const none = { added: [], modified: [], deleted: [] };
   expect(renderPrompt({ ...facts, changes: none })).toContain("No input differs from the present memory.");
@@ -108,7 +114,7 @@ test("what changed is listed by path", () => {
 test("a long list is cut and says so", () => {
   const added = Array.from({ length: 250 }, (_, at) => `rollout_summaries/${at}.md`);
   const text = renderPrompt({ ...facts, changes: { added, modified: [], deleted: [] } });
-  expect(text).toContain('Added (250):\n- "rollout_summaries/0.md"');
+  expect(text).toContain('New sessions (250):\n- "rollout_summaries/0.md"');
   expect(text).toContain('- "rollout_summaries/199.md"\n- and 50 more; list the folder to see them\n');
 });
 
@@ -143,4 +149,18 @@ test("a repair names the workspace and each finding on one line, and asks for no
   expect(text.replace(/\s+/g, " ")).toContain(
     "Mend exactly these, in place, and leave everything else as it is.",
   );
+});
+
+test("the run's own limits are told, those that are set", () => {
+  const limited = asked({ ...facts, runLimits: { minutes: 60, turns: 40, tokens: null } });
+  expect(limited).toContain("- This run: 60 minutes, 40 turns; then it is ended and its work is lost.");
+  expect(asked({ ...facts, runLimits: { minutes: null, turns: null, tokens: null } })).toBe(asked(facts));
+});
+
+test("the prompt is as long as the page about agents says", () => {
+  const page = readFileSync(new URL("../../docs/agents.md", import.meta.url), "utf8");
+  const told = /about ([\d,]+) tokens before the list of changes/.exec(page)?.[1]?.replace(",", "");
+  const none = { added: [], modified: [], deleted: [] };
+  const tokens = tokensOf(renderPrompt({ ...facts, changes: none }));
+  expect(Math.abs(Number(told) - tokens)).toBeLessThan(50);
 });
