@@ -74,7 +74,7 @@ export async function connectAgent(at: Invocation, agent: AgentName, how: How): 
   const store = await openStore(at.places, at.output);
   try {
     const texts = await textsFor(at);
-    await refresh(at, store);
+    await refreshConnections(at, store);
     return await withConnectionLock({ store, clock: clockOf() }, async () => {
       const deps = depsOf(at, store);
       const changes = await planConnection(deps, agent, how, surroundingsOf(at), texts);
@@ -101,13 +101,16 @@ export async function connectionStates(at: Invocation): Promise<readonly Connect
   const store = await openExistingStore(at.places);
   if (store === null) return [];
   try {
-    return await refresh(at, store);
+    return await refreshConnections(at, store);
   } finally {
     await store.close();
   }
 }
 
-async function refresh({ places }: Invocation, store: Store): Promise<readonly ConnectionState[]> {
+export async function refreshConnections(
+  { places }: Invocation,
+  store: Store,
+): Promise<readonly ConnectionState[]> {
   const deps = { store, files: nodeFiles(), clock: clockOf(), home: places.home };
   const where = { space: places.space, root: rootOf(places, places.space) };
   return (await refreshDelivery(deps, where)).connections;

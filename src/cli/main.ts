@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { causeOf, codeOf, SlowwaveError } from "../domain/failure.ts";
 import { EXIT, examples, type Shell, withGlobalFlags } from "./shell.ts";
 import { createOutput, type Output } from "./ui/output.ts";
 import { red } from "./ui/text.ts";
+import { packageVersion } from "./version.ts";
 import { processWorld, type World } from "./world.ts";
 
 /** The command line, in whatever world it is run; resolves to the exit code and never rejects. */
@@ -118,9 +118,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   serve: async () => (await import("./commands/serve.ts")).addServe,
   machine: async () => (await import("./commands/machine.ts")).addMachine,
   blame: async () => (await import("./commands/blame.ts")).addBlame,
+  setup: async () => (await import("./commands/setup.ts")).addSetup,
   connect: async () => (await import("./commands/connect.ts")).addConnect,
   disconnect: async () => (await import("./commands/connect.ts")).addDisconnect,
   connections: async () => (await import("./commands/connect.ts")).addConnections,
+  mcp: async () => (await import("./commands/mcp.ts")).addMcp,
+  schedule: async () => (await import("./commands/schedule.ts")).addSchedule,
   recall: async () => (await import("./commands/recall.ts")).addRecall,
   memory: async () => (await import("./commands/memory.ts")).addMemory,
   eval: async () => (await import("./commands/eval.ts")).addEval,
@@ -148,7 +151,7 @@ async function runProgram(shell: Shell): Promise<number> {
   let exitCode: number = EXIT.ok;
   const program = withGlobalFlags(new Command("slowwave"))
     .description("Turns what many coding-agent sessions learned into one lasting memory.")
-    .version(version(), "--version")
+    .version(packageVersion(), "--version")
     .addHelpText("after", examples("slowwave import notes.jsonl", "slowwave run", "slowwave status"))
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -184,9 +187,4 @@ function usage({ exitCode, message }: CommanderError): number {
 
 function every(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(every)];
-}
-
-function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -19,13 +19,24 @@ export async function withControls(
   try {
     const memoryRoot = (space: string) => rootOf(places, space);
     const taken = await work(createControls({ store, home: places.home, memoryRoot }), store);
-    if (taken === null) return EXIT.ok;
+    if (taken === null) {
+      await tellOutdatedConnections(at, store);
+      return EXIT.ok;
+    }
     if (json) output.printJson(await skippedRunning(store, taken.running));
     else output.info(...(await sayRunning(store, taken.running)));
     return EXIT.failed;
   } finally {
     await store.close();
   }
+}
+
+/** Where an agent is still shown what was just taken back, since a person changed the place or it can't be written. */
+async function tellOutdatedConnections(at: Invocation, store: Store): Promise<void> {
+  if ((await store.connections.list()).length === 0) return;
+  const { refreshConnections } = await import("./connecting.ts");
+  for (const { problem } of await refreshConnections(at, store))
+    if (problem !== null) at.output.info([yellow("still shown"), ` · ${problem}`]);
 }
 
 export interface SpaceTaken {

@@ -49,3 +49,13 @@ export function processWorld(): World {
     exit: (code) => process.exit(code),
   };
 }
+
+/** What a person answers to a question. */
+export async function firstLine(stdin: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const chunk of stdin) {
+    text += Buffer.from(chunk).toString();
+    if (text.includes("\n") || text.length > 1_000) break;
+  }
+  return text.split("\n")[0] ?? "";
+}

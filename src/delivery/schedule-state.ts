@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** How the scheduled runs went; kept as a file, since whoever tells it must not need the store. */
@@ -41,6 +42,12 @@ export function readScheduleState(home: string): ScheduleState | null {
   }
 }
 
+export async function writeScheduleState(home: string, state: ScheduleState): Promise<void> {
+  const file = scheduleStateFile(home);
+  await writeFile(`${file}.${process.pid}`, `${JSON.stringify(state)}\n`, { mode: 0o600 });
+  await rename(`${file}.${process.pid}`, file);
+}
+
 /** A sentence for the person when the schedule keeps failing; null while all is well. */
 export function scheduleComplaint(state: ScheduleState | null): string | null {
   if (state === null || state.failures < TOLD_FAILURES) return null;
@@ -59,4 +66,33 @@ function day(ms: number): string {
 export function scheduleNotices(home: string): readonly string[] {
   const complaint = scheduleComplaint(readScheduleState(home));
   return complaint === null ? [] : [complaint];
+}
+
+/** The state after one more scheduled run. */
+export function scheduleStateAfter(
+  before: ScheduleState | null,
+  run: {
+    readonly atMs: number;
+    readonly failure: { readonly code: string; readonly message: string } | null;
+  },
+): ScheduleState {
+  const { atMs, failure } = run;
+  if (failure === null) {
+    return {
+      lastAtMs: atMs,
+      lastSuccessAtMs: atMs,
+      failures: 0,
+      firstFailureAtMs: null,
+      code: null,
+      message: null,
+    };
+  }
+  return {
+    lastAtMs: atMs,
+    lastSuccessAtMs: before?.lastSuccessAtMs ?? null,
+    failures: (before?.failures ?? 0) + 1,
+    firstFailureAtMs: before !== null && before.failures > 0 ? before.firstFailureAtMs : atMs,
+    code: failure.code,
+    message: failure.message,
+  };
 }

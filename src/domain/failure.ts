@@ -104,6 +104,10 @@ export const ERROR_CODES = {
     "Something of ours in a file of the agent was changed by hand; take it out as the message says.",
   connection_other_space: "The agent is shown another space there; disconnect it first.",
   connections_busy: "Another process changes the connections of this home; try again when it is done.",
+  schedule_unsupported: "There is no scheduler here that is known; start `slowwave learn --run` by your own.",
+  schedule_in_the_way: "A file of the scheduler is there already and is not ours; move it away.",
+  note_refused:
+    "A note of an agent is no statement about work, or there were too many; the message says which.",
   memory_file_unknown: "The memory has no file of that name; `slowwave memory show` lists them.",
   nothing_to_back_up: "The home keeps nothing yet, so there is nothing to copy.",
   eval_failed:

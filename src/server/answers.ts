@@ -48,6 +48,7 @@ export const runsAnswer = z.strictObject({
     ...{ active: count, succeeded: count, failed: count, skipped: count, cancelled: count },
   }),
   nextBefore: z.string().nullable(),
+  notices: z.array(z.string()).optional(),
 }) satisfies z.ZodType<api.RunsAnswer>;
 
 export const runAnswer = z.strictObject({

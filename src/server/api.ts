@@ -16,6 +16,8 @@ export interface RunsAnswer {
   /** Over all runs of the space filter, by outcome; `active` are unfinished. */
   readonly counts: Readonly<Record<Outcome | "active", number>>;
   readonly nextBefore: string | null;
+  /** Sentences for the person, such as that the schedule keeps failing; absent when there is none. */
+  readonly notices?: readonly string[] | undefined;
 }
 
 export interface RunSummary {

@@ -45,6 +45,8 @@ export interface AppOptions {
   /** File of the path coverage; default: the one the path tests write. */
   readonly coverage?: string;
   readonly clock?: Clock;
+  /** Sentences that the page shows the person above the runs, asked for with each list of them. */
+  readonly notices?: () => readonly string[];
 }
 
 /** The page and the API of contract section 9 as a fetch handler, for a server of ours or the host's own. */
@@ -73,7 +75,7 @@ export function createApp(options: AppOptions): App {
   const relay = createRelay({ runs: store.runs, feed, replayer, machine: phase2Machine, base, ...access });
   const subscription = engine?.events$.subscribe(() => feed.wake());
   const routes = [
-    ...runRoutes({ store, engine, clock, feed, replayer }),
+    ...runRoutes({ store, engine, clock, feed, replayer, notices: options.notices }),
     ...memoryRoutes({ generations: store.generations, maintenance }),
     ...machineRoutes({
       machine: phase2Machine,

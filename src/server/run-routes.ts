@@ -21,6 +21,7 @@ export interface RunRoutesDeps {
   readonly clock: Clock;
   readonly feed: Feed;
   readonly replayer: Replayer;
+  readonly notices: (() => readonly string[]) | undefined;
 }
 
 /** Runs: listed, started, cancelled, and seen at any moment, past or live. */
@@ -34,7 +35,10 @@ export function runRoutes(deps: RunRoutesDeps): readonly Route[] {
       summary: "Runs, newest first.",
       query: fields.runsFields,
       answer: answers.runsAnswer,
-      handle: ({ query }) => listRuns(store.runs, query),
+      handle: async ({ query }) => {
+        const notices = deps.notices?.() ?? [];
+        return { ...(await listRuns(store.runs, query)), ...(notices.length > 0 && { notices }) };
+      },
     }),
     route({
       method: "post",

@@ -335,6 +335,17 @@ describe("when the memory changes", () => {
     expect(here.tree()).toEqual({});
   });
 
+  test("a purge says where it could not take back what is shown", async () => {
+    const here = user();
+    await here.slowwave("connect", "claude");
+    here.write(".claude/rules/slowwave.md", `${here.read(".claude/rules/slowwave.md")}mine\n`);
+    const { code, stderr } = await here.slowwave("purge", "thread-1", "--yes");
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^still shown · .*rules\/slowwave\.md was changed by hand/m),
+    ]);
+  });
+
   test("hooks find the project of a folder in the index of projections", async () => {
     const here = user();
     await here.slowwave("connections");

@@ -5,6 +5,7 @@ import type { PurgedSpaces } from "../../internal/engine.ts";
 import { withControls } from "../maintenance.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { bold, counted, dim, green, type Line, printable, yellow } from "../ui/text.ts";
+import { firstLine } from "../world.ts";
 
 interface PurgeFlags {
   readonly yes?: boolean;
@@ -127,15 +128,6 @@ function where(spaces: readonly string[]): string {
 function foundNothing(one: PurgedSpaces["spaces"][number]): boolean {
   const counts = [one.inputs, one.rewritten.length, one.drafts, one.folders, one.logged];
   return one.generation === null && counts.every((count) => count === 0);
-}
-
-async function firstLine(stdin: AsyncIterable<Uint8Array>): Promise<string> {
-  let text = "";
-  for await (const chunk of stdin) {
-    text += Buffer.from(chunk).toString();
-    if (text.includes("\n") || text.length > 1_000) break;
-  }
-  return text.split("\n")[0] ?? "";
 }
 
 function reportLines(thread: string, { spaces }: PurgedSpaces): readonly Line[] {

@@ -7,6 +7,7 @@ import {
   RECALL_TOKENS,
   readPublishedMemory,
   recallOf,
+  scheduleNotices,
 } from "../../internal/delivery.ts";
 import { nodeFiles } from "../../internal/memory.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
@@ -70,7 +71,8 @@ async function recall(
     throw new SlowwaveError("invalid_usage", "--for needs a folder.");
   const memory = await readPublishedMemory(nodeFiles(), rootOf(places, places.space));
   const names = all === true ? null : namesOf(resolve(world.cwd, folder ?? "."));
-  const answer = await recallOf(memory, { folder: names, tokens });
+  const notices = scheduleNotices(places.home);
+  const answer = await recallOf(memory, { folder: names, tokens, notices });
   if (json) output.printJson({ space: places.space, ...answer });
   else output.printText(answer.text.trimEnd());
   return EXIT.ok;

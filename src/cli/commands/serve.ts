@@ -7,6 +7,7 @@ import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
 import { createControls, type Engine, systemClock } from "../../internal/engine.ts";
 import { type DayLimits, dayUse, hasDayLimits } from "../../internal/runs.ts";
+import { scheduleNotices } from "../../internal/schedule.ts";
 import { createApp, type Listening, listen } from "../../server/app.ts";
 import { pageFolder } from "../../server/page.ts";
 import { keepDue } from "../../server/schedule.ts";
@@ -81,7 +82,7 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
     const token = await serveToken(places.home);
     const memoryRoot = (space: string) => rootOf(places, space);
     const maintenance = createControls({ store, home: places.home, memoryRoot });
-    const app = createApp({ store, engine, maintenance, token });
+    const app = createApp({ store, engine, maintenance, token, notices: () => scheduleNotices(places.home) });
     const listening = await listenOn(app, port);
     const { successCooldownSeconds, retries } = choices.settings;
     const failed = (space: string | null, error: unknown) => output.info(yellow(complaint(space, error)));

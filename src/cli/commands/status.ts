@@ -9,11 +9,12 @@ import {
 } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
 import { type DayUse, dayUse, rowBeforeAbandonedOperation, spentSentence } from "../../internal/runs.ts";
+import { readScheduleState, scheduleComplaint } from "../../internal/schedule.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, rootOf } from "../store.ts";
 import { type RunSummary, summaryOf } from "../ui/run-page.ts";
-import { about, bold, counted, cyan, dim, type Line, moment } from "../ui/text.ts";
+import { about, bold, counted, cyan, dim, type Line, moment, yellow } from "../ui/text.ts";
 import { runLine } from "./runs.ts";
 
 export function addStatus(
@@ -48,6 +49,8 @@ interface StatusReport {
   /** Newest first. */
   readonly runs: readonly RunSummary[];
   readonly advice: string;
+  /** A sentence when the schedule keeps failing; null while all is well. */
+  readonly schedule: string | null;
 }
 
 interface Today extends Omit<DayUse, "freeAtMs"> {
@@ -114,7 +117,8 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
     ...{ parked, isLeftByControl, now, successCooldownSeconds, retryDelaySeconds, retries, spent, failures },
   };
   const advice = adviceFor(situation);
-  return { ...report, advice };
+  const schedule = scheduleComplaint(readScheduleState(places.home));
+  return { ...report, advice, schedule };
 }
 
 async function livenessOf(owner: string, store: Store | null): Promise<Liveness> {
@@ -173,6 +177,7 @@ function picture(report: StatusReport, now: number): readonly Line[] {
     ...(runs.length === 0 ? [] : ["", dim("last runs"), ...runs.map(runLine)]),
     "",
     [cyan("→"), ` ${report.advice}`],
+    ...(report.schedule === null ? [] : [[yellow("→"), ` ${report.schedule}`] satisfies Line]),
   ];
 }
 

@@ -10,12 +10,17 @@ const ROW = 52;
 /** All runs, newest first, with why each ended as it did. */
 export function RunsPanel({ view, onChoose }: { view: View; onChoose: () => void }) {
   const { session, nowMs } = view;
-  const { runs, counts, tabOfRuns, wantedRuns, run } = session.state.value;
+  const { runs, counts, notices, tabOfRuns, wantedRuns, run } = session.state.value;
   const shown = filterRuns(runs, tabOfRuns, wantedRuns);
   const chosen = shown.findIndex(({ id }) => id === run);
   const box = useRef<HTMLInputElement>(null);
   return (
     <nav class="runs" aria-label="Runs">
+      {notices.map((notice) => (
+        <p class="bad empty" role="status" key={notice}>
+          {notice}
+        </p>
+      ))}
       <div class="search">
         <input
           ref={box}

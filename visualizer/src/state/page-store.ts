@@ -21,6 +21,8 @@ export interface PageState {
   /** Newest first. */
   readonly runs: readonly RunSummary[];
   readonly counts: RunsAnswer["counts"] | null;
+  /** For the person, above the runs. */
+  readonly notices: readonly string[];
   readonly tabOfRuns: RunTab;
   readonly wantedRuns: string;
 
@@ -63,6 +65,7 @@ export function createPageStore(place: Place, theme: Theme) {
       connection: "connecting",
       runs: [],
       counts: null,
+      notices: [],
       tabOfRuns: "all",
       wantedRuns: "",
       ...NOTHING_OF_A_RUN,
@@ -77,10 +80,11 @@ export function createPageStore(place: Place, theme: Theme) {
     on: {
       connected: (state, { to }: { to: Connection }) => ({ ...state, connection: to }),
       /** The newest runs, as they are now; older ones that are known stay. */
-      runsRead: (state, { answer }: { answer: Pick<RunsAnswer, "runs" | "counts"> }) => ({
+      runsRead: (state, { answer }: { answer: Pick<RunsAnswer, "runs" | "counts" | "notices"> }) => ({
         ...state,
         runs: newestFirst([...answer.runs, ...state.runs]),
         counts: answer.counts,
+        notices: answer.notices ?? [],
       }),
       runChosen: (state, { run }: { run: string }) =>
         run === state.run ? state : { ...state, ...NOTHING_OF_A_RUN, run },
