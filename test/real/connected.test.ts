@@ -181,6 +181,8 @@ function openCodeSettings(port: number): string {
   const models = { "scripted-model": { tool_call: true, limit: { context: 100_000, output: 8_000 } } };
   const options = { baseURL: `http://127.0.0.1:${port}/v1`, apiKey: "scripted" };
   return JSON.stringify({
+    // It adds this line itself where it is missing.
+    $schema: "https://opencode.ai/config.json",
     model: "scripted/scripted-model",
     small_model: "scripted/scripted-model",
     enabled_providers: ["scripted"],
