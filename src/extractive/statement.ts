@@ -35,11 +35,14 @@ export function spreadOf(sessions: Iterable<readonly Piece[]>): ReadonlyMap<stri
           .map(({ stem }) => stem),
       ),
     );
-    for (const sentence of saidAgain(
-      pieces.map(({ text }) => sentenceKey(text)),
-      spread,
-    ))
-      own.add(sentence);
+    for (const speaker of ["person", "note"] as const) {
+      const spoken = pieces.filter((piece) => piece.speaker === speaker);
+      for (const sentence of saidAgain(
+        spoken.map(({ text }) => sentenceKey(text)),
+        spread,
+      ))
+        own.add(sentence);
+    }
     for (const identifier of own) spread.set(identifier, (spread.get(identifier) ?? 0) + 1);
   }
   return spread;

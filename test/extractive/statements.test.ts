@@ -233,3 +233,23 @@ describe("what is left out", () => {
     expect(knowledge.map((text) => [text.length <= 300, text.slice(-9)])).toEqual([[true, "lder one."]]);
   });
 });
+
+test("what the person says in two sessions is kept whatever its words, and a template that agents copy is not", () => {
+  const said = "keep commit messages in the imperative mood and under 60 characters.";
+  const template = [
+    "Look at the recent messages and predict the next one.",
+    "Be specific and stay silent when the next step is not obvious.",
+    "Match the style of the person in all you suggest.",
+  ];
+  const memory = `Requests:\n- the user said: "${said}"\n\nSteps:\n${template.map((line) => `- ${line}`).join("\n")}\n`;
+  const sessions = [0, 1, 2].map((day) => ({ id: `s${day}`, day, memory }));
+  expect(statements(consolidated(...sessions).memory)).toEqual([`"${said}"`]);
+  expect(statements(consolidated({ id: "s0", day: 0, memory }).memory)).toEqual([]);
+});
+
+test("a recap in prose is read where there is no note: the words of the user end with their quotation marks", () => {
+  const recap = 'The user said: "always run npm test -- --shop0 before a commit". The agent fixed the cart.';
+  expect(statements(consolidated({ id: "a", day: 0, recap }).memory, "User preferences")).toEqual([
+    '"always run npm test -- --shop0 before a commit"',
+  ]);
+});
