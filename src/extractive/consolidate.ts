@@ -14,6 +14,7 @@ import {
 import { allowedBy, type HandEdits, isHeadingRemoved, personsGroups, readHandEdits } from "./hand-edits.ts";
 import { type Handbook, readHandbook } from "./handbook.ts";
 import { partsOf, readSession } from "./session.ts";
+import { type Skill, skillsOf } from "./skills.ts";
 import { spreadOf } from "./statement.ts";
 import { summaryOf } from "./summary.ts";
 import { tasksOf } from "./tasks.ts";
@@ -38,6 +39,7 @@ export interface Consolidated {
   readonly sessions: number;
   readonly projects: number;
   readonly groups: readonly Group[];
+  readonly skills: readonly Skill[];
 }
 
 /** Room for MEMORY.md; 2 KiB below the limit of 60 KiB, for what the person adds. */
@@ -76,7 +78,8 @@ export function consolidate(input: ConsolidateInput): Consolidated {
   const blocks = [...shown, ...bare].sort(byUse).map(groupBlock);
   const memory = blocks.join("\n") || `${NOTHING_YET}\n`;
   const summary = summaryOf(shown, [...bare, ...personsGroups(before, edits, [...shown, ...bare])]);
-  return { memory, summary, sessions: threads.length, projects: blocks.length, groups };
+  const skills = skillsOf(shown);
+  return { memory, summary, sessions: threads.length, projects: blocks.length, groups, skills };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { consolidate } from "./consolidate.ts";
-import { readWorkspace, writeWorkspaceFile } from "./workspace.ts";
+import { readWorkspace, writeSkills, writeWorkspaceFile } from "./workspace.ts";
 
 /** One line of the status stream on stdout. */
 type Report =
@@ -19,7 +19,7 @@ function main(workspace: string | undefined): void {
     const input = readWorkspace(workspace);
     if (input.summaries.length === 0)
       throw new Error("rollout_summaries holds no readable summary; import session memories first");
-    const { memory, summary, sessions, projects } = consolidate(input);
+    const { memory, summary, sessions, projects, skills } = consolidate(input);
     if (sessions === 0)
       throw new Error("no summary in rollout_summaries has a header with thread_id and updated_at");
     tell({ type: "message", text: `read ${count(sessions, "session")} of ${count(projects, "project")}` });
@@ -28,6 +28,7 @@ function main(workspace: string | undefined): void {
       type: "message",
       text: `wrote MEMORY.md with ${count(memory.split("\n## Task ").length - 1, "task")}`,
     });
+    writeSkills(workspace, skills);
     writeWorkspaceFile(workspace, "memory_summary.md", summary);
     tell({
       type: "completed",

@@ -2,15 +2,19 @@ import {
   closeSync,
   constants,
   fstatSync,
+  lstatSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import type { ConsolidateInput } from "./consolidate.ts";
+import { isOurSkill, type Skill } from "./skills.ts";
 import type { SummaryFile } from "./thread.ts";
 
 /** What the workspace holds, read without following links. A file that isn't there is null; a summary that isn't readable is left out. */
@@ -43,6 +47,41 @@ export function writeWorkspaceFile(root: string, name: string, text: string): vo
     closeSync(file);
   }
   renameSync(temporary, target);
+}
+
+/**
+ * Writes the skills, and takes away those of ours that no session supports any more. A skill that the person wrote or
+ * took over stays as it is, also under a name of ours; nothing is done through a link.
+ */
+export function writeSkills(root: string, skills: readonly Skill[]): void {
+  const folder = join(root, "skills");
+  if (!isFolder(folder)) {
+    if (skills.length === 0 || existsHere(folder)) return;
+    mkdirSync(folder, { mode: 0o700 });
+  }
+  const wanted = new Map(skills.map((skill) => [skill.name, skill.text]));
+  for (const { name } of readdirSync(folder, { withFileTypes: true })) {
+    const file = join(folder, name, "SKILL.md");
+    const text = isFolder(join(folder, name)) ? readPlain(file) : null;
+    if (text === null || !isOurSkill(text)) wanted.delete(name);
+    else if (!wanted.has(name)) {
+      rmSync(file);
+      if (readdirSync(join(folder, name)).length === 0) rmdirSync(join(folder, name));
+    }
+  }
+  for (const [name, text] of wanted) {
+    mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
+    writeWorkspaceFile(join(folder, name), "SKILL.md", text);
+  }
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function existsHere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function readSummaries(folder: string): readonly SummaryFile[] {
