@@ -116,15 +116,9 @@ function skillText(name: string, { project }: Group, { commands, said, threads }
     "",
   ];
   const description = cutAtWord(`${project.family}: ${commands.join(", then ")}`, 300);
-  return [
-    "---",
-    `name: ${name}`,
-    `description: ${JSON.stringify(description)}`,
-    MARK,
-    "---",
-    "",
-    ...body,
-  ].join("\n");
+  const text = body.join("\n");
+  const head = ["---", `name: ${name}`, `description: ${JSON.stringify(description)}`];
+  return [...head, `${MARK}${digestOf(text)}`, "---", "", text].join("\n");
 }
 
 const MARK = "metadata:\n  slowwave-extractive: ";
