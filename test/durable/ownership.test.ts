@@ -174,3 +174,16 @@ test("what is asked of a run while its first commit is under way is handled afte
   await clock.advance(0);
   expect(run.snapshot().value).toBe("cancelled");
 });
+
+test("a run of another machine is left alone: it is neither taken over nor parked", async () => {
+  const { open, shared } = durableWorld(idle);
+  const foreign = open({ machine: createMachine({ id: "foreign", initial: "a", states: { a: {} } }) });
+  await foreign.start({ id: "r", input: undefined });
+  await foreign.close({ runs: "leave" });
+  const before = shared.runs.get("r");
+  for (const unknownVersions of ["leave", "park"] as const) {
+    expect(await open({ unknownVersions }).recover({})).toEqual([]);
+    expect(await open({ unknownVersions }).recover({ run: "r" })).toEqual([]);
+  }
+  expect(shared.runs.get("r")).toEqual(before);
+});

@@ -122,7 +122,7 @@ export const DURABLE: readonly Mutation[] = [
     name: "runs of other machines are parked",
     file: "src/durable/recovery.ts",
     edits: [["  if (!engine.isOwn(record)) return null;\n", ""]],
-    tests: ["test/paths/recovery.test.ts", "test/engine/durable.test.ts", "test/durable/host.test.ts"],
+    tests: ["test/durable/ownership.test.ts"],
   },
   {
     name: "recovery stops looking after its first failure",

@@ -66,7 +66,7 @@ export const STORES: readonly Mutation[] = [
     name: "inputs are recorded twice",
     file: "src/persistence/sqlite/memories.ts",
     edits: [["          if (isRecorded.get(run) !== undefined) return;\n", ""]],
-    tests: ["test/persistence/inputs.test.ts", "test/contract/stores.test.ts"],
+    tests: ["test/contract/stores.test.ts"],
   },
   {
     name: "a look at one's own lock drops it",

@@ -252,6 +252,15 @@ export function memoryContract(name: string, open: OpenWorld): void {
         expect(await a.memories.inputsOf("run-1")).toEqual([output("a")]);
       });
 
+      test("recorded by two at once they are those of one of them, whole", async () => {
+        const lists = [[output("a")], [output("b"), output("c")]] as const;
+        await Promise.all([
+          a.memories.recordInputs("run-1", lists[0]),
+          b.memories.recordInputs("run-1", lists[1]),
+        ]);
+        expect(lists).toContainEqual(await a.memories.inputsOf("run-1"));
+      });
+
       test("that were none are none, until there are some", async () => {
         await a.memories.recordInputs("run-1", []);
         await b.memories.recordInputs("run-1", [output("b")]);
