@@ -3,10 +3,14 @@
  * row, asks these, and writes what they make of it in one transaction, guarded by `owns`.
  */
 export {
-  claimed as applyClaim,
-  enqueued as applyEnqueue,
-  failed as applyFailure,
-  granted as claimAnswer,
+  applyClaim,
+  applyEnqueue,
+  applyFailure,
+  applyRelease,
+  applyRestore,
+  applySuccess,
+  applyTakeover,
+  claimAnswer,
   isDirty,
   isHeldUnder,
   isLeaseAlive,
@@ -14,8 +18,4 @@ export {
   leaseUntil,
   owns,
   refusal,
-  released as applyRelease,
-  restored as applyRestore,
-  succeeded as applySuccess,
-  takenOver as applyTakeover,
 } from "./job.ts";

@@ -220,7 +220,7 @@ export function isUnowned(row: JobRow | null): row is JobRow {
 }
 
 /** Section 2.1. While running only the watermark and the budget move; else the row is pending again, without backoff. */
-export function enqueued(row: JobRow | null, space: string, watermark: number): JobRow {
+export function applyEnqueue(row: JobRow | null, space: string, watermark: number): JobRow {
   if (row === null) return { ...untouched(space), input_watermark: watermark };
   return {
     ...row,
@@ -231,7 +231,7 @@ export function enqueued(row: JobRow | null, space: string, watermark: number): 
 }
 
 /** Section 2.2. Taking over an expired lease consumes no retry; only `force` refills the budget. */
-export function claimed(row: JobRow, request: ClaimRequest): JobRow {
+export function applyClaim(row: JobRow, request: ClaimRequest): JobRow {
   const now = secondsOf(request.nowMs);
   return {
     ...row,
@@ -249,7 +249,7 @@ export function claimed(row: JobRow, request: ClaimRequest): JobRow {
 }
 
 /** What a claim is answered that was given, with the row it made; `before`: the row it was, if that is to be told. */
-export function granted(row: JobRow, before: JobRow | null): ClaimOutcome {
+export function claimAnswer(row: JobRow, before: JobRow | null): ClaimOutcome {
   const { fence, input_watermark } = row;
   const outcome: ClaimOutcome = { kind: "claimed", fence, watermark: input_watermark ?? 0 };
   return before === null ? outcome : { ...outcome, before };
@@ -259,7 +259,7 @@ export function granted(row: JobRow, before: JobRow | null): ClaimOutcome {
  * A process (again) acts for the run that holds the row: the lease is renewed, and a worker that is not the row's
  * raises the fence, so that the former one is shut out. The same worker is only repeating itself.
  */
-export function takenOver(
+export function applyTakeover(
   row: JobRow,
   by: { readonly worker: string; readonly leaseSeconds: number; readonly nowMs: number },
 ): JobRow {
@@ -268,7 +268,10 @@ export function takenOver(
 }
 
 /** Section 2.5. */
-export function succeeded(row: JobRow, by: { readonly watermark: number; readonly nowMs: number }): JobRow {
+export function applySuccess(
+  row: JobRow,
+  by: { readonly watermark: number; readonly nowMs: number },
+): JobRow {
   return {
     ...row,
     status: "done",
@@ -280,7 +283,7 @@ export function succeeded(row: JobRow, by: { readonly watermark: number; readonl
 }
 
 /** Section 2.6. The budget may fall below zero, as at S. */
-export function failed(row: JobRow, by: JobFailure): JobRow {
+export function applyFailure(row: JobRow, by: JobFailure): JobRow {
   const now = secondsOf(by.nowMs);
   return {
     ...row,
@@ -293,7 +296,7 @@ export function failed(row: JobRow, by: JobFailure): JobRow {
   };
 }
 
-export function released(row: JobRow, reason: string): JobRow {
+export function applyRelease(row: JobRow, reason: string): JobRow {
   return {
     ...row,
     status: "pending",
@@ -308,11 +311,11 @@ export function released(row: JobRow, reason: string): JobRow {
  * The end of a dry run: the row as it was before the claim. Two things don't go back: the fence, so that it only
  * ever grows, and what was enqueued meanwhile, which is enqueued again.
  */
-export function restored(row: JobRow, before: JobRow): JobRow {
+export function applyRestore(row: JobRow, before: JobRow): JobRow {
   const back = { ...before, fence: row.fence };
   const wanted = row.input_watermark;
   const isNewer = wanted !== null && wanted > (before.input_watermark ?? 0);
-  return isNewer ? enqueued(back, back.job_key, wanted) : back;
+  return isNewer ? applyEnqueue(back, back.job_key, wanted) : back;
 }
 
 /** `now + lease` in whole seconds; a negative lease counts as none. */

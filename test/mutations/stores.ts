@@ -7,8 +7,8 @@ export const STORES: readonly Mutation[] = [
     file: "src/persistence/memory/generations.ts",
     edits: [
       [
-        'if (lease.space !== draft.space || !owns(jobs.get(lease.space) ?? null, lease)) return "lost";\n      put(fresh);\n      dropDrafts',
-        'if (lease.space !== draft.space) return "lost";\n      put(fresh);\n      dropDrafts',
+        'if (lease.space !== draft.space || !owns(jobs.get(lease.space) ?? null, lease)) return "lost";\n      put(world, fresh);\n      dropDrafts',
+        'if (lease.space !== draft.space) return "lost";\n      put(world, fresh);\n      dropDrafts',
       ],
     ],
     tests: ["test/contract/stores.test.ts"],

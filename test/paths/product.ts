@@ -1,9 +1,9 @@
 import type { EventObject } from "xstate";
-import { enqueued } from "../../src/domain/job.ts";
+import { applyEnqueue } from "../../src/domain/job.ts";
 import { dotted, transitionsOf } from "../../src/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { INPUT, keyOf } from "./graph.ts";
-import { deed, takenOver } from "./product-deeds.ts";
+import { takenOver, deed } from "./product-deeds.ts";
 import { NAMES, NOW_MS, type Product, type Rules, type Side, SPACE, withSide } from "./product-state.ts";
 
 export interface Step {
@@ -24,7 +24,7 @@ export function start(): Product {
   });
   return {
     sides: [side("A"), side("B")],
-    row: enqueued(null, SPACE, 20),
+    row: applyEnqueue(null, SPACE, 20),
     settlements: new Map(),
     published: [],
     deaths: 0,

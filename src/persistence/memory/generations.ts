@@ -3,47 +3,24 @@ import { owns } from "../../domain/job.ts";
 import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
 
+type World = Pick<MemoryWorld, "jobs" | "generations" | "blobs" | "journals" | "drafts" | "unusedSince">;
+
 export function memoryGenerations(
   world: Pick<MemoryWorld, "jobs" | "generations" | "blobs" | "journals"> &
     Partial<Pick<MemoryWorld, "drafts" | "unusedSince">>,
 ): GenerationStore {
-  const { jobs, generations, blobs, journals, drafts = [], unusedSince = new Map() } = world;
+  const whole = { ...world, drafts: world.drafts ?? [], unusedSince: world.unusedSince ?? new Map() };
+  return { ...generationReads(whole), ...generationWrites(whole), ...generationDrafts(whole) };
+}
 
-  const entryOf = (id: string) => generations.find(({ generation }) => generation.id === id) ?? null;
-
-  function put(fresh: ReadonlyMap<string, Uint8Array>): void {
-    for (const [hash, bytes] of fresh) {
-      unusedSince.delete(hash);
-      if (!blobs.has(hash)) blobs.set(hash, bytes.slice());
-    }
-  }
-
-  /** What a run recorded is kept as rows here, not as blobs; in a database both are blobs. */
-  function isNamed(hash: string): boolean {
-    return [...generations, ...drafts].some(({ manifest }) => manifest.some((entry) => entry.hash === hash));
-  }
-
-  function drop(hashes: Iterable<string>): number {
-    let count = 0;
-    for (const hash of new Set(hashes)) {
-      if (isNamed(hash)) continue;
-      if (blobs.delete(hash)) count += 1;
-      unusedSince.delete(hash);
-    }
-    return count;
-  }
-
-  function dropDrafts(space: string, hashes: readonly string[]): void {
-    for (const hash of hashes) {
-      const at = drafts.findIndex(({ draft }) => draft.space === space && draft.hash === hash);
-      if (at >= 0) drafts.splice(at, 1);
-    }
-  }
-
+function generationReads(
+  world: World,
+): Pick<GenerationStore, "current" | "manifest" | "read" | "list" | "blob" | "missing" | "orphans"> {
+  const { generations, blobs, unusedSince } = world;
   return {
     current: async (space) => generations.findLast(({ generation }) => generation.space === space) ?? null,
-    manifest: async (id) => entryOf(id)?.manifest ?? null,
-    read: async (id) => entryOf(id)?.generation ?? null,
+    manifest: async (id) => entryOf(world, id)?.manifest ?? null,
+    read: async (id) => entryOf(world, id)?.generation ?? null,
     list: async (space, limit) =>
       generations
         .map(({ generation }) => generation)
@@ -53,15 +30,28 @@ export function memoryGenerations(
     blob: async (hash) => blobs.get(hash)?.slice() ?? null,
     missing: async (hashes) =>
       [...new Set(hashes)].filter((hash) => !blobs.has(hash) || unusedSince.has(hash)),
+    orphans: async ({ after, limit }) =>
+      [...blobs.keys()]
+        .filter((hash) => hash > after && !isNamed(world, hash))
+        .sort()
+        .slice(0, limit),
+  };
+}
+
+function generationWrites(
+  world: World,
+): Pick<GenerationStore, "commit" | "openJournal" | "closeJournal" | "remove" | "collect" | "rewrite"> {
+  const { jobs, generations, blobs, journals, unusedSince } = world;
+  return {
     commit: async ({ lease, generation, manifest, blobs: fresh, journal }) => {
-      if (entryOf(generation.id) !== null) return "already";
+      if (entryOf(world, generation.id) !== null) return "already";
       const job = jobs.get(generation.space) ?? null;
       const isFree =
         lease === null ? job?.status !== "running" : lease.space === generation.space && owns(job, lease);
       if (!isFree) return "lost";
       const isWhole = manifest.every(({ hash }) => blobs.has(hash) || fresh.has(hash));
       if (!isWhole) throw storeError("store_rejected", "in memory");
-      put(fresh);
+      put(world, fresh);
       const { handEdits = {}, ...plain } = generation;
       const kept = { ...plain, ...(Object.keys(handEdits).length > 0 && { handEdits }) };
       generations.push(structuredClone({ generation: kept, manifest }));
@@ -80,38 +70,44 @@ export function memoryGenerations(
       }
     },
     collect: async ({ nowMs, graceMs, limit, hashes }) => {
-      if (hashes !== undefined) return drop(hashes.slice(0, limit));
+      if (hashes !== undefined) return drop(world, hashes.slice(0, limit));
       for (const hash of blobs.keys()) {
-        if (isNamed(hash)) unusedSince.delete(hash);
+        if (isNamed(world, hash)) unusedSince.delete(hash);
         else if (!unusedSince.has(hash)) unusedSince.set(hash, nowMs);
       }
       const due = [...unusedSince].filter(([, sinceMs]) => sinceMs < nowMs - graceMs);
-      return drop(due.slice(0, limit).map(([hash]) => hash));
+      return drop(
+        world,
+        due.slice(0, limit).map(([hash]) => hash),
+      );
     },
-    orphans: async ({ after, limit }) =>
-      [...blobs.keys()]
-        .filter((hash) => hash > after && !isNamed(hash))
-        .sort()
-        .slice(0, limit),
     rewrite: async ({ lease, generation, manifest, blobs: fresh, handEdits, nowMs }) => {
-      const entry = entryOf(generation);
+      const entry = entryOf(world, generation);
       if (entry === null || lease.space !== entry.generation.space) return "lost";
       if (!owns(jobs.get(lease.space) ?? null, lease)) return "lost";
       const old = entry.manifest.map(({ hash }) => hash);
-      put(fresh);
+      put(world, fresh);
       entry.manifest = structuredClone(manifest ?? []);
       if (manifest === null) entry.generation = { ...entry.generation, withdrawnAtMs: nowMs };
       if (handEdits !== undefined) {
         const { handEdits: _, ...generation } = entry.generation;
         entry.generation = { ...generation, ...(Object.keys(handEdits).length > 0 && { handEdits }) };
       }
-      drop(old);
+      drop(world, old);
       return "applied";
     },
+  };
+}
+
+function generationDrafts(
+  world: World,
+): Pick<GenerationStore, "keepDraft" | "draft" | "drafts" | "removeDrafts"> {
+  const { jobs, drafts } = world;
+  return {
     keepDraft: async ({ lease, draft, manifest, blobs: fresh }) => {
       if (lease.space !== draft.space || !owns(jobs.get(lease.space) ?? null, lease)) return "lost";
-      put(fresh);
-      dropDrafts(draft.space, [draft.hash]);
+      put(world, fresh);
+      dropDrafts(world, draft.space, [draft.hash]);
       drafts.push(structuredClone({ draft, manifest }));
       return "applied";
     },
@@ -122,6 +118,40 @@ export function memoryGenerations(
         .map(({ draft }) => draft)
         .filter((draft) => draft.space === space)
         .sort((a, b) => b.createdAtMs - a.createdAtMs || (a.hash < b.hash ? -1 : 1)),
-    removeDrafts: async (space, hashes) => dropDrafts(space, hashes),
+    removeDrafts: async (space, hashes) => dropDrafts(world, space, hashes),
   };
+}
+
+function entryOf({ generations }: World, id: string) {
+  return generations.find(({ generation }) => generation.id === id) ?? null;
+}
+
+function put({ blobs, unusedSince }: World, fresh: ReadonlyMap<string, Uint8Array>): void {
+  for (const [hash, bytes] of fresh) {
+    unusedSince.delete(hash);
+    if (!blobs.has(hash)) blobs.set(hash, bytes.slice());
+  }
+}
+
+/** What a run recorded is kept as rows here, not as blobs; in a database both are blobs. */
+function isNamed({ generations, drafts }: World, hash: string): boolean {
+  return [...generations, ...drafts].some(({ manifest }) => manifest.some((entry) => entry.hash === hash));
+}
+
+function drop(world: World, hashes: Iterable<string>): number {
+  const { blobs, unusedSince } = world;
+  let count = 0;
+  for (const hash of new Set(hashes)) {
+    if (isNamed(world, hash)) continue;
+    if (blobs.delete(hash)) count += 1;
+    unusedSince.delete(hash);
+  }
+  return count;
+}
+
+function dropDrafts({ drafts }: World, space: string, hashes: readonly string[]): void {
+  for (const hash of hashes) {
+    const at = drafts.findIndex(({ draft }) => draft.space === space && draft.hash === hash);
+    if (at >= 0) drafts.splice(at, 1);
+  }
 }

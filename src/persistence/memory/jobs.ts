@@ -1,10 +1,14 @@
 import {
+  applyClaim,
+  applyEnqueue,
+  applyFailure,
+  applyRelease,
+  applyRestore,
+  applySuccess,
+  applyTakeover,
   type ClaimOutcome,
   type ClaimRequest,
-  claimed,
-  enqueued,
-  failed,
-  granted,
+  claimAnswer,
   isHeldUnder,
   isUnowned,
   type JobRow,
@@ -13,11 +17,7 @@ import {
   leaseUntil,
   owns,
   refusal,
-  released,
-  restored,
   type Settled,
-  succeeded,
-  takenOver,
 } from "../../domain/job.ts";
 import type { MemoryWorld } from "./world.ts";
 
@@ -54,7 +54,7 @@ export function memoryJobs({
 
   function given(row: JobRow, { token, remember }: ClaimRequest): ClaimOutcome {
     put(row);
-    return granted(row, remember === true ? rowBeforeClaim(row.job_key, token) : null);
+    return claimAnswer(row, remember === true ? rowBeforeClaim(row.job_key, token) : null);
   }
 
   function rowBeforeClaim(space: string, token: string): JobRow | null {
@@ -65,12 +65,12 @@ export function memoryJobs({
   return {
     claim: async (request: ClaimRequest) => {
       const row = read(request.space);
-      if (isHeldUnder(row, request.token)) return given(takenOver(row, request), request);
+      if (isHeldUnder(row, request.token)) return given(applyTakeover(row, request), request);
       const no = refusal(row, request);
       if (no !== null || row === null) return no ?? { kind: "skipped", why: "not-dirty" };
       settlements.delete(trace(request.space, request.token));
       if (request.remember) before.set(request.space, { token: request.token, row });
-      return given(claimed(row, request), request);
+      return given(applyClaim(row, request), request);
     },
     renew: async (leases, times) => {
       const lost: string[] = [];
@@ -81,22 +81,24 @@ export function memoryJobs({
       }
       return { lost };
     },
-    succeed: async (by) => settled(by, "succeeded", (row) => succeeded(row, by)),
-    fail: async (by) => settled(by, "failed", (row) => failed(row, by)),
+    succeed: async (by) => settled(by, "succeeded", (row) => applySuccess(row, by)),
+    fail: async (by) => settled(by, "failed", (row) => applyFailure(row, by)),
     failUnowned: async (by) => {
       const row = read(by.lease.space);
-      return settled(by, "failed", (of) => failed(of, by), owns(row, by.lease) || isUnowned(row));
+      return settled(by, "failed", (of) => applyFailure(of, by), owns(row, by.lease) || isUnowned(row));
     },
     release: async (by) =>
-      settled(by, "released", (row) => (by.restore ? restored(row, by.restore) : released(row, by.reason))),
+      settled(by, "released", (row) =>
+        by.restore ? applyRestore(row, by.restore) : applyRelease(row, by.reason),
+      ),
     takeOver: async ({ space, token, ...by }) => {
       const row = read(space);
       if (!isHeldUnder(row, token)) return null;
-      const next = takenOver(row, by);
+      const next = applyTakeover(row, by);
       put(next);
       return { space, token, fence: next.fence };
     },
-    enqueue: async (space, watermark) => put(enqueued(read(space), space, watermark)),
+    enqueue: async (space, watermark) => put(applyEnqueue(read(space), space, watermark)),
     read: async (space) => read(space),
     rowBeforeClaim: async (space, token) => rowBeforeClaim(space, token),
     list: async () => [...jobs.values()].sort((a, b) => (a.job_key < b.job_key ? -1 : 1)),

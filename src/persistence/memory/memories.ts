@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { enqueued, owns } from "../../domain/job.ts";
+import { applyEnqueue, owns } from "../../domain/job.ts";
 import {
   changeOf,
   checkSpaceKey,
@@ -12,50 +12,26 @@ import { jobKeyOf } from "../../domain/session.ts";
 import { acceptRecords } from "../../import/record.ts";
 import type { MemoryWorld } from "./world.ts";
 
-export function memoryMemories(
-  world: Pick<MemoryWorld, "jobs" | "outputs" | "refused" | "inputs" | "runs"> &
-    Partial<Pick<MemoryWorld, "sessions" | "sessionJobs" | "evidence">>,
-): MemoryStore {
-  function outputsOf(space: string): Map<string, Stage1Output> {
-    const outputs = world.outputs.get(space) ?? new Map<string, Stage1Output>();
-    world.outputs.set(space, outputs);
-    return outputs;
-  }
+type World = Pick<MemoryWorld, "jobs" | "outputs" | "refused" | "inputs" | "runs"> &
+  Partial<Pick<MemoryWorld, "sessions" | "sessionJobs" | "evidence">>;
 
-  function selectable(space: string): readonly Stage1Output[] {
-    return [...outputsOf(space).values()].filter(
-      (output) => !isBlank(output) && !isRefused(space, output.threadId),
-    );
-  }
+export function memoryMemories(world: World): MemoryStore {
+  return { ...stage1Rows(world), ...threadRights(world) };
+}
 
-  /** A run without a row (a plain one) belongs to every space. */
-  function isOf(run: string, space: string): boolean {
-    return (world.runs.get(run)?.space ?? space) === space;
-  }
-
-  function isRefused(space: string, threadId: string): boolean {
-    return isRefusedIn(world, space, threadId);
-  }
-
-  /** One entry a thread, so that a count is one of threads. */
-  function refuse(threadId: string, space: string | null): void {
-    if (space !== null && isRefused(space, threadId)) return;
-    if (space === null) {
-      const hash = refusalOf(EVERY_SPACE, threadId);
-      for (const entry of world.refused) if (entry.endsWith(hash)) world.refused.delete(entry);
-    }
-    world.refused.add(refusalOf(space ?? EVERY_SPACE, threadId));
-  }
-
+/** The stage-1 outputs of spaces. */
+function stage1Rows(
+  world: World,
+): Pick<MemoryStore, "upsert" | "withdraw" | "select" | "count" | "setAside" | "removeSetAside" | "spaces"> {
   return {
     upsert: async (space, inputs) => {
       checkSpaceKey(space);
       const { records, redacted } = await acceptRecords(inputs);
-      const outputs = outputsOf(space);
+      const outputs = outputsOf(world, space);
       const counts = { imported: 0, updated: 0, unchanged: 0, forgotten: 0 };
       let newest: number | null = null;
       for (const record of records) {
-        if (isRefused(space, record.threadId)) {
+        if (isRefused(world, space, record.threadId)) {
           counts.forgotten += 1;
           continue;
         }
@@ -65,33 +41,36 @@ export function memoryMemories(
         outputs.set(record.threadId, { ...record });
         newest = Math.max(newest ?? record.sourceUpdatedAt, record.sourceUpdatedAt);
       }
-      if (newest !== null) world.jobs.set(space, enqueued(world.jobs.get(space) ?? null, space, newest));
+      if (newest !== null) world.jobs.set(space, applyEnqueue(world.jobs.get(space) ?? null, space, newest));
       return { ...counts, redacted };
     },
     withdraw: async (space, threadId) => {
       checkSpaceKey(space);
-      const row = outputsOf(space).get(threadId);
+      const row = outputsOf(world, space).get(threadId);
       if (row === undefined || isBlank(row)) return "unchanged";
       const sourceUpdatedAt = row.sourceUpdatedAt + 1;
-      outputsOf(space).set(threadId, { ...row, sourceUpdatedAt, rawMemory: "", rolloutSummary: "" });
-      world.jobs.set(space, enqueued(world.jobs.get(space) ?? null, space, sourceUpdatedAt));
+      outputsOf(world, space).set(threadId, { ...row, sourceUpdatedAt, rawMemory: "", rolloutSummary: "" });
+      world.jobs.set(space, applyEnqueue(world.jobs.get(space) ?? null, space, sourceUpdatedAt));
       return "withdrawn";
     },
-    select: async (space, limit) => [...selectable(space)].sort(latestFirst).slice(0, Math.max(0, limit)),
+    select: async (space, limit) =>
+      [...selectable(world, space)].sort(latestFirst).slice(0, Math.max(0, limit)),
     count: async (space, newerThan = 0) =>
-      selectable(space).filter(({ sourceUpdatedAt }) => sourceUpdatedAt > newerThan).length,
+      selectable(world, space).filter(({ sourceUpdatedAt }) => sourceUpdatedAt > newerThan).length,
     // No other program writes here: only what was refused after it had come in is left out.
     setAside: async (space) =>
-      [...outputsOf(space).values()]
-        .filter((output) => !isBlank(output) && isRefused(space, output.threadId))
+      [...outputsOf(world, space).values()]
+        .filter((output) => !isBlank(output) && isRefused(world, space, output.threadId))
         .map(({ threadId }) => ({
           threadId,
           code: "forgotten",
           message: "The thread was purged, and another program wrote it again.",
         })),
     removeSetAside: async (space) => {
-      const gone = [...outputsOf(space).keys()].filter((threadId) => isRefused(space, threadId));
-      for (const threadId of gone) outputsOf(space).delete(threadId);
+      const gone = [...outputsOf(world, space).keys()].filter((threadId) =>
+        isRefused(world, space, threadId),
+      );
+      for (const threadId of gone) outputsOf(world, space).delete(threadId);
       return gone.length;
     },
     spaces: async () =>
@@ -99,7 +78,18 @@ export function memoryMemories(
         .filter(([, outputs]) => outputs.size > 0)
         .map(([space]) => space)
         .sort(),
-    refuse: async (threadId, space) => refuse(threadId, space),
+  };
+}
+
+/** What runs recorded, and what is refused or forgotten of a thread. */
+function threadRights(
+  world: World,
+): Pick<
+  MemoryStore,
+  "refuse" | "remember" | "refused" | "recordInputs" | "inputsOf" | "versionsOf" | "spacesOf" | "forget"
+> {
+  return {
+    refuse: async (threadId, space) => refuse(world, threadId, space),
     remember: async (threadId, space) =>
       [space, EVERY_SPACE].map((one) => world.refused.delete(refusalOf(one, threadId))).some((was) => was),
     refused: async (space) =>
@@ -110,9 +100,9 @@ export function memoryMemories(
     },
     inputsOf: async (run) => structuredClone(world.inputs.get(run) ?? []),
     versionsOf: async (space, threadId) => {
-      const current = outputsOf(space).get(threadId);
+      const current = outputsOf(world, space).get(threadId);
       const recorded = [...world.inputs.entries()]
-        .filter(([run]) => isOf(run, space))
+        .filter(([run]) => isOf(world, run, space))
         .flatMap(([, outputs]) => outputs.filter((output) => output.threadId === threadId))
         .sort(latestFirst);
       const distinct = new Map(
@@ -135,11 +125,11 @@ export function memoryMemories(
     },
     forget: async (threadId, lease) => {
       if (!owns(world.jobs.get(lease.space) ?? null, lease)) return "lost";
-      outputsOf(lease.space).delete(threadId);
-      refuse(threadId, lease.space);
+      outputsOf(world, lease.space).delete(threadId);
+      refuse(world, threadId, lease.space);
       forgetSession(world, lease.space, threadId);
       for (const [run, outputs] of world.inputs) {
-        if (!isOf(run, lease.space)) continue;
+        if (!isOf(world, run, lease.space)) continue;
         world.inputs.set(
           run,
           outputs.filter((output) => output.threadId !== threadId),
@@ -148,6 +138,37 @@ export function memoryMemories(
       return "applied";
     },
   };
+}
+
+function outputsOf(world: World, space: string): Map<string, Stage1Output> {
+  const outputs = world.outputs.get(space) ?? new Map<string, Stage1Output>();
+  world.outputs.set(space, outputs);
+  return outputs;
+}
+
+function selectable(world: World, space: string): readonly Stage1Output[] {
+  return [...outputsOf(world, space).values()].filter(
+    (output) => !isBlank(output) && !isRefused(world, space, output.threadId),
+  );
+}
+
+/** A run without a row (a plain one) belongs to every space. */
+function isOf(world: World, run: string, space: string): boolean {
+  return (world.runs.get(run)?.space ?? space) === space;
+}
+
+function isRefused(world: World, space: string, threadId: string): boolean {
+  return isRefusedIn(world, space, threadId);
+}
+
+/** One entry a thread, so that a count is one of threads. */
+function refuse(world: World, threadId: string, space: string | null): void {
+  if (space !== null && isRefused(world, space, threadId)) return;
+  if (space === null) {
+    const hash = refusalOf(EVERY_SPACE, threadId);
+    for (const entry of world.refused) if (entry.endsWith(hash)) world.refused.delete(entry);
+  }
+  world.refused.add(refusalOf(space ?? EVERY_SPACE, threadId));
 }
 
 const EVERY_SPACE = "";

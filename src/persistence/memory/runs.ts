@@ -12,90 +12,53 @@ import {
 import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
 
-export function memoryRuns(
-  world: Pick<MemoryWorld, "runs" | "intents" | "actors" | "signals" | "log">,
-): RunStore {
-  const { runs, intents, actors, signals, log } = world;
+type RunWorld = Pick<MemoryWorld, "runs" | "intents" | "actors" | "signals" | "log">;
 
-  function loggedAt(run: string, sequence: number): LogRow | null {
-    return log.find((row) => row?.run === run && row.sequence === sequence) ?? null;
-  }
-
-  function append(row: Omit<LogRow, "id">): number {
-    const id = log.length + 1;
-    log.push({ id, ...row });
-    return id;
-  }
-
-  /** The log rows, intents, actors and signals of an accepted commit. */
-  function record(request: CommitRequest) {
-    const { run, sequence, atMs, eventType: type, value, event: data, actor } = request;
-    append({ run, sequence, atMs, type, value, data, ...(actor === undefined ? {} : { actor }) });
-    for (const message of request.messages ?? []) {
-      const to = message.actor === null ? {} : { actor: message.actor };
-      append({ run, sequence, atMs, type: message.type, value: message.value, data: message.event, ...to });
-    }
-    intents.set(run, request.intents);
-    const own = new Map(actors.get(run));
-    for (const key of request.removed ?? []) own.delete(key);
-    for (const row of request.actors ?? []) own.set(row.key, row);
-    actors.set(run, own);
-    for (const id of request.signals ?? []) close(id, { state: "handled", sequence });
-  }
-
-  function close(id: number, end: Pick<Signal, "state" | "sequence">): void {
-    const signal = signals[id - 1];
-    if (signal?.state === "open") signals[id - 1] = { ...signal, ...end };
-  }
-
-  function demandOwn({ run, intents: named, actors: changed = [] }: CommitRequest): void {
-    if (![named, ...changed.map((actor) => actor.intents)].every((own) => areIntentsOf(run, own)))
-      throw storeError("store_rejected", "in memory");
-  }
-
-  function active(id: string, fence: number): RunRecord | null {
-    const run = runs.get(id);
-    return run?.state === "active" && run.fence === fence ? run : null;
-  }
-
-  function put(run: RunRecord): RunRecord {
-    runs.set(run.id, run);
-    return run;
-  }
-
+export function memoryRuns(world: RunWorld): RunStore {
   return {
-    redact: async ({ rows, snapshot }) => {
-      for (const { id, data } of rows) {
-        const row = log[id - 1];
-        if (row !== undefined) log[id - 1] = { ...row, data };
-      }
-      const run = snapshot === null ? undefined : runs.get(snapshot.run);
-      if (run !== undefined && run.state !== "active" && snapshot !== null) {
-        put({ ...run, snapshot: snapshot.snapshot });
-      }
-    },
+    ...runCommits(world),
+    ...runReads(world),
+    ...runSignals(world),
+    ...runOwners(world),
+    ...runLogs(world),
+  };
+}
+
+/** The commits of runs. */
+function runCommits(world: RunWorld): Pick<RunStore, "create" | "commit"> {
+  const { runs } = world;
+  return {
     create: async (run, first) => {
       const known = runs.get(run.id);
-      if (known !== undefined) return judgeRepeated(known, loggedAt(run.id, first.sequence), first);
+      if (known !== undefined) return judgeRepeated(known, loggedAt(world, run.id, first.sequence), first);
       demandOwn(first);
       const { fence, sequence, snapshot, state, atMs } = first;
       const rest = { updatedAtMs: atMs, cancelRequestedAtMs: null, parked: null };
-      put({ ...run, fence, sequence, snapshot, state, ...rest });
-      record(first);
+      put(world, { ...run, fence, sequence, snapshot, state, ...rest });
+      record(world, first);
       return "ok";
     },
     commit: async (request) => {
-      const run = active(request.run, request.fence);
+      const run = activeRun(world, request.run, request.fence);
       if (run === null || run.sequence !== request.sequence - 1) {
         const known = runs.get(request.run) ?? null;
-        return judgeRepeated(known, loggedAt(request.run, request.sequence), request);
+        return judgeRepeated(known, loggedAt(world, request.run, request.sequence), request);
       }
       demandOwn(request);
       const { sequence, snapshot, state, atMs } = request;
-      put({ ...run, sequence, snapshot, state, updatedAtMs: atMs });
-      record(request);
+      put(world, { ...run, sequence, snapshot, state, updatedAtMs: atMs });
+      record(world, request);
       return "ok";
     },
+  };
+}
+
+/** What is known of runs. */
+function runReads(
+  world: RunWorld,
+): Pick<RunStore, "read" | "list" | "unfinished" | "openIntents" | "actors" | "tally"> {
+  const { runs, intents, actors } = world;
+  return {
     read: async (run) => runs.get(run) ?? null,
     list: async ({ space, state, statuses, machines, before, limit }) =>
       [...runs.values()]
@@ -115,8 +78,26 @@ export function memoryRuns(
         .sort((a, b) => (a.id < b.id ? -1 : 1)),
     openIntents: async (run) => intents.get(run) ?? [],
     actors: async (run) => [...(actors.get(run)?.values() ?? [])],
-    messages: async ({ run, actor, limit }) =>
-      log.filter((row) => row.run === run && row.actor === actor).slice(-limit),
+    tally: async ({ space }) => {
+      const counts = new Map<string, RunTally>();
+      for (const run of runs.values()) {
+        if (space !== undefined && run.space !== space) continue;
+        const { state } = run;
+        const status = state === "active" ? null : endedWith(run);
+        const key = `${state}/${status}`;
+        counts.set(key, { state, status, count: (counts.get(key)?.count ?? 0) + 1 });
+      }
+      return [...counts.values()];
+    },
+  };
+}
+
+/** Events that wait for their runs. */
+function runSignals(
+  world: RunWorld,
+): Pick<RunStore, "signal" | "readSignal" | "closeSignals" | "inbox" | "pause"> {
+  const { runs, signals } = world;
+  return {
     signal: async ({ run, key, event, nowMs }) => {
       const known = key === null ? undefined : signals.find((one) => one?.run === run && one.key === key);
       if (known !== undefined) return known;
@@ -130,7 +111,7 @@ export function memoryRuns(
     closeSignals: async ({ run, fence, ids }) => {
       if (runs.get(run)?.fence !== fence) return false;
       for (const id of ids)
-        if (signals[id - 1]?.run === run) close(id, { state: "unhandled", sequence: null });
+        if (signals[id - 1]?.run === run) close(world, id, { state: "unhandled", sequence: null });
       return true;
     },
     inbox: async (owner) => {
@@ -145,29 +126,38 @@ export function memoryRuns(
       const run = runs.get(id);
       if (run?.state !== "active") return false;
       const { pausedAtMs: _, ...running } = run;
-      put(isPaused ? { ...run, pausedAtMs: nowMs } : running);
+      put(world, isPaused ? { ...run, pausedAtMs: nowMs } : running);
       return true;
     },
+  };
+}
+
+/** Whose a run is, and what is asked of its owner. */
+function runOwners(
+  world: RunWorld,
+): Pick<RunStore, "takeOver" | "park" | "requestCancel" | "cancelRequests"> {
+  const { runs } = world;
+  return {
     takeOver: async ({ run: id, fence, owner, nowMs, as, isParked }) => {
       const parked = runs.get(id);
       if (isParked && parked?.state === "parked" && parked.fence === fence) {
-        put({ ...parked, state: "active", parked: null });
+        put(world, { ...parked, state: "active", parked: null });
       }
-      const run = active(id, fence);
-      if (run !== null) return put({ ...run, ...as, fence: fence + 1, owner, updatedAtMs: nowMs });
-      const repeated = active(id, fence + 1);
+      const run = activeRun(world, id, fence);
+      if (run !== null) return put(world, { ...run, ...as, fence: fence + 1, owner, updatedAtMs: nowMs });
+      const repeated = activeRun(world, id, fence + 1);
       return repeated?.owner === owner ? repeated : null;
     },
     park: async ({ run: id, fence, reason, nowMs }) => {
-      const run = active(id, fence);
-      if (run !== null) put({ ...run, state: "parked", parked: reason, updatedAtMs: nowMs });
+      const run = activeRun(world, id, fence);
+      if (run !== null) put(world, { ...run, state: "parked", parked: reason, updatedAtMs: nowMs });
       const now = runs.get(id);
       return now?.state === "parked" && now.fence === fence && now.parked === reason;
     },
     requestCancel: async (id, nowMs) => {
       const run = runs.get(id);
       if (run?.state !== "active") return false;
-      put({ ...run, cancelRequestedAtMs: run.cancelRequestedAtMs ?? nowMs });
+      put(world, { ...run, cancelRequestedAtMs: run.cancelRequestedAtMs ?? nowMs });
       return true;
     },
     cancelRequests: async (owner) =>
@@ -175,10 +165,17 @@ export function memoryRuns(
         .filter((run) => run.owner === owner && run.state === "active" && run.cancelRequestedAtMs !== null)
         .map(({ id }) => id)
         .sort(),
+  };
+}
+
+/** The log. */
+function runLogs(world: RunWorld): Pick<RunStore, "note" | "log" | "tail" | "steps" | "messages" | "redact"> {
+  const { runs, log } = world;
+  return {
     note: async (run, { atMs, type, data }) => {
       const text = JSON.stringify(data) ?? "null";
       if (!runs.has(run)) throw storeError("store_rejected", "in memory");
-      return append({ run, sequence: null, atMs, type, value: null, data: text });
+      return append(world, { run, sequence: null, atMs, type, value: null, data: text });
     },
     log: async ({ run, after, limit }) =>
       log
@@ -192,18 +189,74 @@ export function memoryRuns(
         .slice(-limit),
     steps: async ({ run, to }) =>
       log.filter((row) => row.run === run && row.sequence !== null && row.sequence <= to),
-    tally: async ({ space }) => {
-      const counts = new Map<string, RunTally>();
-      for (const run of runs.values()) {
-        if (space !== undefined && run.space !== space) continue;
-        const { state } = run;
-        const status = state === "active" ? null : endedWith(run);
-        const key = `${state}/${status}`;
-        counts.set(key, { state, status, count: (counts.get(key)?.count ?? 0) + 1 });
+    messages: async ({ run, actor, limit }) =>
+      log.filter((row) => row.run === run && row.actor === actor).slice(-limit),
+    redact: async ({ rows, snapshot }) => {
+      for (const { id, data } of rows) {
+        const row = log[id - 1];
+        if (row !== undefined) log[id - 1] = { ...row, data };
       }
-      return [...counts.values()];
+      const run = snapshot === null ? undefined : runs.get(snapshot.run);
+      if (run !== undefined && run.state !== "active" && snapshot !== null) {
+        put(world, { ...run, snapshot: snapshot.snapshot });
+      }
     },
   };
+}
+
+function loggedAt({ log }: RunWorld, run: string, sequence: number): LogRow | null {
+  return log.find((row) => row?.run === run && row.sequence === sequence) ?? null;
+}
+
+function append({ log }: RunWorld, row: Omit<LogRow, "id">): number {
+  const id = log.length + 1;
+  log.push({ id, ...row });
+  return id;
+}
+
+/** The log rows, intents, actors and signals of an accepted commit. */
+function record(world: RunWorld, request: CommitRequest): void {
+  const { intents, actors } = world;
+  const { run, sequence, atMs, eventType: type, value, event: data, actor } = request;
+  append(world, { run, sequence, atMs, type, value, data, ...(actor === undefined ? {} : { actor }) });
+  for (const message of request.messages ?? []) {
+    const to = message.actor === null ? {} : { actor: message.actor };
+    append(world, {
+      run,
+      sequence,
+      atMs,
+      type: message.type,
+      value: message.value,
+      data: message.event,
+      ...to,
+    });
+  }
+  intents.set(run, request.intents);
+  const own = new Map(actors.get(run));
+  for (const key of request.removed ?? []) own.delete(key);
+  for (const row of request.actors ?? []) own.set(row.key, row);
+  actors.set(run, own);
+  for (const id of request.signals ?? []) close(world, id, { state: "handled", sequence });
+}
+
+function close({ signals }: RunWorld, id: number, end: Pick<Signal, "state" | "sequence">): void {
+  const signal = signals[id - 1];
+  if (signal?.state === "open") signals[id - 1] = { ...signal, ...end };
+}
+
+function demandOwn({ run, intents: named, actors: changed = [] }: CommitRequest): void {
+  if (![named, ...changed.map((actor) => actor.intents)].every((own) => areIntentsOf(run, own)))
+    throw storeError("store_rejected", "in memory");
+}
+
+function activeRun({ runs }: RunWorld, id: string, fence: number): RunRecord | null {
+  const run = runs.get(id);
+  return run?.state === "active" && run.fence === fence ? run : null;
+}
+
+function put({ runs }: RunWorld, run: RunRecord): RunRecord {
+  runs.set(run.id, run);
+  return run;
 }
 
 /** Snapshots are the machine's own; one that holds no such text has no status. */

@@ -1,14 +1,14 @@
 import {
-  enqueued,
-  failed,
+  applyEnqueue,
+  applyFailure,
+  applyRelease,
+  applySuccess,
+  applyTakeover,
   isHeldUnder,
   isLeaseAlive,
   type JobRow,
   type Lease,
   owns,
-  released,
-  succeeded,
-  takenOver,
 } from "../../domain/job.ts";
 import { changeOf, type Stage1Output } from "../../domain/memory.ts";
 import {
@@ -80,7 +80,7 @@ function claimIn(world: MemoryWorld, request: SessionClaim): SessionClaimOutcome
     return { kind: "claimed", fence: next.fence, watermark: next.input_watermark ?? 0 };
   };
   const row = sessionJobs.get(jobKeyOf(space, key)) ?? null;
-  if (isHeldUnder(row, request.token)) return given(takenOver(row, request));
+  if (isHeldUnder(row, request.token)) return given(applyTakeover(row, request));
   if (isRefusedIn(world, space, key)) return { kind: "skipped", why: "forgotten" };
   const session = world.sessions.get(jobKeyOf(space, key));
   if (session === undefined) return { kind: "skipped", why: "unknown" };
@@ -118,20 +118,20 @@ function sessionEnds(world: MemoryWorld): Pick<SessionStore, "fail" | "skip" | "
 
   return {
     fail: async ({ space, key, verdict, ...by }) => {
-      const settled = settle(by.lease, "failed", by.nowMs, (row) => failed(row, by));
+      const settled = settle(by.lease, "failed", by.nowMs, (row) => applyFailure(row, by));
       if (settled !== null) return settled;
       change(space, key, { verdict, verdictUntil: null, verdictAt: by.nowMs });
       return "applied";
     },
     skip: async ({ lease, space, key, verdict, verdictUntil, facts, nowMs }) => {
-      const settled = settle(lease, "released", nowMs, (row) => released(row, verdict));
+      const settled = settle(lease, "released", nowMs, (row) => applyRelease(row, verdict));
       if (settled !== null) return settled;
       change(space, key, { ...facts, verdict, verdictUntil, verdictAt: nowMs });
       return "applied";
     },
     record: async ({ lease, space, key, note, noteHash, verdict, facts, evidence, nowMs }) => {
       const { records } = await acceptRecords(note === null ? [] : [note]);
-      const done = (row: JobRow) => succeeded(row, { watermark: row.input_watermark ?? 0, nowMs });
+      const done = (row: JobRow) => applySuccess(row, { watermark: row.input_watermark ?? 0, nowMs });
       const settled = settle(lease, "succeeded", nowMs, done);
       if (settled !== null) return settled;
       if (isRefusedIn(world, space, key)) {
@@ -157,7 +157,7 @@ function keepNote(
   if (isUnchanged) return;
   if (note !== null) notes.set(key, { ...note });
   const seconds = note?.sourceUpdatedAt ?? Math.floor(saidAt / 1000);
-  jobs.set(space, enqueued(jobs.get(space) ?? null, space, seconds));
+  jobs.set(space, applyEnqueue(jobs.get(space) ?? null, space, seconds));
 }
 
 function exclusionsIn({

@@ -42,13 +42,7 @@ function jsonOf(handEdits: HandEdits | undefined): string | null {
 type JournalRow = Omit<Journal, "steps"> & { readonly steps: string };
 type Publication = Parameters<GenerationStore["commit"]>[0];
 
-export function sqliteGenerations(
-  db: Database,
-  jobs: JobTable,
-  blobs: BlobTable,
-  writer: Writer,
-): GenerationStore {
-  const { write, read } = writer;
+function statementsOf(db: Database) {
   const one = db.prepare<[string], Row>(`${GENERATION} where id = ?`);
   const newest = db.prepare<[string, number], Row>(
     `${GENERATION} where space = ? order by number desc limit ?`,
@@ -75,6 +69,68 @@ export function sqliteGenerations(
   const withdraw = db.prepare<[number, string]>("update generations set withdrawn_at = ? where id = ?");
   const edit = db.prepare<[string | null, string]>("update generations set hand_edits = ? where id = ?");
   const closeJournal = db.prepare("delete from journal where generation = ?");
+  return {
+    one,
+    newest,
+    files,
+    insert,
+    insertFile,
+    openJournal,
+    oldestJournal,
+    hasJournal,
+    removeFiles,
+    removeRow,
+    withdraw,
+    edit,
+    closeJournal,
+  };
+}
+
+function readsOf(
+  { one, newest, files }: ReturnType<typeof statementsOf>,
+  read: Writer["read"],
+): Pick<GenerationStore, "current" | "manifest" | "read" | "list"> {
+  return {
+    current: (space) =>
+      read(() => {
+        const generation = newest.get(space, 1);
+        return generation === undefined
+          ? null
+          : { generation: generationOf(generation), manifest: files.all(generation.id) };
+      }),
+    manifest: (generation) => read(() => (one.get(generation) === undefined ? null : files.all(generation))),
+    read: (generation) =>
+      read(() => {
+        const row = one.get(generation);
+        return row === undefined ? null : generationOf(row);
+      }),
+    list: (space, limit) => read(() => newest.all(space, limit).map(generationOf)),
+  };
+}
+
+export function sqliteGenerations(
+  db: Database,
+  jobs: JobTable,
+  blobs: BlobTable,
+  writer: Writer,
+): GenerationStore {
+  const { write, read } = writer;
+  const statements = statementsOf(db);
+  const {
+    one,
+    newest,
+    files,
+    insert,
+    insertFile,
+    openJournal,
+    oldestJournal,
+    hasJournal,
+    removeFiles,
+    removeRow,
+    withdraw,
+    edit,
+    closeJournal,
+  } = statements;
 
   function commit({ lease, generation, manifest, blobs: fresh, journal, nowMs }: Publication): Settled {
     if (one.get(generation.id) !== undefined) return "already";
@@ -129,20 +185,7 @@ export function sqliteGenerations(
   }
 
   return {
-    current: (space) =>
-      read(() => {
-        const generation = newest.get(space, 1);
-        return generation === undefined
-          ? null
-          : { generation: generationOf(generation), manifest: files.all(generation.id) };
-      }),
-    manifest: (generation) => read(() => (one.get(generation) === undefined ? null : files.all(generation))),
-    read: (generation) =>
-      read(() => {
-        const row = one.get(generation);
-        return row === undefined ? null : generationOf(row);
-      }),
-    list: (space, limit) => read(() => newest.all(space, limit).map(generationOf)),
+    ...readsOf(statements, read),
     blob: (hash) => read(() => blobs.read(hash)),
     missing: (hashes) => read(() => blobs.missing(hashes)),
     commit: (publication) => write(() => commit(publication), GROUP_LIMIT),

@@ -1,11 +1,15 @@
 import type { Database } from "better-sqlite3";
 import {
+  applyClaim,
+  applyEnqueue,
+  applyFailure,
+  applyRelease,
+  applyRestore,
+  applySuccess,
+  applyTakeover,
   type ClaimOutcome,
   type ClaimRequest,
-  claimed,
-  enqueued,
-  failed,
-  granted,
+  claimAnswer,
   isHeldUnder,
   JOB_KIND,
   type JobKind,
@@ -14,11 +18,7 @@ import {
   type Lease,
   leaseUntil,
   refusal,
-  released,
-  restored,
   type Settled,
-  succeeded,
-  takenOver,
 } from "../../domain/job.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
@@ -113,7 +113,7 @@ export function jobTable(db: Database, kind: JobKind = JOB_KIND): JobTable {
     remove: (space) => void remove.run({ space }),
     enqueue: (space, watermark) => {
       const row = read(space);
-      const next = enqueued(row, space, watermark);
+      const next = applyEnqueue(row, space, watermark);
       if (row === null) insert.run(next);
       else replace.run({ ...next, space });
     },
@@ -131,17 +131,17 @@ export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer
 
   function claim(request: ClaimRequest): ClaimOutcome {
     const row = jobs.read(request.space);
-    if (isHeldUnder(row, request.token)) return given(takenOver(row, request), request);
+    if (isHeldUnder(row, request.token)) return given(applyTakeover(row, request), request);
     const no = refusal(row, request);
     if (no !== null || row === null) return no ?? { kind: "skipped", why: "not-dirty" };
     settlements.remove(request.space, request.token);
     if (request.remember) keepBefore.run(JSON.stringify({ token: request.token, row }), request.space);
-    return given(claimed(row, request), request);
+    return given(applyClaim(row, request), request);
   }
 
   function given(row: JobRow, { token, remember }: ClaimRequest): ClaimOutcome {
     jobs.replace(row);
-    return granted(row, remember === true ? rowBeforeClaim(row.job_key, token) : null);
+    return claimAnswer(row, remember === true ? rowBeforeClaim(row.job_key, token) : null);
   }
 
   function rowBeforeClaim(space: string, token: string): JobRow | null {
@@ -181,19 +181,21 @@ export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer
       const batches = inBatches(leases).map((batch) => write(() => renewed(batch, times), batch.length));
       return { lost: (await Promise.all(batches)).flat() };
     },
-    succeed: (by) => write(() => settled(by, "succeeded", (row) => succeeded(row, by))),
-    fail: (by) => write(() => settled(by, "failed", (row) => failed(row, by))),
+    succeed: (by) => write(() => settled(by, "succeeded", (row) => applySuccess(row, by))),
+    fail: (by) => write(() => settled(by, "failed", (row) => applyFailure(row, by))),
     failUnowned: (by) =>
-      write(() => settled(by, "failed", (row) => failed(row, by), jobs.replaceMineOrUnowned)),
+      write(() => settled(by, "failed", (row) => applyFailure(row, by), jobs.replaceMineOrUnowned)),
     release: (by) =>
       write(() =>
-        settled(by, "released", (row) => (by.restore ? restored(row, by.restore) : released(row, by.reason))),
+        settled(by, "released", (row) =>
+          by.restore ? applyRestore(row, by.restore) : applyRelease(row, by.reason),
+        ),
       ),
     takeOver: ({ space, token, ...by }) =>
       write(() => {
         const row = jobs.read(space);
         if (!isHeldUnder(row, token)) return null;
-        const next = takenOver(row, by);
+        const next = applyTakeover(row, by);
         jobs.replace(next);
         return { space, token, fence: next.fence };
       }),

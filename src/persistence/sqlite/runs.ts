@@ -19,12 +19,7 @@ import {
 import { storeError } from "../errors.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
-/**
- * A commit is the engine's hot path: one guarded update, with the run's open intents in its row, and one log row.
- * That is three pages; what a commit costs beyond the sync is their number.
- */
-export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
-  const queries = runQueries(db);
+function writesOf(db: Database) {
   const insertRun = db.prepare(
     `insert into runs (id, space, machine, version, hash, state, sequence, fence, owner, snapshot, created_at,
        updated_at, intents) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
@@ -80,6 +75,137 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
   const requestCancel = db.prepare(
     "update runs set cancel_requested_at = coalesce(cancel_requested_at, ?) where id = ? and state = 'active'",
   );
+  return {
+    insertRun,
+    advance,
+    finish,
+    logRow,
+    putActor,
+    removeActor,
+    leaveSignal,
+    takeSignal,
+    closeSignal,
+    pause,
+    takeOver,
+    unpark,
+    relabel,
+    park,
+    redactRow,
+    redactSnapshot,
+    requestCancel,
+  };
+}
+
+export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
+  const queries = runQueries(db);
+  const statements = writesOf(db);
+  const {
+    logRow,
+    leaveSignal,
+    closeSignal,
+    pause,
+    takeOver,
+    unpark,
+    relabel,
+    park,
+    redactRow,
+    redactSnapshot,
+    requestCancel,
+  } = statements;
+  const commits = commitsOf(db, queries, statements);
+  return {
+    ...reads(queries, read),
+    create: (run, first) => write(() => commits.create(run, first)),
+    commit: (request) => write(() => commits.commit(request)),
+    signal: ({ run, key, event, nowMs }) =>
+      write(() => {
+        const known = key === null ? null : queries.signalOf(run, key);
+        if (known !== null) return known;
+        const { changes, lastInsertRowid } = leaveSignal.run(run, key, event, nowMs, run);
+        return changes === 0 ? null : queries.signal(Number(lastInsertRowid));
+      }),
+    closeSignals: ({ run, fence, ids }) =>
+      write(() => {
+        if (queries.run(run)?.fence !== fence) return false;
+        for (const id of ids) closeSignal.run(id, run);
+        return true;
+      }),
+    pause: ({ run, isPaused, nowMs }) => write(() => pause.run(isPaused ? nowMs : null, run).changes === 1),
+    takeOver: (request) =>
+      write(() => {
+        const { run: id, fence, owner, nowMs, as, isParked } = request;
+        if (isParked === true) unpark.run(id, fence);
+        const isTaken = takeOver.run({ run: id, fence, owner, nowMs }).changes === 1;
+        if (isTaken && as !== undefined) relabel.run(as.version, as.hash, as.snapshot, id);
+        const run = queries.run(request.run);
+        const isRepeated =
+          run?.state === "active" && run.fence === request.fence + 1 && run.owner === request.owner;
+        return isTaken || isRepeated ? run : null;
+      }),
+    park: (request) =>
+      write(() => {
+        if (park.run(request).changes === 1) return true;
+        const run = queries.run(request.run);
+        return run?.state === "parked" && run.fence === request.fence && run.parked === request.reason;
+      }),
+    requestCancel: (run, nowMs) => write(() => requestCancel.run(nowMs, run).changes === 1),
+    note: async (run, { atMs, type, data }) => {
+      const text = JSON.stringify(data) ?? "null";
+      return write(() => Number(logRow.run(run, null, atMs, type, null, text, null).lastInsertRowid));
+    },
+    redact: ({ rows, snapshot }) =>
+      write(
+        () => {
+          for (const { id, data } of rows) redactRow.run(data, id);
+          if (snapshot !== null) redactSnapshot.run(snapshot.snapshot, snapshot.run);
+        },
+        Math.min(rows.length + 1, GROUP_LIMIT),
+      ),
+  };
+}
+
+function reads(
+  queries: RunQueries,
+  read: Writer["read"],
+): Pick<
+  RunStore,
+  | "read"
+  | "list"
+  | "unfinished"
+  | "openIntents"
+  | "actors"
+  | "messages"
+  | "readSignal"
+  | "inbox"
+  | "cancelRequests"
+  | "log"
+  | "tail"
+  | "steps"
+  | "tally"
+> {
+  return {
+    read: (run) => read(() => queries.run(run)),
+    list: (filter) => read(() => queries.runs(filter)),
+    unfinished: (filter) => read(() => queries.unfinished(filter)),
+    openIntents: (run) => read(() => queries.openIntents(run)),
+    actors: (run) => read(() => queries.actors(run)),
+    messages: (query) => read(() => queries.messages(query)),
+    readSignal: (id) => read(() => queries.signal(id)),
+    inbox: (owner) => read(() => queries.inbox(owner)),
+    cancelRequests: (owner) => read(() => queries.toCancel(owner)),
+    log: (query) => read(() => queries.log(query)),
+    tail: (query) => read(() => queries.tail(query)),
+    steps: (query) => read(() => queries.steps(query)),
+    tally: (filter) => read(() => queries.tally(filter)),
+  };
+}
+
+/**
+ * A commit is the engine's hot path: one guarded update, with the run's open intents in its row, and one log row.
+ * That is three pages; what a commit costs beyond the sync is their number.
+ */
+function commitsOf(db: Database, queries: RunQueries, statements: ReturnType<typeof writesOf>) {
+  const { insertRun, advance, finish, logRow, putActor, removeActor, takeSignal } = statements;
 
   function record(request: CommitRequest): void {
     const { run, sequence, atMs, eventType, value, event, actor = null } = request;
@@ -142,67 +268,7 @@ export function sqliteRuns(db: Database, { write, read }: Writer): RunStore {
     return judgeRepeated(queries.run(run), queries.loggedAt(run, sequence), request);
   }
 
-  return {
-    create: (run, first) => write(() => create(run, first)),
-    commit: (request) => write(() => commit(request)),
-    read: (run) => read(() => queries.run(run)),
-    list: (filter) => read(() => queries.runs(filter)),
-    unfinished: (filter) => read(() => queries.unfinished(filter)),
-    openIntents: (run) => read(() => queries.openIntents(run)),
-    actors: (run) => read(() => queries.actors(run)),
-    messages: (query) => read(() => queries.messages(query)),
-    signal: ({ run, key, event, nowMs }) =>
-      write(() => {
-        const known = key === null ? null : queries.signalOf(run, key);
-        if (known !== null) return known;
-        const { changes, lastInsertRowid } = leaveSignal.run(run, key, event, nowMs, run);
-        return changes === 0 ? null : queries.signal(Number(lastInsertRowid));
-      }),
-    readSignal: (id) => read(() => queries.signal(id)),
-    closeSignals: ({ run, fence, ids }) =>
-      write(() => {
-        if (queries.run(run)?.fence !== fence) return false;
-        for (const id of ids) closeSignal.run(id, run);
-        return true;
-      }),
-    inbox: (owner) => read(() => queries.inbox(owner)),
-    pause: ({ run, isPaused, nowMs }) => write(() => pause.run(isPaused ? nowMs : null, run).changes === 1),
-    takeOver: (request) =>
-      write(() => {
-        const { run: id, fence, owner, nowMs, as, isParked } = request;
-        if (isParked === true) unpark.run(id, fence);
-        const isTaken = takeOver.run({ run: id, fence, owner, nowMs }).changes === 1;
-        if (isTaken && as !== undefined) relabel.run(as.version, as.hash, as.snapshot, id);
-        const run = queries.run(request.run);
-        const isRepeated =
-          run?.state === "active" && run.fence === request.fence + 1 && run.owner === request.owner;
-        return isTaken || isRepeated ? run : null;
-      }),
-    park: (request) =>
-      write(() => {
-        if (park.run(request).changes === 1) return true;
-        const run = queries.run(request.run);
-        return run?.state === "parked" && run.fence === request.fence && run.parked === request.reason;
-      }),
-    requestCancel: (run, nowMs) => write(() => requestCancel.run(nowMs, run).changes === 1),
-    cancelRequests: (owner) => read(() => queries.toCancel(owner)),
-    note: async (run, { atMs, type, data }) => {
-      const text = JSON.stringify(data) ?? "null";
-      return write(() => Number(logRow.run(run, null, atMs, type, null, text, null).lastInsertRowid));
-    },
-    log: (query) => read(() => queries.log(query)),
-    tail: (query) => read(() => queries.tail(query)),
-    steps: (query) => read(() => queries.steps(query)),
-    redact: ({ rows, snapshot }) =>
-      write(
-        () => {
-          for (const { id, data } of rows) redactRow.run(data, id);
-          if (snapshot !== null) redactSnapshot.run(snapshot.snapshot, snapshot.run);
-        },
-        Math.min(rows.length + 1, GROUP_LIMIT),
-      ),
-    tally: (filter) => read(() => queries.tally(filter)),
-  };
+  return { create, commit };
 }
 
 const RUN = `select id, space, machine, version, hash, state, sequence, fence, owner, snapshot,
@@ -253,7 +319,7 @@ export interface RunQueries {
   unfinished(filter: { space?: string }): readonly UnfinishedRun[];
 }
 
-function runQueries(db: Database): RunQueries {
+function readsOf(db: Database) {
   const run = db.prepare<[string], Row<RunRecord>>(`${RUN} from runs where id = ?`);
   const logged = db.prepare<[string, number], Row<LogRow>>(
     `${LOG} where run = ? and sequence = ? order by id limit 1`,
@@ -305,7 +371,51 @@ function runQueries(db: Database): RunQueries {
       "select id from runs where owner = ? and cancel_requested_at is not null and state = 'active' order by id",
     )
     .pluck();
+  return {
+    run,
+    logged,
+    logOfAll,
+    logOfRun,
+    tailOfAll,
+    tailOfRun,
+    steps,
+    tally,
+    tallyOfSpace,
+    actors,
+    messages,
+    signal,
+    signalByKey,
+    openSignals,
+    paused,
+    intents,
+    unfinished,
+    unfinishedOf,
+    toCancel,
+  };
+}
 
+function runQueries(db: Database): RunQueries {
+  const {
+    run,
+    logged,
+    logOfAll,
+    logOfRun,
+    tailOfAll,
+    tailOfRun,
+    steps,
+    tally,
+    tallyOfSpace,
+    actors,
+    messages,
+    signal,
+    signalByKey,
+    openSignals,
+    paused,
+    intents,
+    unfinished,
+    unfinishedOf,
+    toCancel,
+  } = readsOf(db);
   return {
     run: (id) => {
       const row = run.get(id);

@@ -1,12 +1,12 @@
 import type { Database } from "better-sqlite3";
 import {
-  failed,
+  applyFailure,
+  applyRelease,
+  applySuccess,
+  applyTakeover,
   isHeldUnder,
   type JobRow,
   type Lease,
-  released,
-  succeeded,
-  takenOver,
 } from "../../domain/job.ts";
 import { isStoredTime } from "../../domain/memory.ts";
 import {
@@ -98,7 +98,7 @@ function sessionClaim(db: Database, { sessionJobs, sessions, stage1, refused }: 
   function claim(request: SessionClaim): SessionClaimOutcome {
     const { space, key, nowMs } = request;
     const row = sessionJobs.read(jobKeyOf(space, key));
-    if (isHeldUnder(row, request.token)) return given(takenOver(row, request), row);
+    if (isHeldUnder(row, request.token)) return given(applyTakeover(row, request), row);
     if (refused.has(space, key)) return { kind: "skipped", why: "forgotten" };
     const session = sessions.read(space, key);
     if (session === null) return { kind: "skipped", why: "unknown" };
@@ -138,14 +138,15 @@ function sessionEnds(db: Database, { jobs, sessionJobs, sessions, stage1, refuse
 
   function fail({ space, key, ...by }: SessionFailure) {
     const { lease, nowMs } = by;
-    if (!settle(lease, "failed", nowMs, (row) => failed(row, by))) return earlier(lease, "failed");
+    if (!settle(lease, "failed", nowMs, (row) => applyFailure(row, by))) return earlier(lease, "failed");
     const row = sessions.read(space, key);
     if (row !== null) sessions.put({ ...row, verdict: by.verdict, verdictUntil: null, verdictAt: nowMs });
     return "applied" as const;
   }
 
   function skip({ lease, space, key, verdict, verdictUntil, facts, nowMs }: SessionSkip) {
-    if (!settle(lease, "released", nowMs, (row) => released(row, verdict))) return earlier(lease, "released");
+    if (!settle(lease, "released", nowMs, (row) => applyRelease(row, verdict)))
+      return earlier(lease, "released");
     const row = sessions.read(space, key);
     if (row !== null) sessions.put({ ...row, ...facts, verdict, verdictUntil, verdictAt: nowMs });
     return "applied" as const;
@@ -162,7 +163,7 @@ function sessionEnds(db: Database, { jobs, sessionJobs, sessions, stage1, refuse
     evidence,
     nowMs,
   }: SessionRecord): Recorded {
-    const done = (row: JobRow) => succeeded(row, { watermark: row.input_watermark ?? 0, nowMs });
+    const done = (row: JobRow) => applySuccess(row, { watermark: row.input_watermark ?? 0, nowMs });
     if (!settle(lease, "succeeded", nowMs, done)) return earlier(lease, "succeeded");
     if (refused.has(space, key)) {
       sessions.forget(space, key);
