@@ -14,7 +14,7 @@ import type { Files, Folder } from "../files/folder.ts";
 import type { Phase2Input } from "../machines/context.ts";
 import type { RootDeps } from "../memory-files/deps.ts";
 import { changedByHand } from "../memory-files/generation-names.ts";
-import { hostFiles } from "../memory-files/host-files.ts";
+import { renderedInputs } from "../memory-files/host-files.ts";
 import { scan } from "../memory-files/scan.ts";
 import { closeAgent } from "../services/close-agent.ts";
 import {
@@ -167,13 +167,14 @@ export function openRun(
 
 interface AskDeps {
   readonly store: Pick<Store, "runs" | "generations" | "memories">;
+  readonly holder: LeaseHolder;
   readonly places: RunPlaces;
   readonly files: Files;
   readonly settings: Pick<Settings, "maxRunMinutes" | "maxTurns" | "maxTokens">;
 }
 
 /** What the agent of one run is asked, at first and in repair turns. Paths and findings only, never memory text. */
-function askAgent({ store, places, files, settings }: AskDeps) {
+function askAgent({ store, holder, places, files, settings }: AskDeps) {
   const { workspace } = places;
   return {
     async prompt({ run, space }: SpawnInput): Promise<string> {
@@ -183,7 +184,7 @@ function askAgent({ store, places, files, settings }: AskDeps) {
       try {
         const { manifest } = await scan(folder);
         const mode = manifest.some(({ path }) => path === "MEMORY.md") ? "update" : "first";
-        const suspects = await suspectInputs(await hostFiles(await store.memories.inputsOf(run)));
+        const suspects = await suspectInputs((await renderedInputs({ store, holder }, run)).files);
         const refusal = await lastRefusal(store, space);
         return renderPrompt({
           workspace,

@@ -2,6 +2,8 @@ import { setImmediate } from "node:timers/promises";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Manifest } from "../domain/generation.ts";
 import type { Stage1Output } from "../domain/memory.ts";
+import type { LeaseHolder } from "../domain/phase2.ts";
+import type { Store } from "../domain/ports.ts";
 import { contentHash } from "./blobs.ts";
 import { rawMemories, summaryBody, summaryNames } from "./host-file-text.ts";
 
@@ -64,6 +66,31 @@ const RAW_MEMORIES_LIMIT = 256 * 1024 ** 2;
 export async function hostFiles(outputs: readonly Stage1Output[]): Promise<readonly HostFile[]> {
   const names = summaryNames(outputs);
   return [await rawMemoriesFile(outputs, names), ...(await summaryFiles(outputs, names))];
+}
+
+/** What a run consolidates, and the host's files for it. */
+export interface RenderedInputs {
+  readonly inputs: readonly Stage1Output[];
+  readonly files: readonly HostFile[];
+}
+
+/** By the holder of the run's lease: one per run and process. Weak, since thousands of runs may wait for their agents. */
+const RENDERED = new WeakMap<LeaseHolder, WeakRef<RenderedInputs>>();
+
+/**
+ * The recorded inputs of the run with the host's files, rendered once: inputs never change after they are recorded. When
+ * memory was needed for something else meanwhile, they are rendered again.
+ */
+export async function renderedInputs(
+  { store, holder }: { readonly store: Pick<Store, "memories">; readonly holder: LeaseHolder },
+  run: string,
+): Promise<RenderedInputs> {
+  const known = RENDERED.get(holder)?.deref();
+  if (known !== undefined) return known;
+  const inputs = await store.memories.inputsOf(run);
+  const rendered = { inputs, files: await hostFiles(inputs) };
+  RENDERED.set(holder, new WeakRef(rendered));
+  return rendered;
 }
 
 async function hostFile(path: string, text: string): Promise<HostFile> {

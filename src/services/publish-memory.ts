@@ -23,7 +23,7 @@ import { inputsDigest } from "../memory-files/apply.ts";
 import { contentHash, missingBlobs } from "../memory-files/blobs.ts";
 import type { RunDeps } from "../memory-files/deps.ts";
 import { isConsolidated, publishedId } from "../memory-files/generation-names.ts";
-import { hostFiles, isHostPath, manifestOf } from "../memory-files/host-files.ts";
+import { isHostPath, manifestOf, renderedInputs } from "../memory-files/host-files.ts";
 import { carryOverMemory, locateMemoryEdits } from "../memory-files/memory-edits.ts";
 import { SCAN_LIMITS } from "../memory-files/memory-path.ts";
 import { finishJournals, type Merged, merge, publishManifest } from "../memory-files/publish.ts";
@@ -50,7 +50,7 @@ export function verifyArtifacts(deps: RunDeps) {
     await forgetVerified(deps);
     await keepHandEdits(deps, input.base);
     const base = await loadBase(store.generations, input.base);
-    const files = await hostFiles(await store.memories.inputsOf(input.run));
+    const { files } = await renderedInputs(deps, input.run);
     const rules = { severities: deps.gate ?? {}, repairsLeft: input.repairsLeft };
     const { answer, findings, cuts, manifest } = await verifyWorkspace(deps, files, base, rules);
     for (const finding of findings.slice(0, TOLD)) holder.recordEvent("gate.finding", finding);
@@ -164,8 +164,7 @@ async function verifiedFiles(
   const { store } = deps;
   const kept = await readVerified(deps);
   if (kept !== null) return kept;
-  const inputs = await store.memories.inputsOf(run);
-  const files = await hostFiles(inputs);
+  const { inputs, files } = await renderedInputs(deps, run);
   if (inputs.length === 0) return manifestOf(files);
   const rules = { severities: deps.gate ?? {}, repairsLeft: 0 };
   const before = await loadBase(store.generations, base);

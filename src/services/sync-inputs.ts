@@ -6,7 +6,7 @@ import {
   isUnchanged,
   type Manifest,
 } from "../domain/generation.ts";
-import { completionWatermark, type MemoryStore, type SetAside, type Stage1Output } from "../domain/memory.ts";
+import { completionWatermark, type MemoryStore, type SetAside } from "../domain/memory.ts";
 import type {
   LeaseHolder,
   LoadAnswer,
@@ -21,10 +21,10 @@ import { lostOwnership, type RunDeps, requireLease } from "../memory-files/deps.
 import { isConsolidated } from "../memory-files/generation-names.ts";
 import {
   type HostFile,
-  hostFiles,
   isHostPath,
   manifestOf,
   RAW_MEMORIES,
+  renderedInputs,
   summaryFiles,
 } from "../memory-files/host-files.ts";
 import { handEditsDiff } from "../memory-files/memory-edits.ts";
@@ -137,28 +137,24 @@ const CLEARED = ["MEMORY.md", "memory_summary.md", "skills"];
 export function syncRawMemories(deps: RunDeps) {
   return fromPromise<RawMemoriesAnswer, RunInput & { base: string | null }>(
     async ({ input: { run, space, base } }) => {
-      const inputs = await deps.store.memories.inputsOf(run);
+      const { inputs, files } = await renderedInputs(deps, run);
       return inWorkspace(deps.files, deps.places.workspace, async (workspace) => {
-        const hosts = await writeHostPart(workspace, inputs);
-        const unchanged = inputs.length > 0 && (await isBaseStill(deps, { space, base, hosts, workspace }));
+        await writeHostPart(workspace, files);
+        if (inputs.length === 0) for (const name of CLEARED) await removeTree(workspace, name);
+        const unchanged =
+          inputs.length > 0 && (await isBaseStill(deps, { space, base, hosts: files, workspace }));
         return { unchanged };
       });
     },
   );
 }
 
-async function writeHostPart(
-  workspace: Folder,
-  inputs: readonly Stage1Output[],
-): Promise<readonly HostFile[]> {
-  const files = await hostFiles(inputs);
+async function writeHostPart(workspace: Folder, files: readonly HostFile[]): Promise<void> {
   const raw = files.find(({ path }) => path === RAW_MEMORIES);
   if (raw !== undefined) {
     await workspace.remove(RAW_MEMORIES);
     await workspace.create(RAW_MEMORIES, raw.content);
   }
-  if (inputs.length === 0) for (const name of CLEARED) await removeTree(workspace, name);
-  return files;
 }
 
 /** The inputs are those of the base, so what they hold has been told. */
