@@ -1,5 +1,6 @@
+import { defer, EMPTY, expand, filter, last, NEVER, type Observable, repeat, take, timer } from "rxjs";
 import type { AgentHandle } from "../domain/agent.ts";
-import type { Clock } from "../domain/clock.ts";
+import { type Clock, schedulerOf } from "../domain/clock.ts";
 import type { LeaseHolder } from "../domain/phase2.ts";
 import {
   type AgentMeter,
@@ -27,8 +28,10 @@ export interface FinishingDeps {
 
 /** The soft limits of one agent: it is asked to finish, once for each budget, before it is ended. */
 export interface Finishing {
-  /** For one turn. `look` after each event; time is looked at by itself. */
-  watch(meter: AgentMeter): { look(): void; stop(): void };
+  /** Compares what the agent used with its budgets; asked after each event of a turn. */
+  look(meter: AgentMeter): void;
+  /** Emits once when most of the run's time is over, and it is time to look. */
+  readonly timeIsNear$: Observable<unknown>;
   /** What it could not be told in the middle of a turn, to go with the next prompt; once. */
   unsaid(): string | null;
 }
@@ -68,18 +71,12 @@ export function finishing(handle: AgentHandle, deps: FinishingDeps): Finishing {
   }
 
   return {
-    watch(meter) {
+    look,
+    timeIsNear$: defer(() => {
       const minutesLeft = (limits.maxRunMinutes ?? 0) * SOFT_PART - minutes();
       const hasTime = deadlineAtMs !== null && limits.maxRunMinutes !== null && minutesLeft > 0;
-      let timer = hasTime ? clock.setTimeout(() => look(meter), Math.ceil(minutesLeft * 60_000)) : null;
-      return {
-        look: () => look(meter),
-        stop() {
-          if (timer !== null) clock.clearTimeout(timer);
-          timer = null;
-        },
-      };
-    },
+      return hasTime ? timer(Math.ceil(minutesLeft * 60_000), schedulerOf(clock)) : NEVER;
+    }),
     unsaid() {
       const text = unsaid;
       unsaid = null;
@@ -124,8 +121,6 @@ export interface GrowthOptions {
   readonly clock: Clock;
   readonly files: Files;
   readonly folders: readonly GrowingFolder[];
-  /** Called once, with a sentence that names the amounts. */
-  onGrown(why: string): void;
 }
 
 const LOOK_MS = 5_000;
@@ -156,34 +151,29 @@ export function growingFolders(
 
 /**
  * Looks every few seconds how much was added to folders: an agent must not fill the disk before the gate sees what it
- * wrote. A folder that can't be looked at just then is looked at the next time.
+ * wrote. Emits once, a sentence that names the amounts. A folder that can't be looked at just then is looked at the next
+ * time.
  */
-export function growthWatch({ clock, files, folders, onGrown }: GrowthOptions): { stop(): void } {
+export function watchGrowth({ clock, files, folders }: GrowthOptions): Observable<string> {
   const starts = new Map(folders.map(({ path, start }) => [path, start]));
-  let isStopped = false;
-  let timer: unknown = null;
 
-  async function look(): Promise<void> {
+  async function look(): Promise<string | null> {
     for (const folder of folders) {
       const start = starts.get(folder.path) ?? null;
       const size = await sizeOf(files, folder, start).catch(() => null);
-      if (isStopped) return;
       if (size === null) continue;
       const why = start === null ? null : grownPast(folder, start, size);
-      if (why !== null) return onGrown(why);
+      if (why !== null) return why;
       if (start === null) starts.set(folder.path, size);
     }
-    timer = clock.setTimeout(() => void look(), LOOK_MS);
+    return null;
   }
 
-  void look();
-  return {
-    stop() {
-      isStopped = true;
-      if (timer !== null) clock.clearTimeout(timer);
-      timer = null;
-    },
-  };
+  return defer(look).pipe(
+    repeat({ delay: () => timer(LOOK_MS, schedulerOf(clock)) }),
+    filter((why) => why !== null),
+    take(1),
+  );
 }
 
 /** Looks no further than to what is too much. */
@@ -217,40 +207,25 @@ function added(amount: number, noun: string, title: string, limit: number): stri
   return `the agent added ${grown} ${noun} to ${title}, ${allowed} are allowed`;
 }
 
-export interface SilenceWatch {
-  heard(): void;
-  stop(): void;
-}
-
 /**
- * Calls `onSilence` once when nothing was heard for so many minutes; null = never. One timer that is set
- * again when it finds that something was heard meanwhile: a talkative agent costs no timers. `lastActivityMs`: when
- * there was a sign of life that nobody was told of.
+ * Emits once when nothing was heard for so many minutes; null = never. One timer that is set again when it finds that
+ * something was heard meanwhile: a talkative agent costs no timers. Both times are of the clock that never goes back;
+ * `lastActivityMs`: when there was a sign of life that made no event.
  */
-export function silenceWatch(
+export function watchSilence(
   clock: Clock,
   minutes: number | null,
-  onSilence: () => void,
+  lastHeardMs: () => number,
   lastActivityMs: () => number = () => 0,
-): SilenceWatch {
-  const ms = minutes === null ? null : minutes * 60_000;
-  let last = clock.monotonicMs();
-  let timer = ms === null ? null : clock.setTimeout(look, ms);
-
-  function look(): void {
-    if (ms === null) return;
-    const left = Math.max(last, lastActivityMs()) + ms - clock.monotonicMs();
-    timer = left > 0 ? clock.setTimeout(look, left) : null;
-    if (timer === null) onSilence();
-  }
-
-  return {
-    heard() {
-      last = clock.monotonicMs();
-    },
-    stop() {
-      if (timer !== null) clock.clearTimeout(timer);
-      timer = null;
-    },
-  };
+): Observable<unknown> {
+  if (minutes === null) return NEVER;
+  const ms = minutes * 60_000;
+  const wait = (left: number) => timer(left, schedulerOf(clock));
+  return wait(ms).pipe(
+    expand(() => {
+      const left = Math.max(lastHeardMs(), lastActivityMs()) + ms - clock.monotonicMs();
+      return left > 0 ? wait(left) : EMPTY;
+    }),
+    last(),
+  );
 }

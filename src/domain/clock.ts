@@ -1,4 +1,4 @@
-import { Observable } from "rxjs";
+import { type SchedulerAction, type SchedulerLike, Subscription } from "rxjs";
 
 /** Current time. The only clock below is a parameter; this is where it comes from. */
 export interface Clock {
@@ -18,9 +18,20 @@ export interface Ids {
   generation(): string;
 }
 
-/** Resolves after `ms` of the given clock. */
-export function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => void clock.setTimeout(resolve, ms));
+/** Resolves after `ms` of the given clock; rejects with the signal's reason when that aborts first. */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stopped = () => {
+      clock.clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = clock.setTimeout(() => {
+      signal?.removeEventListener("abort", stopped);
+      resolve();
+    }, ms);
+    if (signal?.aborted) stopped();
+    else signal?.addEventListener("abort", stopped, { once: true });
+  });
 }
 
 /** Whether `work` settled within `ms`. Its rejection is the caller's; its late end is nobody's. */
@@ -40,36 +51,70 @@ export function settlesWithin(clock: Clock, ms: number, work: Promise<unknown>):
   });
 }
 
-/** A tick at once and then every `everyMs`, on the given clock (the original's interval ticks at once too). */
-export function ticks(clock: Clock, everyMs: number): Observable<void> {
-  return new Observable((subscriber) => {
-    let handle: unknown;
-    const tick = () => {
-      // Armed before the tick is told: a subscriber that ends on it clears this one too.
-      handle = clock.setTimeout(tick, everyMs);
-      subscriber.next();
-    };
-    subscriber.add(() => clock.clearTimeout(handle));
-    tick();
-  });
+/**
+ * RxJS on the given clock: `timer`, `interval`, `timeout` and the like take it as their scheduler, so that whoever owns the
+ * clock owns their time.
+ */
+export function schedulerOf(clock: Clock): SchedulerLike {
+  const patient = withLongTimers(clock);
+  return {
+    now: () => clock.nowMs(),
+    schedule: <State>(work: Work<State>, delay?: number, state?: State) =>
+      new ClockAction(patient, work).schedule(state, delay),
+  };
 }
 
-/** The longest timer that Node holds; a longer one would ring at once. */
+type Work<State> = (this: SchedulerAction<State>, state: State) => void;
+
+/** One piece of scheduled work; operators that repeat schedule it again from within. */
+class ClockAction<State> extends Subscription implements SchedulerAction<State> {
+  readonly #clock: Clock;
+  readonly #work: Work<State>;
+  #timer: unknown = null;
+
+  constructor(clock: Clock, work: Work<State>) {
+    super();
+    this.#clock = clock;
+    this.#work = work;
+  }
+
+  schedule(state?: State, delay = 0): Subscription {
+    if (this.closed) return this;
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = this.#clock.setTimeout(() => this.#work(state as State), delay);
+    return this;
+  }
+
+  override unsubscribe(): void {
+    this.#clock.clearTimeout(this.#timer);
+    super.unsubscribe();
+  }
+}
+
+/** A timer of Node's, and of every clock made like it, holds no more milliseconds than these; a longer one rings at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Emits once after `ms` on the given clock, however long that is. */
-export function after(clock: Clock, ms: number): Observable<void> {
-  return new Observable((subscriber) => {
-    let handle: unknown;
-    const wait = (leftMs: number) => {
-      const nextMs = Math.min(leftMs, LONGEST_TIMER_MS);
-      handle = clock.setTimeout(() => {
-        if (leftMs > nextMs) return wait(leftMs - nextMs);
-        subscriber.next();
-        subscriber.complete();
-      }, nextMs);
-    };
-    wait(ms);
-    return () => clock.clearTimeout(handle);
-  });
+/** The same clock, which waits for a time that no single timer holds in several steps. */
+export function withLongTimers(clock: Clock): Clock {
+  const steps = new WeakMap<object, unknown>();
+  return {
+    nowMs: () => clock.nowMs(),
+    monotonicMs: () => clock.monotonicMs(),
+    setTimeout(fn, ms) {
+      if (!(ms > LONGEST_TIMER_MS)) return clock.setTimeout(fn, ms);
+      const dueMs = clock.monotonicMs() + ms;
+      const timer = {};
+      const step = () => {
+        const leftMs = dueMs - clock.monotonicMs();
+        if (leftMs <= 0) fn();
+        else steps.set(timer, clock.setTimeout(step, Math.min(leftMs, LONGEST_TIMER_MS)));
+      };
+      step();
+      return timer;
+    },
+    clearTimeout(id) {
+      const isLong = typeof id === "object" && id !== null && steps.has(id);
+      clock.clearTimeout(isLong ? steps.get(id) : id);
+    },
+  };
 }

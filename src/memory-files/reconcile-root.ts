@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { pause } from "../domain/clock.ts";
 import { codeOf } from "../domain/failure.ts";
 import {
   changesBetween,
@@ -77,7 +78,7 @@ export async function reconcileRoot(
     } catch (error) {
       // Someone is saving a file at this very moment.
       if (codeOf(error) !== "content_changed" || attempt === ATTEMPTS) throw error;
-      await new Promise<void>((resolve) => clock.setTimeout(resolve, RETRY_MS));
+      await pause(clock, RETRY_MS);
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/clock.ts";
+import { pause } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { RootDeps } from "./deps.ts";
 
@@ -40,19 +40,4 @@ async function acquired(
     }
     await pause(clock, RETRY_MS, signal);
   }
-}
-
-function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stopped = () => {
-      clock.clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = clock.setTimeout(() => {
-      signal?.removeEventListener("abort", stopped);
-      resolve();
-    }, ms);
-    if (signal?.aborted) stopped();
-    else signal?.addEventListener("abort", stopped, { once: true });
-  });
 }

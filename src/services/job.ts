@@ -3,16 +3,19 @@ import {
   defer,
   exhaustMap,
   filter,
+  interval,
   map,
   NEVER,
   type Observable,
   of,
   retry,
+  startWith,
   take,
   throwError,
+  timer,
 } from "rxjs";
 import { fromEventObservable, fromPromise } from "xstate";
-import { after, type Clock, ticks } from "../domain/clock.ts";
+import { type Clock, schedulerOf } from "../domain/clock.ts";
 import { type DayLimits, dayUse, hasDayLimits, spentSentence } from "../domain/day-budget.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { JobStore, Lease } from "../domain/job.ts";
@@ -134,6 +137,7 @@ const RETRY_MS = 1_000;
 export function keepLease({ jobs, holder, clock, settings }: KeepLeaseDeps) {
   const { leaseSeconds, heartbeatSeconds } = settings;
   const marginMs = Math.min(LONGEST_MARGIN_SECONDS, leaseSeconds / 10) * 1000;
+  const scheduler = schedulerOf(clock);
   return fromEventObservable<Phase2Event, RunInput>(() => {
     let safeUntilMs = clock.monotonicMs() + leaseSeconds * 1000 - marginMs;
     const beat = async (): Promise<"held" | "lost"> => {
@@ -148,14 +152,15 @@ export function keepLease({ jobs, holder, clock, settings }: KeepLeaseDeps) {
     };
     const untilUncertain = (error: unknown): Observable<unknown> =>
       clock.monotonicMs() + RETRY_MS < safeUntilMs
-        ? after(clock, RETRY_MS)
+        ? timer(RETRY_MS, scheduler)
         : throwError(
             () =>
               new SlowwaveError("lease_uncertain", "the lease could not be renewed in time", {
                 cause: error,
               }),
           );
-    return ticks(clock, heartbeatSeconds * 1000).pipe(
+    return interval(heartbeatSeconds * 1000, scheduler).pipe(
+      startWith(0),
       exhaustMap(() => defer(beat).pipe(retry({ delay: untilUncertain }))),
       filter((outcome) => outcome === "lost"),
       map((): Phase2Event => ({ type: "lease.lost", why: "another worker owns the job" })),
@@ -170,7 +175,7 @@ export function keepDeadline({ clock, maxRunMinutes }: { clock: Clock; maxRunMin
   return fromEventObservable<Phase2Event, { deadlineAtMs: number | null }>(({ input: { deadlineAtMs } }) =>
     deadlineAtMs === null
       ? NEVER
-      : after(clock, Math.max(0, deadlineAtMs - clock.nowMs())).pipe(
+      : timer(Math.max(0, deadlineAtMs - clock.nowMs()), schedulerOf(clock)).pipe(
           map(
             (): Phase2Event => ({
               type: "budget.reached",

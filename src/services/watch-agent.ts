@@ -1,4 +1,4 @@
-import { concat, defer, map, NEVER, Observable, type Subscriber } from "rxjs";
+import { concat, defer, map, NEVER, Observable, type Subscriber, Subscription } from "rxjs";
 import { fromEventObservable } from "xstate";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import {
@@ -6,8 +6,8 @@ import {
   type Finishing,
   finishing,
   growingFolders,
-  growthWatch,
-  silenceWatch,
+  watchGrowth,
+  watchSilence,
 } from "../agents/watchers.ts";
 import type { AgentEvent, AgentHandle, AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
@@ -70,60 +70,54 @@ function follow(
   let running = false;
   let over = false;
   let ended = false;
+  let lastHeardMs = clock.monotonicMs();
   const minutes = limits.maxSilenceMinutes;
-  const silence = silenceWatch(
-    clock,
-    minutes,
-    () =>
-      tell({
+  const folders = growingFolders(deps.places, {
+    start: registry.startOf(handle.id),
+    maxBytes: limits.maxOutputBytes,
+  });
+  const alarms = new Subscription();
+  alarms.add(
+    watchSilence(clock, minutes, () => lastHeardMs, handle.lastActivityMs).subscribe(() =>
+      emit({
         type: "budget.reached",
         why: `the agent said nothing for ${plural(minutes ?? 0, "minute")}, no more is allowed (maxSilenceMinutes)`,
       }),
-    handle.lastActivityMs,
+    ),
   );
-  const near = finisher.watch(meter);
-  const growth = growthWatch({
-    clock,
-    files: deps.files,
-    folders: growingFolders(deps.places, {
-      start: registry.startOf(handle.id),
-      maxBytes: limits.maxOutputBytes,
-    }),
-    onGrown: (why) => tell({ type: "budget.reached", why }),
-  });
+  alarms.add(finisher.timeIsNear$.subscribe(() => finisher.look(meter)));
+  alarms.add(
+    watchGrowth({ clock, files: deps.files, folders }).subscribe((why) =>
+      emit({ type: "budget.reached", why }),
+    ),
+  );
 
-  function tell(event: Phase2Event): void {
+  function emit(event: Phase2Event): void {
     if (over) return;
     if (event.type === "agent.running") {
       if (running) return;
       running = true;
     } else {
       over = true;
-      stop();
+      alarms.unsubscribe();
     }
     to.next(event);
   }
 
-  function stop(): void {
-    silence.stop();
-    near.stop();
-    growth.stop();
-  }
-
   function finish(): void {
-    stop();
+    alarms.unsubscribe();
     if (!over) to.complete();
   }
 
-  const heard = handle.events$.subscribe({
+  const events = handle.events$.subscribe({
     next(event) {
-      silence.heard();
+      lastHeardMs = clock.monotonicMs();
       if (counted === null) meter.hear(event);
       const past = over ? null : exceeded(meter.used(), limits);
-      if (past !== null) return tell({ type: "budget.reached", why: past });
-      if (!over) near.look();
+      if (past !== null) return emit({ type: "budget.reached", why: past });
+      if (!over) finisher.look(meter);
       const news = listening ? newsOf(event) : null;
-      if (news !== null) tell(news);
+      if (news !== null) emit(news);
     },
     error: (error: unknown) => to.error(error),
     complete() {
@@ -144,12 +138,12 @@ function follow(
   }
   if (!listening) {
     askForRepair().catch((error: unknown) =>
-      tell({ type: "agent.errored", why: `the repair could not be asked for: ${causeOf(error)}` }),
+      emit({ type: "agent.errored", why: `the repair could not be asked for: ${causeOf(error)}` }),
     );
   }
   return () => {
-    stop();
-    heard.unsubscribe();
+    alarms.unsubscribe();
+    events.unsubscribe();
   };
 }
 

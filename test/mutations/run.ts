@@ -5,7 +5,9 @@ export const RUN: readonly Mutation[] = [
   {
     name: "only whole messages are signs of life",
     file: "src/agents/watchers.ts",
-    edits: [["const left = Math.max(last, lastActivityMs()) + ms", "const left = last + ms"]],
+    edits: [
+      ["const left = Math.max(lastHeardMs(), lastActivityMs()) + ms", "const left = lastHeardMs() + ms"],
+    ],
     tests: ["test/engine/slow-streamer.test.ts"],
   },
   {
@@ -190,12 +192,9 @@ export const RUN: readonly Mutation[] = [
     name: "a heartbeat cuts off the one that is under way",
     file: "src/services/job.ts",
     edits: [
-      [
-        "    return ticks(clock, heartbeatSeconds * 1000).pipe(\n      exhaustMap(",
-        "    return ticks(clock, heartbeatSeconds * 1000).pipe(\n      switchMap(",
-      ],
+      ["      startWith(0),\n      exhaustMap(", "      startWith(0),\n      switchMap("],
       ["  exhaustMap,\n", ""],
-      ["  retry,\n", "  retry,\n  switchMap,\n"],
+      ["  startWith,\n", "  startWith,\n  switchMap,\n"],
     ],
     tests: ["test/original/golden.test.ts"],
   },
@@ -242,8 +241,8 @@ export const RUN: readonly Mutation[] = [
     file: "src/services/job.ts",
     edits: [
       [
-        "after(clock, Math.max(0, deadlineAtMs - clock.nowMs()))",
-        "after(clock, deadlineAtMs - clock.nowMs() > 0 ? deadlineAtMs - clock.nowMs() : (maxRunMinutes ?? 0) * 60_000)",
+        "timer(Math.max(0, deadlineAtMs - clock.nowMs()), schedulerOf(clock))",
+        "timer(deadlineAtMs - clock.nowMs() > 0 ? deadlineAtMs - clock.nowMs() : (maxRunMinutes ?? 0) * 60_000, schedulerOf(clock))",
       ],
     ],
     tests: ["test/engine/long-waits.test.ts"],
