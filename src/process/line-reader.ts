@@ -1,3 +1,5 @@
+import { type CutLine, lineCutter } from "../text/lines.ts";
+
 export interface OutputLimits {
   /** Of one line, without its end. */
   readonly maxLineBytes: number;
@@ -21,37 +23,31 @@ export function lineReader(
   limits: OutputLimits,
   on: { line(text: string): void; overflow(why: string): void },
 ): LineReader {
-  let parts: Buffer[] = [];
-  let held = 0;
+  const cutter = lineCutter(limits.maxLineBytes);
   let total = 0;
   let over = false;
   let isFirst = true;
 
   function stop(why: string): void {
     over = true;
-    parts = [];
     on.overflow(why);
   }
 
-  function flush(): void {
-    let text = Buffer.concat(parts, held).toString("utf8").replace(/\r$/, "");
-    if (isFirst) text = text.replace(/^\uFEFF/, "");
-    isFirst = false;
-    parts = [];
-    held = 0;
-    if (text.trim() !== "") on.line(text);
+  function stopLine(): void {
+    stop(`it wrote a line longer than ${size(limits.maxLineBytes)}`);
   }
 
-  function append(piece: Buffer): boolean {
-    held += piece.length;
-    if (held > limits.maxLineBytes) {
-      stop(`it wrote a line longer than ${size(limits.maxLineBytes)}`);
-      return false;
+  function take({ bytes }: CutLine): void {
+    if (bytes === null) {
+      stopLine();
+      return;
     }
-    parts.push(piece);
-    // A buffer costs more than its bytes: a line that comes byte by byte must not.
-    if (parts.length > 1_000) parts = [Buffer.concat(parts, held)];
-    return true;
+    let text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      .toString("utf8")
+      .replace(/\r$/, "");
+    if (isFirst) text = text.replace(/^\uFEFF/, "");
+    isFirst = false;
+    if (text.trim() !== "") on.line(text);
   }
 
   return {
@@ -61,17 +57,15 @@ export function lineReader(
       if (total > limits.maxOutputBytes) {
         return stop(`it wrote more than ${size(limits.maxOutputBytes)} of output`);
       }
-      let from = 0;
-      for (let at = chunk.indexOf(10); at !== -1 && !over; at = chunk.indexOf(10, from)) {
-        if (!append(chunk.subarray(from, at))) return;
-        flush();
-        from = at + 1;
+      for (const line of cutter.cut(chunk)) {
+        take(line);
+        if (over) return;
       }
-      // A copy: a view would keep the whole chunk alive for a few bytes of it.
-      if (!over && from < chunk.length) append(Buffer.from(chunk.subarray(from)));
+      if (cutter.unfinished() > limits.maxLineBytes) stopLine();
     },
     end() {
-      if (!over && held > 0) flush();
+      const last = over ? null : cutter.rest();
+      if (last !== null) take(last);
     },
   };
 }

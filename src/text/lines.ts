@@ -14,6 +14,8 @@ export interface LineCutter {
   cut(chunk: Uint8Array): Generator<CutLine>;
   /** What follows the last line end: a line that is not finished yet; null when there is nothing. */
   rest(): CutLine | null;
+  /** Length of the line that is not finished yet. */
+  unfinished(): number;
 }
 
 const LF = 0x0a;
@@ -56,6 +58,7 @@ export function lineCutter(maxBytes: number): LineCutter {
       if (held.length > 1_000) held = [Buffer.concat(held, length)];
     },
     rest: () => (length === 0 ? null : finish(NOTHING, 0)),
+    unfinished: () => length,
   };
 }
 

@@ -3,7 +3,7 @@ import { applyEnqueue } from "../../src/domain/job.ts";
 import { dotted, transitionsOf } from "../../src/durable/transition.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { INPUT, keyOf } from "./graph.ts";
-import { takenOver, deed } from "./product-deeds.ts";
+import { deed, takenOver } from "./product-deeds.ts";
 import { NAMES, NOW_MS, type Product, type Rules, type Side, SPACE, withSide } from "./product-state.ts";
 
 export interface Step {
