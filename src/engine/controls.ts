@@ -43,6 +43,15 @@ export interface PurgedSpaces {
   readonly spaces: readonly ({ readonly space: string } & Purged)[];
 }
 
+/**
+ * The operations that change a memory without an agent: going back to a generation, publishing a kept draft, purging a
+ * thread. Each takes its space as a run does, so none runs beside one.
+ *
+ * ```ts
+ * const controls = createControls({ store, home });
+ * const answer = await controls.rollback({ space: "global", target: null });
+ * ```
+ */
 export function createControls(options: ControlsOptions): Controls {
   const { store } = options;
   const clock = clockOf(options.clock);

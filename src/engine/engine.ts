@@ -50,7 +50,17 @@ interface Parts extends RunEnvironment {
   homeId: string;
 }
 
-/** Builds the engine. Nothing is touched before the first `start`, `recover` or `cancel`. */
+/**
+ * Builds the engine. Nothing is touched before the first `start`, `recover` or `cancel`.
+ *
+ * ```ts
+ * const store = await openSqliteStore({ path: "/var/lib/memory/slowwave.db" });
+ * const engine = createEngine({ store, agent: extractiveAgent(), home: "/var/lib/memory" });
+ * const run = await engine.start();
+ * const { status } = await run.result;
+ * await engine.close();
+ * ```
+ */
 export function createEngine(options: EngineOptions): Engine {
   checkEngineOptions(options);
   const defaults = settingsFrom(options);

@@ -62,9 +62,10 @@ export interface App {
 /**
  * The page and the API over a store. Nothing of it listens yet.
  *
- * @example
+ * ```ts
  * const app = createApp({ store, engine, token: null, base: "/memory" });
  * createServer(nodeListener(app)).listen(8080, "127.0.0.1");
+ * ```
  */
 export function createApp(options: AppOptions): App {
   const { store, engine, base = "", maintenance } = options;
@@ -155,6 +156,10 @@ const MOST_CONNECTIONS = 1_000;
  * The app for a node:http server of the host's own: `createServer(nodeListener(app))`. A request line or a header that
  * makes no request (`GET //`, no `Host`) is answered with 400 `invalid_request`; nothing a client sends reaches the
  * host as an exception.
+ *
+ * ```ts
+ * createServer(nodeListener(createApp({ store, engine, token: null }))).listen(8080, "127.0.0.1");
+ * ```
  */
 export function nodeListener(app: Pick<App, "fetch">) {
   return getRequestListener((request, env) => app.fetch(request, env as HttpBindings), {
@@ -168,7 +173,13 @@ export function nodeListener(app: Pick<App, "fetch">) {
   });
 }
 
-/** Serves the app on 127.0.0.1, and nowhere else. Rejects with `port_taken`. */
+/**
+ * Serves the app on 127.0.0.1, and nowhere else. Rejects with `port_taken`.
+ *
+ * ```ts
+ * const { port, close } = await listen({ app: createApp({ store, engine, token }), port: 4180 });
+ * ```
+ */
 export async function listen({
   app,
   port,

@@ -11,6 +11,11 @@ import { createMemoryWorld, type MemoryWorld, memoryOwners } from "./world.ts";
 /**
  * The same answers as the SQLite store, gone with the process. For tests, and for hosts that need nothing kept.
  * Stores opened on one `world` compete as processes on one database do; closing one frees what it held.
+ *
+ * ```ts
+ * const world = createMemoryWorld();
+ * const [one, other] = [openMemoryStore({ world }), openMemoryStore({ world })];
+ * ```
  */
 export function openMemoryStore({
   world = createMemoryWorld(),

@@ -55,6 +55,13 @@ export interface MemoryWorld {
   readonly held: Set<string>;
 }
 
+/**
+ * The data of a store in memory, with nothing in it: given to several stores, they share it.
+ *
+ * ```ts
+ * const store = openMemoryStore({ world: createMemoryWorld() });
+ * ```
+ */
 export function createMemoryWorld(): MemoryWorld {
   return {
     jobs: new Map(),

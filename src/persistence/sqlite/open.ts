@@ -32,6 +32,11 @@ export interface SqliteStoreOptions {
  * Everything in one SQLite file (WAL, every commit synced), shared by any number of processes of one machine.
  * Rejects with a `SlowwaveError` that says what to do when the file is not ours, newer, damaged, on a network file
  * system, or cannot be written; see `StoreCode`.
+ *
+ * ```ts
+ * const store = await openSqliteStore({ path: "/var/lib/memory/slowwave.db" });
+ * await store.close();
+ * ```
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   demandNode();
