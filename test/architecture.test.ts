@@ -30,11 +30,24 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   validation: ["domain", "text", "files", "memory-files"],
   agents: ["domain", "text", "files", "process", "sandbox"],
   services: ["domain", "text", "files", "process", "sandbox", "memory-files", "validation", "agents"],
+  learning: [
+    "domain",
+    "text",
+    "files",
+    "process",
+    "import",
+    "transcripts",
+    "extraction",
+    "agents",
+    "services",
+  ],
   engine: [
     "domain",
     "text",
     "machines",
     "durable",
+    "transcripts",
+    "learning",
     "files",
     "process",
     "memory-files",
@@ -103,11 +116,11 @@ test("time, randomness and ids are passed in: nothing below the engine reads a c
   expect(wrong).toEqual([]);
 });
 
-test("a file is one theme: none is longer than 500 lines but the machine, which must be one literal", () => {
+test("a file is one theme: none is longer than 500 lines but a machine, which must be one literal", () => {
   const long = sources()
     .filter((file) => readFileSync(file, "utf8").split("\n").length > 500)
     .map((file) => relative(SRC, file));
-  expect(long).toEqual(["machines/phase2.ts"]);
+  expect(long.sort()).toEqual(["machines/phase1.ts", "machines/phase2.ts"]);
 });
 
 function sources(): string[] {

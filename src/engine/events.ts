@@ -6,6 +6,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { ObservationMap, RunEvent, RunEventMap, RunResult } from "../domain/event.ts";
 import type { Lease } from "../domain/job.ts";
 import type { LeaseHolder } from "../domain/phase2.ts";
+import type { LearnResult } from "../domain/phase1.ts";
 import type { RunStore } from "../domain/run.ts";
 import { progressOf, RUNNING_TEXT } from "../domain/status.ts";
 import type { Committed } from "../durable/options.ts";
@@ -219,6 +220,24 @@ function instruments(): (event: RunEvent) => void {
       }
       default:
         break;
+    }
+  };
+}
+
+/** Counts how sessions were learned, by the original's names. Never throws. */
+export type LearnMeter = (result: LearnResult) => void;
+
+export function learnMeter(): LearnMeter {
+  return ({ status, startedAt, finishedAt }) => {
+    try {
+      const meter = metrics.getMeter("slowwave");
+      meter
+        .createCounter("codex.memory.phase1", { description: "Phase-1 runs by status" })
+        .add(1, { status });
+      const duration = meter.createHistogram("codex.memory.phase1.e2e_ms", { unit: "ms" });
+      duration.record(Date.parse(finishedAt) - Date.parse(startedAt));
+    } catch {
+      // A run does not fail for what watches it.
     }
   };
 }

@@ -1,3 +1,4 @@
+import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
@@ -34,6 +35,8 @@ export interface LearningDeps {
   readonly files: Files;
   /** Null: the rules write the note. */
   readonly runner: AgentRunner | null;
+  /** The agents that this process holds. */
+  readonly registry: AgentRegistry;
   readonly projectOf: (cwd: string) => Promise<Project | null>;
   /** The file as a look has found it a moment ago; null: look again. */
   readonly found: (agent: string, key: string) => TranscriptFile | null;
@@ -59,11 +62,16 @@ export interface Desk {
   keepEvidence(evidence: Evidence, facts: SessionFacts): void;
   extraction: Extraction | null;
   checked: CheckedNote | null;
+  /** What an agent is to mend in its next turn. */
+  faults: readonly string[];
 }
 
 export function createDesk(find: {
   readonly session: (space: string, key: string) => Promise<{ session: SessionFile; facts: SessionFacts }>;
-  readonly evidence: (session: SessionFile, facts: SessionFacts) => Promise<{ evidence: Evidence; facts: SessionFacts }>;
+  readonly evidence: (
+    session: SessionFile,
+    facts: SessionFacts,
+  ) => Promise<{ evidence: Evidence; facts: SessionFacts }>;
 }): Desk {
   let session: SessionFile | null = null;
   let evidence: Evidence | null = null;
@@ -72,6 +80,7 @@ export function createDesk(find: {
   const desk: Desk = {
     extraction: null,
     checked: null,
+    faults: [],
     facts: () => {
       if (facts === null) throw new SlowwaveError("session_changed", "The session was not read yet.");
       return facts;
@@ -94,7 +103,10 @@ export function createDesk(find: {
       if (evidence !== null) return evidence;
       const file = await desk.session(key, space);
       if (file.fingerprint !== fingerprint) {
-        throw new SlowwaveError("session_changed", "The session went on while it was learned; it is learned anew.");
+        throw new SlowwaveError(
+          "session_changed",
+          "The session went on while it was learned; it is learned anew.",
+        );
       }
       const read = await find.evidence(file, desk.facts());
       desk.keepEvidence(read.evidence, read.facts);

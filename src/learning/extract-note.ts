@@ -3,7 +3,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { ExtractAnswer, ExtractInput, LearnRunInput } from "../domain/phase1.ts";
 import type { Extraction } from "../extraction/evidence.ts";
 import { removePath } from "../files/tree.ts";
-import { askExtractor, answerOf, endExtractor } from "./agent-extractor.ts";
+import { answerOf, askExtractor, endExtractor } from "./agent-extractor.ts";
 import type { Desk, LearningDeps } from "./desk.ts";
 
 /** Writes the note: by rules in this process, or by an agent in a room that holds the evidence and nothing else. */
@@ -27,7 +27,7 @@ async function extracted(
   const evidence = await desk.evidence(input);
   const session = await desk.session(input.key, input.space);
   if (deps.runner === null) return deps.rules.extract(session, evidence);
-  return askExtractor(deps, { ...input, session, evidence, signal });
+  return askExtractor(deps, { ...input, session, evidence, signal, faults: desk.faults });
 }
 
 /**
@@ -47,7 +47,10 @@ export async function lastExtraction(
       ? deps.rules.extract(session, evidence)
       : await answerOf(deps, { session, evidence, repair: input.repair });
   if (extraction === null) {
-    throw new SlowwaveError("extraction_lost", "What the extractor wrote was lost; the session is learned again.");
+    throw new SlowwaveError(
+      "extraction_lost",
+      "What the extractor wrote was lost; the session is learned again.",
+    );
   }
   desk.extraction = extraction;
   return extraction;

@@ -1,7 +1,13 @@
 import { fromPromise } from "xstate";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { LearnRunInput, LocateAnswer, Skip } from "../domain/phase1.ts";
-import { isExcluded, NO_FACTS, type SessionFacts, type SessionRow, type SessionVerdict } from "../domain/session.ts";
+import {
+  isExcluded,
+  NO_FACTS,
+  type SessionFacts,
+  type SessionRow,
+  type SessionVerdict,
+} from "../domain/session.ts";
 import { isOwnSession } from "../transcripts/index.ts";
 import type { SessionFile, TranscriptFile } from "../transcripts/reader.ts";
 import type { Desk, LearningDeps } from "./desk.ts";
@@ -37,7 +43,11 @@ export function locateSession(deps: LearningDeps, desk: Desk) {
 }
 
 /** Too young or too old to be read, by its last word; null when neither. */
-export function ageOf(saidAt: number, { settings }: Pick<LearningDeps, "settings">, nowMs: number): Skip | null {
+export function ageOf(
+  saidAt: number,
+  { settings }: Pick<LearningDeps, "settings">,
+  nowMs: number,
+): Skip | null {
   const { idleMinutes, maxAgeDays } = settings;
   const idleAt = saidAt + idleMinutes * MINUTE_MS;
   if (idleAt > nowMs) return skip("not_idle", idleAt);

@@ -74,5 +74,8 @@ export function weighEvidence({ runner }: LearningDeps, desk: Desk) {
 }
 
 function changed(): SlowwaveError {
-  return new SlowwaveError("session_changed", "The session went on while it was learned; it is learned anew.");
+  return new SlowwaveError(
+    "session_changed",
+    "The session went on while it was learned; it is learned anew.",
+  );
 }

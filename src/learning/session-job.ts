@@ -12,8 +12,8 @@ import type {
 } from "../domain/phase1.ts";
 import { jobKeyOf, type SessionVerdict } from "../domain/session.ts";
 import { removePath } from "../files/tree.ts";
-import type { Desk, LearningDeps } from "./desk.ts";
 import { noteOf } from "./check-note.ts";
+import type { Desk, LearningDeps } from "./desk.ts";
 
 /**
  * Asks for the job of the session. The token comes with the run, so a repeated claim finds its own row. A claim that
