@@ -7,7 +7,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { Stage1Output } from "../domain/memory.ts";
 import type { ExtractInput } from "../domain/phase1.ts";
 import { agentMeter } from "../domain/usage.ts";
-import type { Evidence, EvidenceRow, Extraction } from "../extraction/evidence.ts";
+import type { Evidence, EvidenceRow, Extraction } from "../extraction/index.ts";
 import type { Folder } from "../files/folder.ts";
 import { removePath } from "../files/tree.ts";
 import { withoutSecrets } from "../text/redact.ts";

@@ -4,7 +4,7 @@ import type { Finding } from "../domain/generation.ts";
 import { isBlank, type Stage1Output } from "../domain/memory.ts";
 import type { CheckAnswer, ExtractInput } from "../domain/phase1.ts";
 import type { EvidenceRow as KeptEvidence } from "../domain/session.ts";
-import type { Evidence, EvidenceRow, Extraction } from "../extraction/evidence.ts";
+import type { Evidence, EvidenceRow, Extraction } from "../extraction/index.ts";
 import { cleanRecord, judgeRecord } from "../import/record.ts";
 import { isInstruction } from "../text/injection.ts";
 import type { Desk, LearningDeps } from "./desk.ts";

@@ -7,7 +7,7 @@ import type { LearnSettings } from "../domain/phase1.ts";
 import type { RunHold } from "../domain/phase2.ts";
 import type { EvidenceRow as KeptEvidence, Project, SessionFacts } from "../domain/session.ts";
 import type { SessionStore } from "../domain/session-store.ts";
-import type { Evidence, Extraction } from "../extraction/evidence.ts";
+import type { Evidence, Extraction } from "../extraction/index.ts";
 import type { Files } from "../files/folder.ts";
 import type { SessionFile, TranscriptFile, TranscriptReader, Utterance } from "../transcripts/reader.ts";
 

@@ -2,7 +2,7 @@ import { fromPromise } from "xstate";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { ReadAnswer, ReadInput, WeighAnswer } from "../domain/phase1.ts";
 import type { SessionFacts } from "../domain/session.ts";
-import type { Evidence } from "../extraction/evidence.ts";
+import type { Evidence } from "../extraction/index.ts";
 import type { SessionFile, Utterance } from "../transcripts/reader.ts";
 import type { Desk, LearningDeps } from "./desk.ts";
 import { ageOf } from "./locate-session.ts";
