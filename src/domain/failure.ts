@@ -162,6 +162,11 @@ export const ERROR_CODES = {
   session_unreadable: "The session's file can't be read; the message says why.",
   session_too_large: "The session's file is larger than is read.",
   session_packed: "The session is packed with zstd, which this Node can't unpack; use Node 22.15 or newer.",
+  session_changed: "The session went on while it was learned; it is learned anew.",
+  session_forgotten: "The session was purged; `slowwave import --remember ID` lifts that.",
+  session_unknown: "There is no session of this name here; `slowwave sessions` lists them.",
+  session_ambiguous: "Several sessions begin so; give more of the id.",
+  extraction_lost: "What the extractor wrote was lost; the session is learned again.",
   session_unknown_format:
     "The session is written in a way that is not known here, perhaps by a newer version of its agent.",
 

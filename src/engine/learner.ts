@@ -11,7 +11,7 @@ import {
   learnAdvice,
   learnOutcome,
 } from "../domain/phase1.ts";
-import type { RunHold } from "../domain/phase2.ts";
+import type { LeaseHolder } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
 import { jobKeyOf, type SessionRow } from "../domain/session.ts";
@@ -28,7 +28,7 @@ import { type DueQuery, dueSessions, type Look, lookAround, takeIn } from "../le
 import { projectFinder } from "../learning/projects.ts";
 import { PHASE1_VERSION, type Phase1Context, phase1Machine } from "../machines/phase1.ts";
 import type { Surroundings, TranscriptFile, TranscriptReader } from "../transcripts/reader.ts";
-import { createHold, type LearnMeter, learnMeter } from "./events.ts";
+import { createLeaseHolder, type LearnMeter, learnMeter } from "./events.ts";
 import { createHome } from "./home.ts";
 
 /**
@@ -115,7 +115,7 @@ interface Parts {
   readonly files: Files;
   readonly settings: LearnSettings;
   readonly home: string;
-  readonly holds: Map<string, RunHold>;
+  readonly holders: Map<string, LeaseHolder>;
   readonly files$: Map<string, TranscriptFile>;
   readonly events$: Subject<LearnEvent>;
   readonly meter: LearnMeter;
@@ -169,7 +169,7 @@ export function createLearner(options: LearnerOptions): Learner {
     learn: async ({ space, key, force = false, again = false }) => {
       await home.prepare();
       const id = ids.run();
-      parts.holds.set(id, holdOf(parts, id, space, key));
+      parts.holders.set(id, holderOf(parts, id, space, key));
       const input = {
         ...{ run: id, space, key, force, again, settings, token: ids.token() },
         extractor: options.agent?.name ?? "rules",
@@ -211,7 +211,7 @@ function partsOf(options: LearnerOptions): Parts {
     files: options.files ?? nodeFiles(),
     settings: { ...LEARN_DEFAULTS, ...options.settings },
     home: resolve(options.home),
-    holds: new Map(),
+    holders: new Map(),
     files$: new Map(),
     events$: new Subject(),
     meter: learnMeter(),
@@ -220,12 +220,15 @@ function partsOf(options: LearnerOptions): Parts {
   };
 }
 
-function holdOf({ options, clock }: Parts, id: string, space: string, key: string): RunHold {
-  return createHold({ id, space: jobKeyOf(space, key) }, { runs: options.store.runs, clock, tell: () => {} });
+function holderOf({ options, clock }: Parts, id: string, space: string, key: string): LeaseHolder {
+  return createLeaseHolder(
+    { id, space: jobKeyOf(space, key) },
+    { runs: options.store.runs, clock, tell: () => {} },
+  );
 }
 
 function durableOptions(parts: Parts, owner: () => string): DurableOptions<typeof phase1Machine> {
-  const { options, clock, ids, holds, registry } = parts;
+  const { options, clock, ids, holders, registry } = parts;
   const { store, agent } = options;
   return {
     store,
@@ -234,35 +237,35 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions<typeo
     graceMs: Number.POSITIVE_INFINITY,
     clock,
     ids,
-    actors: ({ id }) => phase1Actors(depsOf(parts, holds.get(id) as RunHold, owner())),
+    actors: ({ id }) => phase1Actors(depsOf(parts, holders.get(id) as LeaseHolder, owner())),
     examine: demandPhase1,
     adopting: async (record) => {
       const { space, key, token, settings } = contextOf(record) as unknown as Phase1Context;
-      const hold = holdOf(parts, record.id, space, key);
-      holds.set(record.id, hold);
+      const holder = holderOf(parts, record.id, space, key);
+      holders.set(record.id, holder);
       parts.events$.next({ type: "session.started", run: record.id, key, adopted: true });
       await agent?.endOrphan(scratchOf(parts, record.id), clock);
       const { leaseSeconds } = settings;
       const job = { space: jobKeyOf(space, key), token, worker: owner(), leaseSeconds, nowMs: clock.nowMs() };
       // A token that owns nothing any more may have settled the job: a repeated settlement finds its own trace.
-      hold.hold((await store.sessions.takeOver(job)) ?? { space: job.space, token, fence: NO_FENCE });
+      holder.setLease((await store.sessions.takeOver(job)) ?? { space: job.space, token, fence: NO_FENCE });
     },
     left: (run, why) => {
-      holds.delete(run);
+      holders.delete(run);
       if (why !== null) for (const handle of registry.ofRun(run)) handle.close().catch(() => {});
     },
   };
 }
 
-function depsOf(parts: Parts, hold: RunHold, worker: string): LearningDeps {
+function depsOf(parts: Parts, holder: LeaseHolder, worker: string): LearningDeps {
   const { options, clock, settings, home, files, files$, projectOf, registry } = parts;
   const { readers, rules } = options;
   return {
     sessions: options.store.sessions,
-    scratch: scratchOf(parts, hold.run),
+    scratch: scratchOf(parts, holder.run),
     runner: options.agent ?? null,
     found: (_, key) => files$.get(key) ?? null,
-    ...{ hold, clock, settings, worker, readers, rules, home, files, projectOf, registry },
+    ...{ holder, clock, settings, worker, readers, rules, home, files, projectOf, registry },
   };
 }
 

@@ -9,14 +9,14 @@ import { claimSession, recordFailure, recordNote, recordSkip } from "./session-j
 
 /** The holes of the phase-1 machine, filled for one run: the only place where names and actors meet. */
 export function phase1Actors(deps: LearningDeps) {
-  const { sessions, hold, clock, settings } = deps;
+  const { sessions, holder, clock, settings } = deps;
   const desk = createDesk({
     session: (space, key) => findSession(deps, space, key),
     evidence: (session, facts) => readSession(deps, session, facts),
   });
   return {
     claimSession: claimSession(deps),
-    keepLease: keepLease({ jobs: sessions, hold, clock, settings }),
+    keepLease: keepLease({ jobs: sessions, holder, clock, settings }),
     keepDeadline: keepDeadline({ clock, maxRunMinutes: settings.maxRunMinutes }),
     locateSession: locateSession(deps, desk),
     readEvidence: readEvidence(deps, desk),

@@ -31,7 +31,7 @@ export function checkNote(deps: LearningDeps, desk: Desk) {
   return fromPromise<CheckAnswer, ExtractInput & { repairsLeft: number }>(async ({ input }) => {
     const extraction = await lastExtraction(deps, desk, input);
     const checked = await check(extraction, await desk.evidence(input), deps.runner !== null);
-    for (const finding of checked.findings) deps.hold.note("gate.finding", finding);
+    for (const finding of checked.findings) deps.holder.recordEvent("gate.finding", finding);
     const codes = [...new Set(checked.findings.map(({ code }) => code))].slice(0, 10);
     const found = { findings: checked.findings.length, codes };
     const faults = checked.findings.filter(({ severity }) => severity !== "warn");

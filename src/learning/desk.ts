@@ -4,7 +4,7 @@ import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Stage1Output } from "../domain/memory.ts";
 import type { LearnSettings } from "../domain/phase1.ts";
-import type { RunHold } from "../domain/phase2.ts";
+import type { LeaseHolder } from "../domain/phase2.ts";
 import type { EvidenceRow as KeptEvidence, Project, SessionFacts } from "../domain/session.ts";
 import type { SessionStore } from "../domain/session-store.ts";
 import type { Evidence, Extraction } from "../extraction/index.ts";
@@ -21,7 +21,7 @@ export interface Rules {
 /** What the actors of one run of phase 1 share. */
 export interface LearningDeps {
   readonly sessions: SessionStore;
-  readonly hold: RunHold;
+  readonly holder: LeaseHolder;
   readonly clock: Clock;
   readonly settings: LearnSettings;
   /** The owner id of this process. */

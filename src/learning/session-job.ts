@@ -19,7 +19,7 @@ import type { Desk, LearningDeps } from "./desk.ts";
  * Asks for the job of the session. The token comes with the run, so a repeated claim finds its own row. A claim that
  * fails may have been given all the same: it is found by its token and given back.
  */
-export function claimSession({ sessions, hold, worker, clock, settings }: LearningDeps) {
+export function claimSession({ sessions, holder, worker, clock, settings }: LearningDeps) {
   async function giveBack({ space, key, token }: LearnClaimInput): Promise<void> {
     const { leaseSeconds } = settings;
     const request = { space: jobKeyOf(space, key), token, worker, leaseSeconds, nowMs: clock.nowMs() };
@@ -35,7 +35,7 @@ export function claimSession({ sessions, hold, worker, clock, settings }: Learni
       const outcome = await sessions.claim({ space, key, token, force, again, worker, ...times });
       if (outcome.kind === "skipped") return outcome;
       const lease: Lease = { space: jobKeyOf(space, key), token, fence: outcome.fence };
-      hold.hold(lease);
+      holder.setLease(lease);
       return { kind: "claimed", watermark: outcome.watermark };
     } catch (error) {
       await giveBack(input).catch(() => giveBack(input).catch(() => {}));
@@ -45,9 +45,9 @@ export function claimSession({ sessions, hold, worker, clock, settings }: Learni
 }
 
 /** The job is free again, and the session says why it was left alone. */
-export function recordSkip({ sessions, hold, clock }: LearningDeps, desk: Desk) {
+export function recordSkip({ sessions, holder, clock }: LearningDeps, desk: Desk) {
   return fromPromise<Settled, SkipInput>(async ({ input: { space, key, verdict, until } }) => {
-    const lease = hold.lease();
+    const lease = holder.lease();
     if (lease === null) return "lost";
     const facts = factsOf(desk);
     const skip = { lease, space, key, verdict, verdictUntil: until, facts };
@@ -57,10 +57,10 @@ export function recordSkip({ sessions, hold, clock }: LearningDeps, desk: Desk) 
 
 /** The end of a session that was read. What an agent left on the disk goes with it. */
 export function recordNote(deps: LearningDeps, desk: Desk) {
-  const { sessions, hold, clock, files, scratch } = deps;
+  const { sessions, holder, clock, files, scratch } = deps;
   return fromPromise<RecordAnswer, RecordInput>(async ({ input }) => {
     const { space, key, none } = input;
-    const lease = hold.lease();
+    const lease = holder.lease();
     if (lease === null) return "lost";
     // Also fills the facts, where this process has taken the run over.
     await desk.evidence(input);
@@ -83,9 +83,9 @@ export function recordNote(deps: LearningDeps, desk: Desk) {
   });
 }
 
-export function recordFailure({ sessions, hold, clock, settings }: LearningDeps) {
+export function recordFailure({ sessions, holder, clock, settings }: LearningDeps) {
   return fromPromise<Settled, LearnFailureInput>(async ({ input: { space, key, status } }) => {
-    const lease = hold.lease();
+    const lease = holder.lease();
     if (lease === null) return "lost";
     const { retryDelaySeconds } = settings;
     return twice(async () => {

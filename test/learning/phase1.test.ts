@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { LearnResult } from "../../src/domain/phase1.ts";
@@ -11,6 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => world.remove());
 
+const NOTHING = { kind: "none", reason: "no_signal" } as const;
 const KEY = `claude-${ID(1)}`;
 
 async function learned(
@@ -46,14 +47,14 @@ describe("one session becomes one note", () => {
     await learned(world.learner());
     expect((await learned(world.learner())).status).toBe("skipped_up_to_date");
     expect(await world.learner().due({ space: "global", limit: 9 })).toEqual([]);
-    const more = [{ person: "From now on write prices in cents." }, { answer: "Prices are in cents now." }];
+    const more = [{ person: "Always write prices in cents." }, { answer: "Prices are in cents now." }];
     appendFileSync(path, claudeLines(ID(1), more, { cwd: "/home/dev/demo-shop", at: SAID_AT + 60_000 }));
     const learner = world.learner();
     await learner.look({ space: "global" });
     expect((await learner.due({ space: "global", limit: 9 })).map(({ key }) => key)).toEqual([KEY]);
     expect((await learned(learner)).status).toBe("succeeded");
     const [note] = await world.store.memories.select("global", 9);
-    expect(note?.rawMemory).toContain("From now on write prices in cents.");
+    expect(note?.rawMemory).toContain("Always write prices in cents.");
   });
 
   test("without the secrets that stand in it, in the note and in the evidence", async () => {
@@ -78,9 +79,8 @@ describe("one session becomes one note", () => {
       ["gemini", 1],
     ]);
     for (const { key } of await learner.due({ space: "global", limit: 9 })) {
-      expect((await (await learner.learn({ space: "global", key, force: true })).result).status).toBe(
-        "succeeded",
-      );
+      const { status } = await (await learner.learn({ space: "global", key, force: true })).result;
+      expect([key, status]).toEqual([key, "succeeded"]);
     }
     expect(await world.store.memories.count("global")).toBe(3);
   });
@@ -154,21 +154,16 @@ describe("a session is left alone, by name, when", () => {
   });
 });
 
-test("a file that holds no session fails by name, waits, and is given up after three times", async () => {
-  const path = world.claude(ID(1), SHOP);
+test("a session that can't be read fails by name, waits, and is given up after three times, until somebody asks", async () => {
+  world.claude(ID(1), SHOP);
   await world.learner().look({ space: "global" });
-  rmSync(path);
-  mkdirSync(path);
-  const learner = world.learner({ settings: { retryDelaySeconds: 0 } });
+  const rules = { gather: () => Promise.reject(new Error("the disk says no")), extract: () => NOTHING };
+  const learner = world.learner({ rules, settings: { retryDelaySeconds: 0 } });
   const ends: string[] = [];
-  for (let at = 0; at < 4; at += 1)
-    ends.push((await (await learner.learn({ space: "global", key: KEY })).result).status);
-  expect(ends).toMatchInlineSnapshot(`
-    [
-      "skipped_gone",
-      "skipped_gone",
-      "skipped_gone",
-      "skipped_gone",
-    ]
-  `);
+  for (const force of [false, false, false, false, true]) {
+    ends.push((await (await learner.learn({ space: "global", key: KEY, force })).result).status);
+  }
+  const failed = "failed_unreadable";
+  expect(ends).toEqual([failed, failed, failed, "skipped_retry_exhausted", failed]);
+  expect(await world.store.sessions.read("global", KEY)).toMatchObject({ verdict: "unreadable" });
 });

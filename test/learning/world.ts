@@ -6,6 +6,7 @@ import type { LearnSettings } from "../../src/domain/phase1.ts";
 import type { Store } from "../../src/domain/ports.ts";
 import { createLearner, type Learner } from "../../src/engine/learner.ts";
 import { extractNote, gatherEvidence } from "../../src/extraction/index.ts";
+import type { Rules } from "../../src/learning/desk.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { READERS, type Surroundings } from "../../src/transcripts/index.ts";
 
@@ -15,7 +16,12 @@ export interface LearnWorld {
   readonly home: string;
   readonly surroundings: Surroundings;
   readonly store: Store;
-  learner(options?: { agent?: AgentRunner; settings?: Partial<LearnSettings>; store?: Store }): Learner;
+  learner(options?: {
+    agent?: AgentRunner;
+    settings?: Partial<LearnSettings>;
+    store?: Store;
+    rules?: Rules;
+  }): Learner;
   /** Writes a session of Claude Code, one record a line; its path. */
   claude(session: string, turns: readonly Turn[], some?: { cwd?: string; at?: number }): string;
   /** Puts one of the samples where its agent keeps it. */
@@ -28,10 +34,12 @@ export type Turn =
   | { readonly answer: string }
   | { readonly run: string; readonly ok?: boolean; readonly gave?: string };
 
+const RULES: Rules = { gather: gatherEvidence, extract: extractNote };
+
 const SAMPLES = {
   claude: [
     "claude-code-2.1.328-two-turns.jsonl",
-    ".claude/projects/-home-dev-demo-shop/2b1c0000-0000-4000-8000-000000000001.jsonl",
+    ".claude/projects/-home-dev-demo-shop/90e8fce3-061f-45ef-941c-431a103557b8.jsonl",
   ],
   codex: [
     "codex-0.169.0-two-turns.jsonl",
@@ -62,12 +70,12 @@ export function learnWorld(store: Store = openMemoryStore()): LearnWorld {
     home,
     surroundings,
     store,
-    learner: ({ agent, settings = {}, store: other = store } = {}) => {
+    learner: ({ agent, settings = {}, store: other = store, rules = RULES } = {}) => {
       const learner = createLearner({
         store: other,
         home,
         readers: READERS,
-        rules: { gather: gatherEvidence, extract: extractNote },
+        rules,
         surroundings,
         settings: { maxAgeDays: null, ...settings },
         ...(agent === undefined ? {} : { agent }),
