@@ -102,6 +102,10 @@ type AddCommand = (program: Command, shell: Shell, end: (code: Promise<number>) 
 const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   run: async () => (await import("./commands/run.ts")).addRun,
   import: async () => (await import("./commands/import.ts")).addImport,
+  learn: async () => (await import("./commands/learn.ts")).addLearn,
+  sources: async () => (await import("./commands/sessions.ts")).addSources,
+  sessions: async () => (await import("./commands/sessions.ts")).addSessions,
+  exclude: async () => (await import("./commands/sessions.ts")).addExclude,
   status: async () => (await import("./commands/status.ts")).addStatus,
   runs: async () => (await import("./commands/runs.ts")).addRuns,
   cancel: async () => (await import("./commands/cancel.ts")).addCancel,

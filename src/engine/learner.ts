@@ -4,6 +4,8 @@ import { createAgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentRunner } from "../domain/agent.ts";
 import type { Clock, Ids } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
+import type { Finding } from "../domain/generation.ts";
+import type { Stage1Output } from "../domain/memory.ts";
 import {
   LEARN_DEFAULTS,
   type LearnResult,
@@ -14,19 +16,22 @@ import {
 import type { LeaseHolder } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
-import { jobKeyOf, type SessionRow } from "../domain/session.ts";
+import { isWithin, jobKeyOf, type SessionRow, type SessionVerdict } from "../domain/session.ts";
 import { adviceOf } from "../domain/status.ts";
 import { createDurableEngine } from "../durable/engine.ts";
 import type { DurableEngine, DurableOptions, DurableRun } from "../durable/options.ts";
 import { clockOf, systemIds } from "../durable/system.ts";
 import type { Files } from "../files/folder.ts";
 import { nodeFiles } from "../files/node-files.ts";
-import { phase1Actors } from "../learning/actors.ts";
+import { deskOf, phase1Actors } from "../learning/actors.ts";
+import { check } from "../learning/check-note.ts";
 import type { LearningDeps, Rules } from "../learning/desk.ts";
 import { gitAsker } from "../learning/git.ts";
+import { locate } from "../learning/locate-session.ts";
 import { type DueQuery, dueSessions, type Look, lookAround, takeIn } from "../learning/look.ts";
 import { projectFinder } from "../learning/projects.ts";
 import { PHASE1_VERSION, type Phase1Context, phase1Machine } from "../machines/phase1.ts";
+import { tokensOf } from "../text/tokens.ts";
 import type { Surroundings, TranscriptFile, TranscriptReader } from "../transcripts/reader.ts";
 import { createLeaseHolder, type LearnMeter, learnMeter } from "./events.ts";
 import { createHome } from "./home.ts";
@@ -57,6 +62,17 @@ export interface LearnerOptions {
   readonly ids?: Ids;
   readonly files?: Files;
 }
+
+/** What would be kept of a session; nothing is written for it. */
+export type Preview =
+  | {
+      readonly kind: "note";
+      readonly note: Stage1Output;
+      readonly findings: readonly Finding[];
+      readonly tokens: number;
+    }
+  | { readonly kind: "none"; readonly verdict: "nobody_spoke" | "no_signal"; readonly tokens: number }
+  | { readonly kind: "skip"; readonly verdict: SessionVerdict; readonly until: number | null };
 
 /** One session on its way. */
 export interface LearnRun {
@@ -91,13 +107,22 @@ export interface Learner {
   look(request: { readonly space: string; readonly agents?: readonly string[] }): Promise<Look>;
   /** Takes one file in, wherever it lies; the key of its session. */
   takeFile(space: string, file: TranscriptFile): Promise<string>;
-  due(query: Omit<DueQuery, "retentionDays">): Promise<readonly SessionRow[]>;
+  /** `project`: only sessions of this folder, below it, or of its project. */
+  due(
+    query: Omit<DueQuery, "retentionDays" | "project"> & { readonly project?: string },
+  ): Promise<readonly SessionRow[]>;
   learn(request: {
     readonly space: string;
     readonly key: string;
     readonly force?: boolean;
     readonly again?: boolean;
   }): Promise<LearnRun>;
+  /** What the rules would make of it, and how many tokens an agent would have to read. Claims and keeps nothing. */
+  preview(request: {
+    readonly space: string;
+    readonly key: string;
+    readonly force?: boolean;
+  }): Promise<Preview>;
   /** Goes on with what killed processes left. */
   recover(): Promise<readonly LearnRun[]>;
   /** Of a finished run; null when it is unknown, unfinished, or no run of phase 1. */
@@ -165,7 +190,7 @@ export function createLearner(options: LearnerOptions): Learner {
       files$.set(file.key, file);
       return file.key;
     },
-    due: (query) => dueSessions({ sessions: store.sessions, clock }, { ...query, retentionDays }),
+    due: (query) => dueHere(parts, { ...query, retentionDays }),
     learn: async ({ space, key, force = false, again = false }) => {
       await home.prepare();
       const id = ids.run();
@@ -178,6 +203,10 @@ export function createLearner(options: LearnerOptions): Learner {
       };
       events$.next({ type: "session.started", run: id, key, adopted: false });
       return runOf(await durable.start({ id, space: LEARN_RUNS, input }));
+    },
+    preview: ({ space, key, force = false }) => {
+      const holder = holderOf(parts, "", space, key);
+      return previewSession(depsOf(parts, holder, durable.owner), { space, key, force });
     },
     recover: async () => {
       await home.prepare();
@@ -199,6 +228,47 @@ export function createLearner(options: LearnerOptions): Learner {
       events$.complete();
     },
   };
+}
+
+/** Of a session that nobody has read yet the ends are looked at, where the folder matters. */
+async function dueHere(
+  { options, clock, projectOf, files$ }: Parts,
+  { project: folder, ...query }: Omit<DueQuery, "project"> & { readonly project?: string },
+): Promise<readonly SessionRow[]> {
+  const { sessions } = options.store;
+  if (folder === undefined) return dueSessions({ sessions, clock }, query);
+  const project = { folder, id: (await projectOf(folder))?.id ?? null };
+  const all = await dueSessions({ sessions, clock }, { ...query, project, limit: Number.MAX_SAFE_INTEGER });
+  const due: SessionRow[] = [];
+  for (const row of all) {
+    const file = files$.get(row.key);
+    const known =
+      row.cwd !== null || file === undefined
+        ? row.cwd
+        : ((await options.readers[row.agent]?.describe(file).catch(() => null))?.cwd ?? null);
+    const isThere =
+      known !== null && (isWithin(known, folder) || (await projectOf(known))?.id === project.id);
+    if (isThere) due.push(row);
+    if (due.length === query.limit) break;
+  }
+  return due;
+}
+
+async function previewSession(
+  deps: LearningDeps,
+  { space, key, force }: { readonly space: string; readonly key: string; readonly force: boolean },
+): Promise<Preview> {
+  const desk = deskOf(deps);
+  const answer = await locate(deps, desk, { space, key, force });
+  if (answer.kind === "skip") return answer;
+  const evidence = await desk.evidence({ space, key, fingerprint: answer.fingerprint });
+  const tokens = evidence.rows.reduce((sum, { text, tool }) => sum + tokensOf(text + (tool?.input ?? "")), 0);
+  const extraction = deps.rules.extract(await desk.session(key, space), evidence);
+  if (extraction.kind === "none") return { kind: "none", verdict: extraction.reason, tokens };
+  const { note, findings } = await check(extraction, evidence, false);
+  return note === null
+    ? { kind: "none", verdict: "no_signal", tokens }
+    : { kind: "note", note, findings, tokens };
 }
 
 function partsOf(options: LearnerOptions): Parts {

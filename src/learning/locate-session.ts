@@ -20,26 +20,33 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
  * What a person asked for by name is read whatever its age.
  */
 export function locateSession(deps: LearningDeps, desk: Desk) {
+  return fromPromise<LocateAnswer, LearnRunInput & { force: boolean }>(({ input }) =>
+    locate(deps, desk, input),
+  );
+}
+
+export async function locate(
+  deps: LearningDeps,
+  desk: Desk,
+  { space, key, force }: { readonly space: string; readonly key: string; readonly force: boolean },
+): Promise<LocateAnswer> {
   const { sessions, home, settings, clock } = deps;
-  return fromPromise<LocateAnswer, LearnRunInput & { force: boolean }>(async ({ input }) => {
-    const { space, key, force } = input;
-    let session: SessionFile;
-    try {
-      const found = await findSession(deps, space, key);
-      desk.keepSession(found.session, found.facts);
-      session = found.session;
-    } catch (error) {
-      if (codeOf(error) === "session_gone") return skip("gone");
-      throw error;
-    }
-    if (isExcluded(session, await sessions.exclusions())) return skip("excluded");
-    if (isOwnSession(session.cwd, [home])) return skip("own");
-    if (session.kind === "helper" || session.parent !== null) return skip("subagent");
-    if (force) return { kind: "found", fingerprint: session.fingerprint };
-    if (session.headless === true && !settings.includeHeadless) return skip("headless");
-    const wait = ageOf(session.saidAt ?? session.changedAt, deps, clock.nowMs());
-    return wait ?? { kind: "found", fingerprint: session.fingerprint };
-  });
+  let session: SessionFile;
+  try {
+    const found = await findSession(deps, space, key);
+    desk.keepSession(found.session, found.facts);
+    session = found.session;
+  } catch (error) {
+    if (codeOf(error) === "session_gone") return skip("gone");
+    throw error;
+  }
+  if (isExcluded(session, await sessions.exclusions())) return skip("excluded");
+  if (isOwnSession(session.cwd, [home])) return skip("own");
+  if (session.kind === "helper" || session.parent !== null) return skip("subagent");
+  if (force) return { kind: "found", fingerprint: session.fingerprint };
+  if (session.headless === true && !settings.includeHeadless) return skip("headless");
+  const wait = ageOf(session.saidAt ?? session.changedAt, deps, clock.nowMs());
+  return wait ?? { kind: "found", fingerprint: session.fingerprint };
 }
 
 /** Too young or too old to be read, by its last word; null when neither. */
