@@ -76,6 +76,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "delivery",
     "agents",
     "services",
+    "learning",
     "engine",
   ],
   server: ["domain", "internal"],

@@ -151,8 +151,7 @@ export const ERROR_CODES = {
   file_empty: "There is nothing in the file; each line is one stage-1 output as JSON.",
   file_binary: "The file is binary; JSONL is text.",
   file_not_utf8: "The file is UTF-16; save it as UTF-8.",
-  input_transcript:
-    "The file is an agent's transcript; import takes stage-1 outputs, which docs/input-format.md describes.",
+  input_transcript: "The file is an agent's transcript; `slowwave learn --file FILE` makes a note of it.",
   file_packed: "The file is packed; unpack it first.",
   wrong_type: "A field, or the whole, has another type than it must have.",
   inputs_too_large: "The inputs of the run are too large together; take fewer with --limit.",

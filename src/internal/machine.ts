@@ -5,5 +5,6 @@
 export { structureHash } from "../durable/structure-hash.ts";
 export { dotted, type Effect, type Step, transitionsOf } from "../durable/transition.ts";
 export { mermaid, scxml, statelySource } from "../machines/formats.ts";
+export { PHASE1_VERSION, phase1Machine } from "../machines/phase1.ts";
 export { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";
 export { type Drawing, svg } from "../machines/svg.ts";

@@ -109,9 +109,9 @@ describe("a file that is none", () => {
   });
 });
 
-describe("an agent's transcript is refused by one sentence that says what it is and what is taken", () => {
+describe("an agent's transcript is refused by one sentence that says what it is and which command learns it", () => {
   const sentence = (shown: string, agent: string) =>
-    `${shown} is a transcript of ${agent}, and Slowwave takes stage-1 outputs: what a session taught, one JSON object a line with thread_id, source_updated_at, raw_memory and rollout_summary; docs/input-format.md describes them. Nothing was imported.`;
+    `${shown} is a transcript of ${agent}, and import takes notes that were made of one; \`slowwave learn --file FILE\` makes and keeps a note of it. Nothing was imported.`;
 
   test.each(TRANSCRIPTS)(
     "$form, as a file and from stdin, also with --keep-going",

@@ -51,8 +51,8 @@ const SAMPLES = {
   ],
 } as const;
 
-/** When sessions of this world were held: ten days before the end of November 2026. */
-export const SAID_AT = Date.parse("2026-11-20T10:00:00Z");
+/** When sessions of this world were held: at rest, and not too old. */
+export const SAID_AT = Math.floor(Date.now() / 1000) * 1000 - 10 * 86_400_000;
 
 export function learnWorld(store: Store = openMemoryStore()): LearnWorld {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "slowwave-learn-")));

@@ -247,7 +247,7 @@ function assertStage1(head: Uint8Array, shown: string): void {
   if (agent !== null) {
     throw new SlowwaveError(
       "input_transcript",
-      `${shown} is a transcript of ${agent}, and Slowwave takes stage-1 outputs: what a session taught, one JSON object a line with thread_id, source_updated_at, raw_memory and rollout_summary; docs/input-format.md describes them. Nothing was imported.`,
+      `${shown} is a transcript of ${agent}, and import takes notes that were made of one; \`slowwave learn --file FILE\` makes and keeps a note of it. Nothing was imported.`,
     );
   }
   const begins = (bytes: readonly number[]) => bytes.every((byte, at) => head[at] === byte);

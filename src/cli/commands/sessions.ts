@@ -144,11 +144,12 @@ async function listSessions(at: Invocation, flags: { from?: string; limit: strin
     await lookAround({ ...deps, clock: { nowMs: world.nowMs } }, { space: places.space });
     const filter = { space: places.space, limit: Number(flags.limit), ...(agents ? { agents } : {}) };
     const rows = await store.sessions.list(filter);
-    const told = await tellerOf(store, places.space, world.nowMs());
-    if (json) output.printJson({ sessions: rows.map((row) => ({ ...row, sentence: told(row).sentence })) });
+    const sentenceFor = await sentenceWriter(store, places.space, world.nowMs());
+    if (json)
+      output.printJson({ sessions: rows.map((row) => ({ ...row, sentence: sentenceFor(row).sentence })) });
     else if (rows.length === 0)
       output.print("No sessions were found; `slowwave sources` shows where they are looked for.");
-    else for (const row of rows) output.print(sessionLine(row, told(row)));
+    else for (const row of rows) output.print(sessionLine(row, sentenceFor(row)));
     return EXIT.ok;
   } finally {
     await store.close();
@@ -161,7 +162,11 @@ interface Told {
 }
 
 /** One sentence on each session, with the time where it waits for one. */
-async function tellerOf(store: Store, space: string, nowMs: number): Promise<(row: SessionRow) => Told> {
+async function sentenceWriter(
+  store: Store,
+  space: string,
+  nowMs: number,
+): Promise<(row: SessionRow) => Told> {
   const jobs = new Map((await store.sessions.jobs()).map((job) => [job.job_key, job]));
   const exclusions = await store.sessions.exclusions();
   return (row) => {
@@ -240,7 +245,7 @@ async function showSession(at: Invocation, id: string): Promise<number> {
   try {
     const { space } = places;
     const row = await sessionNamed(id, store, space);
-    const told = (await tellerOf(store, space, world.nowMs()))(row);
+    const told = (await sentenceWriter(store, space, world.nowMs()))(row);
     const evidence = await store.sessions.evidence(space, row.key);
     const [note = null] = (await store.memories.versionsOf(space, row.key)).slice(0, 1);
     if (json) {
