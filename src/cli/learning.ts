@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, resolve } from "node:path";
+import pMap from "p-map";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { LearnSettings } from "../domain/phase1.ts";
 import type { Store } from "../domain/ports.ts";
@@ -78,6 +79,26 @@ export async function withLearner(
     await store.close();
     interrupt.release();
   }
+}
+
+/** So many sessions in one round of a schedule, and so many of them at once. */
+const ROUND = { limit: 64, atOnce: 4 };
+
+/** Learns what is due, and first what killed processes left; how many sessions became a note. */
+export async function learnDue(learner: Learner, space: string): Promise<number> {
+  const left = await Promise.all((await learner.recover()).map(({ result }) => result));
+  await learner.look({ space });
+  const due = await learner.due({ space, limit: ROUND.limit });
+  const learned = await pMap(due, async ({ key }) => (await learner.learn({ space, key })).result, {
+    concurrency: ROUND.atOnce,
+  });
+  await learner.retire();
+  return [...left, ...learned].filter(({ status }) => status === "succeeded").length;
+}
+
+/** Whether a person has had sessions learned here: a schedule reads nobody's sessions before. */
+export async function hasLearned({ sessions }: Store, space: string): Promise<boolean> {
+  return Object.keys(await sessions.count(space)).some((verdict) => verdict !== "seen");
 }
 
 /** A folder as sessions name it: absolute, and by its real path where it is there. */

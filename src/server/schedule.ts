@@ -11,6 +11,8 @@ export interface ScheduleOptions {
   readonly retries: number;
   /** Whether the day's budget of a space is used up; absent: no space has one. */
   readonly isSpent?: (space: string) => Promise<boolean>;
+  /** Awaited at the beginning of each round: what makes spaces due. What it rejects with is told, and the round goes on. */
+  readonly before?: () => Promise<void>;
   /** What could not be started or finished here; the next round tries again. */
   readonly failed: (space: string | null, error: unknown) => void;
 }
@@ -24,7 +26,7 @@ const AT_ONCE = 2;
  * taken over first. After `stop` no further run is begun.
  */
 export function keepDue(options: ScheduleOptions) {
-  const { jobs, engine, clock, everyMs, successCooldownSeconds, retries, failed, isSpent } = options;
+  const { jobs, engine, clock, everyMs, successCooldownSeconds, retries, failed, isSpent, before } = options;
   let isStopped = false;
   let timer: unknown = null;
 
@@ -48,6 +50,9 @@ export function keepDue(options: ScheduleOptions) {
   async function round(): Promise<void> {
     const beganMs = clock.monotonicMs();
     try {
+      await before?.().catch((error: unknown) => {
+        if (!isStopped) failed(null, error);
+      });
       await engine.recover({ maxLiveRuns: AT_ONCE });
       const spaces = await dueSpaces();
       await Promise.all(Array.from({ length: AT_ONCE }, () => work(spaces)));

@@ -11,11 +11,12 @@ import { scheduleNotices } from "../../internal/schedule.ts";
 import { createApp, type Listening, listen } from "../../server/app.ts";
 import { pageFolder } from "../../server/page.ts";
 import { keepDue } from "../../server/schedule.ts";
+import { hasLearned, learnDue, learnerOn } from "../learning.ts";
 import { withEngine } from "../run-with-engine.ts";
 import { choicesFrom, type FlagValues } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { rootOf } from "../store.ts";
-import { dim, durationMs, type Line, yellow } from "../ui/text.ts";
+import { counted, dim, durationMs, type Line, yellow } from "../ui/text.ts";
 
 interface ServeOptions {
   readonly port?: number;
@@ -37,9 +38,10 @@ export function addServe(
       new Option("--port <n>", "port to listen on; 0: any (default: 7411, or any)").argParser(portOf),
     )
     .addOption(
-      new Option("--every <duration>", "run spaces that are due, now and then as often, e.g. 10m").argParser(
-        (text) => durationMs(text, "--every"),
-      ),
+      new Option(
+        "--every <duration>",
+        "learn and run what is due, now and then as often, e.g. 10m",
+      ).argParser((text) => durationMs(text, "--every")),
     )
     .option("--agent <name>", "which agent works in runs started here (default: extractive)")
     .option("--model <model>", "the agent's model")
@@ -86,6 +88,12 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
     const listening = await listenOn(app, port);
     const { successCooldownSeconds, retries } = choices.settings;
     const failed = (space: string | null, error: unknown) => output.info(yellow(complaint(space, error)));
+    const { learner } = learnerOn(at, store, { extractor: "rules", settings: {} });
+    const learnRound = async () => {
+      if (!(await hasLearned(store, places.space))) return;
+      const count = await learnDue(learner, places.space);
+      if (count > 0) output.info(dim(`${counted(count, "session")} learned`));
+    };
     const schedule =
       everyMs === null
         ? null
@@ -97,6 +105,7 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
             successCooldownSeconds,
             retries,
             failed,
+            before: learnRound,
             isSpent: (space) => isSpent(store, space, choices.settings),
           });
     if (schedule === null) await engine.recover().catch((error: unknown) => failed(null, error));
@@ -110,6 +119,7 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
       await ended;
     } finally {
       schedule?.stop();
+      await learner.close();
       subscription.unsubscribe();
       app.close();
       await listening.close();
