@@ -1,3 +1,5 @@
+import { isLearnStatus, LEARN_STATES, learnAdvice, learnLine } from "./phase1.ts";
+
 /**
  * The names a run can end with, and what each means to the person: one table for progress, advice and lists.
  * Spelling is the original's; the ones marked ours have no counterpart there.
@@ -172,18 +174,26 @@ const STATUSES: Readonly<Record<Status, StatusTexts>> = {
   },
 };
 
+/** A run of phase 1 stands in the same log and ends with a word of its own. */
+function textsOf(status: string): StatusTexts {
+  if (Object.hasOwn(STATUSES, status)) return STATUSES[status as Status];
+  if (!isLearnStatus(status)) return STATUSES.failed_agent;
+  const line = learnLine(status);
+  return { progress: `phase 1 ${line || "complete"}`, advice: learnAdvice(status), line };
+}
+
 export const RUNNING_TEXT = "phase 2 running";
 
 export function progressOf(status: Status): string {
-  return STATUSES[status].progress;
+  return textsOf(status).progress;
 }
 
 export function adviceOf(status: Status): string {
-  return STATUSES[status].advice;
+  return textsOf(status).advice;
 }
 
 export function lineOfStatus(status: Status): string {
-  return STATUSES[status].line;
+  return textsOf(status).line;
 }
 
 /** Every status with this outcome. */
@@ -208,5 +218,6 @@ const STATES: Readonly<Record<string, { readonly title: string; readonly doing: 
 
 /** A title and what is being done, for a state; null for an ending, which its status describes. */
 export function describeState(state: string): { readonly title: string; readonly doing: string } | null {
-  return STATES[state] ?? STATES[state.split(".")[0] ?? ""] ?? null;
+  const first = state.split(".")[0] ?? "";
+  return STATES[state] ?? STATES[first] ?? LEARN_STATES[first] ?? null;
 }

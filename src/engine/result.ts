@@ -37,7 +37,8 @@ export async function resultOf(
   const outcome = draft?.manifest ?? published;
   return {
     run,
-    space: record.space,
+    // A run of phase 1 belongs to no space of the log.
+    space: record.space || (context.space ?? ""),
     outcome: outcomeOf(status),
     status,
     reason: outcomeOf(status) === "succeeded" ? null : reasonOf(record, context, status),
