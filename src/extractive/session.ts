@@ -1,9 +1,10 @@
 import { isInstruction } from "../text/injection.ts";
 import { disguisesText, readableText } from "../text/sanitize.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
+import { hasWayOut } from "./forms.ts";
 import { type Note, readNote, type Subject } from "./note.ts";
-import type { Piece } from "./piece.ts";
-import { cutAtWord, isDump, plainLine, sentencesOf, withoutComments } from "./prose.ts";
+import { type Piece, STATEMENT_WIDTH } from "./piece.ts";
+import { cutAtWord, isDump, plainLine, sentencesOf, widthOf, withoutComments } from "./prose.ts";
 import { type Statement, statementsOf, weigh } from "./statement.ts";
 import type { Thread } from "./thread.ts";
 import { keywordsFrom, keywordsOfTitle, wordsOf } from "./words.ts";
@@ -39,8 +40,51 @@ export function readSession(thread: Thread, memory: string | undefined): ReadSes
   const own = readNote(memory ?? "");
   const isEmpty = own.subjects.every(({ pieces }) => pieces.length === 0);
   const recap = isEmpty && thread.recap !== "" ? readNote(thread.recap) : null;
-  const note = recap === null ? own : { ...recap, head: own.head, title: own.title ?? recap.title };
+  const read = recap === null ? own : { ...recap, head: own.head, title: own.title ?? recap.title };
+  const note = {
+    ...read,
+    subjects: read.subjects.map((subject) => ({ ...subject, pieces: pairFailures(subject.pieces) })),
+  };
   return { thread, note, pieces: note.subjects.flatMap(({ pieces }) => pieces) };
+}
+
+/**
+ * A failure that the note tells without a way out takes the later success of the same subject as one: a sentence about
+ * the same thing that says what worked.
+ */
+function pairFailures(pieces: readonly Piece[]): readonly Piece[] {
+  const used = new Set<Piece>();
+  const paired = pieces.map((piece) => {
+    if (piece.kind !== "failure" || piece.speaker !== "note" || hasWayOut(piece.text)) return piece;
+    const success = pieces.find(
+      (other) =>
+        other !== piece && !used.has(other) && isSuccessFor(other, piece) && fitsBehind(piece, other),
+    );
+    if (success === undefined) return piece;
+    used.add(success);
+    return { ...piece, text: joinedFailure(piece, success), source: `${piece.source}\n${success.source}` };
+  });
+  return paired.filter((piece) => !used.has(piece));
+}
+
+const WORKED =
+  /\b(?:fix(?:ed|es)?|solve[ds]?|resolve[ds]?|works? (?:with|after|when|once|again)|worked|helps?|helped|cure[ds]?|workaround|behebt|behob\w*|half|löst|corrige|résolu|arregla|soluciona)\b|で直|解决|修复/iu;
+
+/** Names what the failure is about, by a word that few sentences share, and says that something worked. */
+function isSuccessFor(other: Piece, failure: Piece): boolean {
+  if (other.speaker !== "note" || other.kind === "preference" || !WORKED.test(other.text)) return false;
+  if (/\b(?:not|never|nicht|pas)\b|n['’]t\b/i.test(other.text)) return false;
+  const about = new Set(wordsOf(failure.text).map(({ stem }) => stem));
+  const shared = wordsOf(other.text).filter(({ stem }) => about.has(stem));
+  return shared.some(({ hard }) => hard) || new Set(shared.map(({ stem }) => stem)).size >= 3;
+}
+
+function fitsBehind(failure: Piece, success: Piece): boolean {
+  return widthOf(joinedFailure(failure, success)) <= STATEMENT_WIDTH;
+}
+
+function joinedFailure(failure: Piece, success: Piece): string {
+  return `${failure.text.replace(/[.;:\s]+$/, "")} -> ${success.text}`;
 }
 
 /** What is worth keeping of a session, subject by subject; nothing where nothing is. */

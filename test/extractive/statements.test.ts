@@ -253,3 +253,22 @@ test("a recap in prose is read where there is no note: the words of the user end
     '"always run npm test -- --shop0 before a commit"',
   ]);
 });
+
+describe("a failure without a way out", () => {
+  const failure = "Error: listen EADDRINUSE: address already in use :::4310";
+  const told = (...knowledge: string[]) =>
+    statements(consolidated({ id: "a", day: 0, memory: note({ failures: [failure], knowledge }) }).memory);
+
+  test("takes the later success of the same subject as one", () => {
+    expect(told("Running `npx kill-port 4310` fixed EADDRINUSE; a crashed watcher held the port.")).toEqual([
+      "Error: listen EADDRINUSE: address already in use :::4310 -> Running `npx kill-port 4310` fixed EADDRINUSE; a crashed watcher held the port.",
+    ]);
+  });
+
+  test.each([
+    ["a success of something else", "Clearing the cache with `npm run clean` fixed the stale styles."],
+    ["what did not help", "Restarting the shell did not fix EADDRINUSE."],
+  ])("is not explained by %s", (_, knowledge) => {
+    expect(told(knowledge).filter((line) => line.includes("->"))).toEqual([]);
+  });
+});
