@@ -126,6 +126,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   connect: async () => (await import("./commands/connect.ts")).addConnect,
   disconnect: async () => (await import("./commands/connect.ts")).addDisconnect,
   connections: async () => (await import("./commands/connect.ts")).addConnections,
+  hook: async () => (await import("./commands/hook.ts")).addHook,
   mcp: async () => (await import("./commands/mcp.ts")).addMcp,
   schedule: async () => (await import("./commands/schedule.ts")).addSchedule,
   recall: async () => (await import("./commands/recall.ts")).addRecall,

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { showPublished } from "../delivery/refresh.ts";
 import type { Clock, Ids } from "../domain/clock.ts";
@@ -95,6 +96,7 @@ export function createControls(options: ControlsOptions): Controls {
         await store.memories.refuse(threadId, space);
         done.push({ space, ...purged });
       }
+      await forgetHookNotes(home.folder, threadId);
       await store.compact();
       return { kind: "purged", spaces: done };
     },
@@ -107,4 +109,11 @@ export function createControls(options: ControlsOptions): Controls {
       return rollback(deps, { id: ids.generation(), space, root, target });
     },
   };
+}
+
+/** A hook may have left a note that names the session; an id that is no plain name has none. */
+async function forgetHookNotes(home: string, threadId: string): Promise<void> {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(threadId)) return;
+  for (const name of [threadId, `codex-${threadId}`])
+    await rm(join(home, "inbox", `${name}.json`), { force: true }).catch(() => {});
 }

@@ -346,6 +346,12 @@ describe("when the memory changes", () => {
     ]);
   });
 
+  test("a purge takes the notes that hooks left of the session", async () => {
+    const here = user({ "home/inbox/thread-1.json": "{}", "home/inbox/claude-other.json": "{}" });
+    await here.slowwave("purge", "thread-1", "--yes");
+    expect(readdirSync(join(here.home, "inbox"))).toEqual(["claude-other.json"]);
+  });
+
   test("hooks find the project of a folder in the index of projections", async () => {
     const here = user();
     await here.slowwave("connections");
