@@ -8,6 +8,7 @@ import { claimToSpawn } from "./claim-to-spawn.ts";
 import { cliStart } from "./cli-start.ts";
 import { durable } from "./durable.ts";
 import { hookStart } from "./hook.ts";
+import { learn } from "./learn.ts";
 import { pureStep } from "./pure-step.ts";
 import { supervised } from "./supervised.ts";
 import { transcripts } from "./transcripts.ts";
@@ -20,6 +21,7 @@ const benches: Record<string, () => Promise<void>> = {
   "cli-start": cliStart,
   hook: hookStart,
   transcripts,
+  learn,
 };
 const known = Object.keys(benches);
 const asked = process.argv.slice(2);

@@ -5,6 +5,7 @@ import pMap from "p-map";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { LearnSettings } from "../domain/phase1.ts";
 import type { Store } from "../domain/ports.ts";
+import { contextOf } from "../domain/run.ts";
 import type { SessionRow } from "../domain/session.ts";
 import {
   createLearner,
@@ -94,6 +95,12 @@ export async function learnDue(learner: Learner, space: string): Promise<number>
   });
   await learner.retire();
   return [...left, ...learned].filter(({ status }) => status === "succeeded").length;
+}
+
+/** Who was writing the notes of the runs that are not over. */
+export async function unfinishedExtractors({ runs }: Store): Promise<readonly string[]> {
+  const active = await runs.list({ state: "active", machines: ["phase1"], limit: 1_000 });
+  return [...new Set(active.map((run) => String(contextOf(run).extractor ?? "rules")))];
 }
 
 /** Whether a person has had sessions learned here: a schedule reads nobody's sessions before. */

@@ -44,6 +44,8 @@ export const LEARN_RUNS = "";
 /** They are kept for a week. */
 const KEEP_RUN_DAYS = 7;
 const KEEP_RUNS = 200;
+/** Who writes the notes where no agent does. */
+const RULES = "rules";
 const MAX_REPAIRS = 1;
 const NO_FENCE = -1;
 
@@ -197,7 +199,7 @@ export function createLearner(options: LearnerOptions): Learner {
       parts.holders.set(id, holderOf(parts, id, space, key));
       const input = {
         ...{ run: id, space, key, force, again, settings, token: ids.token() },
-        extractor: options.agent?.name ?? "rules",
+        extractor: options.agent?.name ?? RULES,
         deadlineAtMs: clock.nowMs() + settings.maxRunMinutes * 60_000,
         maxRepairs: options.agent ? MAX_REPAIRS : 0,
       };
@@ -309,6 +311,8 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions<typeo
     ids,
     actors: ({ id }) => phase1Actors(depsOf(parts, holders.get(id) as LeaseHolder, owner())),
     examine: demandPhase1,
+    // What one extractor has begun no other one ends.
+    admit: async (record, adopt) => (contextOf(record).extractor === (agent?.name ?? RULES) ? adopt() : null),
     adopting: async (record) => {
       const { space, key, token, settings } = contextOf(record) as unknown as Phase1Context;
       const holder = holderOf(parts, record.id, space, key);
@@ -383,7 +387,7 @@ export async function learnResultOf(store: Pick<Store, "runs">, run: string): Pr
     outcome,
     status,
     reason: outcome === "succeeded" ? null : { code: status, message, cause },
-    extractor: context.extractor ?? "rules",
+    extractor: context.extractor ?? RULES,
     persons: context.persons ?? null,
     tools: context.tools ?? null,
     redacted: context.redacted ?? null,

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { noteAgent } from "../agents/transcript.ts";
 import { exceeded } from "../agents/watchers.ts";
 import type { AgentConfig, AgentEvent, AgentHandle, AgentRunner } from "../domain/agent.ts";
+import { settlesWithin } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Stage1Output } from "../domain/memory.ts";
 import type { ExtractInput } from "../domain/phase1.ts";
@@ -21,6 +22,7 @@ interface Asked {
 }
 
 const EVIDENCE_FILE = "evidence.md";
+const START_MS = 30_000;
 const NOTE_FILE = "note.json";
 /** Larger than any note that is kept. */
 const MOST_NOTE_BYTES = 1024 * 1024;
@@ -73,6 +75,8 @@ export async function endExtractor({
   scratch,
   clock,
 }: LearningDeps): Promise<void> {
+  // One whose start is under way is not held yet.
+  await settlesWithin(clock, START_MS, registry.started(holder.run));
   for (const handle of registry.ofRun(holder.run)) {
     await handle.close();
     registry.remove(handle.id);
@@ -99,7 +103,9 @@ async function turn(
   const config = await configOf(runner, settings.model);
   signal.throwIfAborted();
   const spec = { ...config, run, key: `${run}/extract/${repair}`, workspace, scratch, prompt, limits };
-  const handle = await runner.spawn(spec, clock, signal);
+  const start = runner.spawn(spec, clock, signal);
+  registry.starting(run, start);
+  const handle = await start;
   registry.add(run, handle, meter);
   try {
     noteAgent(handle.events$, { holder, clock, meter });

@@ -107,24 +107,22 @@ test("an agent that fails is told by its own words, and the session waits", asyn
 
 test("one that is cancelled is ended before its session is free again", async () => {
   let isEnded = false;
-  const learner = world.learner({
-    agent: functionAgent(
-      ({ signal }) =>
-        new Promise((resolve) => {
-          signal.addEventListener("abort", () => {
-            isEnded = true;
-            resolve(undefined);
-          });
-        }),
-    ),
+  let begun = () => {};
+  const atWork = new Promise<void>((resolve) => {
+    begun = resolve;
   });
+  const agent: AgentFunction = ({ signal }) =>
+    new Promise((resolve) => {
+      signal.addEventListener("abort", () => {
+        isEnded = true;
+        resolve(undefined);
+      });
+      begun();
+    });
+  const learner = world.learner({ agent: functionAgent(agent) });
   await learner.look({ space: "global" });
   const run = await learner.learn({ space: "global", key: KEY });
-  await new Promise<void>((resolve) => {
-    learner.events$.subscribe((event) => {
-      if (event.type === "state.entered" && event.state === "extracting") resolve();
-    });
-  });
+  await atWork;
   await learner.close();
   expect(await run.result).toMatchObject({ status: "cancelled" });
   expect(isEnded).toBe(true);

@@ -1,12 +1,15 @@
 import type { Command } from "commander";
 import type { RunResult } from "../../domain/event.ts";
+import type { LearnResult } from "../../domain/phase1.ts";
+import type { Store } from "../../domain/ports.ts";
 import { spacesOfAbandonedOperations } from "../../internal/runs.ts";
+import { learnerOn, unfinishedExtractors } from "../learning.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { hasStore, rootOf } from "../store.ts";
 import { reportRun } from "../ui/run-report.ts";
-import { bold } from "../ui/text.ts";
+import { bold, counted } from "../ui/text.ts";
 
 export function addRecover(
   program: Command,
@@ -26,7 +29,7 @@ export function addRecover(
 /** `slowwave recover`; returns the exit code: 1 when a recovered run failed. */
 export async function recoverRuns(at: Invocation): Promise<number> {
   const { places, output, json, world } = at;
-  if (!(await hasStore(places))) return printReport([], [], at);
+  if (!(await hasStore(places))) return printReport([], [], at, []);
   return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine, store) => {
     const freed = await spacesOfAbandonedOperations(store);
     const runs = await engine.recover();
@@ -37,20 +40,38 @@ export async function recoverRuns(at: Invocation): Promise<number> {
       if (!json) reportRun(result, { root: rootOf(places, run.space), home: places.home }, output);
       results.push(result);
     }
-    return printReport(results, freed, at);
+    return printReport(results, freed, at, await recoverSessions(at, store));
   });
+}
+
+/** Sessions that a killed process was learning, each by who began it. */
+async function recoverSessions(at: Invocation, store: Store): Promise<readonly LearnResult[]> {
+  const results: LearnResult[] = [];
+  for (const extractor of await unfinishedExtractors(store)) {
+    const { learner } = learnerOn(at, store, { extractor, settings: {} });
+    try {
+      results.push(...(await Promise.all((await learner.recover()).map(({ result }) => result))));
+    } finally {
+      await learner.close();
+    }
+  }
+  return results;
 }
 
 function printReport(
   recovered: readonly RunResult[],
   freed: readonly string[],
   { output, json }: Invocation,
+  sessions: readonly LearnResult[],
 ): number {
-  if (json) output.printJson({ recovered, freed });
-  else if (recovered.length === 0 && freed.length === 0)
+  if (json) output.printJson({ recovered, freed, ...(sessions.length > 0 ? { sessions } : {}) });
+  else if (recovered.length + freed.length + sessions.length === 0)
     output.print("Nothing to recover: no run was left unfinished by a dead process.");
-  else output.print(...freed.map(freedLine));
-  return recovered.every(({ outcome }) => outcome === "succeeded" || outcome === "skipped")
+  else {
+    output.print(...freed.map(freedLine));
+    if (sessions.length > 0) output.print(`${counted(sessions.length, "session")} learned to the end`);
+  }
+  return [...recovered, ...sessions].every(({ outcome }) => outcome === "succeeded" || outcome === "skipped")
     ? EXIT.ok
     : EXIT.failed;
 }

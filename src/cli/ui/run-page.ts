@@ -73,7 +73,7 @@ function picture(view: RunView, columns: number, home: string): readonly Line[] 
   const { result, heartbeats, states } = view;
   const field = (name: string, value: string): Line => [dim(name.padEnd(12)), value];
   return [
-    [bold(`run ${view.run}`), dim(` of space ${view.space}`)],
+    [bold(`run ${view.run}`), dim(view.space === "" ? " of phase 1" : ` of space ${view.space}`)],
     field("outcome", view.status === null ? view.outcome : `${view.outcome} (${view.status})`),
     field("started", moment(Date.parse(view.startedAt))),
     ...(view.finishedAt === null ? [] : [field("finished", moment(Date.parse(view.finishedAt)))]),
