@@ -19,7 +19,7 @@ describe.each(STORES)("the original's dispatch (%s)", (_, open) => {
     const world = await originalWorld(open);
     await world.store.memories.upsert("global", [session(1)]);
     await once(await world.start());
-    expect((await readdir(world.home)).sort()).toEqual(["home-id", "memories", "staging"]);
+    expect((await readdir(world.home)).sort()).toEqual(["home-id", "memories", "projections", "staging"]);
     expect([...(await filesOf(join(world.home, "memories"))).keys()]).toContain("MEMORY.md");
   });
 
