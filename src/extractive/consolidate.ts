@@ -8,6 +8,7 @@ import {
   homeOf,
   type Project,
   projectsOf,
+  readIdentities,
   taskHeading,
   taskLines,
 } from "./groups.ts";
@@ -27,6 +28,8 @@ export interface ConsolidateInput {
   readonly summaries: readonly SummaryFile[];
   /** `hand_edits.diff`, null where the person changed nothing. */
   readonly handEdits?: string | null;
+  /** `projects.json`: folder → identity of its repository, null where nothing is known. */
+  readonly projects?: string | null;
   /** MEMORY.md as it is before the run; only the groups in which the person wrote are looked up in it. */
   readonly memory?: string | null;
   /** Bytes of MEMORY.md; default 60 KiB with some room for the person's own lines. */
@@ -60,7 +63,7 @@ export function consolidate(input: ConsolidateInput): Consolidated {
   const edits = readHandEdits(input.handEdits ?? null);
   const isAllowed = allowedBy(edits);
   const before = readHandbook(input.memory ?? "");
-  const all = projectsOf(sessions)
+  const all = projectsOf(sessions, readIdentities(input.projects ?? null))
     .map(groupOf)
     .filter(({ facts }) => facts.length > 0);
   const groups = all

@@ -3,7 +3,7 @@ import type { Fact } from "./facts.ts";
 import { kinds, kindTitles, noProject } from "./handbook.ts";
 import type { ReadSession } from "./session.ts";
 import type { Task } from "./tasks.ts";
-import { compare, type Thread } from "./thread.ts";
+import { compare, normalFolder, type Thread } from "./thread.ts";
 
 /** One repository, whatever the folders it was worked on in. */
 export interface Project {
@@ -18,12 +18,24 @@ export interface Project {
 /**
  * Sorts sessions into repositories. Folders belong together when they differ in case only, when one is a worktree of
  * the other or lies inside it, when they end in the same telling names, or when the sessions speak of the same files.
+ * Where the identity of a repository is known, it decides: folders of one are together, those of two are not.
  * Sessions come oldest first.
+ *
+ * @param identities what is known of folders: folder → identity of its repository
  */
-export function projectsOf(sessions: readonly ReadSession[]): readonly Project[] {
+export function projectsOf(
+  sessions: readonly ReadSession[],
+  identities: ReadonlyMap<string, string> = new Map(),
+): readonly Project[] {
   const folders = [...new Set(sessions.map(({ thread }) => thread.cwd))];
   const roots = new Map(folders.map((folder) => [folder, rootOf(folder)]));
-  const groups = joinRoots([...new Set(roots.values())], filesByRoot(sessions, roots));
+  const known = new Map(
+    folders.flatMap((folder) => {
+      const identity = identities.get(folder);
+      return identity === undefined ? [] : [[roots.get(folder) ?? "", identity] as const];
+    }),
+  );
+  const groups = joinRoots([...new Set(roots.values())], filesByRoot(sessions, roots), known);
   const byGroup = Map.groupBy(sessions, ({ thread }) => groups.get(roots.get(thread.cwd) ?? "") ?? "");
   const taken = new Set<string>();
   return [...byGroup.values()].map((own) => {
@@ -60,6 +72,24 @@ const COMMON = new Set(
   ),
 );
 
+/**
+ * `projects.json` of the workspace: a folder's repository as the host knows it by git. Whatever is not text for text
+ * is left out.
+ */
+export function readIdentities(json: string | null): ReadonlyMap<string, string> {
+  try {
+    const read: unknown = JSON.parse(json ?? "{}");
+    if (typeof read !== "object" || read === null) return new Map();
+    return new Map(
+      Object.entries(read).flatMap(([folder, identity]) =>
+        typeof identity === "string" ? [[normalFolder(folder), identity] as const] : [],
+      ),
+    );
+  } catch {
+    return new Map();
+  }
+}
+
 function isContainer(root: string): boolean {
   const parts = partsOf(root);
   return parts.length < 3 || CONTAINERS.has(parts.at(-1) ?? "");
@@ -76,8 +106,10 @@ function partsOf(root: string): readonly string[] {
 function joinRoots(
   roots: readonly string[],
   files: ReadonlyMap<string, ReadonlySet<string>>,
+  known: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
   const parents = new Map(roots.map((root) => [root, root]));
+  const identities = new Map(known);
   const find = (root: string): string => {
     const parent = parents.get(root) ?? root;
     return parent === root ? root : find(parent);
@@ -86,8 +118,14 @@ function joinRoots(
     const [first, second] = [find(a), find(b)];
     // Which of the two stands for both doesn't matter; the same one for any order of the sessions does.
     const [low = first, high = second] = [first, second].sort(compare);
-    if (low !== high) parents.set(high, low);
+    const [one, other] = [identities.get(low), identities.get(high)];
+    if (low === high || (one !== undefined && other !== undefined && one !== other)) return;
+    parents.set(high, low);
+    const identity = one ?? other;
+    if (identity !== undefined) identities.set(low, identity);
   };
+  for (const same of Map.groupBy(known.keys(), (root) => known.get(root)).values())
+    for (const root of same) join(root, same[0] ?? root);
   const sorted = [...roots].filter((root) => root !== "").sort(compare);
   const byName = Map.groupBy(sorted, (root) => partsOf(root).at(-1) ?? "");
   for (const root of sorted) {

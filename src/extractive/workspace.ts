@@ -24,6 +24,7 @@ export function readWorkspace(root: string): ConsolidateInput & { readonly memor
     summaries: readSummaries(join(root, "rollout_summaries")),
     memory: readPlain(join(root, "MEMORY.md")),
     handEdits: readPlain(join(root, "hand_edits.diff")),
+    projects: readPlain(join(root, "projects.json")),
   };
 }
 

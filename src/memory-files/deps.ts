@@ -8,7 +8,7 @@ import type { Files } from "../files/folder.ts";
 
 /** What every actor that touches memory files works with; one per run, made by the engine. */
 export interface RunDeps {
-  readonly store: Pick<Store, "memories" | "generations" | "owners">;
+  readonly store: Pick<Store, "memories" | "generations" | "owners" | "projects">;
   readonly holder: LeaseHolder;
   readonly places: RunPlaces;
   /** Which home a memory root belongs to; kept in its mark. */

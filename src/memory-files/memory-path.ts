@@ -23,11 +23,14 @@ export const TEMPORARY = ".slowwave-";
 /** In a workspace: what the person changed by hand, as a unified diff for the agent. */
 export const HAND_EDITS = "hand_edits.diff";
 
+/** In a workspace: which folders are one repository, folder → identity, for the agent. */
+export const PROJECTS = "projects.json";
+
 /** `kind`: what is there; a folder where a file belongs is foreign, and the other way round. */
 export function roleOf(path: string, kind: "file" | "folder"): PathRole {
   const segments = path.split("/");
   const name = segments.at(-1) ?? "";
-  if (path === MARK || path === HAND_EDITS || name.startsWith(TEMPORARY)) return "ours";
+  if (path === MARK || path === HAND_EDITS || path === PROJECTS || name.startsWith(TEMPORARY)) return "ours";
   if (LITTER.has(name) || EDITOR_FILE.test(name)) return "litter";
   if (!hasPlainNames(path)) return "foreign";
   return kind === "file" ? fileRole(segments) : folderRole(segments);

@@ -5,13 +5,15 @@ import { removeTree } from "../files/tree.ts";
 import { storedBlob } from "./blobs.ts";
 import type { RunDeps } from "./deps.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "./host-files.ts";
-import { HAND_EDITS } from "./memory-path.ts";
+import { HAND_EDITS, PROJECTS } from "./memory-path.ts";
 
 interface StagedFiles {
   readonly base: Manifest;
   readonly summaries: readonly HostFile[];
   /** What the person changed by hand, as a diff; null: nothing. */
   readonly handEdits: string | null;
+  /** Folder → identity of its repository, for the folders of the inputs that are known. */
+  readonly projects: Readonly<Record<string, string>>;
 }
 
 /**
@@ -21,7 +23,7 @@ interface StagedFiles {
  */
 export async function prepareWorkspace(
   { store, places, files }: Pick<RunDeps, "store" | "places" | "files">,
-  { base, summaries, handEdits }: StagedFiles,
+  { base, summaries, handEdits, projects }: StagedFiles,
 ): Promise<void> {
   await files.makeFolders(places.scratch);
   await forgetVerified({ places, files });
@@ -33,7 +35,10 @@ export async function prepareWorkspace(
     const workspace = await above.enter(name);
     try {
       await withinMade(workspace, SUMMARIES, async () => {});
+      const isKnown = Object.keys(projects).length > 0;
+      const identities = { path: PROJECTS, content: async () => Buffer.from(JSON.stringify(projects)) };
       await writeTree(workspace, [
+        ...(isKnown ? [identities] : []),
         ...base.filter(({ path }) => !isHostPath(path)).map((entry) => stored(store, entry)),
         ...summaries.map(({ path, content }) => ({ path, content: async () => content })),
         ...(handEdits === null ? [] : [{ path: HAND_EDITS, content: async () => Buffer.from(handEdits) }]),

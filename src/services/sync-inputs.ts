@@ -99,11 +99,27 @@ export function syncSummaries(deps: RunDeps) {
     for (const finding of settled.findings) deps.holder.recordEvent("gate.finding", finding);
     if (settled.kept !== null) await reportEdits(deps, settled.kept, settled);
     const base: Manifest = settled.head?.manifest ?? [];
-    const summaries = await summaryFiles(await store.memories.inputsOf(run));
+    const inputs = await store.memories.inputsOf(run);
+    const summaries = await summaryFiles(inputs);
+    const projects = await identitiesOf(store, new Set(inputs.map(({ cwd }) => cwd)));
     const handEdits = settled.head === null ? null : await handEditsDiff(store.generations, settled.head);
-    await prepareWorkspace(deps, { base, summaries, handEdits });
+    await prepareWorkspace(deps, { base, summaries, handEdits, projects });
     return { base: settled.head?.generation.id ?? null };
   });
+}
+
+/** What learning found out by git about the folders that sessions were in. */
+async function identitiesOf(
+  { projects }: Pick<RunDeps["store"], "projects">,
+  folders: ReadonlySet<string>,
+): Promise<Readonly<Record<string, string>>> {
+  const known: Record<string, string> = {};
+  if ((await projects.list()).length === 0) return known;
+  for (const folder of [...folders].sort()) {
+    const project = folder === "" ? null : await projects.ofPath(folder);
+    if (project !== null) known[folder] = project.id;
+  }
+  return known;
 }
 
 /** A person's own changes are never a fault; that they were seen and kept is worth a line. */
