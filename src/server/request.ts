@@ -199,6 +199,7 @@ const row = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const runsFields = z.object({
   space: space.optional(),
+  machine: z.enum(["phase1", "phase2"]).default("phase2"),
   outcome: z.enum(["active", "succeeded", "failed", "skipped", "cancelled"]).optional(),
   before: id.optional(),
   limit: count(500).default(50),

@@ -39,6 +39,8 @@ import { httpError } from "./request.ts";
 
 export interface RunsQuery {
   readonly space?: string | undefined;
+  /** Runs that learn a session are many and small; they are listed when they are asked for. Default: phase2. */
+  readonly machine?: "phase1" | "phase2" | undefined;
   readonly outcome?: Outcome | "active" | undefined;
   /** The last id of the previous page. */
   readonly before?: string | undefined;
@@ -47,7 +49,7 @@ export interface RunsQuery {
 
 export async function listRuns(
   runs: Pick<Store["runs"], "list" | "tally">,
-  { outcome, limit, space, before }: RunsQuery,
+  { outcome, limit, space, before, machine = "phase2" }: RunsQuery,
 ): Promise<RunsAnswer> {
   const where = { ...(space === undefined ? {} : { space }), ...(before === undefined ? {} : { before }) };
   const kind =
@@ -57,14 +59,29 @@ export async function listRuns(
         ? { state: outcome }
         : { statuses: statusesOf(outcome) };
   // One more than asked for tells whether there is a next page.
-  const found = await runs.list({ ...where, ...kind, limit: limit + 1 });
+  const found = await runs.list({ ...where, ...kind, machines: [machine], limit: limit + 1 });
   const page = found.slice(0, limit);
-  const tallies = await runs.tally(space === undefined ? {} : { space });
+  const all = await runs.tally(space === undefined ? {} : { space });
+  const tallies = space === undefined ? without(all, await runs.tally({ space: LEARN_RUNS }), machine) : all;
   return {
     runs: page.map(summaryOf),
     counts: countsOf(tallies),
     nextBefore: found.length > limit ? (page.at(-1)?.id ?? null) : null,
   };
+}
+
+/** Phase 1 has no space of its own in the log. */
+const LEARN_RUNS = "";
+
+function without(
+  all: readonly RunTally[],
+  learned: readonly RunTally[],
+  machine: "phase1" | "phase2",
+): readonly RunTally[] {
+  if (machine === "phase1") return learned;
+  const counted = (row: RunTally) =>
+    learned.find(({ state, status }) => state === row.state && status === row.status)?.count ?? 0;
+  return all.map((row) => ({ ...row, count: row.count - counted(row) }));
 }
 
 function countsOf(tallies: readonly RunTally[]): RunsAnswer["counts"] {

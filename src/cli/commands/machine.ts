@@ -85,6 +85,8 @@ async function drawing(machine: string): Promise<Drawing> {
   if (found !== undefined) return found;
   throw new SlowwaveError(
     "drawing_missing",
-    "The chart is drawn when the package is built; run `npm run build` first.",
+    machine === phase2Machine.id
+      ? "The chart is drawn when the package is built; run `npm run build` first."
+      : `The chart of ${machine} is not drawn; \`--format mermaid\` prints it.`,
   );
 }

@@ -41,7 +41,8 @@ export async function listRuns(
 ): Promise<number> {
   const store = await openExistingStore(places);
   try {
-    const filter = allSpaces ? { limit: last } : { space: places.space, limit: last };
+    // Runs that learn a session are many and small: `slowwave sessions` tells of each.
+    const filter = allSpaces ? { limit: last, machines: ["phase2"] } : { space: places.space, limit: last };
     const runs = store === null ? [] : await summaries(await store.runs.list(filter), store);
     if (json) output.printJson({ runs });
     else if (runs.length === 0) output.info("No runs yet; `slowwave run` makes the first.");
