@@ -89,10 +89,11 @@ const ROUND = { limit: 64, atOnce: 4 };
 export async function learnDue(learner: Learner, space: string): Promise<number> {
   const left = await Promise.all((await learner.recover()).map(({ result }) => result));
   await learner.look({ space });
-  const due = await learner.due({ space, limit: ROUND.limit });
-  const learned = await pMap(due, async ({ key }) => (await learner.learn({ space, key })).result, {
-    concurrency: ROUND.atOnce,
-  });
+  const ended = await learner.ended(space);
+  const due = (await learner.due({ space, limit: ROUND.limit })).map(({ key }) => key);
+  const learnIt = async (key: string) =>
+    (await learner.learn({ space, key, force: ended.includes(key) })).result;
+  const learned = await pMap([...new Set([...ended, ...due])], learnIt, { concurrency: ROUND.atOnce });
   await learner.retire();
   return [...left, ...learned].filter(({ status }) => status === "succeeded").length;
 }

@@ -27,6 +27,7 @@ import { deskOf, phase1Actors } from "../learning/actors.ts";
 import { check } from "../learning/check-note.ts";
 import type { LearningDeps, Rules } from "../learning/desk.ts";
 import { gitAsker } from "../learning/git.ts";
+import { takeInbox } from "../learning/inbox.ts";
 import { locate } from "../learning/locate-session.ts";
 import { type DueQuery, dueSessions, type Look, lookAround, takeIn } from "../learning/look.ts";
 import { projectFinder } from "../learning/projects.ts";
@@ -107,6 +108,8 @@ export interface Learner {
   readonly events$: Observable<LearnEvent>;
   /** Looks where the agents keep their sessions, and takes them in. Reads names and times. */
   look(request: { readonly space: string; readonly agents?: readonly string[] }): Promise<Look>;
+  /** Sessions of the space that are over by what their agents' hooks said, as far as the last look has found them. */
+  ended(space: string): Promise<readonly string[]>;
   /** Takes one file in, wherever it lies; the key of its session. */
   takeFile(space: string, file: TranscriptFile): Promise<string>;
   /** `project`: only sessions of this folder, below it, or of its project. */
@@ -180,6 +183,14 @@ export function createLearner(options: LearnerOptions): Learner {
       for (const [key, file] of look.files) files$.set(key, file);
       for (const source of look.sources) retentionDays.set(source.agent, source.retentionDays);
       return look;
+    },
+    ended: async (space) => {
+      const keys: string[] = [];
+      for (const key of await takeInbox(parts.files, parts.home)) {
+        const row = await store.sessions.read(space, key);
+        if (row !== null && ["seen", "not_idle"].includes(row.verdict)) keys.push(key);
+      }
+      return keys;
     },
     takeFile: async (space, file) => {
       const forgotten = await takeIn(store.sessions, space, [file], clock.nowMs());

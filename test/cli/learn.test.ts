@@ -1,4 +1,4 @@
-import { cpSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ID, type LearnWorld, learnWorld, SHOP } from "../learning/world.ts";
@@ -66,6 +66,33 @@ test("a file that lies anywhere is learned by its name, and what was purged stay
   });
   expect(await json("learn")).toMatchObject({ code: 0, value: { sessions: [], forgotten: 1 } });
   expect(await json("sessions")).toMatchObject({ value: { sessions: [] } });
+});
+
+test("a session that its agent's hook said is over need not be idle; other notes of hooks only go", async () => {
+  for (const at of [1, 2, 3]) world.claude(ID(at), SHOP, { at: Date.now() - 1_000 });
+  const { home, json } = here();
+  const inbox = join(home, "inbox");
+  mkdirSync(inbox, { recursive: true });
+  const note = (event: string, session: string) =>
+    writeFileSync(
+      join(inbox, `claude-${session}.json`),
+      JSON.stringify({ agent: "claude", session, event, at: 1 }),
+    );
+  note("SessionEnd", ID(1));
+  note("SessionStart", ID(2));
+  writeFileSync(join(inbox, "claude-broken.json"), "{");
+  writeFileSync(
+    join(inbox, "claude-evil.json"),
+    JSON.stringify({ agent: "claude", session: "../../x", event: "SessionEnd" }),
+  );
+  const { value } = await json("learn");
+  const { sessions } = value as { sessions: readonly { key: string; status: string }[] };
+  expect(Object.fromEntries(sessions.map(({ key, status }) => [key, status]))).toEqual({
+    [KEY]: "succeeded",
+    [`claude-${ID(2)}`]: "skipped_not_idle",
+    [`claude-${ID(3)}`]: "skipped_not_idle",
+  });
+  expect(readdirSync(inbox)).toEqual([]);
 });
 
 test("an excluded folder is never read until it is taken back", async () => {

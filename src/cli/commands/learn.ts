@@ -84,14 +84,17 @@ export async function learn(at: Invocation, flags: LearnFlags): Promise<number> 
   };
   const work = async (learner: Learner, store: Store): Promise<number> => {
     for (const left of await learner.recover()) report.learned.push(await left.result);
-    const { keys, isAsked, ...found } = await wanted(at, learner, store, flags);
+    const { keys: due, isAsked, ended = [], ...found } = await wanted(at, learner, store, flags);
+    const keys = [...new Set([...ended, ...due])];
     Object.assign(report, found);
     if (flags.dryRun === true) {
       for (const key of keys) report.previews.push(await preview(at, learner, { key, isAsked, isRules }));
       return EXIT.ok;
     }
     const atOnce = isRules ? AT_ONCE.rules : AT_ONCE.agent;
-    const results = await pMap(keys, (key) => learnOne(at, learner, { key, isAsked, flags }), {
+    const learnIt = (key: string) =>
+      learnOne(at, learner, { key, isAsked, isOver: ended.includes(key), flags });
+    const results = await pMap(keys, learnIt, {
       concurrency: atOnce,
     });
     report.learned.push(...results);
@@ -137,6 +140,8 @@ interface Wanted {
   readonly keys: readonly string[];
   /** A person named the session: its age does not count. */
   readonly isAsked: boolean;
+  /** Their agents' hooks said that they are over: they need not be idle. */
+  readonly ended?: readonly string[];
   readonly looked: number;
   readonly forgotten: number;
   readonly more: number;
@@ -175,16 +180,27 @@ async function wanted(at: Invocation, learner: Learner, store: Store, flags: Lea
   });
   const limit = limitOf(flags);
   const keys = due.slice(0, limit).map(({ key }: SessionRow) => key);
-  return { keys, isAsked: false, ...found, more: Math.max(0, due.length - limit) };
+  const ended = flags.dryRun === true ? [] : await learner.ended(space);
+  return { keys, isAsked: false, ended, ...found, more: Math.max(0, due.length - limit) };
 }
 
 async function learnOne(
   at: Invocation,
   learner: Learner,
-  { key, isAsked, flags }: { readonly key: string; readonly isAsked: boolean; readonly flags: LearnFlags },
+  {
+    key,
+    isAsked,
+    isOver,
+    flags,
+  }: {
+    readonly key: string;
+    readonly isAsked: boolean;
+    readonly isOver: boolean;
+    readonly flags: LearnFlags;
+  },
 ): Promise<LearnResult> {
   const { space } = at.places;
-  const run = await learner.learn({ space, key, force: isAsked, again: flags.again === true });
+  const run = await learner.learn({ space, key, force: isAsked || isOver, again: flags.again === true });
   const result = await run.result;
   if (result.outcome === "failed" || isAsked) at.output.info(...resultLines(result));
   return result;
