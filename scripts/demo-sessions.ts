@@ -98,7 +98,8 @@ function layGemini(text: Text, lay: Lay, project: string, moved: number): void {
   const chats = join(".gemini", "tmp", "demo-shop", "chats");
   for (const [sample, begun, ended] of [
     ["gemini-cli-0.61.0-resumed.jsonl", "2026-11-27T18:23:43Z", "2026-11-27T18:24:24.724Z"],
-    ["gemini-cli-0.61.0-resume-stub.jsonl", "2026-11-27T18:24:22Z", "2026-11-27T18:24:22.980Z"],
+    // The names tell only the minute: this one must be another's, wherever the times are moved to.
+    ["gemini-cli-0.61.0-resume-stub.jsonl", "2026-11-27T18:24:43Z", "2026-11-27T18:24:22.980Z"],
   ] as const)
     lay(
       join(chats, `session-${minute(begun)}-5d555983.jsonl`),

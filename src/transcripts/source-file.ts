@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { type FileHandle, open, readdir, readlink, realpath } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
+import { Readable } from "node:stream";
 // As a whole: a name that an older Node does not have would keep the module from loading.
 import * as zlib from "node:zlib";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
@@ -80,7 +81,8 @@ export async function* unpackedChunks(
   if (unpacker === undefined)
     throw fault("session_packed", path, "this Node can't unpack zstd; use 22.15 or newer");
   const unpack = unpacker({ chunkSize: CHUNK });
-  const source = file.handle.createReadStream({ start: 0, autoClose: false, highWaterMark: CHUNK });
+  // Not a stream of the handle's own: that would close the handle, which is read again.
+  const source = Readable.from(copiesOf(chunksOf(file)));
   source.on("error", (error) => unpack.destroy(error));
   let given = 0;
   try {
@@ -90,6 +92,7 @@ export async function* unpackedChunks(
         throw fault("session_too_large", path, `it unfolds to more than ${megabytes(limit)}`);
       yield chunk;
     }
+    if (given === 0 && file.bytes > 0) throw fault("session_unreadable", path, "it is cut off");
   } catch (error) {
     if (error instanceof SlowwaveError) throw error;
     throw fault("session_unreadable", path, "it is not sound zstd", error);
@@ -97,6 +100,10 @@ export async function* unpackedChunks(
     source.destroy();
     unpack.destroy();
   }
+}
+
+async function* copiesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield Buffer.from(chunk);
 }
 
 /** A small document as a whole, such as the settings of an agent; null when it can't be had. */
