@@ -370,6 +370,31 @@ export async function checkRuns({ store }: Patient): Promise<readonly Check[]> {
   return found.length > 0 ? found : [fine("runs", `${active.length} at work, none left behind`)];
 }
 
+/** Sessions that could not be learned, and why; nothing where none was ever looked at. */
+export async function checkSessions({ at, store }: Patient): Promise<readonly Check[]> {
+  const counts = (await store?.sessions.count(at.places.space)) ?? {};
+  if (Object.keys(counts).length === 0) return [];
+  const { learned = 0, unknown_format: unknown = 0, unreadable = 0, failed = 0 } = counts;
+  const found = [
+    ...(unknown > 0
+      ? [
+          warning(
+            "sessions",
+            `${counted(unknown, "session")} of a format that this version does not know: an agent is newer`,
+            "npm install slowwave@latest",
+          ),
+        ]
+      : []),
+    ...(unreadable > 0
+      ? [warning("sessions", `${counted(unreadable, "session")} could not be read`, "slowwave sessions")]
+      : []),
+    ...(failed > 0
+      ? [warning("sessions", `${counted(failed, "session")} could not be learned`, "slowwave sessions")]
+      : []),
+  ];
+  return found.length > 0 ? found : [fine("sessions", `${counted(learned, "session")} learned, none failed`)];
+}
+
 /** Staging without a run, and lock files of processes that died (looking at those removes them). */
 export async function checkLeftovers({ at, store }: Patient): Promise<readonly Check[]> {
   const { home } = at.places;

@@ -15,6 +15,7 @@ import {
   checkRetries,
   checkRuns,
   checkSandbox,
+  checkSessions,
   checkStore,
   failure,
 } from "../doctor-checks.ts";
@@ -73,6 +74,7 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
       ...(await checkJobs(patient)),
       ...(await checkRetries(patient)),
       ...(await checkRuns(patient)),
+      ...(await checkSessions(patient)),
       ...(await checkCodex(patient)),
       await checkClock(patient),
       ...(await checkMemoryRoot(patient)),
