@@ -183,7 +183,7 @@ export function isRefusedIn(
 
 /** All that is kept of the session, its job too. */
 export function forgetSession(
-  world: Partial<Pick<MemoryWorld, "sessions" | "sessionJobs" | "evidence">>,
+  world: Partial<Pick<MemoryWorld, "sessions" | "sessionJobs" | "evidence" | "settlements" | "settledAt">>,
   space: string,
   key: string,
 ): void {
@@ -191,6 +191,12 @@ export function forgetSession(
   world.sessions?.delete(name);
   world.sessionJobs?.delete(name);
   world.evidence?.delete(name);
+  // These name the session, too.
+  for (const [trace, { space: of }] of world.settledAt ?? []) {
+    if (of !== name) continue;
+    world.settledAt?.delete(trace);
+    world.settlements?.delete(trace);
+  }
 }
 
 /** The space in clear, the id as a hash. */

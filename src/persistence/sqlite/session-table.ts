@@ -72,6 +72,7 @@ export function sessionTable(db: Database, jobs: JobTable): SessionTable {
   const insertEvidence = db.prepare(
     "insert into evidence (space, key, position, tier, said_at, text) values (?, ?, ?, ?, ?, ?)",
   );
+  const removeSettlements = db.prepare<[string]>("delete from settlements where space = ?");
   const removeEvidence = db.prepare<[string, string]>("delete from evidence where space = ? and key = ?");
 
   return {
@@ -93,6 +94,8 @@ export function sessionTable(db: Database, jobs: JobTable): SessionTable {
       remove.run(space, key);
       removeEvidence.run(space, key);
       jobs.remove(jobKeyOf(space, key));
+      // These name the session, too.
+      removeSettlements.run(jobKeyOf(space, key));
     },
   };
 }

@@ -230,14 +230,16 @@ export function sessionContract(name: string, open: OpenWorld): void {
       });
     });
 
-    test("a purge takes session, evidence and job along", async () => {
+    test("a purge takes session, evidence, job and every trace of its settlement along", async () => {
       await a.sessions.sight("global", [SEEN], NOW_MS);
-      await a.sessions.record(recordOf(await claimed()));
+      const learned = await claimed();
+      await a.sessions.record(recordOf(learned));
       const lease = await claimedLease(a, { nowMs: laterMs(60) });
       expect(await a.memories.forget("claude-1", lease)).toBe("applied");
       expect(await b.sessions.read("global", "claude-1")).toBeNull();
       expect(await b.sessions.evidence("global", "claude-1")).toEqual([]);
       expect(await b.sessions.job("global", "claude-1")).toBeNull();
+      expect(await b.sessions.record(recordOf(learned))).toBe("lost");
     });
 
     test("in another space than global a session is another one", async () => {
