@@ -110,10 +110,9 @@ export function featuresOf(piece: Piece, surroundings: Surroundings): readonly n
 }
 
 function flagsOf(text: string): Record<WordClass, number> {
-  return Object.fromEntries(WORD_CLASSES.map((name) => [name, flag(hasWordOf(name, text))])) as Record<
-    WordClass,
-    number
-  >;
+  const flags: Partial<Record<WordClass, number>> = {};
+  for (const name of WORD_CLASSES) flags[name] = flag(hasWordOf(name, text));
+  return flags as Record<WordClass, number>;
 }
 
 function shapeOf(text: string, words: readonly Word[]) {

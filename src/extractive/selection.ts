@@ -69,7 +69,9 @@ function isClaim(piece: Piece): boolean {
 /** "Clear justification for each recommendation." has no verb: an item of a list of what was delivered. */
 function isNounPhrase(text: string): boolean {
   if (!/^[\x00-\x7f]{1,60}$/.test(text) || text.includes("`")) return false;
-  const hasVerb = /\b[a-z]+(?:s|ed|t) (?:in|to|on|at|from|with|by|the|an?|no|its?)\b/.test(text);
+  // A verb with an ending stands between the first and the last word; a noun in the plural often ends the phrase.
+  const inner = text.split(/\s+/).slice(1, -1);
+  const hasVerb = inner.some((word) => /^[a-z]{2,}(?:s|ed|t)$/.test(word)) || inner.length < 2;
   return !hasVerb && !VERBAL.some((name) => hasWordOf(name, text));
 }
 

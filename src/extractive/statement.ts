@@ -67,14 +67,16 @@ function saidAgain(sentences: readonly string[], spread: ReadonlyMap<string, num
 }
 
 /** The words of a sentence, whatever stands between them; no identifier looks like it. */
-function sentenceKey(text: string): string {
-  return ` ${
-    text
-      .toLowerCase()
-      .match(/[\p{L}\p{N}]+/gu)
-      ?.join(" ") ?? ""
-  }`;
-}
+const sentenceKey = remembering(
+  16_384,
+  (text) =>
+    ` ${
+      text
+        .toLowerCase()
+        .match(/[\p{L}\p{N}]+/gu)
+        ?.join(" ") ?? ""
+    }`,
+);
 
 export function weigh(
   pieces: readonly Piece[],
@@ -121,7 +123,7 @@ export function statementsOf(weighed: readonly Weighed[]): readonly Statement[] 
   for (const { piece, worth } of weighed) {
     if (worth < KEEP_FROM) continue;
     // The sentence that speaks to a model may not be the one that harms, so the whole block goes.
-    if (isOrder(piece.source) || (piece.text !== piece.source && isOrder(piece.text))) continue;
+    if (isOrder(piece.source) || (piece.siblings > 1 && isOrder(piece.text))) continue;
     const before = statements.at(-1);
     const isNext =
       last !== null &&
