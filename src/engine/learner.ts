@@ -114,7 +114,7 @@ export interface Learner {
   takeFile(space: string, file: TranscriptFile): Promise<string>;
   /** `project`: only sessions of this folder, below it, or of its project. */
   due(
-    query: Omit<DueQuery, "retentionDays" | "project"> & { readonly project?: string },
+    query: Omit<DueQuery, "retentionDays" | "project" | "isAnyAge"> & { readonly project?: string },
   ): Promise<readonly SessionRow[]>;
   learn(request: {
     readonly space: string;
@@ -203,7 +203,7 @@ export function createLearner(options: LearnerOptions): Learner {
       files$.set(file.key, file);
       return file.key;
     },
-    due: (query) => dueHere(parts, { ...query, retentionDays }),
+    due: (query) => dueHere(parts, { ...query, retentionDays, isAnyAge: settings.maxAgeDays === null }),
     learn: async ({ space, key, force = false, again = false }) => {
       await home.prepare();
       const id = ids.run();

@@ -91,6 +91,8 @@ export interface DueQuery {
   /** Milliseconds: not those that changed before. */
   readonly since?: number;
   readonly limit: number;
+  /** No session is too old. */
+  readonly isAnyAge?: boolean;
   /** Those whose agent deletes its sessions, by agent. */
   readonly retentionDays: ReadonlyMap<string, number | null>;
 }
@@ -118,9 +120,10 @@ export async function dueSessions(
   { sessions, clock }: Pick<LookDeps, "sessions" | "clock">,
   query: DueQuery,
 ): Promise<readonly SessionRow[]> {
-  const { space, agents, since = 0, limit, project } = query;
+  const { space, agents, since = 0, limit, project, isAnyAge = false } = query;
   const nowMs = clock.nowMs();
-  const rows = await sessions.list({ space, verdicts: OPEN, limit: ALL, ...(agents ? { agents } : {}) });
+  const verdicts = isAnyAge ? [...OPEN, "too_old" as const] : OPEN;
+  const rows = await sessions.list({ space, verdicts, limit: ALL, ...(agents ? { agents } : {}) });
   const exclusions = await sessions.exclusions();
   const failing = new Map((await sessions.jobs()).map((job) => [job.job_key, job]));
   const isOpen = (row: SessionRow) => {

@@ -118,6 +118,9 @@ describe("a session is left alone, by name, when", () => {
     world.claude(ID(1), SHOP, { at: Date.now() - 40 * 86_400_000 });
     const learner = world.learner({ settings: { maxAgeDays: 30 } });
     expect((await learned(learner)).status).toBe("skipped_too_old");
+    expect(await learner.due({ space: "global", limit: 9 })).toEqual([]);
+    const all = await world.learner().due({ space: "global", limit: 9 });
+    expect(all.map(({ key }) => key)).toEqual([KEY]);
     expect((await learned(learner, { force: true })).status).toBe("succeeded");
   });
 
