@@ -67,7 +67,7 @@ export function addLearn(
     .action((flags: LearnFlags, command: Command) => end(learn(invocation(shell, command), flags)));
 }
 
-const AT_ONCE = { rules: 4, agent: 1 };
+const AT_ONCE = { rules: 8, agent: 1 };
 const LIMITS = { rules: 16, agent: 2 };
 const MINUTE_MS = 60_000;
 
