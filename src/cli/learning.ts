@@ -41,12 +41,15 @@ export function learnerOn(
   { extractor, settings }: LearnHow,
 ): { readonly learner: Learner; abortAll(): Promise<void> } {
   const agent = extractor === "rules" ? null : abortable(agentNamed(extractor));
+  const around = surroundingsOf(world);
+  const { codex } = places;
   const learner = createLearner({
     store,
     home: places.home,
-    readers: READERS,
+    // A Codex home takes notes of its own sessions alone.
+    readers: codex === null ? READERS : { codex: READERS.codex },
     rules: { gather: gatherEvidence, extract: extractNote },
-    surroundings: surroundingsOf(world),
+    surroundings: codex === null ? around : { ...around, env: { ...around.env, CODEX_HOME: codex.folder } },
     settings,
     agent: agent?.runner ?? null,
   });

@@ -1,14 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -68,18 +60,14 @@ real.each(["v1", "v2"])(
 );
 
 real(
-  "a note of a session of `codex exec`, which Codex itself never learns, becomes part of its memory",
+  "a session of `codex exec`, which Codex itself never learns, becomes part of its memory by learn",
   async () => {
     const codex = await realHome("v1");
-    const [session] = codex.sessions();
-    const { slowwave, json, home } = commandLine({ env: { SLOWWAVE_CODEX_HOME: codex.home } });
-    mkdirSync(home, { recursive: true });
-    const notes = join(home, "..", "notes.jsonl");
-    writeFileSync(
-      notes,
-      `${JSON.stringify({ thread_id: session, source_updated_at: now(), raw_memory: RAW, rollout_summary: SUMMARY })}\n`,
-    );
-    expect(await slowwave("import", notes)).toMatchObject({ code: 0 });
+    await codex.say("From now on, always run npm test -- --tide before a commit.");
+    const { json } = commandLine({ env: { SLOWWAVE_CODEX_HOME: codex.home } });
+    expect(await json("learn", "--idle", "0")).toMatchObject({ code: 0 });
+    const ours = codex.memories.prepare("SELECT thread_id, raw_memory FROM stage1_outputs").all();
+    expect(ours).toEqual([{ thread_id: expect.any(String), raw_memory: expect.stringContaining("--tide") }]);
     expect(await json("run", "--now")).toMatchObject({ value: { status: "succeeded", inputs: 1 } });
     expect(readFileSync(join(codex.root, "MEMORY.md"), "utf8")).toContain("npm test -- --tide");
   },
@@ -162,7 +150,6 @@ async function realHome(version: string) {
     started,
     memories,
     root: join(home, `memories${suffix}`),
-    sessions: () => state.prepare("SELECT id FROM threads").pluck().all() as string[],
     job: () =>
       memories.prepare("SELECT * FROM jobs WHERE kind = 'memory_consolidate_global'").get() as Record<
         string,

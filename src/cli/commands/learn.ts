@@ -9,7 +9,7 @@ import { type Learner, type Preview, READERS, transcriptAt } from "../../interna
 import { folderNamed, type LearnHow, sessionNamed, withLearner } from "../learning.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import { choicesFrom } from "../settings.ts";
-import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { EXIT, examples, type Invocation, invocation, type Places, type Shell } from "../shell.ts";
 import { bold, counted, dim, durationMs, green, type Line, red, yellow } from "../ui/text.ts";
 
 interface LearnFlags {
@@ -128,7 +128,11 @@ function limitOf({ limit, extractor = "rules" }: LearnFlags): number {
   throw new SlowwaveError("invalid_usage", "--limit needs a whole number of at least 1.");
 }
 
-function agentsOf({ from }: LearnFlags): readonly string[] | undefined {
+function agentsOf({ from }: LearnFlags, { codex }: Places): readonly string[] | undefined {
+  if (codex !== null && from !== undefined && from.trim() !== "codex") {
+    throw new SlowwaveError("invalid_usage", "With --codex-home only sessions of codex can be learned.");
+  }
+  if (codex !== null) return ["codex"];
   const agents = from?.split(",").map((name) => name.trim());
   const unknown = agents?.find((name) => !Object.hasOwn(READERS, name));
   if (unknown === undefined) return agents;
@@ -159,7 +163,7 @@ async function wanted(at: Invocation, learner: Learner, store: Store, flags: Lea
     const key = await learner.takeFile(space, file);
     return { keys: [key], isAsked: true, looked: 1, forgotten: 0, more: 0 };
   }
-  const agents = agentsOf(flags);
+  const agents = agentsOf(flags, at.places);
   const look = await learner.look({ space, ...(agents === undefined ? {} : { agents }) });
   const found = { looked: look.files.size, forgotten: look.forgotten, more: 0 };
   if (flags.session !== undefined) {
