@@ -1,3 +1,4 @@
+import { sep } from "node:path";
 import type { Connection, ConnectionStore } from "../domain/connection.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Files } from "../files/folder.ts";
@@ -203,21 +204,31 @@ function wasAbsent(path: string, rows: readonly Connection[]): boolean {
   return rows.some((row) => row.path === path && row.beforeHash === null);
 }
 
-/** Removes the row; what it knows of the time before goes to whoever still uses the file. */
-async function forget(deps: ConnectDeps, row: Connection): Promise<void> {
-  const heirs = (await deps.connections.list()).filter(
-    (other) => other.path === row.path && other.id !== row.id && other.state !== "disconnecting",
-  );
+/** Removes the row; what it knows of the time before goes to whoever still uses the file, or a folder that was made for it. */
+async function forget(deps: ConnectDeps, { id }: Connection): Promise<void> {
+  const rows = await deps.connections.list();
+  const row = rows.find((one) => one.id === id);
+  if (row === undefined) return;
+  const others = rows.filter((one) => one.id !== id);
   const folders = undoOf(row).folders ?? [];
-  const [heir] = heirs;
-  if (heir === undefined) await removeEmptyFolders(deps.files, folders);
-  else {
-    const undo = undoOf(heir);
-    const piece = JSON.stringify({ ...undo, folders: [...new Set([...(undo.folders ?? []), ...folders])] });
+  const heir = others.find(({ path, state }) => path === row.path && state !== "disconnecting");
+  if (heir !== undefined) {
     const { beforeHash } = row.atMs <= heir.atMs ? row : heir;
-    await deps.connections.save({ ...heir, piece, beforeHash });
+    await deps.connections.save({ ...heir, piece: withFolders(heir, folders), beforeHash });
+  } else {
+    await removeEmptyFolders(deps.files, folders);
+    // A killed process may have made a folder for the first of several files alone.
+    for (const other of others) {
+      const around = folders.filter((folder) => other.path.startsWith(`${folder}${sep}`));
+      if (around.length > 0) await deps.connections.save({ ...other, piece: withFolders(other, around) });
+    }
   }
-  await deps.connections.remove(row.id);
+  await deps.connections.remove(id);
+}
+
+function withFolders(row: Connection, folders: readonly string[]): string {
+  const undo = undoOf(row);
+  return JSON.stringify({ ...undo, folders: [...new Set([...(undo.folders ?? []), ...folders])] });
 }
 
 /** Agents that read the same skill share its file; the last one takes it away. */

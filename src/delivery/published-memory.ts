@@ -1,3 +1,4 @@
+import type { ProjectStore } from "../domain/session-store.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { openRoot, readMark } from "../memory-files/check-root.ts";
 import { SCAN_LIMITS } from "../memory-files/memory-path.ts";
@@ -77,6 +78,26 @@ export function memoryOf(from: {
     preferences: section(summary, summary.parts, /^user preferences$/i),
     tips: section(summary, summary.parts, /^general tips$/i),
   };
+}
+
+/**
+ * The memory whose projects have every folder they are known by: those of clones, worktrees and former names, as far as
+ * sessions were learned there.
+ */
+export async function withKnownFolders(
+  memory: PublishedMemory,
+  known: Pick<ProjectStore, "ofPath" | "pathsOf">,
+): Promise<PublishedMemory> {
+  const projects: ProjectMemory[] = [];
+  for (const project of memory.projects) {
+    const folders = new Set(project.folders);
+    for (const folder of project.folders) {
+      const identity = await known.ofPath(folder);
+      if (identity !== null) for (const path of await known.pathsOf(identity.id)) folders.add(path);
+    }
+    projects.push({ ...project, folders: [...folders] });
+  }
+  return { ...memory, projects };
 }
 
 function outlined(text: string): Outline {

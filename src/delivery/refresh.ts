@@ -4,12 +4,12 @@ import type { Store } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
 import { type ConnectionState, repairConnections } from "./connect.ts";
 import { writeProjections } from "./projections.ts";
-import { type PublishedMemory, readPublishedMemory } from "./published-memory.ts";
+import { type PublishedMemory, readPublishedMemory, withKnownFolders } from "./published-memory.ts";
 import { scheduleNotices } from "./schedule-state.ts";
 import { shownTexts } from "./shown-texts.ts";
 
 export interface DeliveryDeps {
-  readonly store: Pick<Store, "connections" | "owners">;
+  readonly store: Pick<Store, "connections" | "owners" | "projects">;
   readonly files: Files;
   readonly clock: Clock;
   readonly home: string;
@@ -29,7 +29,7 @@ export async function refreshDelivery(
   { space, root }: { readonly space: string; readonly root: string },
 ): Promise<Delivered> {
   const { files, home, store, clock } = deps;
-  const memory = await readPublishedMemory(files, root);
+  const memory = await withKnownFolders(await readPublishedMemory(files, root), store.projects);
   const notices = scheduleNotices(home);
   return withConnectionLock(deps, async () => {
     await writeProjections({ files, home }, space, memory, notices);

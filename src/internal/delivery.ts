@@ -24,7 +24,7 @@ export {
 } from "../delivery/connect.ts";
 export { namesOf } from "../delivery/folders.ts";
 export { listMemory, readMemoryFile, searchMemory } from "../delivery/memory-files.ts";
-export { readPublishedMemory } from "../delivery/published-memory.ts";
+export { readPublishedMemory, withKnownFolders } from "../delivery/published-memory.ts";
 export { FEWEST_RECALL_TOKENS, RECALL_TOKENS, recallOf } from "../delivery/recall.ts";
 export { refreshDelivery, withConnectionLock } from "../delivery/refresh.ts";
 export { scheduleNotices } from "../delivery/schedule-state.ts";

@@ -1,6 +1,8 @@
-import { appendFileSync, rmSync, symlinkSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { copiedHome } from "../cli/copied-home.ts";
 import { commandLine, line } from "../cli/invoke.ts";
 
@@ -80,6 +82,33 @@ describe("`slowwave memory search`", () => {
     const { json } = commandLine({}, published());
     const { code, value } = await json("memory", "search", "a");
     expect([code, value]).toEqual([2, { error: expect.objectContaining({ code: "invalid_usage" }) }]);
+  });
+});
+
+test("another clone of a project that was learned from is known by git, and a former folder by the store", async () => {
+  const folder = published();
+  const here = commandLine({ env: { PATH: process.env.PATH ?? "" } }, folder);
+  const clone = join(folder, "clone");
+  const git = (...words: string[]) => execFileSync("git", ["-C", clone, ...words], { stdio: "pipe" });
+  mkdirSync(clone);
+  git("init", "-q");
+  git("config", "remote.origin.url", "https://example.com/shop.git");
+  const store = await openSqliteStore({ path: join(here.home, "slowwave.db") });
+  const project = { id: "p1", commonDir: null, rootCommit: null, remote: "example.com/shop", name: "shop" };
+  await store.projects.keep("/home/dev/project", project, 1_000);
+  await store.projects.keep("/home/dev/former", project, 1_000);
+  await store.close();
+  const shown = async (dir: string) =>
+    (await here.slowwave("recall", "--for", dir)).stdout.includes("Node 22");
+  expect([await shown(clone), await shown("/home/dev/former/src"), await shown("/home/dev/other")]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  await here.slowwave("connections");
+  const index = readFileSync(join(here.home, "projections/global/index.json"), "utf8");
+  expect(JSON.parse(index)).toMatchObject({
+    projects: [{ folders: ["/home/dev/project", "/home/dev/former"] }],
   });
 });
 

@@ -3,7 +3,13 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { AgentName, How } from "../../src/delivery/agent-places.ts";
-import { repairConnections } from "../../src/delivery/connect.ts";
+import {
+  type ConnectDeps,
+  carryOut,
+  disconnect,
+  planConnection,
+  repairConnections,
+} from "../../src/delivery/connect.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { temporaryFolder } from "../cli/invoke.ts";
@@ -33,21 +39,31 @@ function user() {
     space: "global",
     program: ["node", "x.js"],
   };
-  const act = (what: DyingOrder["do"], agent: AgentName, how: How, dieBefore: number) => {
+  /** In a process that dies before that change; false when it had fewer. */
+  const die = (what: DyingOrder["do"], agent: AgentName, how: How, dieBefore: number) => {
     const order: DyingOrder = { database, around, texts: TEXTS, do: what, agent, how, dieBefore };
     const { signal, status, stderr } = spawnSync(process.execPath, [CHILD, JSON.stringify(order)]);
     if (signal !== "SIGKILL" && status !== 0) throw new Error(stderr.toString());
     return signal === "SIGKILL";
   };
-  const repair = async () => {
+  const opened = async <Result>(work: (deps: ConnectDeps) => Promise<Result>) => {
     const store = await openSqliteStore({ path: database });
-    const deps = { connections: store.connections, files: nodeFiles(), nowMs: () => 2_000 };
-    const states = await repairConnections(deps, "global", TEXTS);
-    const rows = (await store.connections.list()).length;
-    await store.close();
-    return { rows, problems: states.flatMap(({ problem }) => problem ?? []) };
+    try {
+      return await work({ connections: store.connections, files: nodeFiles(), nowMs: () => 2_000 });
+    } finally {
+      await store.close();
+    }
   };
-  return { act, repair, tree: () => treeOf(folder) };
+  const repair = () =>
+    opened(async (deps) => {
+      const states = await repairConnections(deps, "global", TEXTS);
+      const rows = (await deps.connections.list()).length;
+      return { rows, problems: states.flatMap(({ problem }) => problem ?? []) };
+    });
+  const connect = (agent: AgentName, how: How) =>
+    opened(async (deps) => carryOut(deps, await planConnection(deps, agent, how, around, TEXTS)));
+  const undo = (agent: AgentName) => opened((deps) => disconnect(deps, agent));
+  return { die, connect, undo, repair, tree: () => treeOf(folder) };
 }
 
 function treeOf(folder: string): Readonly<Record<string, string | null>> {
@@ -78,28 +94,28 @@ describe("kill -9 before each change of a row, file or folder", () => {
     async (agent, how) => {
       const whole = user();
       const before = whole.tree();
-      whole.act("connect", agent, how, 0);
+      await whole.connect(agent, how);
       const after = whole.tree();
       const seen = { connecting: 0, disconnecting: 0 };
       for (let at = 1; ; at += 1) {
         const here = user();
-        if (!here.act("connect", agent, how, at)) break;
+        if (!here.die("connect", agent, how, at)) break;
         seen.connecting += 1;
         const { rows, problems } = await here.repair();
         expect([at, problems, here.tree()]).toEqual([at, [], rows === 0 ? before : expect.anything()]);
         // A kill between two rows leaves the first place alone connected; connecting again brings all of it.
-        here.act("connect", agent, how, 0);
+        await here.connect(agent, how);
         expect([at, here.tree()]).toEqual([at, after]);
-        here.act("disconnect", agent, how, 0);
+        await here.undo(agent);
         expect([at, here.tree()]).toEqual([at, before]);
       }
       for (let at = 1; ; at += 1) {
         const here = user();
-        here.act("connect", agent, how, 0);
-        if (!here.act("disconnect", agent, how, at)) break;
+        await here.connect(agent, how);
+        if (!here.die("disconnect", agent, how, at)) break;
         seen.disconnecting += 1;
         await here.repair();
-        here.act("disconnect", agent, how, 0);
+        await here.undo(agent);
         expect([at, here.tree()]).toEqual([at, before]);
       }
       expect(seen.connecting).toBeGreaterThan(4);

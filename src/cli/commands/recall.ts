@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
+import type { Store } from "../../domain/ports.ts";
 import {
   FEWEST_RECALL_TOKENS,
   namesOf,
@@ -8,10 +9,12 @@ import {
   readPublishedMemory,
   recallOf,
   scheduleNotices,
+  withKnownFolders,
 } from "../../internal/delivery.ts";
 import { nodeFiles } from "../../internal/memory.ts";
+import { gitAsker, isSame } from "../../internal/projects.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { rootOf } from "../store.ts";
+import { openExistingStore, rootOf } from "../store.ts";
 
 interface RecallFlags {
   readonly for?: string;
@@ -69,11 +72,31 @@ async function recall(
     throw new SlowwaveError("invalid_usage", "Give --for or --all, not both.");
   if (folder === "" || folder?.includes("\0") === true)
     throw new SlowwaveError("invalid_usage", "--for needs a folder.");
-  const memory = await readPublishedMemory(nodeFiles(), rootOf(places, places.space));
-  const names = all === true ? null : namesOf(resolve(world.cwd, folder ?? "."));
-  const notices = scheduleNotices(places.home);
-  const answer = await recallOf(memory, { folder: names, tokens, notices });
-  if (json) output.printJson({ space: places.space, ...answer });
-  else output.printText(answer.text.trimEnd());
-  return EXIT.ok;
+  const store = await openExistingStore(places);
+  try {
+    const read = await readPublishedMemory(nodeFiles(), rootOf(places, places.space));
+    const memory = store === null ? read : await withKnownFolders(read, store.projects);
+    const names = all === true ? null : await everyName(resolve(world.cwd, folder ?? "."), world.env, store);
+    const notices = scheduleNotices(places.home);
+    const answer = await recallOf(memory, { folder: names, tokens, notices });
+    if (json) output.printJson({ space: places.space, ...answer });
+    else output.printText(answer.text.trimEnd());
+    return EXIT.ok;
+  } finally {
+    await store?.close();
+  }
+}
+
+/** The folder's own names, and those of its repository's other checkouts, which git knows it by. */
+async function everyName(
+  folder: string,
+  env: Invocation["world"]["env"],
+  store: Store | null,
+): Promise<readonly string[]> {
+  const names = [...namesOf(folder)];
+  const facts = store === null ? null : await gitAsker(env)(folder);
+  if (store === null || facts === null) return names;
+  for (const project of await store.projects.list())
+    if (isSame(project, facts)) names.push(...(await store.projects.pathsOf(project.id)));
+  return names;
 }
