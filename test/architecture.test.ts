@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   extractive: ["text"],
   // Pure: utterances in, a note out, with the words of the agent that will read it.
   extraction: ["domain", "text", "transcripts", "extractive"],
-  eval: ["domain", "text"],
+  eval: ["domain", "text", "transcripts", "extraction"],
   sandbox: ["domain", "text", "files", "process"],
   persistence: ["domain", "text", "import", "process"],
   testing: ["domain", "durable"],

@@ -9,6 +9,8 @@ import type { Repair, Task } from "./tasks.ts";
 const SUMMARY_BYTES = 9_000;
 const MEMORY_BYTES = 32_000;
 const MOST_SENTENCES = 12;
+const MOST_CLAIMS = 16;
+const MOST_LINES = 24;
 const MOST_COMMANDS = 6;
 const MOST_FILES = 12;
 
@@ -48,7 +50,7 @@ function sectionsOf(task: Task, session: NotedSession): readonly string[] {
     section("Reusable knowledge", [
       ...statements.map(({ text }) => said(text)),
       ...workingCommands(task).map((command) => `\`${command}\` passes.`),
-      ...task.claims.map((claim) => `the assistant reported: ${claim}`),
+      ...task.claims.slice(-MOST_CLAIMS).map((claim) => `the assistant reported: ${claim}`),
     ]),
     section(
       "Failures and how to do differently",
@@ -100,7 +102,7 @@ export function rolloutSummary(session: NotedSession, tasks: readonly Task[]): s
 }
 
 function section(title: string, lines: readonly string[]): string {
-  const kept = unique(lines).slice(0, MOST_SENTENCES);
+  const kept = unique(lines).slice(0, MOST_LINES);
   return kept.length === 0 ? "" : `${title}:\n${kept.map((line) => `- ${line}`).join("\n")}`;
 }
 
@@ -117,13 +119,13 @@ function requestLine(text: string): string {
   return isSound(line) ? `"${line}"` : "";
 }
 
-/** Commands that passed when they were last seen, the most used first. */
+/** Commands that were run again and passed when they were last seen, the most used first. Once is chance. */
 function workingCommands({ commands }: Task): readonly string[] {
   const uses = new Map<string, { count: number; last: RunCommand }>();
   for (const command of commands.filter(({ ok }) => ok !== null))
     uses.set(command.core, { count: (uses.get(command.core)?.count ?? 0) + 1, last: command });
   return [...uses.values()]
-    .filter(({ last }) => last.ok === true)
+    .filter(({ count, last }) => count > 1 && last.ok === true)
     .sort((a, b) => b.count - a.count)
     .slice(0, MOST_COMMANDS)
     .map(({ last }) => last.core);

@@ -13,6 +13,7 @@ export interface Task {
   readonly files: readonly string[];
   /** The last answer. */
   readonly answer: EvidenceRow | null;
+  /** What its answers claim, the oldest first. */
   readonly claims: readonly string[];
 }
 
@@ -105,7 +106,7 @@ function taskOf(rows: readonly EvidenceRow[]): Task {
     repairs: repairsOf(rows, commands),
     files: filesOf(rows),
     answer,
-    claims: answer === null ? [] : claimsIn(answer.text),
+    claims: [...new Set(rows.flatMap(({ tier, text }) => (tier === "final" ? claimsIn(text) : [])))],
   };
 }
 

@@ -201,23 +201,23 @@ test("words that speak to a model are in no note, whoever said them", async () =
 });
 
 test("the budget keeps persons first, then the newest; rows and outputs are shortened between words", async () => {
-  const long = "word ".repeat(40_000);
-  const tools = Array.from({ length: 300 }, (_, at) => tool(`run ${at}`, true, long));
+  const long = "word ".repeat(20_000);
+  const tools = Array.from({ length: 60 }, (_, at) => tool(`run ${at}`, true, long));
   const evidence = await gatherEvidence(given([person("First."), ...tools, person(long), final("Done.")]), {
     tokens: 60_000,
   });
   const persons = evidence.rows.filter(({ tier }) => tier === "person");
-  expect(persons.map(({ position }) => position)).toEqual([0, 301]);
+  expect(persons.map(({ position }) => position)).toEqual([0, 61]);
   expect(Buffer.byteLength(persons[1]?.text ?? "")).toBeLessThanOrEqual(10_000);
   const kept = evidence.rows.filter(({ tier }) => tier === "tool");
-  expect(kept.at(-1)?.position).toBe(300);
-  expect(kept.every((row, at) => row.position === 300 - kept.length + 1 + at)).toBe(true);
-  expect(evidence.leftOut).toBe(303 - evidence.rows.length);
+  expect(kept.at(-1)?.position).toBe(60);
+  expect(kept.every((row, at) => row.position === 60 - kept.length + 1 + at)).toBe(true);
+  expect(evidence.leftOut).toBe(63 - evidence.rows.length);
   expect(Math.max(...kept.map(({ text }) => Buffer.byteLength(text)))).toBeLessThanOrEqual(8_000);
 });
 
 test("a note is never longer than its door takes, however much was said", async () => {
-  const rules = Array.from({ length: 4_000 }, (_, at) =>
+  const rules = Array.from({ length: 600 }, (_, at) =>
     person(`Always check rule number ${at} of the ${"very ".repeat(30)}long list.`),
   );
   const note = await noteOf(

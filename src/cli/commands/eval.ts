@@ -10,6 +10,7 @@ import {
   REFERENCES,
   type Score,
   scoreMemory,
+  throughTranscripts,
 } from "../../internal/evaluation.ts";
 import { openSqliteStore } from "../../internal/store.ts";
 import { agentNamed } from "../agents.ts";
@@ -30,26 +31,31 @@ export function addEval(program: Command, shell: Shell, end: (code: Promise<numb
     )
     .option("--agent <name>", "which agent does the work", "extractive")
     .option("--seed <n...>", "which sessions to draw; several for a mean", SEEDS)
+    .option("--transcripts", "learn the sessions from transcripts of four agents first", false)
     .addHelpText(
       "after",
       examples("slowwave eval", "slowwave eval --agent extractive --seed 41 42 43 --json"),
     )
-    .action((options: { agent: string; seed: readonly string[] }, command: Command) =>
-      end(evaluate(invocation(shell, command), options.agent, options.seed)),
-    );
+    .action((options: Options, command: Command) => end(evaluate(invocation(shell, command), options)));
+}
+
+interface Options {
+  readonly agent: string;
+  readonly seed: readonly string[];
+  readonly transcripts: boolean;
 }
 
 async function evaluate(
   { output, json }: Invocation,
-  agent: string,
-  given: readonly string[],
+  { agent, seed: given, transcripts }: Options,
 ): Promise<number> {
   const seeds = given.map(Number);
   if (seeds.some((seed) => !Number.isSafeInteger(seed) || seed < 0))
     throw new SlowwaveError("invalid_usage", "A seed is a whole number from 0 on, such as --seed 41.");
   const rows = new Map<string, Score[]>();
   for (const seed of seeds) {
-    const dataset = generateDataset(seed);
+    const drawn = generateDataset(seed);
+    const dataset = transcripts ? await throughTranscripts(drawn) : drawn;
     output.info(
       dim(`seed ${seed}: ${dataset.batches.flat().length} sessions, ${dataset.facts.length} planted facts`),
     );
