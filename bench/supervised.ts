@@ -37,13 +37,13 @@ export async function supervised(): Promise<void> {
 
 /** One event of one of so many runs, to the registry and to metrics that go nowhere. */
 function tellMicroseconds(count: number): number {
-  const { tell } = createObservers();
+  const { emit } = createObservers();
   const about = (n: number) => ({ run: `run-${n % count}`, space: `space-${n % count}`, atMs: n });
   for (let n = 0; n < count; n += 1)
-    tell({ type: "run.started", ...about(n), adopted: false, state: "claiming" });
+    emit({ type: "run.started", ...about(n), adopted: false, state: "claiming" });
   const EVENTS = 2_000;
   const began = performance.now();
-  for (let n = 0; n < EVENTS; n += 1) tell({ type: "progress", ...about(n * 7), text: "busy" });
+  for (let n = 0; n < EVENTS; n += 1) emit({ type: "progress", ...about(n * 7), text: "busy" });
   return ((performance.now() - began) * 1_000) / EVENTS;
 }
 
@@ -59,7 +59,7 @@ async function hold(count: number) {
     actors: ({ id, space }) => {
       const held = createLeaseHolder(
         { id, space },
-        { runs: { note: async () => 0 }, clock: systemClock, tell: () => {} },
+        { runs: { note: async () => 0 }, clock: systemClock, emit: () => {} },
       );
       held.setLease({ space, token: id, fence: 1 });
       return {

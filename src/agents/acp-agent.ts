@@ -114,7 +114,7 @@ async function startAcp(
   } finally {
     signal?.removeEventListener("abort", giveUp);
   }
-  stream.tell({ type: "agent.starting" });
+  stream.emit({ type: "agent.starting" });
   turns.begin(spec.prompt);
   return turnHandle({
     id: spec.key,

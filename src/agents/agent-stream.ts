@@ -6,7 +6,7 @@ import { plainText } from "../text/sanitize.ts";
 export interface AgentStream {
   readonly events$: Observable<AgentEvent>;
   /** False when nobody hears it any more: the turn is over, or the stream has ended. */
-  tell(event: AgentEvent): boolean;
+  emit(event: AgentEvent): boolean;
   /** Opens a further turn after a final event. */
   nextTurn(): void;
   end(): void;
@@ -23,29 +23,29 @@ const REPLAYED_CHATTER = 200;
  */
 export function agentStream(): AgentStream {
   const live = new Subject<AgentEvent>();
-  let told: AgentEvent[] = [];
+  let replayed: AgentEvent[] = [];
   let chatter = 0;
   let open = true;
   let ended = false;
 
   function keep(event: AgentEvent): void {
-    told.push(event);
+    replayed.push(event);
     if (isStatus(event)) return;
     chatter += 1;
     // Twice as many before the older half goes, so that dropping costs nothing per event.
     if (chatter < REPLAYED_CHATTER * 2) return;
     let excess = chatter - REPLAYED_CHATTER;
-    told = told.filter((old) => isStatus(old) || excess-- <= 0);
+    replayed = replayed.filter((old) => isStatus(old) || excess-- <= 0);
     chatter = REPLAYED_CHATTER;
   }
 
   return {
     events$: new Observable((subscriber) => {
-      for (const event of told) subscriber.next(event);
+      for (const event of replayed) subscriber.next(event);
       if (ended) subscriber.complete();
       else return live.subscribe(subscriber);
     }),
-    tell(event) {
+    emit(event) {
       if (ended || !open) return false;
       open = !isFinal(event);
       keep(event);
@@ -97,7 +97,7 @@ export function turnProgress(stream: AgentStream): TurnProgress {
     start() {
       if (isRunning) return false;
       isRunning = true;
-      stream.tell({ type: "agent.running" });
+      stream.emit({ type: "agent.running" });
       return true;
     },
     get isRunning() {
@@ -111,13 +111,13 @@ export function turnProgress(stream: AgentStream): TurnProgress {
     },
     report(usage) {
       const text = JSON.stringify(usage);
-      if (text !== reported) stream.tell({ type: "agent.usage", usage });
+      if (text !== reported) stream.emit({ type: "agent.usage", usage });
       reported = text;
     },
     end(error, message) {
-      if (isInterrupted) stream.tell({ type: "agent.interrupted" });
-      else if (error === null) stream.tell({ type: "agent.completed", message });
-      else stream.tell({ type: "agent.errored", message: plainText(error, 500).replace(/\s+/g, " ").trim() });
+      if (isInterrupted) stream.emit({ type: "agent.interrupted" });
+      else if (error === null) stream.emit({ type: "agent.completed", message });
+      else stream.emit({ type: "agent.errored", message: plainText(error, 500).replace(/\s+/g, " ").trim() });
     },
   };
 }

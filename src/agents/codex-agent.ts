@@ -81,7 +81,7 @@ async function startCodex(
   });
   const threadId = await openedThread(codex, spec, signal);
   thread = { codex, threadId, own: codex.look() };
-  stream.tell({ type: "agent.starting" });
+  stream.emit({ type: "agent.starting" });
   turns.begin(spec.prompt);
   return turnHandle({
     id: spec.key,

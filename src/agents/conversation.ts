@@ -30,7 +30,7 @@ export interface ConverseOptions<L extends Listener> {
 
 /** What understands the other side. */
 export interface Listener {
-  hear(line: string): void;
+  onLine(line: string): void;
   /** Nothing more will be heard, and nothing said is answered. */
   hangUp(why: Error): void;
 }
@@ -77,7 +77,7 @@ export async function converse<L extends Listener>(options: ConverseOptions<L>):
     clock,
     limits,
     graceMs,
-    onLine: listener.hear,
+    onLine: listener.onLine,
     onMute: () => line.breach("it closed its standard output"),
   });
   const child = await started;
@@ -138,7 +138,7 @@ export function turnHandle(options: TurnHandleOptions): AgentHandle {
   const { id, threadId, sandbox, stream, process, clock, graceMs, turns } = options;
   let isStopping = false;
   const over = process.gone.then(({ why }) => {
-    stream.tell(isStopping ? { type: "agent.interrupted" } : { type: "agent.errored", message: why });
+    stream.emit(isStopping ? { type: "agent.interrupted" } : { type: "agent.errored", message: why });
     stream.end();
   });
 

@@ -162,7 +162,7 @@ async function startProcess(
   let last: LastWord | null = null;
   let interrupted = false;
   let exitTimer: unknown = null;
-  stream.tell({ type: "agent.starting" });
+  stream.emit({ type: "agent.starting" });
 
   const started = superviseProcess({
     command: () => options.command(spec),
@@ -170,13 +170,13 @@ async function startProcess(
     agent: name,
     scratch: spec.scratch,
     clock,
-    onLine: hear,
+    onLine: onLine,
     ...(graceMs === undefined ? {} : { graceMs }),
     ...(limits === undefined ? {} : { limits }),
   });
   const child = await started;
 
-  function hear(text: string): void {
+  function onLine(text: string): void {
     if (last !== null) return;
     const line = parseStatusLine(text);
     if (line === null) {
@@ -192,7 +192,7 @@ async function startProcess(
     } else if (line.type === "usage") {
       hearUsage(line.usage);
     } else {
-      stream.tell(eventOf(line));
+      stream.emit(eventOf(line));
       // One turn is all it takes, and the limits count from what is reported.
       if (line.type === "running" && usage === null) hearUsage({ turns: 1 });
     }
@@ -200,7 +200,7 @@ async function startProcess(
 
   function hearUsage(reported: unknown): void {
     usage = sanitizeUsage(reported, usage);
-    stream.tell({ type: "agent.usage", usage });
+    stream.emit({ type: "agent.usage", usage });
   }
 
   function finish(word: LastWord, waitMs: number): void {
@@ -211,8 +211,8 @@ async function startProcess(
 
   const over = child.ended.then((end) => {
     if (exitTimer !== null) clock.clearTimeout(exitTimer);
-    if (interrupted) stream.tell({ type: "agent.interrupted" });
-    else stream.tell(outcomeOf(end, last));
+    if (interrupted) stream.emit({ type: "agent.interrupted" });
+    else stream.emit(outcomeOf(end, last));
     stream.end();
     return end;
   });

@@ -98,19 +98,19 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
       );
     }
     if (event.type === "agent.usage") use(event.usage);
-    else stream.tell(event);
+    else stream.emit(event);
   }
 
   function use(reported: unknown): void {
     usage = sanitizeUsage(reported, usage);
-    stream.tell({ type: "agent.usage", usage });
+    stream.emit({ type: "agent.usage", usage });
   }
 
   async function take(prompt: string): Promise<void> {
     turn += 1;
     const now = turn;
     stream.nextTurn();
-    stream.tell({ type: "agent.running" });
+    stream.emit({ type: "agent.running" });
     use({ turns: turn });
     try {
       const { workspace, model } = spec;
@@ -134,7 +134,7 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
   }
 
   function tellEnd(event: AgentEvent): void {
-    stream.tell(abort.signal.aborted ? { type: "agent.interrupted" } : event);
+    stream.emit(abort.signal.aborted ? { type: "agent.interrupted" } : event);
   }
 
   /** Whether the function is over. */
@@ -145,7 +145,7 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
     return settled;
   }
 
-  stream.tell({ type: "agent.starting" });
+  stream.emit({ type: "agent.starting" });
   // The handle first: whoever started it must be able to stop what the function does in its first step.
   work = Promise.resolve().then(() => take(spec.prompt));
   return {

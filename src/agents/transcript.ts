@@ -188,7 +188,7 @@ export function noteAgent(events$: Observable<AgentEvent>, deps: NoteDeps): void
   let subscribing = true;
   let failure: unknown = null;
 
-  function hear(event: AgentEvent): void {
+  function onEvent(event: AgentEvent): void {
     if (event.type === "agent.usage") {
       if (transcriptBudget.notes >= MOST_NOTES) unsaid = event.usage;
       else noteUsage(event.usage);
@@ -226,8 +226,8 @@ export function noteAgent(events$: Observable<AgentEvent>, deps: NoteDeps): void
 
   events$.subscribe({
     next(event) {
-      meter.hear(event);
-      quietly(() => hear(event));
+      meter.count(event);
+      quietly(() => onEvent(event));
     },
     // Later ones are told to the machine by the watching actor, which follows the same stream.
     error(error: unknown) {

@@ -38,7 +38,7 @@ export interface Finishing {
 
 export function finishing(handle: AgentHandle, deps: FinishingDeps): Finishing {
   const { clock, holder, limits, deadlineAtMs = null } = deps;
-  const told = new Set<BudgetName>();
+  const reported = new Set<BudgetName>();
   let unsaid: string | null = null;
 
   function minutes(): number {
@@ -47,9 +47,9 @@ export function finishing(handle: AgentHandle, deps: FinishingDeps): Finishing {
   }
 
   function look(meter: AgentMeter): void {
-    const near = nearlyUsed(meter.used(), limits, minutes()).filter(({ name }) => !told.has(name));
+    const near = nearlyUsed(meter.used(), limits, minutes()).filter(({ name }) => !reported.has(name));
     if (near.length === 0) return;
-    for (const { name } of near) told.add(name);
+    for (const { name } of near) reported.add(name);
     const text = finishRequest(near);
     const note = (asked: boolean) => {
       if (!asked) unsaid = text;

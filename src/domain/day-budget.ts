@@ -83,12 +83,12 @@ export async function dayUse(runs: Pick<RunStore, "list" | "tail">, request: Day
 /** Why nothing starts now, when it will, and how to go on before; null while all is well. */
 export function spentSentence({ runs, tokens, costUsd, freeAtMs, spent }: DayUse): string | null {
   if (freeAtMs === null) return null;
-  const told = {
+  const amounts = {
     maxRunsPerDay: `${runs.used} of ${runs.limit} runs`,
     maxTokensPerDay: `${tokens.estimated ? "about " : ""}${grouped(tokens.used)} of ${grouped(tokens.limit ?? 0)} tokens`,
     maxCostUsdPerDay: `$${costUsd.used.toFixed(2)} of $${(costUsd.limit ?? 0).toFixed(2)}`,
   };
-  const what = spent.map((setting) => `${told[setting]} (${setting})`).join(" and ");
+  const what = spent.map((setting) => `${amounts[setting]} (${setting})`).join(" and ");
   const flags = spent.map((setting) => FLAGS[setting]).join(" ");
   const at = `${new Date(freeAtMs).toISOString().slice(0, 19).replace("T", " ")}Z`;
   return `The budget of this space for 24 hours is used up, ${what}; it frees up at ${at}, and \`slowwave run ${flags}\` does not wait.`;

@@ -195,7 +195,7 @@ function atLeast(value: number | null, before: number | null): number | null {
 
 /** Counts what one agent uses, from its first word on: what it reports of itself, and what passes by anyway. */
 export interface AgentMeter {
-  hear(event: AgentEvent): void;
+  count(event: AgentEvent): void;
   /** It was asked this: counts where tokens have to be estimated. */
   asked(text: string): void;
   used(): Used;
@@ -236,7 +236,7 @@ export function agentMeter({ before, hasModel = true }: MeterOptions = {}): Agen
   }
 
   return {
-    hear(event) {
+    count(event) {
       if (event.type === "agent.running") turns += 1;
       else if (event.type === "agent.usage") usage = event.usage;
       else if (event.type === "agent.tool") {

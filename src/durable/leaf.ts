@@ -4,7 +4,7 @@ import { errorEvent } from "./transition.ts";
 
 /** What a leaf says, and to whom where that is not its parent. */
 export interface LeafHost {
-  tell(event: EventObject): void;
+  report(event: EventObject): void;
   /** To any other actor of the run, found by `system.get` or a reference. */
   deliver(target: ActorRef, event: EventObject): void;
   emit(event: EventObject): void;
@@ -77,7 +77,7 @@ export class Leaf {
   relay(target: unknown, event: EventObject): void {
     if (target === this) this.receive(event);
     else if (this.#isStopped) return;
-    else if (target === this._parent) this.#host.tell(event);
+    else if (target === this._parent) this.#host.report(event);
     else this.#host.deliver(target as ActorRef, event);
   }
 
@@ -109,14 +109,14 @@ export class Leaf {
     const { status, output, error } = this.#state;
     if (this.#isSynced && status === "active") {
       const snapshot = this.#logic.getPersistedSnapshot(this.#state as never) as object;
-      this.#host.tell({
+      this.#host.report({
         type: `xstate.snapshot.${this.id}`,
         snapshot: withoutInput(snapshot),
       } as EventObject);
     }
     if (status === "done") {
-      this.#host.tell({ type: `xstate.done.actor.${this.id}`, output, actorId: this.id } as EventObject);
-    } else if (status === "error") this.#host.tell(errorEvent(this.id, error));
+      this.#host.report({ type: `xstate.done.actor.${this.id}`, output, actorId: this.id } as EventObject);
+    } else if (status === "error") this.#host.report(errorEvent(this.id, error));
   }
 }
 

@@ -36,7 +36,7 @@ export function parking({
 }: ParkingEngine): Parking {
   const { actors, migrate, examine, store, unknownVersions = "leave" } = options;
   /** Runs that the host was told of. */
-  const told = new Set<string>();
+  const reported = new Set<string>();
 
   async function successor(record: RunRecord): Promise<Successor> {
     const found = successorOf(record, machines, {
@@ -68,8 +68,8 @@ export function parking({
         if (isParked) await options.parked?.(record);
         return;
       }
-      if (told.has(run)) return;
-      told.add(run);
+      if (reported.has(run)) return;
+      reported.add(run);
       await options.parked?.(record);
     },
     async parked() {

@@ -123,11 +123,11 @@ export class RunningActors {
     const logic = system.logicOf(owner, src);
     if (logic === undefined) {
       const missing = new SlowwaveError("actor_missing", `No actor is provided for "${src}".`);
-      this.#tell(running, errorEvent(child, missing));
+      this.#report(running, errorEvent(child, missing));
       return;
     }
     const leaf = new Leaf(logic, ref, system.parse(input), {
-      tell: (event) => this.#tell(running, event),
+      report: (event) => this.#report(running, event),
       deliver: (target, event) => system.deliver(target, event),
       emit: (event) => emitted(ref.key, event),
     });
@@ -141,7 +141,7 @@ export class RunningActors {
     for (const event of messages) leaf.receive(event);
   }
 
-  #tell(running: RunningIntent, event: EventObject): void {
+  #report(running: RunningIntent, event: EventObject): void {
     const { system, deliver } = this.#world;
     const { key, child } = running.intent;
     let said: PlainEvent;

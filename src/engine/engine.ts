@@ -132,7 +132,7 @@ function partsOf(options: EngineOptions, defaults: Settings, onPlaceFree: () => 
   const ids = options.ids ?? systemIds(clock);
   const observers = createObservers();
   const emit = (event: RunEvent) => {
-    observers.tell(event);
+    observers.emit(event);
     live.publish(event);
   };
   const live = createLiveRuns({
@@ -395,7 +395,7 @@ function createLiveRuns(deps: {
 
   return {
     bind(id, space, terms) {
-      const holder = createLeaseHolder({ id, space }, { runs: store.runs, clock, tell: emit });
+      const holder = createLeaseHolder({ id, space }, { runs: store.runs, clock, emit });
       const binding = { ...terms, holder, events$: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
       bindings.set(id, binding);
       return binding;

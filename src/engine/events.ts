@@ -54,7 +54,7 @@ function stateOf(value: unknown): string {
 export interface Observers {
   readonly runs: RunRegistry;
   readonly events$: Observable<RunEvent>;
-  tell(event: RunEvent): void;
+  emit(event: RunEvent): void;
   /** A run that could not be begun after all. */
   forget(run: string): void;
   complete(): void;
@@ -67,8 +67,8 @@ export function createObservers(): Observers {
   return {
     runs,
     events$: events$.asObservable(),
-    tell(event) {
-      unharmed(() => runs.trigger.heard({ event }));
+    emit(event) {
+      unharmed(() => runs.trigger.received({ event }));
       measure(event);
       events$.next(event);
     },
@@ -115,10 +115,10 @@ function createRunRegistry() {
   return createStore({
     context: { runs: PersistentMap<string, LiveRun>(), finished: [] } as LiveRuns,
     on: {
-      heard: (context, { event }: { event: RunEvent }) => {
-        const told = change(event);
-        if (told === null) return context;
-        const runs = context.runs.update(event.run, unknownRun(event), (run) => ({ ...run, ...told }));
+      received: (context, { event }: { event: RunEvent }) => {
+        const changed = change(event);
+        if (changed === null) return context;
+        const runs = context.runs.update(event.run, unknownRun(event), (run) => ({ ...run, ...changed }));
         return event.type === "run.finished"
           ? bounded(runs, context.finished, event.run)
           : { ...context, runs };
@@ -251,7 +251,7 @@ export function createLeaseHolder(
   deps: {
     readonly runs: Pick<RunStore, "note">;
     readonly clock: Clock;
-    readonly tell: (event: RunEvent) => void;
+    readonly emit: (event: RunEvent) => void;
   },
 ): LeaseHolder {
   let held: Lease | null = null;
@@ -264,11 +264,11 @@ export function createLeaseHolder(
     },
     recordEvent: (type, data) => {
       const atMs = deps.clock.nowMs();
-      const told = () => {
+      const publish = () => {
         const event = eventOf(type, data);
-        if (event !== null) deps.tell({ ...event, run: run.id, space: run.space, atMs } as RunEvent);
+        if (event !== null) deps.emit({ ...event, run: run.id, space: run.space, atMs } as RunEvent);
       };
-      deps.runs.note(run.id, { atMs, type, data }).then(told, told);
+      deps.runs.note(run.id, { atMs, type, data }).then(publish, publish);
     },
   };
 }

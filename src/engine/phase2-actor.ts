@@ -89,7 +89,7 @@ export async function createPhase2Actor(options: Phase2ActorOptions): Promise<Ph
     // No run row, so observations have no log to go to; they are told all the same.
     const holder = createLeaseHolder(
       { id: run, space },
-      { runs: { note: async () => 0 }, clock, tell: onEvent },
+      { runs: { note: async () => 0 }, clock, emit: onEvent },
     );
     const machine = phase2Machine.provide({
       actors: openRun(environment, { holder, worker, homeId }, terms),

@@ -13,7 +13,7 @@ type Report =
  * memory_summary.md, and tells how it goes as NDJSON. Exit code 0 after `completed`, 1 after `errored`.
  */
 function main(workspace: string | undefined): void {
-  tell({ type: "running" });
+  printLine({ type: "running" });
   try {
     if (workspace === undefined) throw new Error("name the workspace folder: node main.js <workspace>");
     const input = readWorkspace(workspace);
@@ -22,28 +22,31 @@ function main(workspace: string | undefined): void {
     const { memory, summary, sessions, projects, skills } = consolidate(input);
     if (sessions === 0)
       throw new Error("no summary in rollout_summaries has a header with thread_id and updated_at");
-    tell({ type: "message", text: `read ${count(sessions, "session")} of ${count(projects, "project")}` });
+    printLine({
+      type: "message",
+      text: `read ${count(sessions, "session")} of ${count(projects, "project")}`,
+    });
     writeWorkspaceFile(workspace, "MEMORY.md", memory);
-    tell({
+    printLine({
       type: "message",
       text: `wrote MEMORY.md with ${count(memory.split("\n## Task ").length - 1, "task")}`,
     });
     writeSkills(workspace, skills);
     writeWorkspaceFile(workspace, "memory_summary.md", summary);
-    tell({
+    printLine({
       type: "completed",
       message: `consolidated ${count(sessions, "session")} into ${count(projects, "project group")}`,
     });
   } catch (error) {
     process.exitCode = 1;
-    tell({
+    printLine({
       type: "errored",
       message: `the workspace could not be consolidated: ${error instanceof Error ? error.message : String(error)}`,
     });
   }
 }
 
-function tell(report: Report): void {
+function printLine(report: Report): void {
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 

@@ -16,7 +16,7 @@ export function nodeFiles(options: { readonly anchored?: boolean } = {}): Files 
   const anchored = options.anchored ?? fs.existsSync("/proc/self/fd");
   return {
     open: (path) => openFolder(anchored ? path.replace(/\/\.$/, "") : path, path, anchored),
-    facts: (path) => told(path, path, () => factsAt(path)),
+    facts: (path) => withPath(path, path, () => factsAt(path)),
     makeFolders,
     assertWritable: (path) => access(path, fs.constants.W_OK | fs.constants.X_OK),
   };
@@ -73,7 +73,7 @@ async function syncFolder(fd: number): Promise<void> {
 }
 
 async function openFolder(path: string, address: string, anchored: boolean): Promise<Folder> {
-  const fd = await told(address, path, () => open(address, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  const fd = await withPath(address, path, () => open(address, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   return heldFolder(fd, path, anchored);
 }
 
@@ -82,7 +82,7 @@ function heldFolder(fd: number, path: string, anchored: boolean): Folder {
   const at = (name: string) => `${base}/${segment(name)}`;
   const below = (name: string) => (anchored ? shortened(`${path}/${name}`) : join(path, name));
   const act = <Result>(name: string, work: (address: string) => Promise<Result>) =>
-    told(at(name), below(name), () => work(at(name)));
+    withPath(at(name), below(name), () => work(at(name)));
   const unmoved = async () => {
     if (anchored) return;
     const [held, named] = await Promise.all([fstat(fd), lstat(path)]);
@@ -114,7 +114,7 @@ function heldFolder(fd: number, path: string, anchored: boolean): Folder {
         await createFile(address, content, { mode, sync });
       }),
     rename: (from, to) =>
-      told(at(from), below(to), async () => {
+      withPath(at(from), below(to), async () => {
         await unmoved();
         await rename(at(from), at(to));
       }),
@@ -129,7 +129,7 @@ function heldFolder(fd: number, path: string, anchored: boolean): Folder {
     readLink: (name) => act(name, (address) => readlink(address)),
     unlock: (name) => act(name, (address) => (anchored ? unlockHeld(address) : unlockNamed(address))),
     setTime: (name, atMs) => act(name, (address) => lutimes(address, atMs / 1_000, atMs / 1_000)),
-    sync: () => told(base, path, () => syncFolder(fd)),
+    sync: () => withPath(base, path, () => syncFolder(fd)),
     close: async () => fs.closeSync(fd),
   };
 }
@@ -150,12 +150,12 @@ function readingOf({
   unmoved,
 }: Reading): Pick<Folder, "list" | "entries" | "facts" | "read"> {
   const list = () =>
-    told(base, path, async () => (await readdir(base, { withFileTypes: true })).map(entryOf));
+    withPath(base, path, async () => (await readdir(base, { withFileTypes: true })).map(entryOf));
   return {
     list,
     async *entries() {
       if (fs.fstatSync(fd).size < LARGE_FOLDER) return yield* await list();
-      const folder = await told(base, path, () => opendir(base, { bufferSize: 256 }));
+      const folder = await withPath(base, path, () => opendir(base, { bufferSize: 256 }));
       // The iterator closes the folder, also when it is left early.
       for await (const entry of folder) yield entryOf(entry);
     },
@@ -308,7 +308,7 @@ async function unless(codes: readonly string[], work: () => Promise<void>): Prom
 }
 
 /** Errors name the path the person knows, not the descriptor it was reached by. */
-async function told<Result>(address: string, path: string, work: () => Promise<Result>): Promise<Result> {
+async function withPath<Result>(address: string, path: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {

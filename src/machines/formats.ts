@@ -84,10 +84,10 @@ function inherited(root: AnyStateNode, node: AnyStateNode): readonly Arrow[] {
 }
 
 function labelOf({ event, guard }: Arrow): string {
-  const told = event
+  const remarks = event
     .replace(/^xstate\.(done|error)\.actor\./, "$1 ")
     .replace(/^xstate\.done\.state\..*/, "done");
-  const text = `${told === "" ? "always" : told}${guard === null ? "" : ` [${guard}]`}`;
+  const text = `${remarks === "" ? "always" : remarks}${guard === null ? "" : ` [${guard}]`}`;
   // A colon or a semicolon would end the label, a line break the line.
   return text.replace(/[:;\s]+/g, " ").trim();
 }
@@ -159,10 +159,10 @@ function transition(arrow: Arrow, pad: string): readonly string[] {
     ...(target === null ? {} : { target: idOf(target) }),
     ...(isInternal ? { type: "internal" } : {}),
   };
-  const told = remark(description, pad);
-  if (actions.length === 0) return [...told, `${pad}${empty("transition", fields)}`];
+  const remarks = remark(description, pad);
+  if (actions.length === 0) return [...remarks, `${pad}${empty("transition", fields)}`];
   return [
-    ...told,
+    ...remarks,
     `${pad}${open("transition", fields)}`,
     ...actions.map((action) => `${pad}  <script>${escaped(action)}()</script>`),
     `${pad}</transition>`,

@@ -164,7 +164,7 @@ function follow(
   let asked = false;
   let errors = 0;
 
-  const reader = lineReader(limits, { line: hear, overflow: stop });
+  const reader = lineReader(limits, { line: onLine, overflow: stop });
   let lastOutputMs = clock.monotonicMs();
   child.stdout?.on("data", (chunk: Buffer) => {
     lastOutputMs = clock.monotonicMs();
@@ -191,7 +191,7 @@ function follow(
   // An init that is asked to go leaves no grace to its namespace.
   const spared = usesPidNamespace && leader !== null ? { init: leader.pid } : {};
 
-  function hear(line: string): void {
+  function onLine(line: string): void {
     try {
       options.onLine(line);
     } catch {

@@ -38,7 +38,7 @@ import { keepQuarantined } from "../validation/quarantine.ts";
 import { inWorkspace, rewrite, verifyWorkspace } from "../validation/verify-workspace.ts";
 
 /** A hostile workspace can hold thousands of faults; the person is told of the first ones and of their number. */
-const TOLD = 100;
+const MOST_REPORTED = 100;
 
 /**
  * The gate. What it let through is written down by content hash, and only that can be published. Findings go to the
@@ -53,7 +53,7 @@ export function verifyArtifacts(deps: RunDeps) {
     const { files } = await renderedInputs(deps, input.run);
     const rules = { severities: deps.gate ?? {}, repairsLeft: input.repairsLeft };
     const { answer, findings, cuts, manifest } = await verifyWorkspace(deps, files, base, rules);
-    for (const finding of findings.slice(0, TOLD)) holder.recordEvent("gate.finding", finding);
+    for (const finding of findings.slice(0, MOST_REPORTED)) holder.recordEvent("gate.finding", finding);
     await keepQuarantined(deps, cuts);
     if (manifest !== null) await keepVerified(deps, manifest);
     return answer;
@@ -251,7 +251,7 @@ async function reportUndone(
   await inWorkspace(files, places.workspace, async (workspace) => {
     const read = async (hash: string) =>
       blobs.get(hash) ?? (await store.generations.blob(hash)) ?? readEntry(workspace, manifest, hash);
-    for (const finding of (await undoneEdits(versions, read)).slice(0, TOLD))
+    for (const finding of (await undoneEdits(versions, read)).slice(0, MOST_REPORTED))
       holder.recordEvent("gate.finding", finding);
   });
 }

@@ -112,7 +112,7 @@ function follow(
   const events = handle.events$.subscribe({
     next(event) {
       lastHeardMs = clock.monotonicMs();
-      if (counted === null) meter.hear(event);
+      if (counted === null) meter.count(event);
       const past = over ? null : exceeded(meter.used(), limits);
       if (past !== null) return emit({ type: "budget.reached", why: past });
       if (!over) finisher.look(meter);

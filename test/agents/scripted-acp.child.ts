@@ -47,22 +47,22 @@ function answer(method: string, number: number): void {
     process.exit(101);
   }
   if (behaviour === `refuses ${method}`) {
-    tell({
+    emit({
       id: number,
       error: { code: -32000, message: "Authentication required", data: { errorKind: "auth" } },
     });
-  } else if (behaviour === `garbles ${method}`) tell({ id: number, result: { unexpected: true } });
-  else if (behaviour === `wrong id at ${method}`) tell({ id: number + 1000, result: {} });
+  } else if (behaviour === `garbles ${method}`) emit({ id: number, result: { unexpected: true } });
+  else if (behaviour === `wrong id at ${method}`) emit({ id: number + 1000, result: {} });
   else if (method === "initialize") initialize(number);
   else if (method === "session/new") newSession(number);
   else if (method === "session/prompt") takeTurn(number);
-  else tell({ id: number, result: {} });
+  else emit({ id: number, result: {} });
 }
 
 function initialize(id: number): void {
   if (behaviour === "begins with a byte order mark") process.stdout.write("\uFEFF");
   const protocolVersion = behaviour === "speaks another version" ? 7 : 1;
-  tell({ id, result: { protocolVersion, agentCapabilities: { loadSession: true }, authMethods: [] } });
+  emit({ id, result: { protocolVersion, agentCapabilities: { loadSession: true }, authMethods: [] } });
 }
 
 function newSession(id: number): void {
@@ -77,9 +77,9 @@ function newSession(id: number): void {
   ];
   const availableModels = [{ modelId: "small", name: "Small" }];
   if (behaviour === "names its models the old way") {
-    tell({ id, result: { sessionId: SESSION, models: { currentModelId: "small", availableModels } } });
-  } else if (behaviour === "knows no models") tell({ id, result: { sessionId: SESSION } });
-  else tell({ id, result: { sessionId: SESSION, configOptions } });
+    emit({ id, result: { sessionId: SESSION, models: { currentModelId: "small", availableModels } } });
+  } else if (behaviour === "knows no models") emit({ id, result: { sessionId: SESSION } });
+  else emit({ id, result: { sessionId: SESSION, configOptions } });
 }
 
 const EFFORTS = ["low", "high"].map((value) => ({ value, name: value }));
@@ -123,9 +123,9 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   },
   failing() {
     const data = { errorName: "APIError" };
-    tell({ id: prompt, error: { code: -32603, message: "Internal error:\nthe model answered 429", data } });
+    emit({ id: prompt, error: { code: -32603, message: "Internal error:\nthe model answered 429", data } });
   },
-  "says nothing of what went wrong": () => tell({ id: prompt, error: { code: 500, message: "{}" } }),
+  "says nothing of what went wrong": () => emit({ id: prompt, error: { code: 500, message: "{}" } }),
   "hides that its model failed"() {
     notice("agent_message_chunk", { content: text("exceeded retry limit, last status: 429") });
     notice("session_info_update", { _meta: { codex: { threadStatus: { type: "systemError" } } } });
@@ -158,20 +158,20 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   "answers with half a message": () => say(`{"jsonrpc":"2.0","id":${prompt},"result":`),
   "streams a word a minute": () =>
     void setInterval(() => notice("agent_message_chunk", { content: text("word ") }), 5),
-  "answers what was not asked": () => tell({ id: 999, result: {} }),
-  "answers with a text for an id": () => tell({ id: "one", result: {} }),
+  "answers what was not asked": () => emit({ id: 999, result: {} }),
+  "answers with a text for an id": () => emit({ id: "one", result: {} }),
   "answers twice"() {
-    tell({ id: 0, result: {} });
+    emit({ id: 0, result: {} });
     BEHAVIOURS.good?.();
   },
   "completes twice"() {
     const id = prompt;
     BEHAVIOURS.good?.();
-    tell({ id, result: { stopReason: "refusal" } });
-    tell({ id, result: { stopReason: "end_turn" } });
+    emit({ id, result: { stopReason: "refusal" } });
+    emit({ id, result: { stopReason: "end_turn" } });
   },
   "speaks of another session"() {
-    tell({ method: "session/update", params: { sessionId: "other", update: chunk("not ours") } });
+    emit({ method: "session/update", params: { sessionId: "other", update: chunk("not ours") } });
     BEHAVIOURS.good?.();
   },
   "completes without writing": () => end("end_turn"),
@@ -201,7 +201,7 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   },
   "leaves half a file and hangs": () => writeFileSync("half.md", "half"),
   "tells what it finds": () =>
-    tell({ id: prompt, error: { code: -32603, message: `found ${readdirSync(".").sort().join(" ")}` } }),
+    emit({ id: prompt, error: { code: -32603, message: `found ${readdirSync(".").sort().join(" ")}` } }),
   "reports no use"() {
     notice("agent_message_chunk", { content: text("x".repeat(400)) });
     end("end_turn");
@@ -237,9 +237,9 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
     BEHAVIOURS.good?.();
   },
   "writes strange updates"() {
-    tell({ method: "session/update" });
-    tell({ method: "session/update", params: { sessionId: SESSION, update: null } });
-    tell({ method: "_auth/status_update", params: { kind: "gateway" } });
+    emit({ method: "session/update" });
+    emit({ method: "session/update", params: { sessionId: SESSION, update: null } });
+    emit({ method: "_auth/status_update", params: { kind: "gateway" } });
     notice("hologram", {});
     notice("agent_message_chunk", { content: { type: "image", data: "" } });
     notice("agent_message_chunk", {});
@@ -347,14 +347,14 @@ function permission(
 }
 
 function end(stopReason: string, rest: object = {}): void {
-  if (prompt !== null) tell({ id: prompt, result: { stopReason, ...rest } });
+  if (prompt !== null) emit({ id: prompt, result: { stopReason, ...rest } });
   prompt = null;
 }
 
 function ask(method: string, params: object): Promise<unknown> {
   asked += 1;
   const id = `ask-${asked}`;
-  tell({ id, method, params });
+  emit({ id, method, params });
   return new Promise((resolve) => answers.set(id, resolve));
 }
 
@@ -375,7 +375,7 @@ function text(said: string) {
   return { type: "text", text: said };
 }
 
-function tell(message: object): void {
+function emit(message: object): void {
   say(JSON.stringify({ jsonrpc: "2.0", ...message }));
 }
 

@@ -31,39 +31,39 @@ function hear(line: string): void {
     console.error(`thread 'main' panicked at ${method}`);
     process.exit(101);
   }
-  if (behaviour === `refuses ${method}`) tell({ id, error: { code: -32600, message: "not today" } });
-  else if (behaviour === `garbles ${method}`) tell({ id, result: { unexpected: true } });
-  else if (behaviour === `wrong id at ${method}`) tell({ id: id + 1000, result: {} });
-  else if (method === "initialize") tell({ id, result: { userAgent: "scripted/0.169.0" } });
-  else if (method === "config/read") tell({ id, result: { config: { mcp_servers: { "my.tools": {} } } } });
+  if (behaviour === `refuses ${method}`) emit({ id, error: { code: -32600, message: "not today" } });
+  else if (behaviour === `garbles ${method}`) emit({ id, result: { unexpected: true } });
+  else if (behaviour === `wrong id at ${method}`) emit({ id: id + 1000, result: {} });
+  else if (method === "initialize") emit({ id, result: { userAgent: "scripted/0.169.0" } });
+  else if (method === "config/read") emit({ id, result: { config: { mcp_servers: { "my.tools": {} } } } });
   else if (method === "thread/start") startThread(id);
   else if (method === "turn/start") startTurn(id);
   else if (method === "turn/interrupt") interrupt(id);
   else if (method === "turn/steer") steered(id);
-  else tell({ id, result: {} });
+  else emit({ id, result: {} });
 }
 
 function startThread(id: number): void {
   const ephemeral = behaviour !== "keeps its thread";
-  tell({ id, result: { thread: { id: THREAD, ephemeral }, approvalPolicy: "never" } });
+  emit({ id, result: { thread: { id: THREAD, ephemeral }, approvalPolicy: "never" } });
 }
 
 function startTurn(id: number): void {
   turns += 1;
   const turn = { id: `turn-${turns}`, status: "inProgress", error: null };
-  tell({ id, result: { turn } });
+  emit({ id, result: { turn } });
   notice("turn/started", { turn });
   (BEHAVIOURS[behaviour] ?? BEHAVIOURS.good)?.();
 }
 
 function steered(id: number): void {
-  tell({ id, result: { turnId: `turn-${turns}` } });
+  emit({ id, result: { turnId: `turn-${turns}` } });
   if (behaviour === "finishes when asked to") BEHAVIOURS.good?.();
 }
 
 function interrupt(id: number): void {
   if (behaviour === "hangs after interrupt") return;
-  tell({ id, result: {} });
+  emit({ id, result: {} });
   complete("interrupted");
 }
 
@@ -110,10 +110,10 @@ const BEHAVIOURS: Readonly<Record<string, () => void>> = {
   "writes what is no JSON": () => say("Welcome to Codex {"),
   "writes a list": () => say("[1,2,3]"),
   "nests without end": () => say(`{"id":${"[".repeat(500_000)}${"]".repeat(500_000)},"result":{}}`),
-  "answers what was not asked": () => tell({ id: 999, result: {} }),
-  "answers with a text for an id": () => tell({ id: "one", result: {} }),
+  "answers what was not asked": () => emit({ id: 999, result: {} }),
+  "answers with a text for an id": () => emit({ id: "one", result: {} }),
   "answers twice"() {
-    tell({ id: 1, result: {} });
+    emit({ id: 1, result: {} });
     BEHAVIOURS.good?.();
   },
   "completes twice"() {
@@ -197,7 +197,7 @@ function usage(inputTokens: number, outputTokens: number): void {
 
 function ask(method: string, params: object): void {
   asked += 1;
-  tell({ id: `ask-${asked}`, method, params: { threadId: THREAD, ...params } });
+  emit({ id: `ask-${asked}`, method, params: { threadId: THREAD, ...params } });
 }
 
 function notice(method: string, params: object): void {
@@ -208,7 +208,7 @@ function notified(method: string, params: object): string {
   return JSON.stringify({ method, params: { threadId: THREAD, ...params } });
 }
 
-function tell(message: object): void {
+function emit(message: object): void {
   say(JSON.stringify(message));
 }
 

@@ -24,7 +24,7 @@ export function scriptedHandle(id = "r1/agent/0", steer?: AgentHandle["steer"]) 
       stream.end();
     },
   };
-  return { handle, asked, tell: (event: AgentEvent) => stream.tell(event), end: () => stream.end() };
+  return { handle, asked, emit: (event: AgentEvent) => stream.emit(event), end: () => stream.end() };
 }
 
 /** A handle over a bare subject: it keeps none of the promises that `agentStream` keeps. */

@@ -110,18 +110,18 @@ test("a runner that rejects is told as it is", async () => {
 
 test("what the agent says is noted from its first word, without control characters; statuses are not", async () => {
   const agent = scriptedHandle();
-  agent.tell({ type: "agent.starting" });
-  agent.tell({ type: "agent.message", text: "\u001b[31mred\u001b[0m \u202eevil" });
+  agent.emit({ type: "agent.starting" });
+  agent.emit({ type: "agent.message", text: "\u001b[31mred\u001b[0m \u202eevil" });
   const { spawn, holder } = setup({ spawn: async () => agent.handle });
   await spawn(0);
-  agent.tell({ type: "agent.running" });
-  agent.tell({ type: "agent.tool", name: "shell", text: "ls" });
-  agent.tell({ type: "agent.thought", text: "x".repeat(5_000) });
-  agent.tell({
+  agent.emit({ type: "agent.running" });
+  agent.emit({ type: "agent.tool", name: "shell", text: "ls" });
+  agent.emit({ type: "agent.thought", text: "x".repeat(5_000) });
+  agent.emit({
     type: "agent.usage",
     usage: { turns: 1, inputTokens: 5, outputTokens: 6, costUsd: null, estimated: false },
   });
-  agent.tell({ type: "agent.completed", message: "done" });
+  agent.emit({ type: "agent.completed", message: "done" });
   expect(holder.notes).toEqual([
     { type: "agent.message", data: { text: "\ufffd[31mred\ufffd[0m \ufffdevil" } },
     { type: "agent.tool", data: { name: "shell", text: "ls" } },
@@ -154,10 +154,10 @@ test("of an endless talker the beginning and the end are kept, its last usage an
   await spawn(0);
   const usage = { turns: 1, inputTokens: 0, outputTokens: 0, costUsd: null, estimated: false };
   for (let at = 1; at <= 5_000; at += 1) {
-    agent.tell({ type: "agent.thought", text: "hm" });
-    agent.tell({ type: "agent.usage", usage: { ...usage, outputTokens: at } });
+    agent.emit({ type: "agent.thought", text: "hm" });
+    agent.emit({ type: "agent.usage", usage: { ...usage, outputTokens: at } });
   }
-  agent.tell({ type: "agent.completed", message: "done" });
+  agent.emit({ type: "agent.completed", message: "done" });
   expect(holder.notes).toHaveLength(1_000 + 1 + 1 + 100 + 2);
   expect(holder.notes.slice(999, 1_003)).toEqual([
     { type: "agent.usage", data: { usage: { ...usage, outputTokens: 500 } } },
@@ -207,9 +207,9 @@ test("a further agent of the run counts on from what the earlier ones used and s
   const answer = toPromise(spawning);
   spawning.start();
   await answer;
-  agent.tell({ type: "agent.running" });
-  agent.tell({ type: "agent.tool", name: "ls", text: "" });
-  agent.tell({ type: "agent.thought", text: "hm" });
+  agent.emit({ type: "agent.running" });
+  agent.emit({ type: "agent.tool", name: "ls", text: "" });
+  agent.emit({ type: "agent.thought", text: "hm" });
   expect(holder.notes).toEqual([{ type: "agent.tool", data: { name: "ls", text: "" } }]);
   expect(deps.registry.meterOf("r1/agent/1")?.used()).toEqual({
     turns: 3,

@@ -36,9 +36,9 @@ const USAGE: AgentUsage = {
 
 test("nothing told before the watch began is missed", () => {
   const { agent, watch } = setup();
-  agent.tell({ type: "agent.starting" });
-  agent.tell({ type: "agent.running" });
-  agent.tell({ type: "agent.completed", message: "done" });
+  agent.emit({ type: "agent.starting" });
+  agent.emit({ type: "agent.running" });
+  agent.emit({ type: "agent.completed", message: "done" });
   agent.end();
   expect(watch().news).toEqual([{ type: "agent.running" }, { type: "agent.completed" }]);
 });
@@ -69,14 +69,14 @@ test.each([
 ] as const)("%j is told as %j", (event, news) => {
   const { agent, watch } = setup();
   const seen = watch();
-  agent.tell(event);
+  agent.emit(event);
   expect(seen.news).toEqual([news]);
 });
 
 test("a stream that ends without a final status ends the watch", () => {
   const { agent, watch } = setup();
   const seen = watch();
-  agent.tell({ type: "agent.running" });
+  agent.emit({ type: "agent.running" });
   agent.end();
   expect(seen.status()).toBe("done");
   expect(seen.news).toEqual([{ type: "agent.running" }]);
@@ -114,9 +114,9 @@ test("an orphan that can't be ended is an error, never a new start beside it", a
 test("silence reaches the budget after the minutes allowed since the last sign of any kind", async () => {
   const { agent, watch, clock } = setup({ maxSilenceMinutes: 10 });
   const seen = watch();
-  agent.tell({ type: "agent.running" });
+  agent.emit({ type: "agent.running" });
   await clock.advance(9 * MINUTE);
-  agent.tell({ type: "agent.thought", text: "hm" });
+  agent.emit({ type: "agent.thought", text: "hm" });
   await clock.advance(10 * MINUTE - 1);
   expect(seen.news).toEqual([{ type: "agent.running" }]);
   await clock.advance(1);
@@ -132,7 +132,7 @@ test("silence reaches the budget after the minutes allowed since the last sign o
 test("after the end of the turn, and after the watch is stopped, no timer is left", async () => {
   const { agent, watch, clock } = setup({ maxSilenceMinutes: 10 });
   watch();
-  agent.tell({ type: "agent.completed", message: null });
+  agent.emit({ type: "agent.completed", message: null });
   expect(clock.pending()).toBe(0);
   const other = setup({ maxSilenceMinutes: 10 });
   other.watch().stop();
@@ -155,28 +155,28 @@ test.each([
 ] as const)("past %j with %j: %s", (limit, use, why) => {
   const { agent, watch } = setup(limit);
   const seen = watch();
-  agent.tell({ type: "agent.usage", usage: { ...USAGE, ...use } });
-  agent.tell({ type: "agent.completed", message: null });
+  agent.emit({ type: "agent.usage", usage: { ...USAGE, ...use } });
+  agent.emit({ type: "agent.completed", message: null });
   expect(seen.news).toEqual([{ type: "budget.reached", why }]);
 });
 
 test("tool calls and everything it says are counted here, whatever it reports", () => {
   const calls = setup({ maxToolCalls: 2 });
   const seen = calls.watch();
-  for (const text of ["a", "b"]) calls.agent.tell({ type: "agent.tool", name: "shell", text });
+  for (const text of ["a", "b"]) calls.agent.emit({ type: "agent.tool", name: "shell", text });
   // How a call ended is no further call.
-  calls.agent.tell({ type: "agent.tool", name: "shell", text: "exit code 1: b", again: true });
+  calls.agent.emit({ type: "agent.tool", name: "shell", text: "exit code 1: b", again: true });
   expect(seen.news).toEqual([]);
-  calls.agent.tell({ type: "agent.tool", name: "shell", text: "c" });
+  calls.agent.emit({ type: "agent.tool", name: "shell", text: "c" });
   const why = "the agent made 3 tool calls, 2 are allowed (maxToolCalls)";
   expect(seen.news).toEqual([{ type: "budget.reached", why }]);
 
   const words = setup({ maxOutputBytes: 1_000 });
   const heardWords = words.watch();
-  words.agent.tell({ type: "agent.message", text: "ä".repeat(300) });
-  words.agent.tell({ type: "agent.thought", text: "x".repeat(400) });
+  words.agent.emit({ type: "agent.message", text: "ä".repeat(300) });
+  words.agent.emit({ type: "agent.thought", text: "x".repeat(400) });
   expect(heardWords.news).toEqual([]);
-  words.agent.tell({ type: "agent.tool", name: "x", text: "" });
+  words.agent.emit({ type: "agent.tool", name: "x", text: "" });
   expect(heardWords.news).toEqual([
     {
       type: "budget.reached",
@@ -189,7 +189,7 @@ test("an agent that fills its workspace is ended; what lay there before, and hol
   const { agent, watch, clock, places } = setup({ maxOutputBytes: 100 * KIB });
   writeFileSync(join(places.workspace, "before"), "x".repeat(300 * KIB));
   const seen = watch();
-  agent.tell({ type: "agent.running" });
+  agent.emit({ type: "agent.running" });
   await timersSet(clock, 1);
   mkdirSync(join(places.workspace, "deep", "er"), { recursive: true });
   writeFileSync(join(places.workspace, "deep", "er", "fits"), "x".repeat(96 * KIB));
@@ -211,8 +211,8 @@ test("an agent that fills its workspace is ended; what lay there before, and hol
 test("tokens nobody reports are estimated from the bytes that passed", () => {
   const { agent, watch } = setup({ maxTokens: 100 });
   const seen = watch();
-  agent.tell({ type: "agent.usage", usage: USAGE });
-  agent.tell({ type: "agent.message", text: "x".repeat(500) });
+  agent.emit({ type: "agent.usage", usage: USAGE });
+  agent.emit({ type: "agent.message", text: "x".repeat(500) });
   expect(seen.news).toEqual([
     { type: "budget.reached", why: "the agent used about 125 tokens, 100 are allowed (maxTokens)" },
   ]);
@@ -223,13 +223,13 @@ test("an agent that is near a limit is asked to finish, once for each budget", a
   const agent = scriptedHandle("r1/agent/0", async (text) => void asked.push(text));
   const { watch, holder } = setup({ maxTokens: 1_000, maxCostUsd: 1 }, agent.handle);
   const seen = watch();
-  const tell = (use: Partial<AgentUsage>) =>
-    agent.tell({ type: "agent.usage", usage: { ...USAGE, inputTokens: 1, outputTokens: 1, ...use } });
-  tell({ inputTokens: 700 });
+  const emit = (use: Partial<AgentUsage>) =>
+    agent.emit({ type: "agent.usage", usage: { ...USAGE, inputTokens: 1, outputTokens: 1, ...use } });
+  emit({ inputTokens: 700 });
   expect(asked).toEqual([]);
-  tell({ inputTokens: 800 });
-  tell({ inputTokens: 900 });
-  tell({ inputTokens: 900, costUsd: 0.85 });
+  emit({ inputTokens: 800 });
+  emit({ inputTokens: 900 });
+  emit({ inputTokens: 900, costUsd: 0.85 });
   await settled();
   expect(asked).toEqual([
     expect.stringMatching(
@@ -263,7 +263,7 @@ test("an agent that can't be asked in its turn is told with the next prompt; the
   for (const agent of [scriptedHandle(), refusing]) {
     const { watch, holder } = setup({ maxToolCalls: 5 }, agent.handle);
     const first = watch();
-    for (const text of ["a", "b", "c", "d"]) agent.tell({ type: "agent.tool", name: "shell", text });
+    for (const text of ["a", "b", "c", "d"]) agent.emit({ type: "agent.tool", name: "shell", text });
     await settled();
     expect(holder.notes).toEqual([
       {
@@ -274,7 +274,7 @@ test("an agent that can't be asked in its turn is told with the next prompt; the
         }),
       },
     ]);
-    agent.tell({ type: "agent.completed", message: null });
+    agent.emit({ type: "agent.completed", message: null });
     first.stop();
     watch(1);
     await settled();
@@ -296,7 +296,7 @@ test("time is looked at by itself, and not after the turn", async () => {
   await clock.advance(1);
   expect(asked).toEqual([expect.stringContaining("8 of 10 minutes are used (maxRunMinutes)")]);
   expect(holder.notes).toHaveLength(1);
-  agent.tell({ type: "agent.completed", message: null });
+  agent.emit({ type: "agent.completed", message: null });
   expect(clock.pending()).toBe(0);
   const over = setup(limits, null, {}, 10);
   over.watch();
@@ -306,14 +306,14 @@ test("time is looked at by itself, and not after the turn", async () => {
 test("an error's text is told without the secrets in it", () => {
   const { agent, watch } = setup();
   const seen = watch();
-  agent.tell({ type: "agent.errored", message: `401: bad key sk-${"proj-"}aB3dE5fG7hJ9kL2maB3dE5fG` });
+  agent.emit({ type: "agent.errored", message: `401: bad key sk-${"proj-"}aB3dE5fG7hJ9kL2maB3dE5fG` });
   expect(seen.news).toEqual([{ type: "agent.errored", why: "401: bad key [REDACTED_SECRET]" }]);
 });
 
 test("exactly what is allowed is allowed", () => {
   const { agent, watch } = setup({ maxTurns: 2, maxTokens: 10, maxCostUsd: 0.5 });
   const seen = watch();
-  agent.tell({
+  agent.emit({
     type: "agent.usage",
     usage: { ...USAGE, turns: 2, inputTokens: 4, outputTokens: 6, costUsd: 0.5 },
   });
@@ -322,14 +322,14 @@ test("exactly what is allowed is allowed", () => {
 
 test("a repair turn is asked for and told by itself, not by the turns before it", async () => {
   const { agent, watch } = setup();
-  agent.tell({ type: "agent.running" });
-  agent.tell({ type: "agent.completed", message: "first" });
+  agent.emit({ type: "agent.running" });
+  agent.emit({ type: "agent.completed", message: "first" });
   const seen = watch(1);
   expect(seen.news).toEqual([]);
   await settled();
   expect(agent.asked).toEqual(["prompt: mend turn 1"]);
-  agent.tell({ type: "agent.running" });
-  agent.tell({ type: "agent.completed", message: "second" });
+  agent.emit({ type: "agent.running" });
+  agent.emit({ type: "agent.completed", message: "second" });
   expect(seen.news).toEqual([{ type: "agent.running" }, { type: "agent.completed" }]);
 });
 
@@ -345,7 +345,7 @@ test("an agent that takes one turn can't be asked for a repair, and says so", as
 
 test("a repair of an agent whose stream is over already is told as the refusal, not as a broken stream", async () => {
   const agent = scriptedHandle();
-  agent.tell({ type: "agent.completed", message: null });
+  agent.emit({ type: "agent.completed", message: null });
   agent.end();
   const prompt = () => Promise.reject(new SlowwaveError("agent_closed", "It has been stopped."));
   const seen = setup({}, { ...agent.handle, prompt }).watch(1);

@@ -12,10 +12,10 @@ const finished = (run: string) =>
 afterEach(() => metrics.disable());
 
 test("the registry tells of each run what its events told last", () => {
-  const { runs, tell } = createObservers();
-  tell(started("r1"));
-  tell({ type: "state.entered", run: "r1", space: "s", atMs: 5, state: "loading", sequence: 3, event: "e" });
-  tell({ type: "progress", run: "r1", space: "s", atMs: 6, text: "busy" });
+  const { runs, emit } = createObservers();
+  emit(started("r1"));
+  emit({ type: "state.entered", run: "r1", space: "s", atMs: 5, state: "loading", sequence: 3, event: "e" });
+  emit({ type: "progress", run: "r1", space: "s", atMs: 6, text: "busy" });
   expect(runs.get().context).toMatchObject({ finished: [] });
   expect(runs.get().context.runs.toJS()).toEqual({
     r1: {
@@ -32,12 +32,12 @@ test("the registry tells of each run what its events told last", () => {
 });
 
 test("it keeps every living run and the hundred that finished last", () => {
-  const { runs, tell, forget } = createObservers();
-  tell(started("living"));
-  tell(started("stillborn"));
+  const { runs, emit, forget } = createObservers();
+  emit(started("living"));
+  emit(started("stillborn"));
   for (let n = 0; n < 103; n += 1) {
-    tell(started(`r${n}`));
-    tell(finished(`r${n}`));
+    emit(started(`r${n}`));
+    emit(finished(`r${n}`));
   }
   forget("stillborn");
   const known = [...runs.get().context.runs.keys()].sort();
@@ -47,15 +47,15 @@ test("it keeps every living run and the hundred that finished last", () => {
 });
 
 test("what it does not tell of leaves its context as it is, so that nobody is woken", () => {
-  const { runs, tell } = createObservers();
-  tell(started("r1"));
+  const { runs, emit } = createObservers();
+  emit(started("r1"));
   const { context } = runs.get();
-  tell({ type: "status.counted", run: "r1", space: "s", atMs: 5, status: "claimed" });
+  emit({ type: "status.counted", run: "r1", space: "s", atMs: 5, status: "claimed" });
   expect(runs.get().context).toBe(context);
 });
 
 test("a subscriber of the registry that throws is seen by the host, and neither the others nor the run are harmed", async () => {
-  const { runs, events$, tell } = createObservers();
+  const { runs, events$, emit } = createObservers();
   const seen: unknown[] = [];
   const heard: string[] = [];
   const thrown = new Promise((resolve) => {
@@ -71,7 +71,7 @@ test("a subscriber of the registry that throws is seen by the host, and neither 
     throw new Error("a host's bug");
   });
   events$.subscribe(({ type }) => heard.push(type));
-  expect(() => tell(started("r1"))).not.toThrow();
+  expect(() => emit(started("r1"))).not.toThrow();
   await thrown;
   expect([seen, heard]).toEqual([[new Error("a host's bug")], ["run.started"]]);
 });
@@ -86,10 +86,10 @@ test.each([
   const add = vi.fn(broken);
   const meter = { createCounter: () => ({ add }), createHistogram: () => ({ record: add }) };
   metrics.setGlobalMeterProvider({ getMeter: (where === "provider" ? broken : () => meter) as never });
-  const { events$, tell } = createObservers();
+  const { events$, emit } = createObservers();
   const heard: string[] = [];
   events$.subscribe(({ type }) => heard.push(type));
-  tell({ type: "status.counted", run: "r1", space: "s", atMs: 5, status: "claimed" });
+  emit({ type: "status.counted", run: "r1", space: "s", atMs: 5, status: "claimed" });
   expect(heard).toEqual(["status.counted"]);
   expect(add).toHaveBeenCalledTimes(counted);
 });

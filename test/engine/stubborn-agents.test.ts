@@ -23,9 +23,9 @@ const never = () => new Promise<never>(() => {});
 function mute(some: Partial<AgentHandle> = {}): Pick<AgentRunner, "spawn"> {
   return {
     async spawn(spec) {
-      const { handle, tell } = scriptedHandle(spec.key);
-      tell({ type: "agent.starting" });
-      tell({ type: "agent.running" });
+      const { handle, emit } = scriptedHandle(spec.key);
+      emit({ type: "agent.starting" });
+      emit({ type: "agent.running" });
       return { ...handle, close: async () => {}, ...some };
     },
   };
@@ -44,10 +44,10 @@ test.each<[string, Pick<AgentRunner, "spawn">, string]>([
     "never takes its repair turn",
     {
       async spawn(spec) {
-        const { handle, tell } = scriptedHandle(spec.key);
-        tell({ type: "agent.running" });
+        const { handle, emit } = scriptedHandle(spec.key);
+        emit({ type: "agent.running" });
         await writeFile(join(spec.workspace, "MEMORY.md"), "nothing of use\n");
-        tell({ type: "agent.completed", message: null });
+        emit({ type: "agent.completed", message: null });
         return { ...handle, prompt: never };
       },
     },
@@ -57,11 +57,11 @@ test.each<[string, Pick<AgentRunner, "spawn">, string]>([
     "talks on after it was told to end",
     {
       async spawn(spec) {
-        const { handle, tell } = scriptedHandle(spec.key);
+        const { handle, emit } = scriptedHandle(spec.key);
         const talk = setInterval(() => {
-          for (let at = 0; at < 100; at += 1) tell({ type: "agent.thought", text: "x".repeat(10_000) });
+          for (let at = 0; at < 100; at += 1) emit({ type: "agent.thought", text: "x".repeat(10_000) });
         });
-        tell({ type: "agent.running" });
+        emit({ type: "agent.running" });
         return {
           ...handle,
           close: async () => void setTimeout(() => clearInterval(talk), 100),

@@ -15,10 +15,10 @@ export function tireless({ signal }: Pick<AgentTask, "signal">): Promise<void> {
 export function saying(word: AgentEvent | null, when: () => Promise<void>): AgentRunner {
   return scriptedRunner({
     async spawn(spec) {
-      const { handle, tell, end } = scriptedHandle(spec.key);
-      tell({ type: "agent.starting" });
-      tell({ type: "agent.running" });
-      void when().then(() => (word === null ? end() : tell(word)));
+      const { handle, emit, end } = scriptedHandle(spec.key);
+      emit({ type: "agent.starting" });
+      emit({ type: "agent.running" });
+      void when().then(() => (word === null ? end() : emit(word)));
       return handle;
     },
   }).runner;

@@ -86,12 +86,12 @@ describe.each(STORES)("races that are safe (%s)", (_, open) => {
     await world.store.memories.upsert("global", [session(1)]);
     const { runner } = scriptedRunner({
       async spawn(spec) {
-        const { handle, tell, end } = scriptedHandle(spec.key);
+        const { handle, emit, end } = scriptedHandle(spec.key);
         const { signal } = new AbortController();
         const { workspace, prompt } = spec;
         await diligent({ workspace, prompt, model: null, turn: 1, signal, finish: signal, report: () => {} });
-        tell({ type: "agent.running" });
-        tell({ type: "agent.completed", message: null });
+        emit({ type: "agent.running" });
+        emit({ type: "agent.completed", message: null });
         end();
         return handle;
       },

@@ -28,7 +28,7 @@ export interface AcpConnection
   extends Pick<Conversation, "gone" | "close" | "kill" | "freeze" | "thaw" | "lastOutputMs"> {
   /** Rejects with a sentence: a refusal, no answer in time (null = it may take as long as it likes), its end. */
   ask(method: string, params: unknown, patienceMs: number | null): Promise<unknown>;
-  tell(method: string, params: unknown): void;
+  notify(method: string, params: unknown): void;
 }
 
 interface AcpListener extends Listener {
@@ -55,7 +55,7 @@ export async function connectAcp(options: AcpConnectOptions): Promise<AcpConnect
           .finally(() => timer !== null && clock.clearTimeout(timer));
       });
     },
-    tell(method, params) {
+    notify(method, params) {
       connection.agent.notify(method, params).catch(() => {});
     },
     gone: agent.gone,
@@ -82,7 +82,7 @@ function listenerOf(sdk: Sdk, line: Line, { onUpdate, onPermission }: AcpConnect
     .connect(transport.stream);
   return {
     connection,
-    hear: transport.hear,
+    onLine: transport.onLine,
     hangUp(why) {
       transport.close();
       connection.close(why);
@@ -115,7 +115,7 @@ export interface TransportOptions {
 /** Lines of an agent as the stream that the SDK reads, with nothing in it that the SDK would trip over. */
 export interface Transport {
   readonly stream: Stream;
-  hear(line: string): void;
+  onLine(line: string): void;
   close(): void;
 }
 
@@ -160,7 +160,7 @@ function createTransport({ line, onNotice }: TransportOptions): Transport {
 
   return {
     stream: { readable, writable },
-    hear(text) {
+    onLine(text) {
       if (isOver) return;
       const message = parsed(text);
       if (message === null) {

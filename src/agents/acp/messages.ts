@@ -93,7 +93,7 @@ export type PromptAnswer = z.infer<typeof promptAnswer>;
 /** What is known of the calls of tools, put together from what is told of them bit by bit. */
 export interface ToolCalls {
   /** What is to be told of it now, if anything: once when it acts, and once more when it failed. */
-  heard(call: ToolCall): AgentEvent | null;
+  observe(call: ToolCall): AgentEvent | null;
   /** With what was told before: what an agent asks permission for may name only the call. */
   whole(call: ToolCall): KnownCall;
 }
@@ -106,7 +106,7 @@ export interface KnownCall {
 }
 
 interface Remembered extends KnownCall {
-  readonly told: boolean;
+  readonly reported: boolean;
 }
 
 /** More than these at work are no tools, but a flood: the oldest is forgotten. */
@@ -123,7 +123,7 @@ export function toolCalls(): ToolCalls {
       kind: (call.kind ?? before?.kind ?? "other").slice(0, 100),
       title: (call.title ?? before?.title ?? "").slice(0, TEXT_LENGTH),
       paths: [...new Set([...(before?.paths ?? []), ...pathsOf(call)])].slice(0, MOST_PATHS),
-      told: before?.told ?? false,
+      reported: before?.reported ?? false,
     };
   }
 
@@ -138,15 +138,15 @@ export function toolCalls(): ToolCalls {
   }
 
   return {
-    heard(call) {
+    observe(call) {
       const now = merged(call);
       const acts = call.status != null && call.status !== "pending";
-      remember(call, { ...now, told: now.told || acts });
+      remember(call, { ...now, reported: now.reported || acts });
       if (call.status === "failed") {
-        const again = now.told ? { again: true as const } : {};
+        const again = now.reported ? { again: true as const } : {};
         return { type: "agent.tool", name: now.kind, text: `failed: ${textOf(now)}`, ...again };
       }
-      return acts && !now.told ? { type: "agent.tool", name: now.kind, text: textOf(now) } : null;
+      return acts && !now.reported ? { type: "agent.tool", name: now.kind, text: textOf(now) } : null;
     },
     whole: merged,
   };

@@ -94,7 +94,7 @@ class AcpTurns implements Turns {
   async interrupt(): Promise<void> {
     this.#progress.interrupt();
     const open = this.#options.connection();
-    open?.agent.tell("session/cancel", { sessionId: open.sessionId });
+    open?.agent.notify("session/cancel", { sessionId: open.sessionId });
   }
 
   async steer(text: string): Promise<void> {
@@ -102,7 +102,7 @@ class AcpTurns implements Turns {
     if (open === null || !this.#isAsking || this.#progress.isInterrupted)
       throw new Error("no turn is under way");
     this.#instead = text;
-    open.agent.tell("session/cancel", { sessionId: open.sessionId });
+    open.agent.notify("session/cancel", { sessionId: open.sessionId });
   }
 
   onUpdate(params: unknown): void {
@@ -122,7 +122,7 @@ class AcpTurns implements Turns {
     if (!isGranted) {
       this.#refused = `${call.kind} ${textOf(call)}`.trim();
       this.#spoken.flush();
-      stream.tell({ type: "agent.tool", name: call.kind, text: `not allowed: ${textOf(call)}` });
+      stream.emit({ type: "agent.tool", name: call.kind, text: `not allowed: ${textOf(call)}` });
     }
     return outcomeOf(isGranted, request);
   }
@@ -206,18 +206,18 @@ class AcpTurns implements Turns {
         const text = update.content?.text ?? "";
         this.#used.answered(text);
         const kind = update.sessionUpdate === "agent_message_chunk" ? "agent.message" : "agent.thought";
-        this.#spoken.hear(kind, text, update.messageId ?? null);
+        this.#spoken.append(kind, text, update.messageId ?? null);
         return;
       }
       case "tool_call":
       case "tool_call_update": {
-        const event = this.#calls.heard(update);
+        const event = this.#calls.observe(update);
         this.#spoken.flush();
-        if (event !== null) this.#options.stream.tell(event);
+        if (event !== null) this.#options.stream.emit(event);
         return;
       }
       case "usage_update":
-        this.#used.heard(update.used, update.cost?.currency === "USD" ? update.cost.amount : null);
+        this.#used.observe(update.used, update.cost?.currency === "USD" ? update.cost.amount : null);
         this.#progress.report(this.#used.usage());
         return;
       case "session_info_update":
@@ -235,7 +235,7 @@ function isSystemError(meta: unknown): boolean {
 /** Puts the pieces together in which an agent speaks: one event for what was said in one go. */
 interface SpokenText {
   /** Pieces of another message begin another event; not every agent names its messages. */
-  hear(type: "agent.message" | "agent.thought", piece: string, messageId: string | null): void;
+  append(type: "agent.message" | "agent.thought", piece: string, messageId: string | null): void;
   /** Something else was heard: what was said until now is told. */
   flush(): void;
   nextTurn(): void;
@@ -246,7 +246,7 @@ interface SpokenText {
 /** As much is told at once at most: who talks without end must be heard before it ends. */
 const TOLD_LENGTH = 2_000;
 
-function spokenText(stream: Pick<AgentStream, "tell">): SpokenText {
+function spokenText(stream: Pick<AgentStream, "emit">): SpokenText {
   let type: "agent.message" | "agent.thought" = "agent.message";
   let text = "";
   let message: string | null = null;
@@ -257,11 +257,11 @@ function spokenText(stream: Pick<AgentStream, "tell">): SpokenText {
     text = "";
     if (said === "") return;
     if (type === "agent.message") last = said;
-    stream.tell({ type, text: said });
+    stream.emit({ type, text: said });
   }
 
   return {
-    hear(kind, piece, messageId) {
+    append(kind, piece, messageId) {
       if (kind !== type || messageId !== message) flush();
       type = kind;
       message = messageId;
@@ -284,7 +284,7 @@ export interface Meter {
   asked(text: string): void;
   answered(text: string): void;
   /** Tokens in its context: it has read at least as many. Cost so far. */
-  heard(used: unknown, costUsd: number | null): void;
+  observe(used: unknown, costUsd: number | null): void;
   /** The turn is over, with what its answer reports. */
   settle(answer: PromptAnswer | null): void;
   usage(): AgentUsage;
@@ -329,7 +329,7 @@ export function meter(): Meter {
     answered(text) {
       answeredBytes += Buffer.byteLength(text);
     },
-    heard(used, costUsd) {
+    observe(used, costUsd) {
       if (Number.isSafeInteger(used) && (used as number) >= 0)
         context = Math.max(context ?? 0, used as number);
       use({

@@ -103,9 +103,9 @@ export async function probeCodex(options: CodexProgramOptions): Promise<AgentPro
   try {
     await mkdir(workspace);
     await mkdir(temporary);
-    const told = await run(["--version"]);
-    const version = /\b\d+\.\d+\.\d+[\w.-]*/.exec(told.stdout)?.[0];
-    if (version === undefined) return { missing: `Codex does not start: ${told.why}. Install it anew.` };
+    const answer = await run(["--version"]);
+    const version = /\b\d+\.\d+\.\d+[\w.-]*/.exec(answer.stdout)?.[0];
+    if (version === undefined) return { missing: `Codex does not start: ${answer.why}. Install it anew.` };
     const tried = await run([
       "sandbox",
       ...POLICY.flatMap((rule) => ["-c", rule]),

@@ -13,7 +13,7 @@ export interface ConnectOptions
 
 /** A running `codex app-server`. */
 export interface Connection
-  extends Pick<Peer, "ask" | "tell">,
+  extends Pick<Peer, "ask" | "notify">,
     Pick<Conversation, "gone" | "close" | "kill" | "look" | "freeze" | "thaw" | "lastOutputMs"> {}
 
 export async function connectCodex(options: ConnectOptions): Promise<Connection> {
@@ -25,9 +25,9 @@ export async function connectCodex(options: ConnectOptions): Promise<Connection>
     closeMs: graceMs,
     listener: ({ send, breach }) => createPeer({ clock, patienceMs, onNotice, send, onBreach: breach }),
   });
-  const { ask, tell } = codex.listener;
+  const { ask, notify } = codex.listener;
   const { gone, close, kill, look, freeze, thaw, lastOutputMs } = codex;
-  return { ask, tell, gone, close, kill, look, freeze, thaw, lastOutputMs };
+  return { ask, notify, gone, close, kill, look, freeze, thaw, lastOutputMs };
 }
 
 export interface PeerOptions {
@@ -44,8 +44,8 @@ export interface PeerOptions {
 export interface Peer {
   /** Rejects with what went wrong: a refusal, no answer in time, a connection that ended. */
   ask(method: string, params: unknown): Promise<unknown>;
-  tell(method: string): void;
-  hear(line: string): void;
+  notify(method: string): void;
+  onLine(line: string): void;
   /** Open questions, and all later ones, end with this. */
   hangUp(why: Error): void;
 }
@@ -120,10 +120,10 @@ export function createPeer({ clock, patienceMs, send, onNotice, onBreach }: Peer
         send(JSON.stringify({ id, method, params }));
       });
     },
-    tell(method) {
+    notify(method) {
       if (over === null) send(JSON.stringify({ method }));
     },
-    hear(line) {
+    onLine(line) {
       if (over !== null) return;
       const message = parsed(line);
       if (message === null) return breach(`it wrote a line that is no message: ${plainText(line, 200)}`);
@@ -176,7 +176,7 @@ export async function openThread(codex: Connection, spec: AgentSpec): Promise<st
     clientInfo: { name: "slowwave", title: "Slowwave", version: "1" },
     capabilities: { experimentalApi: true, requestAttestation: false, optOutNotificationMethods: UNHEARD },
   });
-  codex.tell("initialized");
+  codex.notify("initialized");
   const { config } = understood(configAnswer, await codex.ask("config/read", { includeLayers: false }));
   const answer = await codex.ask("thread/start", {
     cwd: spec.workspace,

@@ -179,7 +179,7 @@ class CodexTurns implements Turns {
       turn.answered += Buffer.byteLength(data.item.text);
     }
     const event = eventOf(data.item);
-    if (event !== null) this.#options.stream.tell(event);
+    if (event !== null) this.#options.stream.emit(event);
   }
 
   #onUsage(params: unknown): void {
@@ -202,7 +202,7 @@ class CodexTurns implements Turns {
     if (data === undefined || turn === null || turn.isOver || !this.#isOurs(data.threadId)) return;
     turn.error = causeOfTurn(data.error);
     if (data.willRetry) {
-      this.#options.stream.tell({ type: "agent.thought", text: turn.error.slice(0, 400) });
+      this.#options.stream.emit({ type: "agent.thought", text: turn.error.slice(0, 400) });
     }
   }
 
@@ -318,8 +318,8 @@ function completedEvent(item: CodexItem): AgentEvent | null {
   }
 }
 
-function again(told: ToolEvent): AgentEvent {
-  return { ...told, again: true };
+function again(event: ToolEvent): AgentEvent {
+  return { ...event, again: true };
 }
 
 function tool(name: string, text: string): ToolEvent {

@@ -223,19 +223,20 @@ function scrubTask(section: readonly Line[], { traces, removed }: Work): readonl
     removed.push(...section.map(({ text }) => text));
     return null;
   }
-  const isTold = names || section.some(({ text }) => traces.suspect(text) === "certain");
+  const isNamed = names || section.some(({ text }) => traces.suspect(text) === "certain");
   let part = "";
   return section.flatMap(({ text }, at) => {
     if (/^### /.test(text)) part = text.slice(4).trim();
     if (at > 0 && traces.cites(text)) return [];
-    if (at === 0) return [isTold && traces.suspect(text) !== null ? plainTitle(text, section, traces) : text];
+    if (at === 0)
+      return [isNamed && traces.suspect(text) !== null ? plainTitle(text, section, traces) : text];
     if (part === "keywords" && /^- /.test(text)) {
       const words = text.slice(2).split(", ");
       const left = words.filter((word) => !traces.owns(word) && !traces.cites(word));
       return left.length === words.length ? [text] : [`- ${left.length === 0 ? "memory" : left.join(", ")}`];
     }
     const found = traces.suspect(text);
-    if (found !== "certain" && !(isTold && found !== null)) return [text];
+    if (found !== "certain" && !(isNamed && found !== null)) return [text];
     removed.push(text);
     return [];
   });
