@@ -306,7 +306,7 @@ function partsOf(options: LearnerOptions): Parts {
 function holderOf({ options, clock }: Parts, id: string, space: string, key: string): LeaseHolder {
   return createLeaseHolder(
     { id, space: jobKeyOf(space, key) },
-    { runs: options.store.runs, clock, tell: () => {} },
+    { runs: options.store.runs, clock, emit: () => {} },
   );
 }
 
