@@ -55,6 +55,7 @@ export type {
   JobStatus,
   JobStore,
   Lease,
+  Outcome,
   Settled,
 } from "./domain/job.ts";
 export * as jobRules from "./domain/job-rules.ts";
@@ -102,14 +103,7 @@ export {
   type GateSeverity,
   type Settings,
 } from "./domain/settings.ts";
-export type {
-  FailedStatus,
-  Outcome,
-  PassingStatus,
-  SkippedStatus,
-  Status,
-  SucceededStatus,
-} from "./domain/status.ts";
+export type { FailedStatus, PassingStatus, SkippedStatus, Status, SucceededStatus } from "./domain/status.ts";
 export type { BudgetName, BudgetUse, RunLimits, Used } from "./domain/usage.ts";
 export { createDurableEngine } from "./durable/engine.ts";
 export type {

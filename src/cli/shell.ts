@@ -4,7 +4,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import type { RunResult } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import { checkSpaceKey } from "../domain/memory.ts";
+import { checkSpaceKey } from "../domain/settings.ts";
 import { type CodexHome, readCodexHome } from "../internal/codex-home.ts";
 import type { Output } from "./ui/output.ts";
 import type { World } from "./world.ts";

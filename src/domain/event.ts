@@ -1,7 +1,8 @@
 import type { AgentUsage } from "./agent.ts";
 import type { Reason } from "./failure.ts";
 import type { FileChanges, Finding } from "./generation.ts";
-import type { Outcome, PassingStatus, Status } from "./status.ts";
+import type { Outcome } from "./job.ts";
+import type { PassingStatus, Status } from "./status.ts";
 import type { BudgetUse, Used } from "./usage.ts";
 
 /**

@@ -361,3 +361,6 @@ export function tokenHeldBy(run: RunRecord, job: JobRow | null): string | null {
   const isItsOwn = typeof token === "string" ? job.ownership_token === token : job.worker_id === run.owner;
   return isItsOwn ? job.ownership_token : null;
 }
+
+/** How a run of either machine ended, in a word. */
+export type Outcome = "succeeded" | "failed" | "skipped" | "cancelled";

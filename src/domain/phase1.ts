@@ -2,8 +2,9 @@
  * What the phase-1 machine hears from the world, what its actors take and answer, and how its runs end. All plain JSON
  * and small: ids, counts, hashes, never a word of a session, for all of it is persisted.
  */
+
+import type { Outcome } from "./job.ts";
 import type { Recorded, SessionRefusal, SessionVerdict } from "./session.ts";
-import type { Outcome } from "./status.ts";
 
 export type Phase1Event =
   | { readonly type: "cancel" }

@@ -1,3 +1,4 @@
+import type { Outcome } from "./job.ts";
 import { isLearnStatus, LEARN_STATES, learnAdvice, learnLine } from "./phase1.ts";
 
 /**
@@ -35,8 +36,6 @@ export type Status = SkippedStatus | SucceededStatus | FailedStatus;
 
 /** Counted on the way; never the end of a run. */
 export type PassingStatus = "claimed" | "agent_spawned";
-
-export type Outcome = "succeeded" | "failed" | "skipped" | "cancelled";
 
 export function outcomeOf(status: Status): Outcome {
   if (status === "cancelled") return "cancelled";

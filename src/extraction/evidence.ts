@@ -1,6 +1,12 @@
 import { readableText } from "../text/sanitize.ts";
 import { tokensOf } from "../text/tokens.ts";
-import { TIERS, type Tier, type ToolCall, type Utterance } from "../transcripts/reader.ts";
+import { type SessionFile, TIERS, type Tier, type ToolCall, type Utterance } from "../transcripts/reader.ts";
+
+/** What of a session stands in its note. */
+export type NotedSession = Pick<
+  SessionFile,
+  "agent" | "key" | "path" | "cwd" | "branch" | "version" | "headless" | "firstAt" | "saidAt" | "changedAt"
+>;
 
 /** An utterance that is kept: without secrets, shortened to what a row may have. */
 export interface EvidenceRow extends Utterance {

@@ -1,6 +1,5 @@
 import type { Stage1Output } from "../domain/memory.ts";
-import type { SessionFile } from "../transcripts/reader.ts";
-import type { Evidence } from "./evidence.ts";
+import type { Evidence, NotedSession } from "./evidence.ts";
 import { rawMemory, rolloutSummary } from "./render.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 
@@ -13,12 +12,6 @@ export type Extraction =
       readonly cited: readonly number[];
     }
   | { readonly kind: "none"; readonly reason: "nobody_spoke" | "no_signal" };
-
-/** What of a session stands in its note. */
-export type NotedSession = Pick<
-  SessionFile,
-  "agent" | "key" | "path" | "cwd" | "branch" | "version" | "headless" | "firstAt" | "saidAt" | "changedAt"
->;
 
 /**
  * The note of one session, by rules and without a model: what a person wants in general, word for word; commands whose

@@ -1,4 +1,6 @@
 /** Phase 1 without a model: what was read from a session becomes its evidence, and the evidence a note. */
+
+export type { NotedSession } from "./evidence.ts";
 export {
   EVIDENCE_LIMITS,
   type Evidence,
@@ -6,4 +8,4 @@ export {
   type EvidenceRow,
   gatherEvidence,
 } from "./evidence.ts";
-export { type Extraction, extractNote, type NotedSession } from "./extract-note.ts";
+export { type Extraction, extractNote } from "./extract-note.ts";

@@ -1,7 +1,7 @@
 import type { RunResult } from "../domain/event.ts";
 import type { FileChanges, Generation } from "../domain/generation.ts";
-import type { JobRow } from "../domain/job.ts";
-import type { Outcome, Status } from "../domain/status.ts";
+import type { JobRow, Outcome } from "../domain/job.ts";
+import type { Status } from "../domain/status.ts";
 import type { BudgetUse } from "../domain/usage.ts";
 import type { DayLimits } from "../internal/runs.ts";
 

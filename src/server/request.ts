@@ -5,7 +5,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Context, Hono } from "hono";
 import { z } from "zod";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
-import { checkSpaceKey } from "../domain/memory.ts";
+import { checkSpaceKey } from "../domain/settings.ts";
 import type { ErrorAnswer } from "./api.ts";
 
 /** HTTP status of each code this server gives by itself; what else the engine or the store refuses is listed below. */

@@ -1,15 +1,8 @@
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
-import { isDirty, type JobRow } from "../domain/job.ts";
+import { isDirty, type JobRow, type Outcome } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import type { LogRow, RunRecord, RunStore, RunTally } from "../domain/run.ts";
-import {
-  describeState,
-  lineOfStatus,
-  type Outcome,
-  outcomeOf,
-  type Status,
-  statusesWith,
-} from "../domain/status.ts";
+import { describeState, lineOfStatus, outcomeOf, type Status, statusesWith } from "../domain/status.ts";
 import { budgetsOf, NOTHING_USED } from "../domain/usage.ts";
 import { dotted } from "../internal/machine.ts";
 import {

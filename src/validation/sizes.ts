@@ -70,14 +70,14 @@ function repair(code: GateCode, path: string | null, message: string, ask: strin
   return { finding: { code, path, message, repair: ask } };
 }
 
-const PATH = "memory_summary.md";
+const SUMMARY_PATH = "memory_summary.md";
 
 /**
  * What readers load of the summary, apart from what may be stored: they stop at a number of tokens, so that a longer
  * one is not wrong but cut. The agent is asked to shorten it; when it can't, the person learns what is cut.
  */
 export const summaryLength: Check = ({ text }) => {
-  const summary = text(PATH);
+  const summary = text(SUMMARY_PATH);
   const tokens = summary === null ? 0 : tokensOf(summary);
   if (summary === null || tokens <= GATE_LIMITS.injectedTokens) return [];
   const line = firstLineCut(summary);
@@ -85,9 +85,9 @@ export const summaryLength: Check = ({ text }) => {
     {
       finding: {
         code: "summary_too_long",
-        path: PATH,
-        message: `${PATH} has about ${tokens} tokens; readers load ${GATE_LIMITS.injectedTokens}, so everything from line ${line} on is not seen.`,
-        repair: `Shorten ${PATH} from about ${tokens} to less than ${GATE_LIMITS.injectedTokens} tokens (about ${GATE_LIMITS.injectedTokens * 3} characters): keep the index complete, shorten or drop the least useful lines.`,
+        path: SUMMARY_PATH,
+        message: `${SUMMARY_PATH} has about ${tokens} tokens; readers load ${GATE_LIMITS.injectedTokens}, so everything from line ${line} on is not seen.`,
+        repair: `Shorten ${SUMMARY_PATH} from about ${tokens} to less than ${GATE_LIMITS.injectedTokens} tokens (about ${GATE_LIMITS.injectedTokens * 3} characters): keep the index complete, shorten or drop the least useful lines.`,
       },
     },
   ];

@@ -1,14 +1,8 @@
 import { createHash } from "node:crypto";
 import { applyEnqueue, owns } from "../../domain/job.ts";
-import {
-  changeOf,
-  checkSpaceKey,
-  isBlank,
-  latestFirst,
-  type MemoryStore,
-  type Stage1Output,
-} from "../../domain/memory.ts";
+import { changeOf, isBlank, latestFirst, type MemoryStore, type Stage1Output } from "../../domain/memory.ts";
 import { jobKeyOf } from "../../domain/session.ts";
+import { checkSpaceKey } from "../../domain/settings.ts";
 import { acceptRecords } from "../../import/record.ts";
 import type { MemoryWorld } from "./world.ts";
 

@@ -3,13 +3,13 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
 import {
   changeOf,
-  checkSpaceKey,
   isStoredTime,
   type MemoryStore,
   type SetAside,
   type Stage1Output,
   type UpsertOutcome,
 } from "../../domain/memory.ts";
+import { checkSpaceKey } from "../../domain/settings.ts";
 import { acceptRecords, cleanRecord, judgeRecord } from "../../import/record.ts";
 import type { BlobTable } from "./blob-table.ts";
 import { forgottenThreads, type RefusedThreads } from "./forget.ts";

@@ -46,12 +46,14 @@ export function purgeContract(name: string, open: OpenWorld): void {
       await a.generations.remove("global", ["g1"]);
       const collect = (nowMs: number) => b.generations.collect({ nowMs, graceMs: HOUR_MS, limit: 9 });
       expect(await collect(NOW_MS)).toBe(0);
-      expect(await a.generations.blob(hashOf("old"))).not.toBeNull();
-      expect(await a.generations.missing([hashOf("old"), hashOf("kept")])).toEqual([hashOf("old")]);
-      expect(await a.generations.orphans({ after: "", limit: 9 })).toEqual([hashOf("old")]);
+      expect(await a.generations.blob(contentHashOf("old"))).not.toBeNull();
+      expect(await a.generations.missing([contentHashOf("old"), contentHashOf("kept")])).toEqual([
+        contentHashOf("old"),
+      ]);
+      expect(await a.generations.orphans({ after: "", limit: 9 })).toEqual([contentHashOf("old")]);
       expect(await collect(NOW_MS + HOUR_MS + 1)).toBe(1);
-      expect(await a.generations.blob(hashOf("old"))).toBeNull();
-      expect(await a.generations.blob(hashOf("kept"))).not.toBeNull();
+      expect(await a.generations.blob(contentHashOf("old"))).toBeNull();
+      expect(await a.generations.blob(contentHashOf("kept"))).not.toBeNull();
     });
 
     test("a blob that is named again in the meantime stays", async () => {
@@ -62,7 +64,7 @@ export function purgeContract(name: string, open: OpenWorld): void {
       await a.generations.collect({ nowMs: NOW_MS, graceMs: HOUR_MS, limit: 9 });
       await commit("g3", lease, { "a.md": "again" });
       await a.generations.collect({ nowMs: NOW_MS + 2 * HOUR_MS, graceMs: HOUR_MS, limit: 9 });
-      expect(await a.generations.blob(hashOf("again"))).not.toBeNull();
+      expect(await a.generations.blob(contentHashOf("again"))).not.toBeNull();
     });
 
     test("a rewritten generation has its new files, and what only the old ones named is gone at once", async () => {
@@ -74,8 +76,8 @@ export function purgeContract(name: string, open: OpenWorld): void {
       expect(await b.generations.rewrite({ ...request, lease: { ...lease, fence: 99 } })).toBe("lost");
       expect(await b.generations.rewrite(request)).toBe("applied");
       expect(await a.generations.manifest("g1")).toEqual(next.manifest);
-      expect(await a.generations.blob(hashOf("secret"))).toBeNull();
-      expect(await a.generations.blob(hashOf("shared"))).not.toBeNull();
+      expect(await a.generations.blob(contentHashOf("secret"))).toBeNull();
+      expect(await a.generations.blob(contentHashOf("shared"))).not.toBeNull();
       expect(await b.generations.rewrite({ ...request, manifest: null, blobs: new Map() })).toBe("applied");
       expect(await a.generations.manifest("g1")).toEqual([]);
       expect(await a.generations.read("g1")).toEqual({
@@ -116,7 +118,12 @@ export function purgeContract(name: string, open: OpenWorld): void {
       expect(await a.generations.orphans({ after: "", limit: 9 })).toEqual([]);
       await b.generations.removeDrafts("global", ["d2"]);
       expect(
-        await a.generations.collect({ nowMs: NOW_MS, graceMs: 0, limit: 9, hashes: [hashOf("draft")] }),
+        await a.generations.collect({
+          nowMs: NOW_MS,
+          graceMs: 0,
+          limit: 9,
+          hashes: [contentHashOf("draft")],
+        }),
       ).toBe(1);
     });
 
@@ -175,7 +182,7 @@ export function purgeContract(name: string, open: OpenWorld): void {
       const lease = await claimedLease(a);
       await commit("g1", lease, { "a.md": "stays" });
       await a.compact();
-      expect(await b.generations.blob(hashOf("stays"))).not.toBeNull();
+      expect(await b.generations.blob(contentHashOf("stays"))).not.toBeNull();
     });
   });
 }
@@ -197,11 +204,11 @@ function generation(id: string) {
 
 function filesOf(files: Files) {
   const manifest = Object.entries(files).map(
-    ([path, text]): ManifestEntry => ({ path, hash: hashOf(text), bytes: text.length }),
+    ([path, text]): ManifestEntry => ({ path, hash: contentHashOf(text), bytes: text.length }),
   );
   return {
     manifest,
-    blobs: new Map(Object.values(files).map((text) => [hashOf(text), Buffer.from(text)] as const)),
+    blobs: new Map(Object.values(files).map((text) => [contentHashOf(text), Buffer.from(text)] as const)),
   };
 }
 
@@ -235,6 +242,6 @@ function outputOf(threadId: string, sourceUpdatedAt: number): Stage1Output {
   };
 }
 
-function hashOf(text: string): string {
+function contentHashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
