@@ -81,6 +81,7 @@ export type {
   EvidenceRow,
   Exclusion,
   Project,
+  ProjectStore,
   Recorded,
   SessionClaim,
   SessionClaimOutcome,
@@ -91,11 +92,11 @@ export type {
   SessionRefusal,
   SessionRow,
   SessionSkip,
+  SessionStore,
   SessionVerdict,
   Sighting,
   SourceRow,
 } from "./domain/session.ts";
-export type { ProjectStore, SessionStore } from "./domain/session-store.ts";
 export {
   DEFAULT_SETTINGS,
   type GateCode,

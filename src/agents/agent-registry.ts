@@ -1,6 +1,6 @@
 import type { AgentHandle } from "../domain/agent.ts";
 import type { AgentMeter } from "../domain/usage.ts";
-import type { TreeSize } from "../files/tree.ts";
+import type { TreeSize } from "../files/folder.ts";
 
 /**
  * The agents this process holds. Shared by the actors that start, watch and close them; an agent that is not

@@ -15,8 +15,7 @@ import {
   SOFT_PART,
   type Used,
 } from "../domain/usage.ts";
-import type { Files } from "../files/folder.ts";
-import { measureTree, type TreeSize } from "../files/tree.ts";
+import { type Files, measureTree, type TreeSize } from "../files/folder.ts";
 import { sandboxHome } from "../sandbox/sandbox.ts";
 
 export interface FinishingDeps {

@@ -3,7 +3,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobStore, type Lease } from "../domain/job.ts";
 import type { MemoryStore, SetAside, Stage1Output } from "../domain/memory.ts";
 import type { Owners, Store } from "../domain/ports.ts";
-import type { SessionStore } from "../domain/session-store.ts";
+import type { SessionStore } from "../domain/session.ts";
 import type { Files } from "../files/folder.ts";
 import { acceptRecords, cleanRecords, judgeRecord } from "../import/record.ts";
 import { pathText } from "../text/sanitize.ts";

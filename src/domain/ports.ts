@@ -12,7 +12,7 @@ import type { JobStore } from "./job.ts";
 import type { MemoryStore } from "./memory.ts";
 import type { RunStore } from "./run.ts";
 
-import type { ProjectStore, SessionStore } from "./session-store.ts";
+import type { ProjectStore, SessionStore } from "./session.ts";
 
 /** Everything that is kept, behind one door. */
 export interface Store {

@@ -11,7 +11,7 @@ import { type ApplyAnswer, apply } from "../memory-files/apply.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
 import { type Purged, purge } from "../memory-files/purge/purge.ts";
 import { type RollbackAnswer, rollback } from "../memory-files/rollback.ts";
-import { freeSpace } from "../memory-files/take-space.ts";
+import { freeSpace } from "../memory-files/root-lock.ts";
 import { createHome } from "./home.ts";
 
 export interface ControlsOptions {

@@ -31,9 +31,9 @@ import {
   parkedEvents,
   recoverAbandonedWork,
   releaseParked,
+  retireAfterRun,
 } from "./recovery.ts";
 import { resultOf } from "./result.ts";
-import { retireAfterRun } from "./retention.ts";
 import { checkEngineOptions, checkStartRequest, settingsFrom } from "./settings.ts";
 
 /** The parts of one engine, as its functions below share them. */

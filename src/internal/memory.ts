@@ -4,7 +4,12 @@
  */
 export { nodeFiles } from "../files/node-files.ts";
 export { storedBlob } from "../memory-files/blobs.ts";
-export { checkRoot } from "../memory-files/check-root.ts";
+export {
+  checkRoot,
+  type Edits,
+  editsSince,
+  type Integrity,
+  inspectGenerations,
+} from "../memory-files/check-root.ts";
 export { compare, type FileDiff, headerOf } from "../memory-files/compare.ts";
 export { generationNamed } from "../memory-files/generation-names.ts";
-export { type Edits, editsSince, type Integrity, inspectGenerations } from "../memory-files/integrity.ts";

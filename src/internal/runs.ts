@@ -10,8 +10,8 @@ export {
   dayUse,
   hasDayLimits,
   spentSentence,
-} from "../domain/day-budget.ts";
-export { usedIn } from "../domain/usage.ts";
+  usedIn,
+} from "../domain/usage.ts";
 export { resultOf, spansOf, wholeLog } from "../engine/result.ts";
 export type { Phase2Context } from "../machines/context.ts";
-export { rowBeforeAbandonedOperation, spacesOfAbandonedOperations } from "../memory-files/take-space.ts";
+export { rowBeforeAbandonedOperation, spacesOfAbandonedOperations } from "../memory-files/root-lock.ts";

@@ -2,7 +2,7 @@ import { fromPromise } from "xstate";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { ExtractAnswer, ExtractInput, LearnRunInput } from "../domain/phase1.ts";
 import type { Extraction } from "../extraction/index.ts";
-import { removePath } from "../files/tree.ts";
+import { removePath } from "../files/folder.ts";
 import { answerOf, askExtractor, endExtractor } from "./agent-extractor.ts";
 import type { Desk, LearningDeps } from "./desk.ts";
 

@@ -1,6 +1,11 @@
 import type { Clock } from "../domain/clock.ts";
-import { isExcluded, type SessionRow, type SessionVerdict, type Sighting } from "../domain/session.ts";
-import type { SessionStore } from "../domain/session-store.ts";
+import {
+  isExcluded,
+  type SessionRow,
+  type SessionStore,
+  type SessionVerdict,
+  type Sighting,
+} from "../domain/session.ts";
 import type { Surroundings, TranscriptFile, TranscriptReader } from "../transcripts/reader.ts";
 
 export interface LookDeps {

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, isAbsolute, sep } from "node:path";
 import type { Clock } from "../domain/clock.ts";
-import type { Project } from "../domain/session.ts";
-import type { ProjectStore } from "../domain/session-store.ts";
+import type { Project, ProjectStore } from "../domain/session.ts";
 
 /** What git says of a folder; null: there is none, or git does not answer. */
 export interface GitFacts {

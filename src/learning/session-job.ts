@@ -11,7 +11,7 @@ import type {
   SkipInput,
 } from "../domain/phase1.ts";
 import { jobKeyOf, type SessionVerdict } from "../domain/session.ts";
-import { removePath } from "../files/tree.ts";
+import { removePath } from "../files/folder.ts";
 import { noteOf } from "./check-note.ts";
 import type { Desk, LearningDeps } from "./desk.ts";
 

@@ -17,8 +17,7 @@ import { publishedId } from "./generation-names.ts";
 import { locateMemoryEdits } from "./memory-edits.ts";
 import { publishManifest } from "./publish.ts";
 import { memoryOf, type ReconciledRoot, reconcileRoot } from "./reconcile-root.ts";
-import { withRootLock } from "./root-lock.ts";
-import { takeSpace } from "./take-space.ts";
+import { takeSpace, withRootLock } from "./root-lock.ts";
 
 export type ApplyDeps = Omit<RootDeps, "store"> & { readonly store: Store };
 

@@ -1,7 +1,6 @@
 import { basename, dirname } from "node:path";
 import type { Manifest } from "../domain/generation.ts";
-import { type Folder, forEachConcurrent, splitPath, withinMade } from "../files/folder.ts";
-import { removeTree } from "../files/tree.ts";
+import { type Folder, forEachConcurrent, removeTree, splitPath, withinMade } from "../files/folder.ts";
 import { storedBlob } from "./blobs.ts";
 import type { RunDeps } from "./deps.ts";
 import { type HostFile, isHostPath, SUMMARIES } from "./host-files.ts";

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { SlowwaveError } from "../domain/failure.ts";
+import { removePath } from "../files/folder.ts";
 import { nodeFiles } from "../files/node-files.ts";
-import { removePath } from "../files/tree.ts";
 import { type Command, outputOf } from "../process/supervised-process.ts";
 import type { Sandbox } from "./sandbox.ts";
 

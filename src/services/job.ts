@@ -16,7 +16,6 @@ import {
 } from "rxjs";
 import { fromEventObservable, fromPromise } from "xstate";
 import { type Clock, schedulerOf } from "../domain/clock.ts";
-import { type DayLimits, dayUse, hasDayLimits, spentSentence } from "../domain/day-budget.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { JobStore, Lease } from "../domain/job.ts";
 import type {
@@ -31,6 +30,7 @@ import type {
 } from "../domain/phase2.ts";
 import type { RunStore } from "../domain/run.ts";
 import type { Settings } from "../domain/settings.ts";
+import { type DayLimits, dayUse, hasDayLimits, spentSentence } from "../domain/usage.ts";
 
 export interface ClaimDeps {
   readonly jobs: Pick<JobStore, "claim" | "release" | "takeOver" | "rowBeforeClaim">;

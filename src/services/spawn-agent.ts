@@ -9,8 +9,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import { NO_FENCE } from "../domain/job.ts";
 import type { LeaseHolder, RunInput, RunPlaces, SpawnAnswer, SpawnInput } from "../domain/phase2.ts";
 import { type AgentMeter, agentMeter, type Used } from "../domain/usage.ts";
-import type { Files } from "../files/folder.ts";
-import { measureTree, type TreeSize } from "../files/tree.ts";
+import { type Files, measureTree, type TreeSize } from "../files/folder.ts";
 import { writeWhole } from "../process/process-record.ts";
 
 export interface ConfigureDeps {

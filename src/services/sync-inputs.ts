@@ -14,8 +14,7 @@ import type {
   RunInput,
   SummariesAnswer,
 } from "../domain/phase2.ts";
-import type { Folder } from "../files/folder.ts";
-import { removeTree } from "../files/tree.ts";
+import { type Folder, removeTree } from "../files/folder.ts";
 import { inspectRoot } from "../memory-files/check-root.ts";
 import { lostOwnership, type RunDeps, requireLease } from "../memory-files/deps.ts";
 import { isConsolidated } from "../memory-files/generation-names.ts";

@@ -2,8 +2,7 @@ import { basename, dirname } from "node:path";
 import type { Finding, Manifest } from "../domain/generation.ts";
 import type { VerifyAnswer } from "../domain/phase2.ts";
 import { type GateSettings, gateSeverity } from "../domain/settings.ts";
-import { type Files, type Folder, splitPath, within, withinMade } from "../files/folder.ts";
-import { removeTree } from "../files/tree.ts";
+import { type Files, type Folder, removeTree, splitPath, within, withinMade } from "../files/folder.ts";
 import type { RunDeps } from "../memory-files/deps.ts";
 import { type HostFile, isHostPath } from "../memory-files/host-files.ts";
 import { redact } from "../text/redact.ts";
@@ -15,7 +14,6 @@ import { type Quarantined, quarantine } from "./quarantine.ts";
 import { references } from "./references.ts";
 import { residue } from "./residue.ts";
 import { noSecrets, redactHostFiles } from "./secrets.ts";
-import { sizes, summaryLength } from "./sizes.ts";
 import { skillForm, skillScripts, skillsKept } from "./skills.ts";
 import {
   allowedPaths,
@@ -24,6 +22,8 @@ import {
   hostFilesKept,
   regularFiles,
   requiredFiles,
+  sizes,
+  summaryLength,
   summaryVersion,
   textOnly,
 } from "./structure.ts";

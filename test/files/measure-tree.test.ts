@@ -3,8 +3,8 @@ import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { measureTree, removePath, type TreeSize, walkTree } from "../../src/files/folder.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
-import { measureTree, removePath, type TreeSize, walkTree } from "../../src/files/tree.ts";
 import { temporaryFolder } from "../workspace/bench.ts";
 import { layDeep, layTree, sizeOf, trees } from "./trees.ts";
 

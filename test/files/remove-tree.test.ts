@@ -13,8 +13,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { removePath, removeTree } from "../../src/files/folder.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
-import { removePath, removeTree } from "../../src/files/tree.ts";
 import { temporaryFolder } from "../workspace/bench.ts";
 import { layDeep, layTree, trees } from "./trees.ts";
 

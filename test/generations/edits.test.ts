@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/durable/system.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
-import { inspectGenerations } from "../../src/memory-files/integrity.ts";
+import { inspectGenerations } from "../../src/memory-files/check-root.ts";
 import { diligent, phase2World, session } from "../engine/phase2-world.ts";
 
 test("an agent is told which files a person edited since the last run, and only then", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { ClaimRequest } from "../../src/domain/job.ts";
 import type { Store } from "../../src/domain/ports.ts";
 import { createControls } from "../../src/engine/controls.ts";
-import { freeSpace } from "../../src/memory-files/take-space.ts";
+import { freeSpace } from "../../src/memory-files/root-lock.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { commitOf, newRun } from "../../src/testing/store/given.ts";
 import { phase2World, session } from "../engine/phase2-world.ts";

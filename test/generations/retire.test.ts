@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { retire } from "../../src/engine/retention.ts";
+import { retire } from "../../src/engine/recovery.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { phase2World, session } from "../engine/phase2-world.ts";
 

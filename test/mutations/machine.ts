@@ -4,13 +4,13 @@ import type { Mutation } from "./mutation.ts";
 export const MACHINE: readonly Mutation[] = [
   {
     name: "a run of exactly a day ago still counts",
-    file: "src/domain/day-budget.ts",
+    file: "src/domain/usage.ts",
     edits: [["record.createdAtMs <= nowMs - DAY_MS", "record.createdAtMs < nowMs - DAY_MS"]],
     tests: ["test/engine/day-budget.test.ts"],
   },
   {
     name: "a day has one run more than its limit",
-    file: "src/domain/day-budget.ts",
+    file: "src/domain/usage.ts",
     edits: [["    if (left < limit) return atMs;", "    if (left <= limit) return atMs;"]],
     tests: ["test/engine/day-budget.test.ts"],
   },

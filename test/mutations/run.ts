@@ -56,7 +56,7 @@ export const RUN: readonly Mutation[] = [
   },
   {
     name: "what an unfinished run started from is retired",
-    file: "src/engine/retention.ts",
+    file: "src/engine/recovery.ts",
     edits: [
       ["place >= floor && !needed.has(id) &&", "place >= floor && (!needed.has(id) || needed.size > 0) &&"],
     ],
@@ -129,7 +129,7 @@ export const RUN: readonly Mutation[] = [
   },
   {
     name: "a control that nobody can look at counts as dead",
-    file: "src/memory-files/take-space.ts",
+    file: "src/memory-files/root-lock.ts",
     edits: [
       ['(await owners.probe(row.worker_id)) !== "dead"', '(await owners.probe(row.worker_id)) === "alive"'],
     ],

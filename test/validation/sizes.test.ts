@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Manifest } from "../../src/domain/generation.ts";
 import { type Candidate, GATE_LIMITS, NO_BASE } from "../../src/validation/candidate.ts";
-import { sizes } from "../../src/validation/sizes.ts";
+import { sizes } from "../../src/validation/structure.ts";
 
 const files = (count: number, bytes = 1): Manifest =>
   Array.from({ length: count }, (_, n) => ({ path: `skills/mine/${n}.md`, hash: "h", bytes }));

@@ -1,8 +1,8 @@
 import { chmod, link, mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { removeTree } from "../../src/files/folder.ts";
 import { nodeFiles } from "../../src/files/node-files.ts";
-import { removeTree } from "../../src/files/tree.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { syncSummaries } from "../../src/services/sync-inputs.ts";
 import { answerOf, change, desk, HANDBOOK, memory, temporaryFolder, tree } from "./bench.ts";

@@ -6,9 +6,8 @@ import { type ParseError, parse as parseJson, printParseErrorCode } from "jsonc-
 import { parse as parseToml, stringify as stringifyToml } from "smol-toml";
 import type { AgentProbe, AgentSpec } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
-import { splitPath, withinMade } from "../../files/folder.ts";
+import { removePath, splitPath, withinMade } from "../../files/folder.ts";
 import { nodeFiles } from "../../files/node-files.ts";
-import { removePath } from "../../files/tree.ts";
 import {
   findNamed,
   findProgram,

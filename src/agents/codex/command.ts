@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentProbe, AgentSpec } from "../../domain/agent.ts";
 import { SlowwaveError } from "../../domain/failure.ts";
+import { removePath } from "../../files/folder.ts";
 import { nodeFiles } from "../../files/node-files.ts";
-import { removePath } from "../../files/tree.ts";
 import {
   findNamed,
   findProgram,

@@ -9,8 +9,7 @@ import {
 } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
 import type { RunStore } from "../../domain/run.ts";
-import type { Files, Folder } from "../../files/folder.ts";
-import { removeTree, type Visit, walkTree } from "../../files/tree.ts";
+import { type Files, type Folder, removeTree, type Visit, walkTree } from "../../files/folder.ts";
 import { contentHash } from "../blobs.ts";
 import { isHostPath } from "../host-files.ts";
 import { type EditedMemory, moveMemoryEdits } from "../memory-edits.ts";

@@ -6,8 +6,7 @@ import type { ApplyDeps } from "../apply.ts";
 import type { EditedMemory } from "../memory-edits.ts";
 import { publishManifest } from "../publish.ts";
 import { memoryOf, reconcileRoot } from "../reconcile-root.ts";
-import { withRootLock } from "../root-lock.ts";
-import { CONTROL_LEASE_SECONDS, takeSpace } from "../take-space.ts";
+import { CONTROL_LEASE_SECONDS, takeSpace, withRootLock } from "../root-lock.ts";
 import {
   createScrubber,
   memoryIn,

@@ -1,11 +1,10 @@
 import type { Store } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
-import { memoryConnections } from "./connections.ts";
 import { memoryGenerations } from "./generations.ts";
 import { memoryJobs } from "./jobs.ts";
 import { memoryMemories } from "./memories.ts";
 import { memoryRetention, memoryRuns } from "./runs.ts";
-import { memoryProjects, memorySessions } from "./sessions.ts";
+import { memoryConnections, memoryProjects, memorySessions } from "./sessions.ts";
 import { createMemoryWorld, type MemoryWorld, memoryOwners } from "./world.ts";
 
 /**

@@ -1,3 +1,4 @@
+import type { ConnectionStore } from "../../domain/connection.ts";
 import {
   applyEnqueue,
   applyFailure,
@@ -14,13 +15,14 @@ import { changeOf, type Stage1Output } from "../../domain/memory.ts";
 import {
   claimedSession,
   jobKeyOf,
+  type ProjectStore,
   type SessionClaim,
   type SessionClaimOutcome,
   type SessionRow,
+  type SessionStore,
   sessionRefusal,
   sighted,
 } from "../../domain/session.ts";
-import type { ProjectStore, SessionStore } from "../../domain/session-store.ts";
 import { acceptRecords } from "../../import/record.ts";
 import { memoryJobs } from "./jobs.ts";
 import { forgetSession, isRefusedIn } from "./memories.ts";
@@ -202,4 +204,19 @@ export function memoryProjects({
       }
     },
   };
+}
+
+export function memoryConnections({ connections }: Pick<MemoryWorld, "connections">): ConnectionStore {
+  return {
+    list: async () =>
+      [...connections.values()].sort(
+        (a, b) => compare(a.agent, b.agent) || compare(a.path, b.path) || compare(a.id, b.id),
+      ),
+    save: async (connection) => void connections.set(connection.id, { ...connection }),
+    remove: async (id) => void connections.delete(id),
+  };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

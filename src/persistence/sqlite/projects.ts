@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
-import type { Project } from "../../domain/session.ts";
-import type { ProjectStore } from "../../domain/session-store.ts";
+import type { Connection, ConnectionStore } from "../../domain/connection.ts";
+import type { Project, ProjectStore } from "../../domain/session.ts";
 import type { Writer } from "./writer.ts";
 
 const COLUMNS = "id, common_dir as commonDir, root_commit as rootCommit, remote, name";
@@ -42,5 +42,23 @@ export function sqliteProjects(db: Database, { write, read }: Writer): ProjectSt
           remove.run(other);
         }
       }, 2),
+  };
+}
+
+/** The table `connections`. */
+export function sqliteConnections(db: Database, { write, read }: Writer): ConnectionStore {
+  const all = db.prepare<[], Connection>(
+    `select id, space, agent, how, path, kind, state, piece, written_hash as writtenHash, before_hash as beforeHash,
+       at as atMs from connections order by agent, path, id`,
+  );
+  const put = db.prepare<Connection>(
+    `insert or replace into connections (id, space, agent, how, path, kind, state, piece, written_hash, before_hash, at)
+     values (@id, @space, @agent, @how, @path, @kind, @state, @piece, @writtenHash, @beforeHash, @atMs)`,
+  );
+  const remove = db.prepare<[string]>("delete from connections where id = ?");
+  return {
+    list: () => read(() => all.all()),
+    save: (connection) => write(() => void put.run(connection)),
+    remove: (id) => write(() => void remove.run(id)),
   };
 }

@@ -20,11 +20,11 @@ import {
   type SessionRecord,
   type SessionRow,
   type SessionSkip,
+  type SessionStore,
   type SourceRow,
   sessionRefusal,
   sighted,
 } from "../../domain/session.ts";
-import type { SessionStore } from "../../domain/session-store.ts";
 import { acceptRecords } from "../../import/record.ts";
 import type { RefusedThreads } from "./forget.ts";
 import { type JobTable, settlementTable, sqliteJobs } from "./jobs.ts";

@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Connection } from "../../domain/connection.ts";
 import type { Store } from "../../domain/ports.ts";
 import { actorContract, commitContract } from "./commits.ts";
-import { connectionContract } from "./connections.ts";
-import { generationContract } from "./generations.ts";
+import { generationContract, purgeContract } from "./generations.ts";
 import { commitOf, NOW_MS, newRun, type OpenWorld, type World } from "./given.ts";
 import { claimContract, settlementContract } from "./jobs.ts";
 import { memoryContract } from "./memories.ts";
-import { purgeContract } from "./purge-rights.ts";
 import { retentionContract, runContract } from "./runs.ts";
 import { projectContract, sessionContract } from "./sessions.ts";
 
@@ -138,6 +137,56 @@ function ownerContract(name: string, open: OpenWorld): void {
     test("a lock and an owner of the same name have nothing to do with each other", async () => {
       await a.owners.register("same");
       expect(await b.owners.lock("same")).not.toBeNull();
+    });
+  });
+}
+
+function connection(some: Partial<Connection> = {}): Connection {
+  return {
+    id: "claude /home/dev/.claude/rules/slowwave.md",
+    space: "global",
+    agent: "claude",
+    how: "file",
+    path: "/home/dev/.claude/rules/slowwave.md",
+    kind: "file",
+    state: "connecting",
+    piece: null,
+    writtenHash: "a".repeat(64),
+    beforeHash: null,
+    atMs: NOW_MS,
+    ...some,
+  };
+}
+
+function connectionContract(name: string, open: OpenWorld): void {
+  describe(`connections · ${name}`, () => {
+    let world: World;
+    beforeEach(async () => {
+      world = await open();
+    });
+    afterEach(() => world.close());
+
+    test("are listed by agent and path, as they were saved last, and seen by others at once", async () => {
+      const block = connection({
+        id: "b",
+        agent: "codex",
+        path: "/z",
+        kind: "block",
+        piece: "<block>\n\u0007ü",
+        beforeHash: "b".repeat(64),
+      });
+      const second = connection({ id: "c", path: "/home/dev/.claude/skills/x" });
+      for (const one of [block, second, connection()]) await world.a.connections.save(one);
+      const done = connection({ state: "connected", writtenHash: "c".repeat(64), atMs: NOW_MS + 5 });
+      await world.b.connections.save(done);
+      expect(await world.a.connections.list()).toEqual([done, second, block]);
+    });
+
+    test("go when they are removed, and removing what is not there is fine", async () => {
+      await world.a.connections.save(connection());
+      await world.b.connections.remove("another");
+      await world.b.connections.remove(connection().id);
+      expect(await world.a.connections.list()).toEqual([]);
     });
   });
 }

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../../src/domain/status.ts";
+import type { Outcome } from "../../../src/domain/job.ts";
 import type { RunSummary } from "../../../src/server/api.ts";
 
 export type RunTab = Outcome | "active" | "all";
