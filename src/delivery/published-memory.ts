@@ -1,4 +1,4 @@
-import type { ProjectStore } from "../domain/session-store.ts";
+import type { ProjectStore } from "../domain/session.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { openRoot, readMark } from "../memory-files/check-root.ts";
 import { SCAN_LIMITS } from "../memory-files/memory-path.ts";
