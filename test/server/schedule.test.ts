@@ -20,7 +20,7 @@ function stillClock() {
 /** Everything that is ready to go on has gone on. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-function world(rows: readonly JobRow[]) {
+function world(rows: readonly JobRow[], before: () => Promise<void> = async () => {}) {
   const { clock, timers } = stillClock();
   const told: string[] = [];
   const ends = new Map<string, () => void>();
@@ -43,6 +43,7 @@ function world(rows: readonly JobRow[]) {
     everyMs: 60_000,
     successCooldownSeconds: 0,
     retries: 3,
+    before,
     isSpent: async (space) => space.startsWith("spent"),
     failed: (space, error) => told.push(`failed ${space}: ${(error as Error).message}`),
   });
@@ -64,6 +65,21 @@ describe("the schedule", () => {
     ]);
     await settled();
     expect([told, recovered()]).toEqual([["start due"], 1]);
+  });
+
+  test("waits for what makes spaces due, tells when that fails, and goes on all the same", async () => {
+    let learn = () => {};
+    const rows: JobRow[] = [];
+    const learned = world(rows, () => new Promise((resolve) => (learn = resolve)));
+    await settled();
+    expect([learned.told, learned.recovered()]).toEqual([[], 0]);
+    rows.push(dirty("due"));
+    learn();
+    await settled();
+    expect(learned.told).toEqual(["start due"]);
+    const broken = world([dirty("due")], () => Promise.reject(new Error("no disk")));
+    await settled();
+    expect(broken.told).toEqual(["failed null: no disk", "start due"]);
   });
 
   test("works on two spaces at once, on the next as soon as one is done, and rests until the round is over", async () => {
