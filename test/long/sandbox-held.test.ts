@@ -19,7 +19,7 @@ import {
 import { realClock } from "../agents/real-clock.ts";
 import { killAtFirstWord } from "../process/kill.ts";
 import { here } from "../sandbox/here.ts";
-import { agentIn, hiddenDaemon, processesWith } from "../sandbox/in-room.ts";
+import { agentIn, hiddenDaemon, processesWith } from "../sandbox/in-sandbox.ts";
 
 const ENGINE = fileURLToPath(new URL("../sandbox/engine.child.ts", import.meta.url));
 const RUN = `tell({ type: "running" });`;
@@ -27,7 +27,7 @@ const DONE = `tell({ type: "completed", message: "done" });`;
 const STAY = `setInterval(() => {}, 1000);`;
 
 if (here) {
-  agentContract("an agent in a room", () => ({
+  agentContract("an agent in a sandbox", () => ({
     good: agentIn("bubblewrap", `${RUN} require("node:fs").writeFileSync("made", "x"); ${DONE}`),
     endless: agentIn("bubblewrap", `${RUN} ${STAY}`),
     failing: agentIn("bubblewrap", `${RUN} tell({ type: "errored", message: "no quota" });`),

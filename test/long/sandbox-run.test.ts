@@ -5,7 +5,7 @@ import { afterEach, expect, onTestFinished, test } from "vitest";
 import { commandLine, type Invoked, line, temporaryFolder } from "../cli/invoke.ts";
 import { processesOf, run, start } from "../cli/real-process.ts";
 import { here } from "../sandbox/here.ts";
-import { hiddenDaemon, processesWith } from "../sandbox/in-room.ts";
+import { hiddenDaemon, processesWith } from "../sandbox/in-sandbox.ts";
 
 /** Whole runs through the command line, with agents that are child processes. */
 const HOSTILE = fileURLToPath(new URL("../sandbox/hostile-acp.child.ts", import.meta.url));
@@ -37,7 +37,7 @@ async function withHostile(
 type Env = Readonly<Record<string, string>>;
 
 test.runIf(here)(
-  "an agent in a room reaches neither store nor memory nor home; without one it has them all",
+  "an agent in a sandbox reaches neither store nor memory nor home; without one it has them all",
   async () => {
     const tried = async (...sandbox: readonly string[]) => {
       const { json } = await withHostile();
@@ -63,7 +63,7 @@ test.runIf(here)(
   },
 );
 
-test.runIf(here)("the built-in agent does its work in a room with its network closed", async () => {
+test.runIf(here)("the built-in agent does its work in a sandbox with its network closed", async () => {
   const { json, slowwave, home } = commandLine({ stdin: [`${line()}\n`] });
   await slowwave("import", "-");
   expect(await json("run", "--sandbox", "bubblewrap")).toMatchObject({

@@ -1,5 +1,5 @@
 /**
- * A hostile process: tries everything on the list, in a room or without one, and prints what came of each attempt as
+ * A hostile process: tries everything on the list, in a sandbox or without one, and prints what came of each attempt as
  * `{ name: "done" | code }`. It is told where everything lies, as an attacker would find out.
  */
 import { spawnSync } from "node:child_process";

@@ -8,12 +8,12 @@ import { here, PATIENCE_MS } from "./here.ts";
 import { hasPerl, type Place, place, roomIn, UNTOUCHED, withKey } from "./place.ts";
 
 /**
- * One hostile process, once in a room of bubblewrap and once without: what it tries there fails, and what fails
+ * One hostile process, once in a sandbox of bubblewrap and once without: what it tries there fails, and what fails
  * there would succeed outside.
  */
 const ATTEMPTS = fileURLToPath(new URL("./attempts.child.ts", import.meta.url));
 
-/** Attempts whose success is seen from outside: in its room a process may well write, on a ground of its own. */
+/** Attempts whose success is seen from outside: in its sandbox a process may well write, on a ground of its own. */
 const TARGETS: Readonly<Record<string, keyof Place["targets"]>> = {
   "write beside the workspace": "beside",
   "write in the memory": "memory",
@@ -24,7 +24,7 @@ const TARGETS: Readonly<Record<string, keyof Place["targets"]>> = {
   "write through a hard link of its own": "hardLink",
 };
 
-/** What only root could do without a room, too. */
+/** What only root could do without a sandbox, too. */
 const BY_ROOT = [
   "write in the system",
   "change a setting of the kernel",
@@ -43,14 +43,17 @@ test.runIf(process.platform === "linux" && process.env.SLOWWAVE_TEST_WITHOUT_SAN
   () => expect(here).toBe(true),
 );
 
-test.runIf(here)("in a room every attempt to get out fails, and without it every one succeeds", async () => {
-  const [inside, outside] = [await attemptsIn("bubblewrap"), await attemptsIn("none")];
-  const names = Object.keys(outside).filter((name) => isPossible(name, outside));
-  expect(names.length).toBeGreaterThan(15);
-  expect(pick(outside, names)).toEqual(Object.fromEntries(names.map((name) => [name, "done"])));
-  const failed = expect.not.stringMatching(/^done$/);
-  expect(pick(inside, names)).toEqual(Object.fromEntries(names.map((name) => [name, failed])));
-});
+test.runIf(here)(
+  "in a sandbox every attempt to get out fails, and without it every one succeeds",
+  async () => {
+    const [inside, outside] = [await attemptsIn("bubblewrap"), await attemptsIn("none")];
+    const names = Object.keys(outside).filter((name) => isPossible(name, outside));
+    expect(names.length).toBeGreaterThan(15);
+    expect(pick(outside, names)).toEqual(Object.fromEntries(names.map((name) => [name, "done"])));
+    const failed = expect.not.stringMatching(/^done$/);
+    expect(pick(inside, names)).toEqual(Object.fromEntries(names.map((name) => [name, failed])));
+  },
+);
 
 test.runIf(here)("an open network opens the network, and nothing else", async () => {
   const [open, closed] = [await attemptsIn("bubblewrap", "open"), await attemptsIn("bubblewrap")];

@@ -85,7 +85,7 @@ export async function place(): Promise<Place> {
   };
 }
 
-/** The room a run would have there. */
+/** The sandbox a run would have there. */
 export function roomIn({ workspace, home, folder }: Place): SandboxSpec {
   return { workspace, home, readable: [join(folder, "tool"), import.meta.dirname], network: "none" };
 }

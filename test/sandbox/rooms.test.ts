@@ -15,7 +15,7 @@ afterEach(() => {
   process.env.PATH = PATH;
 });
 
-/** A state folder with a run at work, and the room that run would have. */
+/** A state folder with a run at work, and the sandbox that run would have. */
 function runIn(folder: string): {
   readonly state: string;
   readonly sandboxSpec: SandboxSpec;
@@ -113,13 +113,13 @@ describe("where there is no sandbox, nothing starts", () => {
   });
 });
 
-test("a room can be had wherever bubblewrap works at all: that none is tested elsewhere is no fault of ours", () => {
+test("a sandbox can be made wherever bubblewrap works at all: that none is tested elsewhere is no fault of ours", () => {
   const namespaces = ["--unshare-user", "--unshare-pid", "--unshare-net"];
   const plain = spawnSync("bwrap", [...namespaces, "--ro-bind", "/", "/", "--proc", "/proc", "true"]);
   expect(here).toBe(plain.status === 0);
 });
 
-describe.runIf(here)("a room", () => {
+describe.runIf(here)("a sandbox", () => {
   test("is the same place under the same name, with a home and a temporary folder of its own", async () => {
     const { sandboxSpec } = runIn(temporaryFolder());
     const { workspace, home } = sandboxSpec;

@@ -7,7 +7,7 @@ import { sandboxNamed } from "../../src/sandbox/bubblewrap.ts";
 import type { SandboxName } from "../../src/sandbox/sandbox.ts";
 import { scriptedAgent } from "../agents/scripted-agent.ts";
 
-/** A child process that does what the script says, in a room; or, to compare, in none. */
+/** A child process that does what the script says, in a sandbox; or, to compare, in none. */
 export function agentIn(
   name: SandboxName,
   script: string,
