@@ -5,4 +5,4 @@
 export { markCodexRoot } from "../codex-home/baseline.ts";
 export { CodexLock } from "../codex-home/lock.ts";
 export { codexStore } from "../codex-home/store.ts";
-export { type CodexJob, CodexTables } from "../codex-home/tables.ts";
+export { CodexTables } from "../codex-home/tables.ts";
