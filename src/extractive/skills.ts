@@ -60,7 +60,7 @@ function threadsOf(facts: readonly Fact[]): readonly Thread[] {
 }
 
 /** Code spans that are run: a program with arguments, or a script. A denied one ("never `x`") is no step. */
-export function commandsIn(text: string): readonly string[] {
+function commandsIn(text: string): readonly string[] {
   const spans = [...text.matchAll(/`([^`\n]{2,100})`/g)].map((match) => ({
     code: (match[1] ?? "").trim(),
     before: text.slice(Math.max(0, match.index - 24), match.index),

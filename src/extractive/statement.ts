@@ -145,7 +145,7 @@ export function statementsOf(weighed: readonly Weighed[]): readonly Statement[] 
  */
 function isUseless({ text, speaker, kind, conclusion }: Piece): boolean {
   if (isDump(text) || /^`[^`]*`[.,;]?$/.test(text) || /[:：]$/.test(text)) return true;
-  if (/…$|\.\.\.$/.test(text)) return true;
+  if (/(?:…|\.\.\.)["']?$/.test(conclusion === "" ? text : conclusion)) return true;
   const binds = hasWordOf("lasting", text) || conclusion !== "";
   if (speaker === "person")
     return isErrand(text) || /[?？]|\.{3}.*\.{3}/.test(text) || (!binds && isPasted(text));
@@ -153,9 +153,11 @@ function isUseless({ text, speaker, kind, conclusion }: Piece): boolean {
   return /^\W*[\w./-]+\.\w{1,5}:\d/.test(text) || isOfDelivery(text);
 }
 
-/** Asks for one thing to be done or looked at now. */
+/** Asks for one thing to be done or looked at now, or for points by their numbers. */
 function isErrand(text: string): boolean {
-  return /^\W*(?:let['’]?s|can you|could you|would you)\b/i.test(text);
+  return /^\W*(?:let['’]?s|can you|could you|would you|ad+ress|i don['’]?t (?:know|understand|see)|right now)\b|^\W*\d+(?:, ?\d+)* and \d+\b/i.test(
+    text,
+  );
 }
 
 /** A person's words stay words of a person, with what the note concludes from them. */
