@@ -29,7 +29,7 @@ export function isPlain({ text, speaker, kind }: Piece): boolean {
 const CHATTER = ["report", "reportAfter", "talk"] as const;
 
 /** Speaks of the change at hand or of its delivery, and of no value that changed. */
-export function isOfTheMoment(text: string): boolean {
+function isOfTheMoment(text: string): boolean {
   if (isOfDelivery(text) && !hasWordOf("lasting", text)) return true;
   if (/^\W*(?:you|no)\b/i.test(text) && !hasWordOf("lasting", text)) return true;
   if (/[✓✔✅❌⚠]/u.test(text) || /^`[^`]+` (?:→|->) `/.test(text)) return true;
