@@ -116,6 +116,13 @@ export const coverageAnswer = z.looseObject({
 
 const generation = z.custom<Generation>().describe("id, space, parent, run, kind, createdAtMs …");
 
+export const sessionsAnswer = z.strictObject({
+  sessions: z.array(
+    z.custom<api.SessionsAnswer["sessions"][number]>().describe("a session and what became of it"),
+  ),
+  counts: z.record(z.string(), count),
+}) satisfies z.ZodType<api.SessionsAnswer>;
+
 export const generationsAnswer = z.strictObject({
   generations: z.array(
     z.custom<api.GenerationsAnswer["generations"][number]>().describe("a generation with its changes"),

@@ -1,6 +1,7 @@
 import type { RunResult } from "../domain/event.ts";
 import type { FileChanges, Generation } from "../domain/generation.ts";
 import type { JobRow, Outcome } from "../domain/job.ts";
+import type { SessionRow } from "../domain/session.ts";
 import type { Status } from "../domain/status.ts";
 import type { BudgetUse } from "../domain/usage.ts";
 import type { DayLimits } from "../internal/runs.ts";
@@ -133,6 +134,13 @@ export interface CoverageAnswer {
     readonly paths: readonly number[];
   }[];
   readonly paths: readonly string[];
+}
+
+/** `GET /api/sessions?space`: what became of each session that an agent keeps here, newest first. */
+export interface SessionsAnswer {
+  readonly sessions: readonly SessionRow[];
+  /** How many there are, by verdict. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** `GET /api/generations?space` */

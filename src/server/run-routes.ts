@@ -41,6 +41,17 @@ export function runRoutes(deps: RunRoutesDeps): readonly Route[] {
       },
     }),
     route({
+      method: "get",
+      path: "/sessions",
+      summary: "Sessions that agents keep here, newest first, each with what became of it.",
+      query: fields.sessionsFields,
+      answer: answers.sessionsAnswer,
+      handle: async ({ query: { space, limit } }) => ({
+        sessions: await store.sessions.list({ space, limit }),
+        counts: await store.sessions.count(space),
+      }),
+    }),
+    route({
       method: "post",
       path: "/runs",
       summary: "Starts a run of a space, or continues the one that a dead process left.",

@@ -126,7 +126,10 @@ export function lineOf(record: RunRecord, value: string, context: Partial<Phase2
     return describeState(value)?.doing ?? value;
   }
   const status = statusOf(record, context) ?? "failed_agent";
-  if (status === "succeeded") return memories(context.inputs ?? 0);
+  // A run of phase 1 learned one session, by its key.
+  const { key } = context as { readonly key?: unknown };
+  if (status === "succeeded")
+    return typeof key === "string" ? `learned ${key}` : memories(context.inputs ?? 0);
   const cause = record.parked ?? context.cause ?? null;
   const isCauseShown = cause !== null && ["failed", "skipped"].includes(outcomeOf(status));
   const line = isCauseShown ? `${lineOfStatus(status)}: ${cause}` : lineOfStatus(status);
