@@ -1,7 +1,8 @@
 import { defer, EMPTY, expand, filter, last, NEVER, type Observable, repeat, take, timer } from "rxjs";
 import type { AgentHandle } from "../domain/agent.ts";
-import { type Clock, schedulerOf } from "../domain/clock.ts";
+import type { Clock } from "../domain/clock.ts";
 import type { LeaseHolder } from "../domain/phase2.ts";
+import { schedulerOf } from "../domain/scheduler.ts";
 import {
   type AgentMeter,
   type BudgetName,

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
-import { systemClock } from "../internal/engine.ts";
 import { nodeFiles } from "../internal/memory.ts";
 import { createHome, openSqliteStore, refuseForeignHome } from "../internal/store.ts";
 import type { Places } from "./shell.ts";
@@ -53,6 +52,8 @@ async function storeOf({ home, database, codex }: Places): Promise<Store> {
   if (codex === null) return store;
   try {
     const { codexStore } = await import("../internal/codex-store.ts");
+    // Loaded where a Codex home is used: the engine takes longer to load than most commands take in all.
+    const { systemClock } = await import("../internal/engine.ts");
     return codexStore(store, codex, { clock: systemClock, files: nodeFiles(), path: process.env.PATH });
   } catch (error) {
     await store.close();

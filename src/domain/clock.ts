@@ -1,5 +1,3 @@
-import { type SchedulerAction, type SchedulerLike, Subscription } from "rxjs";
-
 /** Current time. The only clock below is a parameter; this is where it comes from. */
 export interface Clock {
   /** Unix milliseconds; may jump. */
@@ -49,46 +47,6 @@ export function settlesWithin(clock: Clock, ms: number, work: Promise<unknown>):
       },
     );
   });
-}
-
-/**
- * RxJS on the given clock: `timer`, `interval`, `timeout` and the like take it as their scheduler, so that whoever owns the
- * clock owns their time.
- */
-export function schedulerOf(clock: Clock): SchedulerLike {
-  const patient = withLongTimers(clock);
-  return {
-    now: () => clock.nowMs(),
-    schedule: <State>(work: Work<State>, delay?: number, state?: State) =>
-      new ClockAction(patient, work).schedule(state, delay),
-  };
-}
-
-type Work<State> = (this: SchedulerAction<State>, state: State) => void;
-
-/** One piece of scheduled work; operators that repeat schedule it again from within. */
-class ClockAction<State> extends Subscription implements SchedulerAction<State> {
-  readonly #clock: Clock;
-  readonly #work: Work<State>;
-  #timer: unknown = null;
-
-  constructor(clock: Clock, work: Work<State>) {
-    super();
-    this.#clock = clock;
-    this.#work = work;
-  }
-
-  schedule(state?: State, delay = 0): Subscription {
-    if (this.closed) return this;
-    this.#clock.clearTimeout(this.#timer);
-    this.#timer = this.#clock.setTimeout(() => this.#work(state as State), delay);
-    return this;
-  }
-
-  override unsubscribe(): void {
-    this.#clock.clearTimeout(this.#timer);
-    super.unsubscribe();
-  }
 }
 
 /** A timer of Node's, and of every clock made like it, holds no more milliseconds than these; a longer one rings at once. */

@@ -15,7 +15,7 @@ import {
   timer,
 } from "rxjs";
 import { fromEventObservable, fromPromise } from "xstate";
-import { type Clock, schedulerOf } from "../domain/clock.ts";
+import type { Clock } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { JobStore, Lease } from "../domain/job.ts";
 import type {
@@ -29,6 +29,7 @@ import type {
   SuccessInput,
 } from "../domain/phase2.ts";
 import type { RunStore } from "../domain/run.ts";
+import { schedulerOf } from "../domain/scheduler.ts";
 import type { Settings } from "../domain/settings.ts";
 import { type DayLimits, dayUse, hasDayLimits, spentSentence } from "../domain/usage.ts";
 
