@@ -14,7 +14,7 @@ export type Phase1Event =
   | { readonly type: "lease.uncertain"; readonly why: string }
   | { readonly type: "budget.reached"; readonly why: string };
 
-export type LearnSkipped =
+type LearnSkipped =
   | "skipped_up_to_date"
   | "skipped_running"
   | "skipped_cap"
@@ -29,7 +29,7 @@ export type LearnSkipped =
   | "skipped_own"
   | "skipped_headless";
 
-export type LearnSucceeded = "succeeded" | "succeeded_no_output";
+type LearnSucceeded = "succeeded" | "succeeded_no_output";
 
 export type LearnFailed =
   | "failed_claim"

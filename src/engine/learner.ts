@@ -41,7 +41,7 @@ import { createHome } from "./home.ts";
  * Runs of phase 1 belong to no space of the log: they are many and small, and the runs of a space are its consolidations.
  * Which memory a note goes to is in their context.
  */
-export const LEARN_RUNS = "";
+const LEARN_RUNS = "";
 /** They are kept for a week. */
 const KEEP_RUN_DAYS = 7;
 const KEEP_RUNS = 200;
@@ -50,7 +50,7 @@ const RULES = "rules";
 const MAX_REPAIRS = 1;
 const NO_FENCE = -1;
 
-export interface LearnerOptions {
+interface LearnerOptions {
   readonly store: Store;
   /** State folder. Absolute, or relative to the working directory. */
   readonly home: string;
@@ -78,7 +78,7 @@ export type Preview =
   | { readonly kind: "skip"; readonly verdict: SessionVerdict; readonly until: number | null };
 
 /** One session on its way. */
-export interface LearnRun {
+interface LearnRun {
   readonly id: string;
   readonly key: string;
   readonly adopted: boolean;
@@ -86,7 +86,7 @@ export interface LearnRun {
   readonly result: Promise<LearnResult>;
 }
 
-export type LearnEvent =
+type LearnEvent =
   | {
       readonly type: "session.started";
       readonly run: string;
@@ -382,7 +382,7 @@ async function followed(
 }
 
 /** What a finished run of phase 1 came to, read from the store alone. */
-export async function learnResultOf(store: Pick<Store, "runs">, run: string): Promise<LearnResult | null> {
+async function learnResultOf(store: Pick<Store, "runs">, run: string): Promise<LearnResult | null> {
   const record = await store.runs.read(run);
   if (record === null || record.machine !== phase1Machine.id || record.state === "active") return null;
   const context = contextOf(record) as Partial<Phase1Context>;

@@ -5,9 +5,6 @@
 export {
   createLearner,
   type Learner,
-  type LearnerOptions,
-  type LearnRun,
-  learnResultOf,
   type Preview,
 } from "../engine/learner.ts";
 export { extractNote, gatherEvidence } from "../extraction/index.ts";

@@ -17,7 +17,7 @@ const MOST_EVIDENCE = 200;
 const MOST_EVIDENCE_LENGTH = 2_000;
 
 /** What became of one note: the one that may be kept, and what was cut out of it or is wrong with it. */
-export interface Checked {
+interface Checked {
   readonly note: Stage1Output | null;
   readonly evidence: readonly KeptEvidence[];
   readonly findings: readonly Finding[];

@@ -42,7 +42,7 @@ export interface LearningDeps {
 }
 
 /** A note that may be kept, and which of the evidence it rests on. */
-export interface CheckedNote {
+interface CheckedNote {
   readonly note: Stage1Output;
   readonly evidence: readonly KeptEvidence[];
 }

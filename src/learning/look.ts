@@ -8,7 +8,7 @@ import {
 } from "../domain/session.ts";
 import type { Surroundings, TranscriptFile, TranscriptReader } from "../transcripts/reader.ts";
 
-export interface LookDeps {
+interface LookDeps {
   readonly sessions: SessionStore;
   readonly clock: Pick<Clock, "nowMs">;
   readonly readers: Readonly<Record<string, TranscriptReader | undefined>>;

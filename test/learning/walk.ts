@@ -14,7 +14,7 @@ export interface Crash {
   readonly when: "after" | "lost";
 }
 
-export interface Walked {
+interface Walked {
   readonly value: string;
   readonly status: string | null;
   /** Actors that were begun, in order; a process that takes over begins again who had not answered. */

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { AgentRunner } from "../../src/domain/agent.ts";
@@ -29,7 +29,7 @@ export interface LearnWorld {
   remove(): Promise<void>;
 }
 
-export type Turn =
+type Turn =
   | { readonly person: string }
   | { readonly answer: string }
   | { readonly run: string; readonly ok?: boolean; readonly gave?: string };
@@ -138,7 +138,3 @@ export const SHOP: readonly Turn[] = [
   { run: "npm test -- --run", ok: true, gave: "12 passed" },
   { answer: "The cart rounds prices half up now, and all 12 tests pass." },
 ];
-
-export function textOf(path: string): string {
-  return readFileSync(path, "utf8");
-}
