@@ -122,18 +122,17 @@ export type {
 } from "./durable/options.ts";
 export type { Codec } from "./durable/plain-event.ts";
 export { messageNumber } from "./durable/running-actors.ts";
-export type { Controls, ControlsOptions, PurgedSpaces } from "./engine/controls.ts";
-export { createControls } from "./engine/controls.ts";
+export { type Controls, type ControlsOptions, createControls, type PurgedSpaces } from "./engine/controls.ts";
 export { createEngine } from "./engine/engine.ts";
 export type { Engine, EngineOptions, Run, StartRequest } from "./engine/engine-api.ts";
 export type { LiveRun, LiveRuns, RunRegistry } from "./engine/events.ts";
-export type {
-  Phase2Actor,
-  Phase2ActorOptions,
-  Phase2Invocation,
-  Phase2Logic,
+export {
+  createPhase2Actor,
+  type Phase2Actor,
+  type Phase2ActorOptions,
+  type Phase2Invocation,
+  type Phase2Logic,
 } from "./engine/phase2-actor.ts";
-export { createPhase2Actor } from "./engine/phase2-actor.ts";
 export type { Files, Folder } from "./files/folder.ts";
 export type { Phase2Context, Phase2Input } from "./machines/context.ts";
 export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";

@@ -17,13 +17,10 @@ export { sandboxNamed } from "../sandbox/bubblewrap.ts";
 export type { Sandbox, SandboxName, SandboxNetwork, SandboxProbe, SandboxSpec } from "../sandbox/sandbox.ts";
 export type { AcpProgramOptions } from "./acp/command.ts";
 export type { AcpPresetName } from "./acp/presets.ts";
-export type { AcpAgentOptions } from "./acp-agent.ts";
-export { acpAgent } from "./acp-agent.ts";
+export { type AcpAgentOptions, acpAgent } from "./acp-agent.ts";
 export type { CodexProgramOptions } from "./codex/command.ts";
-export type { CodexAgentOptions } from "./codex-agent.ts";
-export { codexAgent } from "./codex-agent.ts";
-export type { ExtractiveAgentOptions } from "./extractive-agent.ts";
-export { extractiveAgent } from "./extractive-agent.ts";
+export { type CodexAgentOptions, codexAgent } from "./codex-agent.ts";
+export { type ExtractiveAgentOptions, extractiveAgent } from "./extractive-agent.ts";
 export {
   type AgentFunction,
   type AgentReport,

@@ -1,7 +1,6 @@
 import { readableText } from "../text/sanitize.ts";
 import type { RunCommand } from "./commands.ts";
-import type { NotedSession } from "./evidence.ts";
-import { shorten } from "./evidence.ts";
+import { type NotedSession, shorten } from "./evidence.ts";
 import { isSound } from "./sentences.ts";
 import type { Repair, Task } from "./tasks.ts";
 

@@ -1,28 +1,29 @@
 import { assign, enqueueActions, setup, spawnChild, stopChild } from "xstate";
 import { causeOf, codeOf } from "../domain/failure.ts";
 import type { Settled } from "../domain/job.ts";
-import type {
-  CheckAnswer,
-  ExtractAnswer,
-  ExtractInput,
-  LearnClaimAnswer,
-  LearnClaimInput,
-  LearnFailed,
-  LearnFailureInput,
-  LearnRunInput,
-  LearnSettings,
-  LearnStatus,
-  LocateAnswer,
-  Phase1Event,
-  ReadAnswer,
-  ReadInput,
-  RecordAnswer,
-  RecordInput,
-  Skip,
-  SkipInput,
-  WeighAnswer,
+import {
+  type CheckAnswer,
+  type ExtractAnswer,
+  type ExtractInput,
+  type LearnClaimAnswer,
+  type LearnClaimInput,
+  type LearnFailed,
+  type LearnFailureInput,
+  type LearnRunInput,
+  type LearnSettings,
+  type LearnStatus,
+  type LocateAnswer,
+  type Phase1Event,
+  type ReadAnswer,
+  type ReadInput,
+  type RecordAnswer,
+  type RecordInput,
+  type Skip,
+  type SkipInput,
+  statusOfRefusal,
+  statusOfVerdict,
+  type WeighAnswer,
 } from "../domain/phase1.ts";
-import { statusOfRefusal, statusOfVerdict } from "../domain/phase1.ts";
 import { never, notProvided } from "./context.ts";
 
 /** Part of every stored snapshot; raised with any change that an old snapshot would not survive. */

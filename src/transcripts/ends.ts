@@ -1,6 +1,5 @@
 import { lineCutter } from "../text/lines.ts";
-import type { SessionFile, TranscriptFile } from "./reader.ts";
-import { READ_LIMITS } from "./reader.ts";
+import { READ_LIMITS, type SessionFile, type TranscriptFile } from "./reader.ts";
 import { type Fields, newTally, recordIn, recordsOf } from "./records.ts";
 import { chunksOf, type OpenFile, openBelow } from "./source-file.ts";
 

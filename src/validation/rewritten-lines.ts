@@ -1,5 +1,4 @@
-import type { Candidate } from "./candidate.ts";
-import { evidenceOf } from "./candidate.ts";
+import { type Candidate, evidenceOf } from "./candidate.ts";
 
 /** Ways in which a file is changed as a whole by mistake; each undoes one of them for one line. */
 const UNDO: readonly { readonly what: string; readonly undo: (line: string) => string }[] = [
