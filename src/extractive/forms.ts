@@ -75,6 +75,12 @@ function isOneSentence(text: string): boolean {
 
 /** Names a command with its arguments, or a path. */
 export function tellsCode(text: string): boolean {
+  if (
+    /^`[^`]+`\s+(?:all )?(?:pass(?:es|ed)?|works|succeeds|succeeded|is (?:green|clean)|ran|läuft durch|ist grün)\b/i.test(
+      text,
+    )
+  )
+    return false;
   return VALUE_IN_CODE.test(text.replace(/^`[^`]*`\s*(?:[—–:→-]|$)/, ""));
 }
 

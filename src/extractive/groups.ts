@@ -224,7 +224,8 @@ export interface Group {
   readonly facts: readonly Fact[];
 }
 
-/** Citations of a task that are printed; the sessions before them are counted. */
+/** A task of so many sessions names them all; of more it names the latest, and counts those before them. */
+const ALL_CITATIONS = 8;
 const MOST_CITATIONS = 3;
 const MOST_FOLDERS = 12;
 const MOST_REFERENCES = 3;
@@ -270,13 +271,13 @@ export function taskHeading({ number, title }: Task): string {
 
 export function taskLines(task: Task): readonly string[] {
   const { keywords, threads } = task;
-  const shown = threads.slice(-MOST_CITATIONS);
-  const hidden = threads.slice(0, -MOST_CITATIONS);
-  const [first, last] = [hidden[0], hidden.at(-1)];
-  const more =
-    first === undefined || last === undefined
-      ? []
-      : [`- and ${hidden.length} more, ${dayOf(first.started)} to ${dayOf(last.time)}`];
+  const most = threads.length <= ALL_CITATIONS ? ALL_CITATIONS : MOST_CITATIONS;
+  const shown = threads.slice(-most);
+  const hidden = threads.slice(0, -most);
+  const days = hidden.flatMap(({ started, time }) => [dayOf(started), dayOf(time)]).sort(compare);
+  const [first = "", last = ""] = [days[0], days.at(-1)];
+  const span = first === last ? first : `${first} to ${last}`;
+  const more = hidden.length === 0 ? [] : [`- and ${hidden.length} more, ${span}`];
   return [
     "",
     taskHeading(task),

@@ -272,3 +272,10 @@ describe("a failure without a way out", () => {
     expect(told(knowledge).filter((line) => line.includes("->"))).toEqual([]);
   });
 });
+
+test("that a command passes is no fact, what it is for is one", () => {
+  const told = (line: string) =>
+    statements(consolidated({ id: "a", day: 0, memory: note({ knowledge: [line, "ok"] }) }).memory);
+  expect(told("`npm test` passes.")).toEqual([]);
+  expect(told("`npm run e2e` needs a running broker.")).toEqual(["`npm run e2e` needs a running broker."]);
+});
