@@ -70,6 +70,8 @@ export function addLearn(
 const AT_ONCE = { rules: 8, agent: 1 };
 const LIMITS = { rules: 16, agent: 2 };
 const MINUTE_MS = 60_000;
+/** Exit codes from here on say that a signal came. */
+const SIGNALLED = 128;
 
 /** `slowwave learn`; returns the exit code. */
 export async function learn(at: Invocation, flags: LearnFlags): Promise<number> {
