@@ -104,8 +104,9 @@ export async function learn(at: Invocation, flags: LearnFlags): Promise<number> 
     return exitCodeOf(report.learned);
   };
   const code = await withLearner(at, how, work);
-  const run =
-    flags.run === true && flags.dryRun !== true && code === EXIT.ok ? await consolidateDue(at) : null;
+  // One session that failed does not keep the others out of the memory; a signal ends it all.
+  const goesOn = flags.run === true && flags.dryRun !== true && code < SIGNALLED;
+  const run = goesOn ? await consolidateDue(at) : null;
   if (at.json) at.output.printJson(documentOf(report, run, flags));
   else tell(at, report, run, flags);
   return run === null || run.outcome === "succeeded" || run.outcome === "skipped" ? code : EXIT.failed;
