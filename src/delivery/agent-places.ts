@@ -61,6 +61,14 @@ export function configFolder(agent: AgentName, { env, user }: Pick<Surroundings,
   }
 }
 
+/** Whether the agent is or was used here: it has settings, or keeps sessions. */
+export function isAgentHere(agent: AgentName, around: Pick<Surroundings, "env" | "user">): boolean {
+  const data = around.env.XDG_DATA_HOME;
+  const share = data !== undefined && isAbsolute(data) ? data : join(around.user, ".local", "share");
+  const folders = [configFolder(agent, around), ...(agent === "opencode" ? [join(share, "opencode")] : [])];
+  return folders.some((folder) => existsSync(folder));
+}
+
 /** Rejects with `connection_unsupported` when the agent has no such way. */
 export function targetsOf(
   agent: AgentName,

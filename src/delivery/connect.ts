@@ -91,7 +91,7 @@ async function planChange(
   // Entries of several ways stand in one file, each with a row of its own.
   const known = here.find((row) => row.id === id) ?? (target.kind === "entry" ? undefined : here[0]);
   const made = known === undefined ? await missingFolders(place.path) : [];
-  const { after, undo } = afterOf(target, place, known);
+  const { after, undo } = afterOf(target, place, known, rows);
   const row: Connection = {
     id,
     ...owner,
@@ -117,10 +117,10 @@ function afterOf(
   target: Target,
   { path, text }: Place,
   known: Connection | undefined,
+  rows: readonly Connection[],
 ): { after: string; undo: Undo } {
   if (target.kind === "file") {
-    if (text !== null && (known === undefined || !isOwnFile(known, text)) && text !== target.text)
-      throw inTheWay(path);
+    if (text !== null && !isOwnFile(path, text, rows) && text !== target.text) throw inTheWay(path);
     return { after: target.text, undo: text === null ? {} : { previous: hashOf(text) } };
   }
   if (target.kind === "block") {
@@ -167,6 +167,8 @@ export interface Removal {
   readonly path: string;
   /** Whether the file is byte for byte as it was before; false: it has later edits of the person's, which were kept. */
   readonly isAsBefore: boolean;
+  /** Another agent reads the same file, so it stays until that one is disconnected, too. */
+  readonly isKept: boolean;
 }
 
 function idOf(owner: { agent: string; how: string }, kind: Target["kind"], path: string): string {
@@ -184,7 +186,7 @@ export async function disconnect(deps: ConnectDeps, agent: string): Promise<read
     const place = places.get(row.path) ?? (await readPlace(deps.files, row.path));
     places.set(row.path, place);
     const text = after.has(row.path) ? (after.get(row.path) ?? null) : place.text;
-    after.set(row.path, isShared(row, rows) ? text : cleanText(row, text, wasAbsent(row.path, own)));
+    after.set(row.path, isShared(row, rows) ? text : cleanText(row, text, rows));
   }
   for (const row of own) await deps.connections.save({ ...row, state: "disconnecting" });
   const removed: Removal[] = [];
@@ -194,8 +196,8 @@ export async function disconnect(deps: ConnectDeps, agent: string): Promise<read
     const here = own.filter((row) => row.path === path);
     for (const row of here) await forget(deps, row);
     const hash = text === null ? null : hashOf(text);
-    const isAsBefore = here.some((row) => row.beforeHash === hash || isShared(row, rows));
-    removed.push({ path, isAsBefore });
+    const isKept = here.some((row) => isShared(row, rows));
+    removed.push({ path, isAsBefore: isKept || here.some((row) => row.beforeHash === hash), isKept });
   }
   return removed.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -239,17 +241,17 @@ function isShared(row: Connection, rows: readonly Connection[]): boolean {
 }
 
 /** The file without what is ours; null: no file is left. Rejects with `connection_changed` when ours is not as we wrote it. */
-function cleanText(row: Connection, text: string | null, wasAbsent: boolean): string | null {
+function cleanText(row: Connection, text: string | null, rows: readonly Connection[]): string | null {
   if (text === null) return null;
   if (row.kind === "file") {
-    if (!isOwnFile(row, text)) throw changedFile(row.path);
+    if (!isOwnFile(row.path, text, rows)) throw changedFile(row.path);
     return null;
   }
   if (row.kind === "block") {
     const found = findBlock(text);
     if (found === null) return text;
     if (found === "unclear" || !found.isIntact) throw changedBlock(row.path);
-    return orNothing(wasAbsent, withoutBlock(text, found));
+    return orNothing(wasAbsent(row.path, rows), withoutBlock(text, found));
   }
   const { entries = [], pieces = [] } = undoOf(row);
   if (!entries.some((entry) => hasEntry(text, entry))) return text;
@@ -260,7 +262,7 @@ function cleanText(row: Connection, text: string | null, wasAbsent: boolean): st
       `${pathText(row.path)} is no JSON any more; mend it, or take the entry of slowwave out by hand, then disconnect again.`,
     );
   }
-  return orNothing(wasAbsent, after);
+  return orNothing(wasAbsent(row.path, rows), after);
 }
 
 /** A file that was not there before goes when nothing but ours was in it. */
@@ -268,9 +270,10 @@ function orNothing(wasAbsent: boolean, text: string): string | null {
   return wasAbsent && /^(?:\s*|\s*\{\s*\}\s*)$/.test(text) ? null : text;
 }
 
-function isOwnFile(row: Connection, text: string): boolean {
+/** Agents may share a file: whoever wrote it last, it is ours. */
+function isOwnFile(path: string, text: string, rows: readonly Connection[]): boolean {
   const hash = hashOf(text);
-  return hash === row.writtenHash || hash === undoOf(row).previous;
+  return rows.some((row) => row.path === path && (hash === row.writtenHash || hash === undoOf(row).previous));
 }
 
 function undoOf({ piece }: Connection): Undo {
@@ -319,7 +322,7 @@ async function repair(
   if (row.state === "disconnecting") {
     const rows = await deps.connections.list();
     const place = await readPlace(deps.files, row.path);
-    const after = isShared(row, rows) ? place.text : cleanText(row, place.text, wasAbsent(row.path, rows));
+    const after = isShared(row, rows) ? place.text : cleanText(row, place.text, rows);
     await writePlace(deps.files, place, after);
     await forget(deps, row);
     return null;
@@ -327,9 +330,10 @@ async function repair(
   if (text === null && row.state === "connected")
     return { row, verdict: "missing", problem: missingSentence(row) };
   const place = await readPlace(deps.files, row.path);
-  const change = renewed(row, place, texts);
+  const change = renewed(row, place, texts, await deps.connections.list());
   if (change === null) return { row, verdict: "missing", problem: missingSentence(row) };
-  if (change.after === place.text && row.state === "connected")
+  const isKnown = change.row.writtenHash === row.writtenHash;
+  if (change.after === place.text && row.state === "connected" && isKnown)
     return { row, verdict: "in place", problem: null };
   const next = { ...change.row, state: "connecting" as const, atMs: deps.nowMs() };
   await deps.connections.save(next);
@@ -344,9 +348,10 @@ function renewed(
   row: Connection,
   { path, text }: Place,
   texts: ShownTexts,
+  rows: readonly Connection[],
 ): { row: Connection; after: string } | null {
   if (row.kind === "file") {
-    if (text !== null && !isOwnFile(row, text)) throw changedFile(path);
+    if (text !== null && !isOwnFile(path, text, rows)) throw changedFile(path);
     const wanted = textAt(row.path, texts) ?? text;
     // A file that never changes and was not written yet is written by connecting again.
     if (wanted === null) return null;
@@ -367,6 +372,7 @@ function renewed(
     { kind: "entry", path, entries },
     { path, text, mode: 0o600 },
     undefined,
+    rows,
   );
   return { row: { ...row, piece: JSON.stringify({ ...undo, ...made }) }, after };
 }

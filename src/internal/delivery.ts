@@ -7,9 +7,9 @@ export {
   AGENT_TITLES,
   type AgentName,
   CONNECTABLE,
-  configFolder,
   HOWS,
   type How,
+  isAgentHere,
   type Surroundings,
   WAYS,
 } from "../delivery/agent-places.ts";

@@ -52,7 +52,7 @@ describe("advice", () => {
     [
       "nothing was ever kept",
       { job: null, outputs: 0, backlog: 0 },
-      "Nothing was imported yet; `slowwave import FILE` takes stage-1 outputs from JSONL.",
+      "Nothing was learned yet; `slowwave learn --run` learns from the sessions of your agents, `slowwave import FILE` takes stage-1 outputs from JSONL.",
     ],
     [
       "a clock that was years ahead put the retry off",

@@ -335,6 +335,23 @@ describe("when the memory changes", () => {
     expect(here.tree()).toEqual({});
   });
 
+  test("a skill that agents share is ours for each of them after it was rewritten", async () => {
+    const here = user();
+    for (const agent of ["codex", "gemini"]) await here.slowwave("connect", agent);
+    const other = line({ thread_id: "thread-2", cwd: "/home/dev/second" });
+    const learned = commandLine({ stdin: [other] }, here.folder);
+    await learned.slowwave("import", "-");
+    await learned.slowwave("run");
+    const { value } = await here.json("connections");
+    const { connections } = value as { connections: { agent: string; verdict: string }[] };
+    expect([...new Set(connections.map(({ verdict }) => verdict))]).toEqual(["in place"]);
+    expect(here.read(".agents/skills/slowwave-memory/SKILL.md")).toContain("dev/second");
+    await here.slowwave("disconnect", "codex");
+    expect((await here.json("connections")).code).toBe(0);
+    await here.slowwave("disconnect", "gemini");
+    expect(here.tree()).toEqual({});
+  });
+
   test("a purge says where it could not take back what is shown", async () => {
     const here = user();
     await here.slowwave("connect", "claude");

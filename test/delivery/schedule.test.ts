@@ -214,16 +214,28 @@ describe("a schedule that keeps failing", () => {
 
   test("is told where the person looks: `status`, and what agents are shown at the next session", async () => {
     const { slowwave, json, home } = commandLine();
-    // A file where the home's staging is: nothing can be learned there.
     await slowwave("connect", "claude");
     const config = join(dirname(home), ".config/slowwave");
     mkdirSync(config, { recursive: true });
     writeFileSync(join(config, "config.json"), "broken");
-    const codes = [];
-    for (let round = 0; round < 3; round += 1) codes.push((await slowwave("schedule", "tick")).code);
-    expect([codes, readScheduleState(home)]).toEqual([
-      [1, 1, 1],
-      expect.objectContaining({ failures: 3, code: expect.any(String) }),
+    const twice = {
+      lastAtMs: 2_000,
+      lastSuccessAtMs: null,
+      failures: 2,
+      firstFailureAtMs: 1_000,
+      code: "x",
+      message: "",
+    };
+    writeFileSync(join(home, "schedule-state.json"), JSON.stringify(twice));
+    expect([(await slowwave("schedule", "tick")).code, readScheduleState(home)]).toEqual([
+      1,
+      {
+        ...twice,
+        failures: 3,
+        lastAtMs: expect.any(Number),
+        code: expect.any(String),
+        message: expect.any(String),
+      },
     ]);
     writeFileSync(join(config, "config.json"), "{}");
     const told = "Scheduled learning failed 3 times in a row";

@@ -6,7 +6,7 @@ import { commandLine, type Surroundings, temporaryFolder } from "../cli/invoke.t
 /** A user with Claude Code, Codex and OpenCode, whose `systemctl` answers as is wanted. */
 function fresh({ systemctl = "exit 0", ...around }: Surroundings & { readonly systemctl?: string } = {}) {
   const folder = temporaryFolder();
-  for (const name of ["bin", ".claude", ".codex", ".config/opencode"])
+  for (const name of ["bin", ".claude", ".codex", ".local/share/opencode"])
     mkdirSync(join(folder, name), { recursive: true });
   writeFileSync(join(folder, "bin/systemctl"), `#!/bin/sh\n${systemctl}\n`, { mode: 0o755 });
   const env = { PATH: `${join(folder, "bin")}:${process.env.PATH}` };
@@ -32,7 +32,7 @@ test.runIf(process.platform === "linux")(
     const agents = (value as { connections: { agent: string }[] }).connections.map(({ agent }) => agent);
     expect([...new Set(agents)]).toEqual(["claude", "codex", "opencode"]);
     expect((await slowwave("setup", "--undo")).code).toBe(0);
-    expect(tree().filter((name) => !name.startsWith(".config/systemd"))).toEqual(before);
+    expect(tree().filter((name) => !/^\.config(?:$|\/systemd)/.test(name))).toEqual(before);
   },
 );
 
@@ -56,6 +56,7 @@ test.runIf(process.platform === "linux")(
     ]);
     expect(steps.at(-1)?.problem).toContain("no bus; `slowwave serve --every 30m`");
     expect(tree().filter((name) => name.endsWith(".timer"))).toEqual([]);
+    expect((await json("setup", "--undo")).code).toBe(0);
   },
 );
 

@@ -8,6 +8,7 @@ import {
   type ConnectionState,
   HOWS,
   type How,
+  type Removal,
   WAYS,
 } from "../../internal/delivery.ts";
 import {
@@ -139,7 +140,7 @@ async function disconnectFrom(at: Invocation, name: string | undefined, all: boo
   if ((name === undefined) !== all)
     throw new SlowwaveError("invalid_usage", "Name the agent to disconnect, or give --all.");
   const agents = name === undefined ? CONNECTABLE : [agentFrom(name)];
-  const removed: { agent: string; path: string; isAsBefore: boolean }[] = [];
+  const removed: (Removal & { readonly agent: string })[] = [];
   for (const agent of agents)
     for (const removal of await disconnectAgent(at, agent)) removed.push({ agent, ...removal });
   const { output, json } = at;
@@ -149,8 +150,12 @@ async function disconnectFrom(at: Invocation, name: string | undefined, all: boo
       `${name === undefined ? "No agent" : agentTitle(name)} was not connected; nothing was changed.`,
     );
   else {
-    for (const { path, isAsBefore } of removed)
-      output.print([dim("  undone  "), path, dim(isAsBefore ? "" : "  (your later edits were kept)")]);
+    for (const { path, isAsBefore, isKept } of removed)
+      output.print([
+        dim(isKept ? "  kept    " : "  undone  "),
+        path,
+        dim(isKept ? "  (another agent reads it)" : isAsBefore ? "" : "  (your later edits were kept)"),
+      ]);
     output.print([
       green("disconnected"),
       ` · ${[...new Set(removed.map(({ agent }) => agentTitle(agent)))].join(", ")}`,

@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { causeOf, SlowwaveError } from "../../domain/failure.ts";
-import { AGENT_TITLES, type AgentName, CONNECTABLE, configFolder, WAYS } from "../../internal/delivery.ts";
+import { AGENT_TITLES, type AgentName, CONNECTABLE, isAgentHere, WAYS } from "../../internal/delivery.ts";
 import { connectAgent, disconnectAgent, surroundingsOf } from "../connecting.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { bold, cyan, dim, green, type Line, yellow } from "../ui/text.ts";
@@ -81,7 +80,7 @@ async function setup(at: Invocation, { yes, schedule }: SetupFlags): Promise<num
 
 function agentsHere(at: Invocation): readonly AgentName[] {
   const around = surroundingsOf(at);
-  return CONNECTABLE.filter((agent) => existsSync(configFolder(agent, around)));
+  return CONNECTABLE.filter((agent) => isAgentHere(agent, around));
 }
 
 function planLines({ places }: Invocation, agents: readonly AgentName[], schedule: boolean): readonly Line[] {

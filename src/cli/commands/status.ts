@@ -276,7 +276,8 @@ const RULES: readonly Rule[] = [
   },
   {
     when: ({ job, outputs }) => job === null || (outputs === 0 && !isDirty(job) && job.finished_at === null),
-    sentence: () => "Nothing was imported yet; `slowwave import FILE` takes stage-1 outputs from JSONL.",
+    sentence: () =>
+      "Nothing was learned yet; `slowwave learn --run` learns from the sessions of your agents, `slowwave import FILE` takes stage-1 outputs from JSONL.",
   },
   {
     when: ({ isLeftByControl }) => isLeftByControl,
