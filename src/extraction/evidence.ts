@@ -23,7 +23,7 @@ export interface Evidence {
   readonly leftOut: number;
 }
 
-export interface EvidenceLimits {
+interface EvidenceLimits {
   /** Of all rows together. */
   readonly tokens: number;
   /** Of one row's text, and of what a tool was asked. */
@@ -32,7 +32,7 @@ export interface EvidenceLimits {
   readonly toolTokens: number;
 }
 
-export const EVIDENCE_LIMITS: EvidenceLimits = { tokens: 150_000, rowBytes: 10_000, toolTokens: 2_000 };
+const EVIDENCE_LIMITS: EvidenceLimits = { tokens: 150_000, rowBytes: 10_000, toolTokens: 2_000 };
 
 /**
  * Keeps of a session what its budget allows: the tiers in their order, within a tier the newest first, told in the order
