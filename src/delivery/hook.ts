@@ -53,13 +53,15 @@ function readStdin(): Promise<string> {
       process.stdin.destroy();
       done(text);
     };
-    const timer = setTimeout(() => finish(Buffer.concat(chunks).toString()), STDIN_MS);
+    const give = () => finish(Buffer.concat(chunks).toString());
+    // On a busy machine the time may be over before what was waiting could be read: there is one more look.
+    const timer = setTimeout(() => setImmediate(() => setImmediate(give)), STDIN_MS);
     process.stdin.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       chunks.push(chunk);
       if (bytes > MOST_STDIN) finish("");
     });
-    process.stdin.on("end", () => finish(Buffer.concat(chunks).toString()));
+    process.stdin.on("end", give);
     process.stdin.on("error", () => finish(""));
   });
 }
