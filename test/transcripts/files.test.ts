@@ -88,10 +88,11 @@ test("a symlink inside the root is not followed, the root itself may be one", as
   const through = (path: string) => readAll({ ...file, path: join(home, ".claude/projects", path) });
   await expect(through(`-out/${CLAUDE}`)).rejects.toMatchObject({
     code: "session_unreadable",
-    message: /leads out/,
+    message: expect.stringMatching(/leads out/),
   });
   await expect(through("-w/80e8fce3-061f-45ef-941c-431a103557b8.jsonl")).rejects.toMatchObject({
     code: "session_unreadable",
+    message: expect.stringMatching(/it is a symlink/),
   });
   await expect(through("-w/gone.jsonl")).rejects.toMatchObject({ code: "session_gone" });
 });
@@ -115,7 +116,7 @@ test("what is no regular file is refused at once, a pipe without waiting for its
   } as const;
   await expect(readAll(file)).rejects.toMatchObject({
     code: "session_unreadable",
-    message: /not a regular file/,
+    message: expect.stringMatching(/not a regular file/),
   });
 });
 

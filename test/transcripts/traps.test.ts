@@ -142,6 +142,7 @@ test("a session that our own agents made is known by its folder, by real path, a
       (cwd) => isOwnSession(cwd, [join(home, "link")]),
     ),
   ).toEqual([true, true, true]);
+  expect(isOwnSession(join(home, "link/staging/gone/deep"), [join(home, "real")])).toBe(true);
   expect(
     [join(home, "real"), join(home, "real/staging-2"), "/w/shop", "", null].map((cwd) =>
       isOwnSession(cwd, [join(home, "link")]),
