@@ -164,6 +164,7 @@ describe("the description of the API", () => {
     ).toEqual([
       "get /api/runs",
       "post /api/runs",
+      "get /api/sessions",
       "get /api/runs/{id}",
       "get /api/runs/{id}/events",
       "get /api/runs/{id}/at/{sequence}",
