@@ -61,7 +61,10 @@ async function find({ projects, clock, git }: ProjectDeps, folder: string): Prom
  * One repository: the same shared folder, or the same remote; or the same first commit, unless both have a remote and
  * these differ (a fork, or two projects made from one template).
  */
-export function isSame(project: Project, facts: Pick<GitFacts, "commonDir" | "remote" | "rootCommit">): boolean {
+export function isSame(
+  project: Project,
+  facts: Pick<GitFacts, "commonDir" | "remote" | "rootCommit">,
+): boolean {
   if (project.commonDir === facts.commonDir) return true;
   if (project.remote !== null && project.remote === facts.remote) return true;
   const isFork = project.remote !== null && facts.remote !== null;
