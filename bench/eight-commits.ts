@@ -25,6 +25,6 @@ export async function eightCommits(): Promise<
   return (run, sequence, atMs) => {
     const commit = made[sequence] as CommitRequest;
     const intents = commit.intents.map((intent) => ({ ...intent, run, key: `${run}/${sequence}/work` }));
-    return { ...commit, run, atMs, intents };
+    return { ...commit, snapshot: commit.snapshot, run, atMs, intents };
   };
 }

@@ -9,6 +9,7 @@ import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { findOrphans } from "../internal/agents.ts";
 import { systemClock } from "../internal/engine.ts";
+import { PHASE2_VERSION, phase2Machine } from "../internal/machine.ts";
 import { checkRoot, type Integrity, inspectGenerations, nodeFiles } from "../internal/memory.ts";
 import { rowBeforeAbandonedOperation } from "../internal/runs.ts";
 import { type SandboxName, sandboxNamed } from "../internal/sandbox.ts";
@@ -357,6 +358,7 @@ export async function checkRuns({ store }: Patient): Promise<readonly Check[]> {
     if (tokenHeldBy(run, await store.jobs.read(run.space)) !== null) parked.push(run);
   }
   const found = [
+    ...otherVersions(active),
     ...left.map(({ id, space }) =>
       warning("runs", `run ${id} of space ${space} was left by a process that died`, "slowwave recover"),
     ),
@@ -393,6 +395,17 @@ export async function checkSessions({ at, store }: Patient): Promise<readonly Ch
       : []),
   ];
   return found.length > 0 ? found : [fine("sessions", `${counted(learned, "session")} learned, none failed`)];
+}
+
+/** Unfinished runs that this version leaves to a process of theirs. */
+function otherVersions(active: readonly RunRecord[]): readonly Check[] {
+  const others = active.filter(
+    ({ machine, version }) => machine === phase2Machine.id && version !== PHASE2_VERSION,
+  );
+  if (others.length === 0) return [];
+  const versions = [...new Set(others.map(({ version }) => version))].join(", ");
+  const count = counted(others.length, "unfinished run is", "unfinished runs are");
+  return [warning("runs", `${count} of another version (${versions}) than this one (${PHASE2_VERSION})`)];
 }
 
 /** Staging without a run, and lock files of processes that died (looking at those removes them). */

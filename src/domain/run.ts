@@ -43,6 +43,11 @@ export interface CommitRequest {
   /** Dotted state value after the event, e.g. `syncing.rawMemories`. */
   readonly value: string;
   readonly snapshot: string;
+  /**
+   * What `snapshot` and `intents` say, as the change since the commit before: JSON text of `StatePatch`. A store may keep
+   * this beside the event instead of them. Absent where the whole state is to be written.
+   */
+  readonly patch?: string;
   readonly state: "active" | "done" | "error";
   /** All of the root machine that are open after this commit, oldest first: the others are settled or withdrawn. */
   readonly intents: readonly Intent[];
@@ -57,6 +62,12 @@ export interface CommitRequest {
   /** Ids of the signals that this step took in. */
   readonly signals?: readonly number[];
 }
+
+/**
+ * A store that keeps patches writes the whole state at least every so many steps, so that it never has more of them
+ * than these to put together.
+ */
+export const WHOLE_STATE_EVERY = 16;
 
 /** An event that an actor of a run got from another one, handled in the same step as what caused it. */
 export interface RunMessage {
@@ -137,7 +148,7 @@ export type CommitOutcome = "ok" | "fenced" | "stale";
  */
 export function judgeRepeated(
   run: RunRecord | null,
-  logged: Pick<LogRow, "atMs" | "type" | "value" | "data"> | null,
+  logged: (Pick<LogRow, "atMs" | "type" | "value" | "data"> & { readonly patch?: string | null }) | null,
   request: CommitRequest,
 ): CommitOutcome {
   if (run === null || run.fence !== request.fence) return "fenced";
@@ -148,8 +159,9 @@ export function judgeRepeated(
     logged.value === request.value &&
     logged.data === request.event;
   // Older snapshots are not kept, but the event at a sequence decides the snapshot after it.
-  const isSameState =
-    run.sequence > request.sequence || (run.snapshot === request.snapshot && run.state === request.state);
+  const isSameSnapshot =
+    logged?.patch != null ? logged.patch === request.patch : run.snapshot === request.snapshot;
+  const isSameState = run.sequence > request.sequence || (isSameSnapshot && run.state === request.state);
   return isSameEvent && isSameState ? "ok" : "stale";
 }
 
@@ -235,6 +247,11 @@ export interface RunStore {
   closeSignals(request: { run: string; fence: number; ids: readonly number[] }): Promise<boolean>;
   /** What waits for the unfinished runs of this owner. */
   inbox(owner: string): Promise<Inbox>;
+  /**
+   * Calls the listener soon (a twentieth of a second) after anyone else wrote to what is stored, whatever it was. Until
+   * the signal is raised. It does not keep the process alive.
+   */
+  watch(listener: () => void, until: AbortSignal): Promise<void>;
   /** Pauses or resumes an unfinished run; false when it is unknown or over. */
   pause(request: { run: string; isPaused: boolean; nowMs: number }): Promise<boolean>;
   /**
@@ -266,6 +283,8 @@ export interface RunStore {
   steps(query: { run: string; to: number }): Promise<readonly LogRow[]>;
   /** Runs counted; of one space, or of all. In no order. */
   tally(filter: { space?: string }): Promise<readonly RunTally[]>;
+  /** A purge's right alone: takes the patches of runs that are over away, which nobody reads any more. */
+  dropPatches(): Promise<void>;
   /** A purge's right alone: puts other data into log rows, and another snapshot into a run that is over. */
   redact(request: {
     rows: readonly { readonly id: number; readonly data: string }[];

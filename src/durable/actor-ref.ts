@@ -51,8 +51,8 @@ export class ActorRef {
     of: {
       id: string;
       src: string;
-      systemId?: string;
-      syncSnapshot?: boolean;
+      systemId?: string | undefined;
+      syncSnapshot?: boolean | undefined;
       kind: ActorKind;
       state: ActorState;
     },

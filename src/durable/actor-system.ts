@@ -2,19 +2,12 @@ import type { AnyActorLogic, AnyMachineSnapshot, AnyStateMachine, EventObject } 
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Intent } from "../domain/run.ts";
 import { ActorRef, type ActorState, findActor, refOf, reviveRefs } from "./actor-ref.ts";
+import { type Effect, errorEvent } from "./effects.ts";
 import { Leaf } from "./leaf.ts";
 import type { PlainEvent, Values } from "./plain-event.ts";
 import type { PreparedMachine } from "./prepared-machine.ts";
 import { StepRecord, type SystemStep, snapshotEvent } from "./step-record.ts";
-import {
-  beginActor,
-  dotted,
-  type Effect,
-  errorEvent,
-  INERT_SYSTEM,
-  type StepSystem,
-  stepActor,
-} from "./transition.ts";
+import { beginActor, dotted, INERT_SYSTEM, type StepSystem, stepActor } from "./transition.ts";
 
 /** What the actor systems of an engine share. */
 export interface SystemWorld {
@@ -152,15 +145,15 @@ export class ActorSystem implements StepSystem {
     if (at.ended && rings !== undefined) this.#detachTimers(at.ended.owner, rings.child);
     if (!target.isStopped) this.#take(target, event, false);
     const isNothing = this.#step.isEmpty;
-    if (at.ended) this.#settleEnded(at.ended);
+    if (at.ended) this.#closeEnded(at.ended);
     return isNothing ? null : this.#close(target);
   }
 
-  #settleEnded({ owner, key }: { owner: ActorRef; key: string }): void {
+  #closeEnded({ owner, key }: { owner: ActorRef; key: string }): void {
     const leaf = this.leaves.get(key);
     if (leaf !== undefined) leaf.isStopped = true;
     if (!owner.intents.some((intent) => intent.key === key)) return;
-    this.settle(owner, key);
+    this.closeIntent(owner, key);
     this.#unsaved.add(owner);
   }
 
@@ -175,7 +168,7 @@ export class ActorSystem implements StepSystem {
   #relay(target: ActorRef, event: EventObject): void {
     if (target.isStopped) return;
     if (target.kind === "leaf" || target.kind === "missing") {
-      this.#tellLeaf(target, event);
+      this.#sendToLeaf(target, event);
       return;
     }
     if (target.isBusy || !target.isStarted) {
@@ -382,7 +375,7 @@ export class ActorSystem implements StepSystem {
     const intent = owner.intents.find(
       ({ child, kind, key }) => kind === "start" && child === ref.id && this.isOf(key, ref),
     );
-    if (intent !== undefined) this.settle(owner, intent.key, true);
+    if (intent !== undefined) this.closeIntent(owner, intent.key, true);
   }
 
   /** Which leaf an intent is of, where several had one name after the other. */
@@ -393,7 +386,7 @@ export class ActorSystem implements StepSystem {
   }
 
   /** The intent is no longer open. With `isStopped`, what runs for it is stopped after the commit. */
-  settle(owner: ActorRef, key: string, isStopped = false): void {
+  closeIntent(owner: ActorRef, key: string, isStopped = false): void {
     owner.intents = owner.intents.filter((intent) => intent.key !== key);
     this.leaves.delete(key);
     this.#step.changed.add(owner);
@@ -432,7 +425,7 @@ export class ActorSystem implements StepSystem {
 
   #cancelTimers(self: ActorRef, name: string): void {
     for (const { kind, child, key, isDetached } of self.intents) {
-      if (kind === "timer" && child === name && !isDetached) this.settle(self, key, true);
+      if (kind === "timer" && child === name && !isDetached) this.closeIntent(self, key, true);
     }
   }
 
@@ -444,7 +437,7 @@ export class ActorSystem implements StepSystem {
     owner.intents = owner.intents.map((one) => (isNamed(one) ? { ...one, isDetached: true } : one));
   }
 
-  #tellLeaf(ref: ActorRef, event: EventObject): void {
+  #sendToLeaf(ref: ActorRef, event: EventObject): void {
     const owner = ref._parent as ActorRef;
     const intent = owner.intents.find(({ key }) => this.isOf(key, ref));
     if (intent === undefined) return;

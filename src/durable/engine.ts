@@ -21,7 +21,7 @@ import { recovery } from "./recovery.ts";
 import { storedRuns } from "./stored-runs.ts";
 import { clockOf, systemIds } from "./system.ts";
 import { timerWheel } from "./timer-wheel.ts";
-import { standIn } from "./transition.ts";
+import { STAND_INS } from "./transition.ts";
 import { type Successor, type VersionedMachine, versionsOf } from "./versions.ts";
 
 export type { Actors, DurableOptions } from "./options.ts";
@@ -36,7 +36,7 @@ interface Live {
   last: AnyMachineSnapshot | null;
   /** Its first commit, or what it took over, is done. */
   ready: Promise<unknown>;
-  settle(why: SlowwaveError | null): void;
+  finish(why: SlowwaveError | null): void;
 }
 
 /**
@@ -120,7 +120,7 @@ class Engine {
     }
     const prepared = new WeakMap<AnyStateMachine, PreparedMachine>();
     const prepare = (machine: AnyStateMachine): PreparedMachine => {
-      const known = prepared.get(machine) ?? prepareMachine(machine, standIn);
+      const known = prepared.get(machine) ?? prepareMachine(machine, STAND_INS);
       prepared.set(machine, known);
       return known;
     };
@@ -170,7 +170,7 @@ class Engine {
       owner: this.owner,
       pollMs: options.pollMs ?? 1_000,
       isNeeded: () => !this.#isClosed && this.lives.size > 0,
-      cancel: (run) => this.#withLive(run, (live) => live.send(this.#cancelSaid(), null)),
+      cancel: (run) => this.#withLive(run, (live) => live.send(this.#plainCancel(), null)),
       signal: (signal) => this.#withLive(signal.run, (live) => void this.#takeIn(live, signal, null)),
       pause: (paused) => {
         for (const [run, { live }] of this.lives) live?.pause(paused.has(run));
@@ -281,9 +281,9 @@ class Engine {
 
   #entryOf(run: { id: string; space: string; adopted: boolean }): Live {
     const { values } = this.#shared;
-    let settle: Live["settle"] = () => {};
+    let finish: Live["finish"] = () => {};
     const done = new Promise<AnyMachineSnapshot>((resolve, reject) => {
-      settle = (why) =>
+      finish = (why) =>
         why === null ? resolve((entry.last ?? entry.live?.snapshot) as AnyMachineSnapshot) : reject(why);
     });
     done.catch(() => {});
@@ -292,11 +292,11 @@ class Engine {
       done,
       snapshot: () => (entry.live?.snapshot ?? entry.last) as AnyMachineSnapshot,
       send: (event) => {
-        const said = values.plainEvent(event);
-        return receiptOf((sender) => this.#ask(entry, (live) => live.send(said, sender)));
+        const plain = values.plainEvent(event);
+        return receiptOf((sender) => this.#ask(entry, (live) => live.send(plain, sender)));
       },
     };
-    const entry: Live = { run: durable, live: null, early: [], last: null, ready: Promise.resolve(), settle };
+    const entry: Live = { run: durable, live: null, early: [], last: null, ready: Promise.resolve(), finish };
     return entry;
   }
 
@@ -340,7 +340,7 @@ class Engine {
       ended: (run, why) => {
         if (this.lives.get(run) === entry) this.lives.delete(run);
         left?.(run, why);
-        entry.settle(why);
+        entry.finish(why);
         if (this.lives.size === 0) this.#poll.idle();
       },
     };
@@ -351,7 +351,7 @@ class Engine {
     const run = { id: record.id, space: record.space, adopted: true };
     const adopted = await this.#launch(run, of.machine, (world) => LiveRun.resume(world, record));
     if (record.cancelRequestedAtMs !== null) {
-      this.#withLive(record.id, (live) => live.send(this.#cancelSaid(), null));
+      this.#withLive(record.id, (live) => live.send(this.#plainCancel(), null));
     }
     return adopted;
   }
@@ -361,7 +361,7 @@ class Engine {
     return this.#recovery.recover(filter ?? {});
   }
 
-  #cancelSaid() {
+  #plainCancel() {
     return this.#shared.values.plainEvent(this.#cancelEvent);
   }
 
@@ -372,11 +372,11 @@ class Engine {
   ): Promise<Receipt> {
     this.#demandOpen();
     const { key = null, timeoutMs = 5_000 } = how;
-    const said = this.#shared.values.plainEvent(event);
+    const plain = this.#shared.values.plainEvent(event);
     const here = this.lives.get(run);
     if (here !== undefined && key === null) return here.run.send(event as never);
     const { runs } = this.#options.store;
-    const signal = await runs.signal({ run, key, event: said.text, nowMs: this.#clock.nowMs() });
+    const signal = await runs.signal({ run, key, event: plain.text, nowMs: this.#clock.nowMs() });
     if (signal === null) {
       if ((await runs.read(run)) === null)
         throw new SlowwaveError("run_unknown", `There is no run "${run}".`);
@@ -393,14 +393,14 @@ class Engine {
   /** Null when the signal has been taken in before. */
   #takeIn(live: LiveRun, signal: Signal, ask: typeof receiptOf | null): Promise<Receipt> | null {
     const text = signal.event;
-    const said = { event: this.#shared.values.parse(text) as EventObject, text };
+    const plain = { event: this.#shared.values.parse(text) as EventObject, text };
     if (ask === null) {
-      live.takeIn(signal, said, null);
+      live.takeIn(signal, plain, null);
       return null;
     }
     let isTaken = false;
     const receipt = ask((sender) => {
-      isTaken = live.takeIn(signal, said, sender);
+      isTaken = live.takeIn(signal, plain, sender);
     });
     return isTaken ? receipt : null;
   }

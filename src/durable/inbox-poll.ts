@@ -15,7 +15,8 @@ type Held = { ref?(): void; unref?(): void };
 
 /**
  * A timer that is set with each run and cleared after it costs a short run more than a step, so it is left to ring;
- * only live runs keep the process alive. A store that is busy is asked again.
+ * only live runs keep the process alive. A store that is busy is asked again. The store tells when others have written to
+ * it, so that what they left is found at once; the timer finds what was missed.
  */
 export function inboxPoll(engine: {
   readonly store: Pick<Store, "runs">;
@@ -30,7 +31,14 @@ export function inboxPoll(engine: {
   const { store, clock, owner, pollMs } = engine;
   let timer: Held | undefined | null = null;
 
+  let watching: AbortController | null = null;
+  let isAsking = false;
+  let isAskedAgain = false;
+
   async function ask(): Promise<void> {
+    isAskedAgain = isAsking;
+    if (isAsking) return;
+    isAsking = true;
     try {
       for (const run of await store.runs.cancelRequests(owner)) engine.cancel(run);
       const { signals, paused } = await store.runs.inbox(owner);
@@ -39,17 +47,34 @@ export function inboxPoll(engine: {
     } catch {
       // Busy: asked again after the next wait.
     }
+    isAsking = false;
+    if (isAskedAgain) await ask();
+  }
+
+  function watch(): void {
+    watching = new AbortController();
+    const listener = () => {
+      if (engine.isNeeded()) void ask();
+    };
+    // Where that fails there is still the timer.
+    store.runs.watch(listener, watching.signal).catch(() => {});
+  }
+
+  function unwatch(): void {
+    watching?.abort();
+    watching = null;
   }
 
   function start(): void {
     if (!engine.isNeeded()) return;
+    if (watching === null) watch();
     if (timer !== null) {
       timer?.ref?.();
       return;
     }
     timer = clock.setTimeout(async () => {
       timer = null;
-      if (!engine.isNeeded()) return;
+      if (!engine.isNeeded()) return unwatch();
       await ask();
       start();
     }, pollMs) as Held | undefined;
@@ -59,6 +84,7 @@ export function inboxPoll(engine: {
     start,
     idle: () => timer?.unref?.(),
     stop: () => {
+      unwatch();
       if (timer !== null) clock.clearTimeout(timer);
     },
   };

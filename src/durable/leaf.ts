@@ -1,6 +1,6 @@
 import type { AnyActorLogic, EventObject } from "xstate";
 import type { ActorRef, ActorState } from "./actor-ref.ts";
-import { errorEvent } from "./transition.ts";
+import { errorEvent } from "./effects.ts";
 
 /** What a leaf says, and to whom where that is not its parent. */
 export interface LeafHost {

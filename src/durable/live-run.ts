@@ -16,6 +16,8 @@ import { commitAgain } from "./commit-again.ts";
 import type { Committed, Emitted, Receipt, RetryPolicy } from "./options.ts";
 import type { PlainEvent } from "./plain-event.ts";
 import { RunningActors, type RunningIntent } from "./running-actors.ts";
+import { StepCommit } from "./step-commit.ts";
+import { StatePatches } from "./step-patch.ts";
 import type { Outside, SystemStep } from "./step-record.ts";
 import { restoreActors, rootText, rowsOf } from "./stored-actors.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
@@ -41,7 +43,7 @@ export interface LiveRunWorld extends SystemWorld {
 
 interface Delivery {
   readonly target: ActorRef;
-  readonly said: PlainEvent;
+  readonly plain: PlainEvent;
   /** The intent whose actor or timer says so; null for events from outside. */
   readonly from: string | null;
   readonly signal: number | null;
@@ -76,6 +78,7 @@ export class LiveRun {
   #sequence: number;
   /** As it was last committed. */
   #snapshot: AnyMachineSnapshot;
+  readonly #patches: StatePatches;
   #isOver = false;
   #isWorking = false;
   #isPaused = false;
@@ -97,12 +100,13 @@ export class LiveRun {
     const deliver = (target: ActorRef, event: EventObject) => this.#fromInside(target, event);
     this.system = new ActorSystem(world, run.id, world.machine, world.actors, deliver);
     this.#snapshot = this.system.snapshot;
+    this.#patches = new StatePatches(this.system);
     const { runs, wheel } = world;
     this.#running = new RunningActors({
       system: this.system,
       runs,
       wheel,
-      deliver: (target, said, from) => this.#deliver({ target, said, from, signal: null, sender: null }),
+      deliver: (target, plain, from) => this.#deliver({ target, plain, from, signal: null, sender: null }),
       emitted: (actor, event) => world.emitted({ run: this.id, space: this.space, actor, event }),
     });
   }
@@ -116,7 +120,7 @@ export class LiveRun {
       const atMs = world.clock.nowMs();
       const step = live.system.begin(input, { sequence: 0, atMs });
       const { root } = live.system;
-      const delivery = { target: root, said: init, from: null, signal: null, sender: null };
+      const delivery = { target: root, plain: init, from: null, signal: null, sender: null };
       advance = live.#advanceOf(delivery, null, step, atMs);
     } catch (cause) {
       if (cause instanceof SlowwaveError && cause.code !== "not_json") throw cause;
@@ -155,15 +159,15 @@ export class LiveRun {
   }
 
   /** Handled in order, each with a commit of its own; events that change nothing write nothing. */
-  send(said: PlainEvent, sender: Sender | null): void {
-    this.#deliver({ target: this.system.root, said, from: null, signal: null, sender });
+  send(plain: PlainEvent, sender: Sender | null): void {
+    this.#deliver({ target: this.system.root, plain, from: null, signal: null, sender });
   }
 
   /** Takes in what was left for the run in the store. False when it has been taken in already. */
-  takeIn({ id: signal }: Signal, said: PlainEvent, sender: Sender | null): boolean {
+  takeIn({ id: signal }: Signal, plain: PlainEvent, sender: Sender | null): boolean {
     if (this.#signals.has(signal) || this.#isOver) return false;
     this.#signals.add(signal);
-    this.#deliver({ target: this.system.root, said, from: null, signal, sender });
+    this.#deliver({ target: this.system.root, plain, from: null, signal, sender });
     return true;
   }
 
@@ -182,7 +186,7 @@ export class LiveRun {
     return this.#isOver || this.#isPaused || this.#isRefused || this.#sent === 0;
   }
 
-  #tellDrained(): void {
+  #resolveDrained(): void {
     if (this.#whenDrained.length > 0 && this.#isDrained()) {
       for (const resolve of this.#whenDrained.splice(0)) resolve();
     }
@@ -196,8 +200,8 @@ export class LiveRun {
   /** A custom action, or whoever holds a reference, sends an event: recorded when it is handled. */
   #fromInside(target: ActorRef, event: EventObject): void {
     if (this.#isOver) return;
-    const said = this.#world.values.plainEvent(event);
-    this.#deliver({ target, said, from: null, signal: null, sender: null });
+    const plain = this.#world.values.plainEvent(event);
+    this.#deliver({ target, plain, from: null, signal: null, sender: null });
   }
 
   #deliver(delivery: Delivery): void {
@@ -219,26 +223,26 @@ export class LiveRun {
       const advance = stepped instanceof Promise ? await stepped : stepped;
       if (advance !== null) await this.#commit(advance, (request) => this.#world.runs.commit(request));
       if (next.sender !== null) this.#sent -= 1;
-      this.#tellDrained();
+      this.#resolveDrained();
     }
     this.#isWorking = false;
-    this.#tellDrained();
+    this.#resolveDrained();
   }
 
   /** Null when nothing is to be committed. What the program throws ends the run. */
   #stepOn(delivery: Delivery): Advance | null | Promise<Advance | null> {
-    const { target, said, from } = delivery;
+    const { target, plain, from } = delivery;
     const source = from === null ? null : this.#running.get(from);
     if (source === undefined) return null;
-    const isLast = source !== null && isEndOf(source.intent, said.event);
-    if (isLast && this.#isTriedAgain(source, said.event)) return this.#retry(source, delivery);
+    const isLast = source !== null && isEndOf(source.intent, plain.event);
+    if (isLast && this.#isTriedAgain(source, plain.event)) return this.#retry(source, delivery);
     const before = this.#snapshot;
     try {
-      const event = this.system.revived(said);
+      const event = this.system.revived(plain);
       const atMs = this.#world.clock.nowMs();
       const ended = isLast ? { owner: source.owner, key: source.intent.key } : null;
       const step = this.system.step(target, event, { sequence: this.#sequence + 1, atMs, ended });
-      if (isLast) this.#running.settle(source.intent.key);
+      if (isLast) this.#running.close(source.intent.key);
       return step === null ? this.#unhandled(delivery) : this.#advanceOf(delivery, before, step, atMs);
     } catch (error) {
       return this.#failRun(delivery, error);
@@ -260,30 +264,27 @@ export class LiveRun {
   }
 
   #advanceOf(delivery: Delivery, before: AnyMachineSnapshot | null, step: SystemStep, atMs: number): Advance {
-    const { target, said, signal } = delivery;
+    const { target, plain, signal } = delivery;
     const { system } = this;
     const { snapshot } = system;
     const { key } = target;
     const { messages, removed, changed, outside, value } = step;
     const rows = rowsOf(system, changed);
-    const request: CommitRequest = {
-      run: this.id,
+    const request = new StepCommit(system, {
       fence: this.#fence,
       sequence: this.#sequence + 1,
       atMs,
-      event: said.text,
-      eventType: said.event.type,
+      plain,
       value,
-      snapshot: rootText(system),
       state: stateOf(snapshot),
-      intents: system.root.intents,
-      ...(key === "" ? {} : { actor: key }),
-      ...(messages.length === 0 ? {} : { messages }),
-      ...(rows.length === 0 ? {} : { actors: rows }),
-      ...(removed.length === 0 ? {} : { removed }),
-      ...(signal === null ? {} : { signals: [signal] }),
-    };
-    return { delivery, before, snapshot, outside, request };
+      actor: key === "" ? undefined : key,
+      patch: this.#patches.next(),
+    });
+    if (messages.length > 0) request.messages = messages;
+    if (rows.length > 0) request.actors = rows;
+    if (removed.length > 0) request.removed = removed;
+    if (signal !== null) request.signals = [signal];
+    return { delivery, before, snapshot, outside, request: request as CommitRequest };
   }
 
   /** Records the step, then lets the world see it: observers first, then stopped actors, then new ones. */
@@ -305,7 +306,7 @@ export class LiveRun {
     this.#sequence = sequence;
     this.#snapshot = snapshot;
     const { id: run, space } = this;
-    const { event } = delivery.said;
+    const { event } = delivery.plain;
     const { key: actor } = delivery.target;
     const value = dotted(snapshot.value);
     delivery.sender?.resolve({ outcome: "handled", sequence });
@@ -323,7 +324,7 @@ export class LiveRun {
     } catch (error) {
       // Not the event that led to it, which is recorded: a replay must not step on it twice.
       const threw = this.#world.values.plainEvent({ type: "slowwave.action.threw" });
-      if (state === "active") await this.#failRun({ ...delivery, said: threw }, error);
+      if (state === "active") await this.#failRun({ ...delivery, plain: threw }, error);
       else this.#end(this.#threw(event, error));
       return;
     }
@@ -363,8 +364,8 @@ export class LiveRun {
     const waitMs = policy.backoffMs === undefined ? 0 : backoff(policy.backoffMs, failures);
     const again = { ...intent, failures, dueAtMs: atMs + waitMs };
     owner.intents = owner.intents.map((one) => (one.key === intent.key ? again : one));
-    const { error } = delivery.said.event as EventObject & { error?: unknown };
-    const said = this.#world.values.plainEvent({
+    const { error } = delivery.plain.event as EventObject & { error?: unknown };
+    const plain = this.#world.values.plainEvent({
       type: "slowwave.actor.retried",
       actor: intent.child,
       failures,
@@ -378,7 +379,7 @@ export class LiveRun {
       outside: [],
     };
     const advance = this.#advanceOf(
-      { ...delivery, target: this.system.root, said },
+      { ...delivery, target: this.system.root, plain },
       this.#snapshot,
       step,
       atMs,
@@ -398,7 +399,7 @@ export class LiveRun {
     // A run that could not be created is not there to go on with.
     const patienceMs = request.sequence === 0 ? 0 : commitPatienceMs;
     this.#isRefused = true;
-    this.#tellDrained();
+    this.#resolveDrained();
     try {
       return await commitAgain({ runs, clock, patienceMs, isOver: () => this.#isOver }, request, refused);
     } catch (error) {
@@ -414,16 +415,16 @@ export class LiveRun {
 
   /** A guard, an assignment or an action threw: a broken program. The run ends in error with what was thrown. */
   async #failRun(delivery: Delivery, error: unknown): Promise<null> {
-    const { said, sender } = delivery;
-    const failure = this.#threw(said.event, error);
+    const { plain, sender } = delivery;
+    const failure = this.#threw(plain.event, error);
     const children = [...this.system.living()].map(({ key }) => key).filter((key) => key !== "");
     const request: CommitRequest = {
       run: this.id,
       fence: this.#fence,
       sequence: this.#sequence + 1,
       atMs: this.#world.clock.nowMs(),
-      event: said.text,
-      eventType: said.event.type,
+      event: plain.text,
+      eventType: plain.event.type,
       value: dotted(this.#snapshot.value),
       snapshot: this.#lastText(),
       state: "error",
@@ -465,7 +466,7 @@ export class LiveRun {
       else sender?.reject(why);
     }
     this.#running.stopAll();
-    this.#tellDrained();
+    this.#resolveDrained();
     this.#world.ended(this.id, why);
   }
 }

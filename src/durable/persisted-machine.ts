@@ -20,7 +20,8 @@ export function persistMachine(snapshot: AnyMachineSnapshot): object {
   };
 }
 
-function persistChild({ kind, state, src, systemId, _syncSnapshot: syncSnapshot }: ActorRef): object {
+/** How a child is kept in its parent's snapshot. */
+export function persistChild({ kind, state, src, systemId, _syncSnapshot: syncSnapshot }: ActorRef): object {
   const isElsewhere = (kind === "machine" || kind === "pure") && state.status === "active";
   const { _subscription, machine, ...plain } = state as ActorState & {
     _subscription?: unknown;
@@ -31,7 +32,7 @@ function persistChild({ kind, state, src, systemId, _syncSnapshot: syncSnapshot 
   return { snapshot, src, systemId, syncSnapshot };
 }
 
-function persistHistory(history: unknown): object {
+export function persistHistory(history: unknown): object {
   const lists = Object.entries((history ?? {}) as Record<string, readonly { id: string }[]>);
   return Object.fromEntries(lists.map(([key, nodes]) => [key, nodes.map(({ id }) => ({ id }))]));
 }

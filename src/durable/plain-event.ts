@@ -22,11 +22,13 @@ export interface Values {
   /** Text of any value; `what` begins the sentence of the refusal. */
   textOf(value: unknown, what: string): string;
   parse(text: string): unknown;
+  /** Texts are JSON, so that parts of them can be put together. */
+  readonly isJson: boolean;
 }
 
 export function valuesOf(codec: Codec | undefined): Values {
   if (codec === undefined)
-    return { plainEvent, textOf: jsonOf, parse: (text) => JSON.parse(text) as unknown };
+    return { plainEvent, textOf: jsonOf, parse: (text) => JSON.parse(text) as unknown, isJson: true };
   const textOf = (value: unknown, what: string): string => {
     try {
       return codec.stringify(withPlainErrors(value));
@@ -37,6 +39,7 @@ export function valuesOf(codec: Codec | undefined): Values {
   return {
     textOf,
     parse: (text) => codec.parse(text),
+    isJson: false,
     plainEvent: (event) => {
       const text = textOf(event, `The event "${event.type}"`);
       return { event: codec.parse(text) as EventObject, text };
@@ -46,6 +49,8 @@ export function valuesOf(codec: Codec | undefined): Values {
 
 /** Errors keep message, code and cause; all else must be what JSON keeps. Throws `not_json` with the path of what is not. */
 export function plainEvent(event: EventObject): PlainEvent {
+  // A copy, since whoever sent it may change it.
+  if (isFlat(event)) return { event: { ...event }, text: JSON.stringify(event) };
   const text = jsonOf(event, `The event "${event.type}"`);
   return { event: JSON.parse(text) as EventObject, text };
 }
@@ -56,8 +61,10 @@ export function plainEvent(event: EventObject): PlainEvent {
  */
 function jsonOf(value: unknown, what: string): string {
   try {
-    const wrong = isFlat(value) ? null : notJson(value, "");
-    if (wrong === null) return JSON.stringify(value, plainly) ?? "null";
+    if (isFlat(value)) return JSON.stringify(value);
+    hasMarks = false;
+    const wrong = notJson(value, "");
+    if (wrong === null) return JSON.stringify(value, hasMarks ? plainly : undefined) ?? "null";
     throw new SlowwaveError(
       "not_json",
       `${what} cannot be recorded: ${wrong}. Keep plain JSON in it, or give the engine a codec.`,
@@ -87,12 +94,17 @@ function marker(ref: object): object {
 /** Holds nothing but texts, whole numbers and truth values, as most events do. */
 function isFlat(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
   for (const key in value) {
     const part: unknown = value[key as keyof typeof value];
     if (typeof part !== "string" && typeof part !== "boolean" && !Number.isSafeInteger(part)) return false;
   }
   return true;
 }
+
+/** What was looked at last holds errors or references, which are not written as they are. */
+let hasMarks = false;
 
 /** What is wrong with it, with its path; null when it is plain JSON. A cycle overflows the stack, which is caught above. */
 function notJson(value: unknown, path: string): string | null {
@@ -120,7 +132,10 @@ function notJsonObject(value: object, path: string): string | null {
     }
     return null;
   }
-  if (value instanceof Error || isActorRef(value)) return null;
+  if (value instanceof Error || isActorRef(value)) {
+    hasMarks = true;
+    return null;
+  }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null && !isOfOtherRealm(prototype)) {
     return `${path || "it"} is a ${value.constructor?.name ?? "class instance"}`;

@@ -16,8 +16,22 @@ export interface PreparedMachine {
   readonly hasInline: boolean;
 }
 
-/** Makes the initial snapshot of what is to be started; called by XState in the middle of a step. */
-export type StandIn = (src: string) => AnyActorLogic;
+/** What a prepared machine has in place of actors. */
+export interface StandIns {
+  /** Makes the initial snapshot of what is spawned; called by XState in the middle of a step. */
+  standIn(src: string): AnyActorLogic;
+  /** An action that begins what a state invokes. */
+  invoking(actor: InvokedActor): unknown;
+}
+
+/** An actor that a state invokes, as XState's own definition has it. */
+export interface InvokedActor {
+  readonly id: string;
+  readonly src: string;
+  readonly systemId: string | undefined;
+  readonly input: unknown;
+  readonly syncSnapshot: boolean;
+}
 
 /** Microsteps without an event after which a step counts as endless, where the machine sets no limit of its own. */
 const MAX_ITERATIONS = 10_000;
@@ -26,7 +40,7 @@ const MAX_ITERATIONS = 10_000;
  * Throws `inline_actor` where the machine spawns logic by `spawnChild` without a name: nothing could find it again
  * after a restart.
  */
-export function prepareMachine(original: AnyStateMachine, standIn: StandIn): PreparedMachine {
+export function prepareMachine(original: AnyStateMachine, { standIn, invoking }: StandIns): PreparedMachine {
   const inline: Record<string, AnyActorLogic> = {};
   const config = copyOf(original.root as unknown as ConfigNode, inline) as {
     options?: { maxIterations?: number };
@@ -45,8 +59,38 @@ export function prepareMachine(original: AnyStateMachine, standIn: StandIn): Pre
     delays: delays as never,
     actors: new Proxy({}, { get: (_, src) => (typeof src === "string" ? named(src) : undefined) }),
   });
+  for (const node of (machine as unknown as { idMap: Map<string, EnteredNode> }).idMap.values()) {
+    if (node.invoke.length > 0) invokeHere(node, invoking);
+  }
   const logics = { ...(actors as Record<string, AnyActorLogic>), ...inline };
   return { original, machine, logics, hasInline: Object.keys(inline).length > 0 };
+}
+
+/** A state of XState's own, as it is entered. */
+interface EnteredNode {
+  readonly invoke: readonly (Omit<InvokedActor, "syncSnapshot"> & { onSnapshot?: unknown })[];
+  entry: unknown[];
+}
+
+/** Read as ever for the names in it, but gone through as if there were nothing. */
+class InvokedElsewhere<Invoked> extends Array<Invoked> {
+  override [Symbol.iterator](): ArrayIterator<Invoked> {
+    return ([] as Invoked[])[Symbol.iterator]();
+  }
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+}
+
+/**
+ * Entering the state, XState makes an actor for each of its invokes, after the entry actions. Here the last entry
+ * actions do so, in a third of the time. Their names stay where they are: they are stopped by them, and what an entry
+ * action sends to them waits until they are there.
+ */
+function invokeHere(node: EnteredNode, invoking: StandIns["invoking"]): void {
+  const { invoke } = node;
+  node.entry.push(...invoke.map((of) => invoking({ ...of, syncSnapshot: Boolean(of.onSnapshot) })));
+  Object.defineProperty(node, "invoke", { value: InvokedElsewhere.from(invoke) });
 }
 
 interface ConfigNode {

@@ -3,10 +3,10 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { Intent, RunStore } from "../domain/run.ts";
 import { type ActorRef, findActor } from "./actor-ref.ts";
 import type { ActorSystem } from "./actor-system.ts";
+import { errorEvent } from "./effects.ts";
 import { Leaf } from "./leaf.ts";
 import type { PlainEvent } from "./plain-event.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
-import { errorEvent } from "./transition.ts";
 
 /** An open intent in this process: what runs for it, if anything does yet. */
 export interface RunningIntent {
@@ -21,7 +21,7 @@ interface RunningWorld {
   readonly runs: Pick<RunStore, "messages">;
   readonly wheel: TimerWheel;
   /** From the actor or timer of an intent, to an actor of the run. */
-  deliver(target: ActorRef, said: PlainEvent, from: string): void;
+  deliver(target: ActorRef, plain: PlainEvent, from: string): void;
   emitted(actor: string, event: EventObject): void;
 }
 
@@ -59,8 +59,8 @@ export class RunningActors {
     return this.#running.get(key);
   }
 
-  /** It has said its last word; nothing is left to stop. */
-  settle(key: string): void {
+  /** Its actor has ended, or its timer rung; nothing is left to stop. */
+  close(key: string): void {
     this.#running.delete(key);
   }
 
@@ -131,7 +131,7 @@ export class RunningActors {
       deliver: (target, event) => system.deliver(target, event),
       emit: (event) => emitted(ref.key, event),
     });
-    // It may have ended, or said what cannot be recorded, while it began.
+    // It may have ended, or plain what cannot be recorded, while it began.
     if (this.#running.get(key) !== running || running.stop === STOPPED) {
       leaf.stop();
       return;
@@ -144,15 +144,15 @@ export class RunningActors {
   #report(running: RunningIntent, event: EventObject): void {
     const { system, deliver } = this.#world;
     const { key, child } = running.intent;
-    let said: PlainEvent;
+    let plain: PlainEvent;
     try {
-      said = system.values.plainEvent(event);
+      plain = system.values.plainEvent(event);
     } catch (error) {
       // What cannot be recorded is the actor's failure, and its end.
       running.stop();
       running.stop = STOPPED;
-      said = system.values.plainEvent(errorEvent(child, error));
+      plain = system.values.plainEvent(errorEvent(child, error));
     }
-    deliver(running.owner, said, key);
+    deliver(running.owner, plain, key);
   }
 }

@@ -1,4 +1,4 @@
-import { type Observable, Subject } from "rxjs";
+import type { Observable } from "rxjs";
 import { type AnyMachineSnapshot, type AnyStateMachine, type EventObject, matchesState } from "xstate";
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
@@ -138,8 +138,22 @@ async function receiptOf({ runs, clock }: StoredWorld, { id }: Signal, timeoutMs
     if (signal?.state === "unhandled") return { outcome: "unhandled" };
     const leftMs = untilMs - clock.monotonicMs();
     if (leftMs <= 0) return { outcome: "stored" };
-    await new Promise<void>((resolve) => clock.setTimeout(resolve, Math.min(waitMs, leftMs)));
+    await nextChange(runs, clock, Math.min(waitMs, leftMs));
   }
+}
+
+/** Until somebody else wrote to the store, or the time is up. */
+function nextChange(runs: RunStore, clock: Clock, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const watching = new AbortController();
+    runs.watch(done, watching.signal).catch(() => {});
+    const timer = clock.setTimeout(done, waitMs);
+    function done(): void {
+      clock.clearTimeout(timer);
+      watching.abort();
+      resolve();
+    }
+  });
 }
 
 function handleOf(
@@ -156,7 +170,7 @@ function handleOf(
       const now = await runs.read(record.id);
       if (now !== null) last = restored(world, machine, now.snapshot);
       if (now === null || now.state !== "active") return last;
-      await new Promise<void>((resolve) => clock.setTimeout(resolve, waitMs));
+      await nextChange(runs, clock, waitMs);
     }
   };
   const { id, space } = record;
@@ -188,12 +202,12 @@ async function* pagesOf(
 }
 
 /** The next commit of a run that is live here, or the next look at one that is not. */
-function nextLook({ clock, committed$, isLive }: StoredWorld, run: string, waitMs: number): Promise<void> {
+function nextLook(world: StoredWorld, run: string, waitMs: number): Promise<void> {
+  const { runs, clock, committed$, isLive } = world;
+  if (!isLive(run)) return nextChange(runs, clock, waitMs);
   return new Promise((resolve) => {
     const timer = clock.setTimeout(done, waitMs);
-    const commits = isLive(run)
-      ? committed$.subscribe((step) => step.run === run && done())
-      : new Subject().subscribe();
+    const commits = committed$.subscribe((step) => step.run === run && done());
     function done(): void {
       clock.clearTimeout(timer);
       queueMicrotask(() => commits.unsubscribe());

@@ -6,39 +6,22 @@ import type {
   ExecutableActionObject,
 } from "xstate";
 import { ActorRef, type ActorState, bindRef, refOf, replaceRefs, reviveRefs } from "./actor-ref.ts";
+import { type Collected, type Effect, effectOf } from "./effects.ts";
 import { type PersistedMachine, persistMachine, restoreMachine } from "./persisted-machine.ts";
-import { plainError } from "./plain-event.ts";
-import { inlineActor, kindOf, type PreparedMachine, prepareMachine } from "./prepared-machine.ts";
+import {
+  type InvokedActor,
+  inlineActor,
+  kindOf,
+  type PreparedMachine,
+  prepareMachine,
+  type StandIns,
+} from "./prepared-machine.ts";
 
 /** One macrostep of one machine: where it led, and what it asks the world to do. */
 export interface Step {
   readonly snapshot: AnyMachineSnapshot;
   readonly effects: readonly Effect[];
 }
-
-/** In the order in which the machine decided on them. */
-export type Effect =
-  | {
-      readonly kind: "start";
-      readonly child: string;
-      readonly src: string;
-      readonly input: unknown;
-      readonly ref: ActorRef;
-    }
-  | {
-      readonly kind: "timer";
-      readonly child: string | undefined;
-      readonly event: EventObject;
-      readonly delayMs: number;
-      readonly to: ActorRef;
-    }
-  /** An actor that is let go, or a timer of that name. */
-  | { readonly kind: "stop"; readonly child: string; readonly ref: ActorRef | null }
-  | { readonly kind: "send"; readonly to: ActorRef; readonly event: EventObject }
-  | { readonly kind: "emit"; readonly event: EventObject }
-  | { readonly kind: "log"; readonly label: string | undefined; readonly value: unknown }
-  /** A custom action of the machine: run once, after the commit; not repeated after a crash. */
-  | { readonly kind: "act"; readonly run: () => void };
 
 /** What steps of machines know of the run that they are steps of. */
 export interface StepSystem {
@@ -47,16 +30,12 @@ export interface StepSystem {
   prepare(machine: AnyStateMachine): PreparedMachine;
   /** A name for an actor without one; XState asks for it. */
   _bookId(): string;
+  /** Throws where another actor of the run has the name. */
+  _set(systemId: string, actor: object): void;
   /** Frees the names that the actor and its children have in the run. */
   _unregister(ref: ActorRef): void;
   deliver(target: ActorRef, event: EventObject): void;
 }
-
-/** What a collected action may be: one of XState's, a start, or what pure logic emits. */
-type Collected =
-  | ExecutableActionObject
-  | { readonly type: "slowwave.start"; readonly ref: ActorRef }
-  | { readonly type: "xstate.emit"; readonly params: { readonly event: EventObject } };
 
 interface Scope {
   self: ActorRef;
@@ -69,6 +48,8 @@ interface Scope {
 let collected: Collected[] = [];
 /** An assignment spawned something, so the context may hold XState's own actors. */
 let hasSpawned = false;
+/** XState made an actor of its own, which stands among the children until it is replaced. */
+let hasForeignActors = false;
 let depth = 0;
 const scopes: Scope[] = [];
 
@@ -80,9 +61,10 @@ function collect<State extends ActorState>(
   self: ActorRef,
   step: (scope: never) => State,
 ): [State, readonly Effect[]] {
-  const outer = { collected, hasSpawned };
+  const outer = { collected, hasSpawned, hasForeignActors };
   collected = [];
   hasSpawned = false;
+  hasForeignActors = false;
   const scope = scopeAt(depth);
   scope.self = self;
   scope.id = self.id;
@@ -92,11 +74,16 @@ function collect<State extends ActorState>(
   try {
     const state = step(scope as never);
     // A step that threw is taken for a state of error by whoever asked for it.
-    const made = collected.flatMap((action) => ("ref" in action ? [action.ref] : []));
-    const settled = self.kind === "machine" ? withRefs(state as never, made, hasSpawned) : state;
-    return [settled as State, collected.flatMap((action) => effectOf(action, self))];
+    const restored =
+      self.kind === "machine" && hasForeignActors ? withRefs(state as never, hasSpawned) : state;
+    const effects: Effect[] = [];
+    for (const action of collected) {
+      const effect = effectOf(action, self, hasSpawned);
+      if (effect !== null) effects.push(effect);
+    }
+    return [restored as State, effects];
   } finally {
-    ({ collected, hasSpawned } = outer);
+    ({ collected, hasSpawned, hasForeignActors } = outer);
     depth -= 1;
   }
 }
@@ -113,6 +100,7 @@ function scopeAt(at: number): Scope {
     // Called for what an assignment spawns; what it spawned has been collected when it was made.
     defer: () => {
       hasSpawned = true;
+      hasForeignActors = true;
     },
     emit: (event: EventObject) => void collected.push({ type: "xstate.emit", params: { event } }),
     stopChild: () => {},
@@ -135,7 +123,7 @@ export function stepActor(
   event: EventObject,
 ): { state: ActorState; effects: readonly Effect[] } | null {
   const logic = ref.prepared?.machine ?? (ref.logic as AnyActorLogic);
-  settleChild(ref, event);
+  completeChild(ref, event);
   const [state, effects] = collect(
     ref,
     (scope) => logic.transition(ref.state as never, event, scope) as ActorState,
@@ -144,14 +132,19 @@ export function stepActor(
 }
 
 /** A child that says it is over is over also for guards that look at it. */
-function settleChild(ref: ActorRef, event: EventObject): void {
-  const id = /^xstate\.(?:done|error)\.actor\.(?<id>.*)$/s.exec(event.type)?.groups?.id;
-  const child = id === undefined ? undefined : ref.children()[id];
+function completeChild(ref: ActorRef, event: EventObject): void {
+  const { type } = event;
+  const isDone = type.startsWith(DONE);
+  if (!isDone && !type.startsWith(FAILED)) return;
+  const id = type.slice((isDone ? DONE : FAILED).length);
+  const child = ref.children()[id];
   if (child === undefined || child.kind !== "leaf" || child.state.status !== "active") return;
   const { output, error } = event as { output?: unknown; error?: unknown };
-  const isDone = event.type.startsWith("xstate.done");
   child.state = { ...child.state, ...(isDone ? { status: "done", output } : { status: "error", error }) };
 }
+
+const DONE = "xstate.done.actor.";
+const FAILED = "xstate.error.actor.";
 
 /** Where a machine, or a pure actor, begins; what its first step asks for. */
 export function beginActor(ref: ActorRef, input: unknown): { state: ActorState; effects: readonly Effect[] } {
@@ -164,7 +157,7 @@ export function beginActor(ref: ActorRef, input: unknown): { state: ActorState; 
 }
 
 /** Stands where a machine expects an actor's logic: what XState is about to make is made here. */
-export function standIn(src: string): AnyActorLogic {
+function standIn(src: string): AnyActorLogic {
   return {
     getInitialSnapshot: (scope, input) => {
       const actor = scope.self as unknown as {
@@ -174,38 +167,69 @@ export function standIn(src: string): AnyActorLogic {
         _syncSnapshot?: boolean;
       };
       const { _parent: parent, id, systemId, _syncSnapshot: syncSnapshot } = actor;
-      const system = parent.system as unknown as StepSystem;
-      const logic = system.logicOf(parent, src);
-      const kind = kindOf(logic);
-      const of = {
-        id,
-        src,
-        kind,
-        state: ACTIVE,
-        ...(systemId && { systemId }),
-        ...(syncSnapshot && { syncSnapshot }),
-      };
-      const ref = new ActorRef(parent.system, parent, of);
-      ref.input = input;
-      bindRef(actor, ref);
-      if (kind === "machine") ref.prepared = system.prepare(logic as AnyStateMachine);
-      if (kind === "pure") ref.logic = logic ?? null;
-      try {
-        if (kind === "machine" || kind === "pure") {
-          const first = beginActor(ref, input);
-          ref.state = first.state;
-          ref.pending = first.effects;
-        } else if (kind === "leaf") ref.state = leafState(logic as AnyActorLogic, scope, input);
-      } catch (error) {
-        // A leaf says so itself when it is started.
-        if (kind !== "leaf") ref.state = { status: "error", error };
-      }
-      collected.push({ type: "slowwave.start", ref });
+      hasForeignActors = true;
+      const ref = makeChild(parent, { id, src, systemId, syncSnapshot, input, actor }, scope);
       return ref.state as never;
     },
     transition: (state) => state,
     getPersistedSnapshot: (state) => state,
   };
+}
+
+/** In place of XState's own action, which makes an actor with a mailbox, closures and an observer table. */
+function invoking({ id, src, systemId, input, syncSnapshot }: InvokedActor): unknown {
+  const action = () => {};
+  action.type = "slowwave.invoke";
+  action.resolve = (
+    scope: Scope,
+    snapshot: AnyMachineSnapshot,
+    { event }: { event: EventObject },
+  ): [AnyMachineSnapshot, undefined, undefined] => {
+    const { context, children } = snapshot;
+    const { self } = scope;
+    const given = typeof input === "function" ? input({ context, event, self }) : input;
+    const ref = makeChild(self, { id, src, systemId, syncSnapshot, input: given, actor: null }, scope);
+    return [{ ...snapshot, children: { ...children, [id]: ref } } as never, undefined, undefined];
+  };
+  return action;
+}
+
+/** What a prepared machine has in place of actors. */
+export const STAND_INS: StandIns = { standIn, invoking };
+
+interface Child {
+  readonly id: string;
+  readonly src: string;
+  readonly systemId: string | undefined;
+  readonly syncSnapshot: boolean | undefined;
+  readonly input: unknown;
+  /** XState's own, where it made one. */
+  readonly actor: object | null;
+}
+
+function makeChild(parent: ActorRef, child: Child, scope: unknown): ActorRef {
+  const { id, src, systemId, syncSnapshot, input, actor } = child;
+  const system = parent.system as unknown as StepSystem;
+  const logic = system.logicOf(parent, src);
+  const kind = kindOf(logic);
+  const ref = new ActorRef(parent.system, parent, { id, src, kind, state: ACTIVE, systemId, syncSnapshot });
+  ref.input = input;
+  if (actor !== null) bindRef(actor, ref);
+  if (systemId !== undefined) system._set(systemId, ref);
+  if (kind === "machine") ref.prepared = system.prepare(logic as AnyStateMachine);
+  if (kind === "pure") ref.logic = logic ?? null;
+  try {
+    if (kind === "machine" || kind === "pure") {
+      const first = beginActor(ref, input);
+      ref.state = first.state;
+      ref.pending = first.effects;
+    } else if (kind === "leaf") ref.state = leafState(logic as AnyActorLogic, scope, input);
+  } catch (error) {
+    // A leaf says so itself when it is started.
+    if (kind !== "leaf") ref.state = { status: "error", error };
+  }
+  collected.push({ type: "slowwave.start", ref });
+  return ref;
 }
 
 const ACTIVE: ActorState = { status: "active" };
@@ -217,22 +241,19 @@ function leafState(logic: AnyActorLogic, scope: unknown, input: unknown): ActorS
 }
 
 /** Puts our references where XState put its actors. */
-function withRefs(
-  state: AnyMachineSnapshot,
-  made: readonly ActorRef[],
-  isInContext: boolean,
-): AnyMachineSnapshot {
+function withRefs(state: AnyMachineSnapshot, isInContext: boolean): AnyMachineSnapshot {
   const children = state.children as Record<string, unknown>;
-  if (made.length > 0 || isInContext) {
-    for (const id in children) {
-      const child = children[id];
-      const ref = refOf(child);
-      if (ref === null && child !== undefined) throw inlineActor(`"${id}"`);
-      if (ref !== null && ref.id !== id) delete children[id];
-      else children[id] = ref;
-    }
-    // Those without a name were all put under the same one.
-    for (const ref of made) if (!(ref.id in children) && isNew(ref)) children[ref.id] = ref;
+  for (const id in children) {
+    const child = children[id];
+    const ref = refOf(child);
+    if (ref === null && child !== undefined) throw inlineActor(`"${id}"`);
+    if (ref !== null && ref.id !== id) delete children[id];
+    else children[id] = ref;
+  }
+  // Those without a name were all put under the same one.
+  for (const action of collected) {
+    if ("ref" in action && !(action.ref.id in children) && isNew(action.ref))
+      children[action.ref.id] = action.ref;
   }
   if (isInContext) {
     const ours = (actor: object) => refOf(actor) ?? actor;
@@ -260,86 +281,6 @@ function isSame(before: ActorState, after: ActorState): boolean {
   );
 }
 
-function effectOf(action: Collected, self: ActorRef): readonly Effect[] {
-  if ("ref" in action) {
-    const { ref } = action;
-    return [{ kind: "start", child: ref.id, src: ref.src, input: ref.input ?? null, ref }];
-  }
-  const params = action.params as Record<string, unknown> | undefined;
-  const effect = builtIn(action.type, params, self);
-  if (effect !== null) {
-    if ("exec" in action) emptied(action);
-    return effect;
-  }
-  const { exec, info, params: given } = action as ExecutableActionObject;
-  return [{ kind: "act", run: () => exec?.(info, given) }];
-}
-
-/** Null for an action of the machine's own. */
-function builtIn(
-  type: string,
-  params: Record<string, unknown> | undefined,
-  self: ActorRef,
-): readonly Effect[] | null {
-  switch (type) {
-    case "xstate.spawnChild":
-      // Collected when it was made.
-      if (typeof params?.src !== "string") throw inlineActor(`"${String(params?.id)}"`);
-      return [];
-    case "xstate.stopChild": {
-      const ref = refOf(params);
-      return ref === null ? [] : [{ kind: "stop", child: ref.id, ref }];
-    }
-    case "xstate.raise":
-      // Without a delay it has been processed within this very step.
-      return typeof params?.delay === "number" ? [timer(params, self)] : [];
-    case "xstate.cancel":
-      return [{ kind: "stop", child: String(params?.sendId), ref: null }];
-    case "xstate.sendTo": {
-      const to = refOf(params?.to);
-      if (params === undefined || to === null) return [];
-      const event = sent(params.event as EventObject, self);
-      return typeof params.delay === "number"
-        ? [timer({ ...params, event }, to)]
-        : [{ kind: "send", to, event }];
-    }
-    case "xstate.emit":
-      return [{ kind: "emit", event: params?.event as EventObject }];
-    case "xstate.log":
-      return [{ kind: "log", label: params?.label as string | undefined, value: params?.value }];
-    default:
-      return null;
-  }
-}
-
-function timer(params: Record<string, unknown>, to: ActorRef): Effect {
-  const child = params.id === undefined ? undefined : String(params.id);
-  return { kind: "timer", child, event: params.event as EventObject, delayMs: params.delay as number, to };
-}
-
-/** As XState sends it: `escalate` is an error of the actor; references are ours. */
-function sent(event: EventObject, self: ActorRef): EventObject {
-  if (event.type === "xstate.error") {
-    return errorEvent(self.id, (event as { data?: unknown }).data);
-  }
-  return hasSpawned ? (replaceRefs(event, (actor) => refOf(actor) ?? actor) as EventObject) : event;
-}
-
-export function errorEvent(id: string, error: unknown): EventObject {
-  const plain = error instanceof Error ? plainError(error) : error;
-  return { type: `xstate.error.actor.${id}`, error: plain, actorId: id } as EventObject;
-}
-
-/**
- * XState's own list of these lands among V8's old objects, and there, though long dropped, would keep each step's
- * actors until the next full collection: at many runs a fifth of the time went into copying them about.
- */
-function emptied(action: Partial<ExecutableActionObject>): void {
-  action.params = undefined as never;
-  action.info = undefined as never;
-  action.exec = undefined;
-}
-
 /** The pure side of one machine, named as XState names it: for those who replay a log, or look ahead. */
 export interface Transitions {
   initialTransition(input: unknown): Step;
@@ -356,11 +297,12 @@ export function transitionsOf(machine: AnyStateMachine): Transitions {
   const system: StepSystem = {
     logicOf: (owner, src) => owner.prepared?.logics[src],
     prepare: (one) => {
-      const known = prepared.get(one) ?? prepareMachine(one, standIn);
+      const known = prepared.get(one) ?? prepareMachine(one, STAND_INS);
       prepared.set(one, known);
       return known;
     },
     _bookId: () => `x:${booked++}`,
+    _set: () => {},
     _unregister: () => {},
     deliver: () => {},
   };

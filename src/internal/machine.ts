@@ -2,8 +2,10 @@
  * The statechart: its definition, its formats, and replaying it from a log.
  * For the command line and the server; nothing here is promised to hosts.
  */
+
+export type { Effect } from "../durable/effects.ts";
 export { structureHash } from "../durable/structure-hash.ts";
-export { dotted, type Effect, type Step, transitionsOf } from "../durable/transition.ts";
+export { dotted, type Step, transitionsOf } from "../durable/transition.ts";
 export { mermaid, scxml, statelySource } from "../machines/formats.ts";
 export { PHASE1_VERSION, phase1Machine } from "../machines/phase1.ts";
 export { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";

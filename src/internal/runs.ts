@@ -12,6 +12,7 @@ export {
   spentSentence,
   usedIn,
 } from "../domain/usage.ts";
+export { type ActorLine, actorsOf } from "../durable/actor-list.ts";
 export { resultOf, spansOf, wholeLog } from "../engine/result.ts";
 export type { Phase2Context } from "../machines/context.ts";
 export { rowBeforeAbandonedOperation, spacesOfAbandonedOperations } from "../memory-files/root-lock.ts";

@@ -65,6 +65,9 @@ export const runAnswer = z.strictObject({
   job: z.custom<JobRow | null>().describe("the job's row with its columns"),
   result: z.custom<RunResult | null>().describe("what `slowwave run --json` prints; null while unfinished"),
   snapshot: z.unknown().describe("persisted XState snapshot"),
+  actors: z
+    .array(z.strictObject({ actor: z.string(), src: z.string(), state: z.string() }))
+    .describe("child actors of an unfinished run by their path"),
   budget: z.array(z.custom<api.BudgetMeter | BudgetUse>().describe("one limit and how much of it is used")),
   can: z.strictObject({ cancel: allowed, retry: allowed }),
   events: z.array(eventView),

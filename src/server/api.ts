@@ -48,6 +48,8 @@ export interface RunAnswer {
   readonly result: RunResult | null;
   /** Persisted XState snapshot: value, context, children. */
   readonly snapshot: unknown;
+  /** While it is unfinished: its child actors by their path, child machines with their state. */
+  readonly actors: readonly { readonly actor: string; readonly src: string; readonly state: string }[];
   readonly budget: readonly BudgetMeter[];
   /** Whether the two commands are possible now, and if not, why. */
   readonly can: {

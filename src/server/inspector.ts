@@ -135,13 +135,9 @@ function createMessageWriter(run: string, machine: AnyStateMachine): MessageWrit
     child: (row, key) => {
       const session = `${run}/actor/${key}`;
       const snapshot = { status: "active", value: row.value };
-      const isKnown = children.has(key);
-      children.add(key);
-      const above = key.includes("/") ? `${run}/actor/${key.slice(0, key.lastIndexOf("/"))}` : run;
-      const birth = { session, name: key, definition: { id: key }, snapshot, parent: above };
       const event = eventOf(row);
       return [
-        ...(isKnown ? [] : [actor(row.atMs, birth)]),
+        ...births(run, key, children).map((birth) => actor(row.atMs, { snapshot, ...birth })),
         { ...base(row.atMs, session, String(row.id)), type: "@xstate.event", event },
         { ...base(row.atMs, session), type: "@xstate.snapshot", event, snapshot },
       ];
@@ -158,6 +154,19 @@ function createMessageWriter(run: string, machine: AnyStateMachine): MessageWrit
       ];
     },
   };
+}
+
+/** Of a child actor, and of those above it, as far as they are not known; from here on they are. */
+function births(run: string, key: string, known: Set<string>) {
+  const names = key.split("/");
+  const paths = names.map((_, at) => names.slice(0, at + 1).join("/")).filter((path) => !known.has(path));
+  return paths.map((path) => {
+    known.add(path);
+    const above = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+    const parent = above === "" ? run : `${run}/actor/${above}`;
+    const of = { session: `${run}/actor/${path}`, name: path, definition: { id: path }, parent };
+    return path === key ? of : { ...of, snapshot: { status: "active" } };
+  });
 }
 
 function eventOf(row: LogRow): { readonly type: string } {

@@ -7,6 +7,7 @@ import { budgetsOf, NOTHING_USED } from "../domain/usage.ts";
 import { dotted } from "../internal/machine.ts";
 import {
   type Allowance,
+  actorsOf,
   type DayLimits,
   dayUse,
   hasDayLimits,
@@ -191,6 +192,7 @@ export async function runDetail(id: string, deps: DetailDeps): Promise<RunAnswer
     job,
     result: await readableResult(store, id),
     snapshot: parsed(record.snapshot),
+    actors: record.state === "active" ? await actorsOf(store.runs, id) : [],
     budget: [...budgetOf(record, at, log, nowMs), ...day],
     can: {
       cancel: mayCancel(record, at.value),

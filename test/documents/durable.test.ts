@@ -17,7 +17,16 @@ test("every promise of the page on durable runs names a test that is there", () 
 
 test("every code of the page is one that the durable engine gives", () => {
   const codes = [...page.matchAll(/^\| `(?<code>[a-z_]+)` \|/gm)].map(({ groups }) => groups?.code ?? "");
-  const source = ["live-run", "engine", "prepared-machine", "plain-event", "actor-ref"]
+  const source = [
+    "live-run",
+    "engine",
+    "prepared-machine",
+    "plain-event",
+    "actor-ref",
+    "actor-system",
+    "running-actors",
+    "stored-runs",
+  ]
     .map((name) => readFileSync(`src/durable/${name}.ts`, "utf8"))
     .join("\n");
   expect(codes.filter((code) => !source.includes(`"${code}"`))).toEqual([]);

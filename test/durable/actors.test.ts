@@ -15,7 +15,31 @@ import {
   spawnChild,
   stopChild,
 } from "xstate";
+import { actorsOf } from "../../src/durable/actor-list.ts";
 import { durableWorld } from "./world.ts";
+
+test("people see the actors of a run: machines where they stand, and what works beside them", async () => {
+  const wait = fromCallback(() => () => {});
+  const parcel = setup({ actors: { wait } }).createMachine({
+    id: "parcel",
+    initial: "packed",
+    states: { packed: { initial: "here", states: { here: { invoke: { id: "eye", src: "wait" } } } } },
+  });
+  const machine = setup({ actors: { parcel, wait } }).createMachine({
+    id: "m",
+    invoke: [
+      { id: "shipment", src: "parcel" },
+      { id: "ear", src: "wait" },
+    ],
+  });
+  const world = durableWorld(machine);
+  await world.open().start({ id: "r" });
+  expect(await actorsOf(world.store().runs, "r")).toEqual([
+    { actor: "ear", src: "wait", state: "at work" },
+    { actor: "shipment", src: "parcel", state: "packed.here" },
+    { actor: "shipment/eye", src: "wait", state: "at work" },
+  ]);
+});
 
 /** Left by one process, taken up by the next. */
 async function restarted(
@@ -290,6 +314,28 @@ describe("messages", () => {
     const { run: again } = await restarted(world, first);
     await again.send({ type: "ping", n: 3 } as never);
     expect(heard.slice(3)).toEqual(["begin", "1", "2", "3"]);
+  });
+
+  test("that two machines send each other without end end the run in error", async () => {
+    const echo = setup({}).createMachine({
+      id: "echo",
+      on: { ping: { actions: sendParent({ type: "pong" }) } },
+    });
+    const machine = setup({ actors: { echo } }).createMachine({
+      id: "m",
+      invoke: { id: "echo", src: "echo" },
+      on: {
+        go: { actions: sendTo("echo", { type: "ping" }) },
+        pong: { actions: sendTo("echo", { type: "ping" }) },
+      },
+    });
+    const world = durableWorld(machine);
+    const run = await world.open().start({ id: "r" });
+    await expect(run.send({ type: "go" } as never)).rejects.toMatchObject({
+      code: "machine_threw",
+      cause: { code: "endless_exchange" },
+    });
+    expect(world.shared.runs.get("r")?.state).toBe("error");
   });
 
   test("to itself with a delay survive a crash, each under a key of its own", async () => {

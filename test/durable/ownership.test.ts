@@ -144,9 +144,11 @@ test("two recoveries of one process at once adopt a run once", async () => {
 });
 
 test("a cancel request that was made before the owner died reaches the process that takes over", async () => {
-  const { open, store, clock } = durableWorld(idle);
+  const { open, store, clock, shared } = durableWorld(idle);
   const first = open();
   await first.start({ id: "r", input: undefined });
+  // It dies before it notices.
+  shared.watchers.clear();
   await store().runs.requestCancel("r", 0);
   await first.close({ runs: "leave" });
   const [run] = await open().recover();

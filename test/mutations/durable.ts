@@ -61,7 +61,7 @@ export const DURABLE: readonly Mutation[] = [
     name: "the end of an actor is never settled",
     file: "src/durable/live-run.ts",
     edits: [
-      ["      if (isLast) this.#running.settle(source.intent.key);\n", ""],
+      ["      if (isLast) this.#running.close(source.intent.key);\n", ""],
       [
         "const ended = isLast ? { owner: source.owner, key: source.intent.key } : null;",
         "const ended = null;",
@@ -106,6 +106,18 @@ export const DURABLE: readonly Mutation[] = [
       ],
     ],
     tests: ["test/engine/phase2.test.ts"],
+  },
+  {
+    name: "what an assignment changed in place is not stored",
+    file: "src/durable/step-patch.ts",
+    edits: [['part !== before[name] || typeof part === "object"', "part !== before[name]"]],
+    tests: ["test/durable/patches.test.ts"],
+  },
+  {
+    name: "a run's owner is not woken by what others leave for it",
+    file: "src/durable/inbox-poll.ts",
+    edits: [["      if (engine.isNeeded()) void ask();\n", ""]],
+    tests: ["test/durable/wake.test.ts"],
   },
   {
     name: "a run is taken from a faster process",

@@ -90,9 +90,40 @@ export const STORES: readonly Mutation[] = [
     file: "src/persistence/sqlite/runs.ts",
     edits: [
       [
-        "where id = ? and fence = ? and sequence = ? and state = 'active'\";",
-        'where id = ? and fence = ? and sequence = ?";',
+        "from runs where id = ? and fence = ? and state = 'active'`;",
+        "from runs where id = ? and fence = ?`;",
       ],
+    ],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "a step is logged out of its turn",
+    file: "src/persistence/sqlite/runs.ts",
+    edits: [["const isNext = lastSteps.get(run) === sequence - 1;", "const isNext = true;"]],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "a run that is read lacks what its last steps changed",
+    file: "src/persistence/sqlite/run-queries.ts",
+    edits: [
+      [
+        'const steps = state === "active" ? patches.all(id, since) : [];',
+        "const steps = patches.all(id, since).slice(0, 0);",
+      ],
+    ],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "what was changed before a migration is put onto the migrated state",
+    file: "src/persistence/sqlite/runs.ts",
+    edits: [["        commits.settleState(id);\n        const isTaken", "        const isTaken"]],
+    tests: ["test/contract/stores.test.ts"],
+  },
+  {
+    name: "an intent that a step closed stays open",
+    file: "src/domain/state-patch.ts",
+    edits: [
+      ["before.filter(({ key }) => !closed.includes(key))", "before.filter(({ key }) => key !== closed[9])"],
     ],
     tests: ["test/contract/stores.test.ts"],
   },

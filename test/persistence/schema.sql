@@ -54,7 +54,7 @@ CREATE TABLE "events" (
   type text not null,
   value text,
   data text not null
-, actor text) strict;
+, actor text, patch text) strict;
 
 CREATE INDEX events_by_run on events (run, id, sequence);
 
@@ -107,11 +107,6 @@ CREATE TABLE holders (
 CREATE INDEX idx_jobs_kind_status_retry_lease on jobs (kind, status, retry_at, lease_until);
 
 CREATE INDEX idx_stage1_outputs_source_updated_at on stage1_outputs (source_updated_at desc, thread_id desc);
-
-CREATE VIEW intents (key, run, child, kind, src, input, due_at) as
-  select value ->> 'key', runs.id, value ->> 'child', value ->> 'kind', value ->> 'src', value ->> 'input',
-    value ->> 'dueAtMs'
-  from runs, json_each(runs.intents) order by runs.id, json_each.key;
 
 CREATE TABLE jobs (
   kind text not null,
@@ -227,7 +222,7 @@ CREATE TABLE runs (
   updated_at integer not null,
   cancel_requested_at integer,
   parked text
-, intents text not null default '[]', paused_at integer) strict;
+, intents text not null default '[]', paused_at integer, logged integer not null default 0) strict;
 
 CREATE INDEX runs_active on runs (space, id, owner) where state = 'active';
 

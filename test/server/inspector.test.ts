@@ -94,6 +94,42 @@ describe("Stately's inspector", () => {
     expect(ofRoot().at(-1)?.snapshot).toEqual(JSON.parse((await store.runs.read(run))?.snapshot ?? ""));
   });
 
+  test("is introduced to child machines, those above first, and hears each event under its actor", async () => {
+    const { store, run, port } = await finishedRun();
+    const like = await store.runs.read(run);
+    const [first] = await store.runs.steps({ run, to: 0 });
+    if (like === null || first === undefined) throw new Error("the run has no beginning");
+    const { space, machine, version, hash, owner } = like;
+    await store.runs.create(
+      { id: "with-children", space, machine, version, hash, owner, createdAtMs: 0 },
+      {
+        ...{ run: "with-children", fence: 0, sequence: 0, atMs: 0, eventType: first.type, event: first.data },
+        ...{ value: first.value ?? "", snapshot: like.snapshot, state: "active", intents: [] },
+        messages: [
+          { actor: "shipment/parcel", type: "packed", value: "ready", event: '{"type":"packed"}' },
+          { actor: "shipment", type: "sent", value: "on.its way", event: '{"type":"sent"}' },
+        ],
+      },
+    );
+    const { heard, until } = receive(port, "with-children");
+    await until(() => heard.some((one) => one.type === "@xstate.event" && one.event.type === "sent"));
+    const ofChildren = heard.filter(({ sessionId }) => sessionId.startsWith("with-children/actor/"));
+    expect(
+      ofChildren.map((one) => [
+        one.type,
+        one.sessionId.replace("with-children/actor/", ""),
+        one.type === "@xstate.actor" ? one.parentId : one.event?.type,
+      ]),
+    ).toEqual([
+      ["@xstate.actor", "shipment", "with-children"],
+      ["@xstate.actor", "shipment/parcel", "with-children/actor/shipment"],
+      ["@xstate.event", "shipment/parcel", "packed"],
+      ["@xstate.snapshot", "shipment/parcel", "packed"],
+      ["@xstate.event", "shipment", "sent"],
+      ["@xstate.snapshot", "shipment", "sent"],
+    ]);
+  });
+
   test("is introduced to the machine with its definition, and to every actor it started", async () => {
     const { run, port } = await finishedRun();
     const { heard, until } = receive(port, run);

@@ -15,7 +15,14 @@ function summary(id: string, updatedAtMs = 0): RunSummary {
 function detail(id: string, events: RunAnswer["events"], hasEarlier = false): RunAnswer {
   return {
     ...{ run: summary(id), owner: { id: "o", life: "alive" }, lease: null, job: null, result: null },
-    ...{ snapshot: {}, budget: [], events, hasEarlier, machine: { id: "phase2", version: "1", hash: "h" } },
+    ...{
+      snapshot: {},
+      actors: [],
+      budget: [],
+      events,
+      hasEarlier,
+      machine: { id: "phase2", version: "1", hash: "h" },
+    },
     can: { cancel: { ok: true, why: "" }, retry: { ok: false, why: "" } },
   };
 }

@@ -4,7 +4,7 @@ import type { Store } from "../../domain/ports.ts";
 import { contextOf, type LogRow, type RunRecord } from "../../domain/run.ts";
 import { outcomeOf, type Status } from "../../domain/status.ts";
 import { type BudgetUse, isNear, usedOf } from "../../domain/usage.ts";
-import { resultOf, spansOf, wholeLog } from "../../internal/runs.ts";
+import { type ActorLine, actorsOf, resultOf, spansOf, wholeLog } from "../../internal/runs.ts";
 import { EXIT, type Invocation } from "../shell.ts";
 import { openExistingStore, runNamed } from "../store.ts";
 import { findingLines, refusalLines } from "./run-report.ts";
@@ -13,6 +13,8 @@ import { bold, clipped, cyan, dim, elapsed, green, type Line, moment, red } from
 interface RunView extends RunSummary {
   readonly states: readonly StateSpan[];
   readonly heartbeats: { readonly count: number; readonly lastAt: string | null };
+  /** While it is unfinished: its child actors, by their path. */
+  readonly actors: readonly ActorLine[];
   /** Null while it is unfinished. */
   readonly result: RunResult | null;
   /** With `--transcript`. */
@@ -52,6 +54,7 @@ async function viewOf(run: string, store: Store, transcript: boolean): Promise<R
     ...summaryOf(record, isAlive),
     states: spansOf(log),
     heartbeats: { count: beats.length, lastAt: timeOf(beats.at(-1)) },
+    actors: record.state === "active" ? await actorsOf(store.runs, run) : [],
     result: await resultOf(store, run),
     ...(transcript ? { transcript: log.flatMap(transcriptEntriesIn) } : {}),
   };
@@ -91,10 +94,17 @@ function picture(view: RunView, columns: number, home: string): readonly Line[] 
     "",
     dim("states"),
     ...timeline(states, columns),
+    ...actorLines(view.actors),
     ...filesOf(result),
     ...(result === null ? [] : endOf(result, home)),
     ...(view.transcript === undefined ? [] : ["", dim("transcript"), ...view.transcript.map(transcriptLine)]),
   ];
+}
+
+function actorLines(actors: readonly ActorLine[]): readonly Line[] {
+  if (actors.length === 0) return [];
+  const width = Math.max(...actors.map(({ actor }) => actor.length));
+  return ["", dim("actors"), ...actors.map(({ actor, state }) => `  ${actor.padEnd(width)}  ${state}`)];
 }
 
 /** Findings and reason; of a refused run the findings are the reason, and what to do about them follows. */

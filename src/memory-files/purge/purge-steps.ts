@@ -206,6 +206,7 @@ const PAGE = 500;
 
 /** Takes a thread out of what agents said, findings and causes, in every run's log and in snapshots of runs that are over. */
 export async function purgeLog(runs: RunStore, traces: Traces): Promise<number> {
+  await runs.dropPatches();
   let count = 0;
   for (let after = 0; ; ) {
     const page = await runs.log({ after, limit: PAGE });

@@ -9,10 +9,11 @@ import {
   type RunTally,
   type Signal,
 } from "../../domain/run.ts";
+import { applyPatches } from "../../domain/state-patch.ts";
 import { storeError } from "../errors.ts";
 import type { MemoryWorld } from "./world.ts";
 
-type RunWorld = Pick<MemoryWorld, "runs" | "intents" | "actors" | "signals" | "log">;
+type RunWorld = Pick<MemoryWorld, "runs" | "intents" | "actors" | "signals" | "log" | "patches" | "watchers">;
 
 export function memoryRuns(world: RunWorld): RunStore {
   return {
@@ -26,7 +27,7 @@ export function memoryRuns(world: RunWorld): RunStore {
 
 /** The commits of runs. */
 function runCommits(world: RunWorld): Pick<RunStore, "create" | "commit"> {
-  const { runs } = world;
+  const { runs, intents, patches } = world;
   return {
     create: async (run, first) => {
       const known = runs.get(run.id);
@@ -35,6 +36,7 @@ function runCommits(world: RunWorld): Pick<RunStore, "create" | "commit"> {
       const { fence, sequence, snapshot, state, atMs } = first;
       const rest = { updatedAtMs: atMs, cancelRequestedAtMs: null, parked: null };
       put(world, { ...run, fence, sequence, snapshot, state, ...rest });
+      intents.set(run.id, first.intents);
       record(world, first);
       return "ok";
     },
@@ -45,8 +47,14 @@ function runCommits(world: RunWorld): Pick<RunStore, "create" | "commit"> {
         return judgeRepeated(known, loggedAt(world, request.run, request.sequence), request);
       }
       demandOwn(request);
-      const { sequence, snapshot, state, atMs } = request;
-      put(world, { ...run, sequence, snapshot, state, updatedAtMs: atMs });
+      const { sequence, state, atMs, patch } = request;
+      // A patch is put to its use here, too: what it says must be what the whole state would have said.
+      const known = { snapshot: run.snapshot, intents: intents.get(run.id) ?? [] };
+      const whole = patch === undefined ? request : applyPatches(known, [patch]);
+      if (patch === undefined) patches.delete(run.id);
+      else patches.set(run.id, { sequence, patch });
+      put(world, { ...run, sequence, snapshot: whole.snapshot, state, updatedAtMs: atMs });
+      intents.set(run.id, whole.intents);
       record(world, request);
       return "ok";
     },
@@ -95,7 +103,7 @@ function runReads(
 /** Events that wait for their runs. */
 function runSignals(
   world: RunWorld,
-): Pick<RunStore, "signal" | "readSignal" | "closeSignals" | "inbox" | "pause"> {
+): Pick<RunStore, "signal" | "readSignal" | "closeSignals" | "inbox" | "pause" | "watch"> {
   const { runs, signals } = world;
   return {
     signal: async ({ run, key, event, nowMs }) => {
@@ -105,7 +113,14 @@ function runSignals(
       const id = signals.length + 1;
       const signal: Signal = { id, run, key, event, atMs: nowMs, state: "open", sequence: null };
       signals.push(signal);
+      notify(world);
       return signal;
+    },
+    watch: async (listener, until) => {
+      if (until.aborted) return;
+      const own = () => listener();
+      world.watchers.add(own);
+      until.addEventListener("abort", () => world.watchers.delete(own));
     },
     readSignal: async (id) => signals[id - 1] ?? null,
     closeSignals: async ({ run, fence, ids }) => {
@@ -127,6 +142,7 @@ function runSignals(
       if (run?.state !== "active") return false;
       const { pausedAtMs: _, ...running } = run;
       put(world, isPaused ? { ...run, pausedAtMs: nowMs } : running);
+      notify(world);
       return true;
     },
   };
@@ -158,6 +174,7 @@ function runOwners(
       const run = runs.get(id);
       if (run?.state !== "active") return false;
       put(world, { ...run, cancelRequestedAtMs: run.cancelRequestedAtMs ?? nowMs });
+      notify(world);
       return true;
     },
     cancelRequests: async (owner) =>
@@ -169,7 +186,9 @@ function runOwners(
 }
 
 /** The log. */
-function runLogs(world: RunWorld): Pick<RunStore, "note" | "log" | "tail" | "steps" | "messages" | "redact"> {
+function runLogs(
+  world: RunWorld,
+): Pick<RunStore, "note" | "log" | "tail" | "steps" | "messages" | "redact" | "dropPatches"> {
   const { runs, log } = world;
   return {
     note: async (run, { atMs, type, data }) => {
@@ -191,6 +210,8 @@ function runLogs(world: RunWorld): Pick<RunStore, "note" | "log" | "tail" | "ste
       log.filter((row) => row.run === run && row.sequence !== null && row.sequence <= to),
     messages: async ({ run, actor, limit }) =>
       log.filter((row) => row.run === run && row.actor === actor).slice(-limit),
+    // It keeps whole states alone.
+    dropPatches: async () => {},
     redact: async ({ rows, snapshot }) => {
       for (const { id, data } of rows) {
         const row = log[id - 1];
@@ -204,8 +225,19 @@ function runLogs(world: RunWorld): Pick<RunStore, "note" | "log" | "tail" | "ste
   };
 }
 
-function loggedAt({ log }: RunWorld, run: string, sequence: number): LogRow | null {
-  return log.find((row) => row?.run === run && row.sequence === sequence) ?? null;
+function loggedAt(
+  { log, patches }: RunWorld,
+  run: string,
+  sequence: number,
+): (LogRow & { patch: string | null }) | null {
+  const row = log.find((one) => one?.run === run && one.sequence === sequence);
+  const last = patches.get(run);
+  return row === undefined ? null : { ...row, patch: last?.sequence === sequence ? last.patch : null };
+}
+
+/** Its own stores hear of it, too: what is stored is one thing for all of them. */
+function notify({ watchers }: RunWorld): void {
+  for (const watcher of watchers) queueMicrotask(watcher);
 }
 
 function append({ log }: RunWorld, row: Omit<LogRow, "id">): number {
@@ -216,7 +248,7 @@ function append({ log }: RunWorld, row: Omit<LogRow, "id">): number {
 
 /** The log rows, intents, actors and signals of an accepted commit. */
 function record(world: RunWorld, request: CommitRequest): void {
-  const { intents, actors } = world;
+  const { actors } = world;
   const { run, sequence, atMs, eventType: type, value, event: data, actor } = request;
   append(world, { run, sequence, atMs, type, value, data, ...(actor === undefined ? {} : { actor }) });
   for (const message of request.messages ?? []) {
@@ -231,7 +263,6 @@ function record(world: RunWorld, request: CommitRequest): void {
       ...to,
     });
   }
-  intents.set(run, request.intents);
   const own = new Map(actors.get(run));
   for (const key of request.removed ?? []) own.delete(key);
   for (const row of request.actors ?? []) own.set(row.key, row);

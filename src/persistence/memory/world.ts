@@ -51,8 +51,12 @@ export interface MemoryWorld {
   readonly projectPaths: Map<string, string>;
   /** By id. */
   readonly connections: Map<string, Connection>;
+  /** By run: what its newest step said it changed, if it did. */
+  readonly patches: Map<string, { readonly sequence: number; readonly patch: string }>;
   /** Living owners and held locks. */
   readonly held: Set<string>;
+  /** Told of what is left for runs. */
+  readonly watchers: Set<() => void>;
 }
 
 /**
@@ -90,6 +94,8 @@ export function createMemoryWorld(): MemoryWorld {
     projectPaths: new Map(),
     connections: new Map(),
     held: new Set(),
+    patches: new Map(),
+    watchers: new Set(),
   };
 }
 

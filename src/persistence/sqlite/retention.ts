@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
 import type { RetentionRequest, RetentionSlice } from "../../domain/ports.ts";
-import { RUN_STATUS } from "./runs.ts";
+import { RUN_STATUS } from "./run-queries.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
 
 /** How many rows one slice removes: a few milliseconds of writing. */

@@ -15,6 +15,8 @@ export interface Writer {
    * `weight`: how many ordinary small writes it amounts to.
    */
   write<T>(work: () => T, weight?: number): Promise<T>;
+  /** The same for work that writes by one statement, its last one, which undoes itself where it fails. */
+  writeOne<T>(work: () => T): Promise<T>;
   /** Sees committed state only: it never runs between a begin and its commit. */
   read<T>(work: () => T): Promise<T>;
   /** Finishes what was asked for; everything later is refused with `store_closed`. */
@@ -35,6 +37,7 @@ const UNKNOWN_LIMIT = 3;
 
 interface Member {
   readonly work: Work;
+  readonly isOneStatement: boolean;
   readonly weight: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -56,7 +59,7 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
     isScheduled = false;
     const group = takeGroup();
     lonely = group.length === 1 ? lonely + 1 : 0;
-    const verdicts = commitAll(group.map(({ work }) => work));
+    const verdicts = commitAll(group);
     const again = group.filter((member, at) => !isSettled(member, verdicts[at] as Verdict));
     if (again.length > 0) queue = [...again, ...queue];
     const busy = verdicts.find((verdict) => verdict.kind === "busy");
@@ -109,14 +112,18 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
     setTimeout(flush, delay);
   }
 
+  function enqueue<T>(work: () => T, weight: number, isOneStatement: boolean): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (closed !== null) throw storeError("store_closed", path);
+      const settle = { resolve: resolve as (value: unknown) => void, reject };
+      queue.push({ work, weight, isOneStatement, ...settle, waitedMs: 0, timesUndone: 0 });
+      schedule();
+    });
+  }
+
   return {
-    write: <T>(work: () => T, weight = 1) =>
-      new Promise<T>((resolve, reject) => {
-        if (closed !== null) throw storeError("store_closed", path);
-        const settle = { resolve: resolve as (value: unknown) => void, reject };
-        queue.push({ work, weight, ...settle, waitedMs: 0, timesUndone: 0 });
-        schedule();
-      }),
+    write: (work, weight = 1) => enqueue(work, weight, false),
+    writeOne: (work) => enqueue(work, 1, true),
     read: (work) =>
       patiently(() => {
         if (closed !== null) throw storeError("store_closed", path);
@@ -135,6 +142,8 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
 /** Synchronous, and may run more than once: it must find its own trace. */
 type Work = () => unknown;
 
+type GroupMember = Pick<Member, "work" | "isOneStatement">;
+
 /**
  * What became of one member of a group.
  * `refused`: its own work failed and is rolled back, the neighbours' is not. `busy`: nothing happened, try later.
@@ -151,9 +160,9 @@ type Verdict =
  *
  *   begin immediate · savepoint, work, release · savepoint, work, release · … · commit
  *
- * A member by itself gets a plain transaction. Returns one verdict for each, in order; no transaction is left open.
+ * A member by itself gets a plain transaction, and one of a single statement needs no savepoint. Returns one verdict for each, in order; no transaction is left open.
  */
-function groupCommit(db: Database): (works: readonly Work[]) => readonly Verdict[] {
+function groupCommit(db: Database): (members: readonly GroupMember[]) => readonly Verdict[] {
   const begin = db.prepare("begin immediate");
   const commit = db.prepare("commit");
   const rollback = db.prepare("rollback");
@@ -161,14 +170,14 @@ function groupCommit(db: Database): (works: readonly Work[]) => readonly Verdict
   const release = db.prepare("release member");
   const undo = db.prepare("rollback to member");
 
-  return (works) => {
+  return (members) => {
     try {
       begin.run();
     } catch (error) {
-      return works.map(() => failure(error));
+      return members.map(() => failure(error));
     }
-    const [only] = works;
-    return works.length === 1 && only ? [commitOne(only)] : commitMany(works);
+    const [only] = members;
+    return members.length === 1 && only ? [commitOne(only.work)] : commitMany(members);
   };
 
   function commitOne(work: Work): Verdict {
@@ -178,8 +187,8 @@ function groupCommit(db: Database): (works: readonly Work[]) => readonly Verdict
     return verdict;
   }
 
-  function commitMany(works: readonly Work[]): readonly Verdict[] {
-    const verdicts = runTogether(works);
+  function commitMany(members: readonly GroupMember[]): readonly Verdict[] {
+    const verdicts = runTogether(members);
     if (!db.inTransaction) return verdicts;
     if (!verdicts.some(({ kind }) => kind === "done")) {
       rollback.run();
@@ -202,18 +211,20 @@ function groupCommit(db: Database): (works: readonly Work[]) => readonly Verdict
     }
   }
 
-  function runTogether(works: readonly Work[]): readonly Verdict[] {
+  function runTogether(members: readonly GroupMember[]): readonly Verdict[] {
     const verdicts: Verdict[] = [];
-    for (const work of works) {
-      save.run();
+    for (const { work, isOneStatement } of members) {
+      if (!isOneStatement) save.run();
       const verdict = attempt(work);
       if (!db.inTransaction) {
         // SQLite gave the whole transaction up (disk full, I/O error): no member's work is there any more.
         const { error } = verdict as { error: unknown };
-        return works.map((_, at) => (at === verdicts.length ? verdict : { kind: "undone", error }));
+        return members.map((_, at) => (at === verdicts.length ? verdict : { kind: "undone", error }));
       }
-      if (verdict.kind !== "done") undo.run();
-      release.run();
+      if (!isOneStatement) {
+        if (verdict.kind !== "done") undo.run();
+        release.run();
+      }
       verdicts.push(verdict);
     }
     return verdicts;

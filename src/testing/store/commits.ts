@@ -51,6 +51,111 @@ export function commitContract(name: string, open: OpenWorld): void {
       });
     });
 
+    describe("a step that says what it changed", () => {
+      const x = intent("run-1/0/x");
+      const y = intent("run-1/0/y");
+      const z = intent("run-1/1/z");
+      const child = { src: "work", snapshot: { status: "active" } };
+      const first = {
+        status: "active",
+        value: "a",
+        context: { count: 1, left: "b" },
+        children: { x: child },
+      };
+      const second = { ...first, value: "b", context: { count: 2, added: [1] }, children: { z: child } };
+      const third = { ...second, value: "c" };
+      const stepTwo = commitOf(1, {
+        snapshot: JSON.stringify(second),
+        intents: [{ ...y, messages: 1 }, z],
+        patch: JSON.stringify({
+          value: "b",
+          context: { count: 2, added: [1] },
+          dropped: ["left"],
+          children: { z: child, x: null },
+          opened: [{ ...y, messages: 1 }, z],
+          closed: [x.key],
+        }),
+      });
+      const stepThree = commitOf(2, {
+        snapshot: JSON.stringify(third),
+        intents: stepTwo.intents,
+        patch: JSON.stringify({ value: "c" }),
+      });
+      const stateOf = async (store: Store) => {
+        const { snapshot, sequence, updatedAtMs } = (await store.runs.read("run-1")) ?? {};
+        const intents = await store.runs.openIntents("run-1");
+        return { state: JSON.parse(snapshot ?? "null") as unknown, sequence, updatedAtMs, intents };
+      };
+      const afterThree = {
+        state: third,
+        sequence: 2,
+        updatedAtMs: stepThree.atMs,
+        intents: stepThree.intents,
+      };
+
+      beforeEach(async () => {
+        await a.runs.create(newRun(), commitOf(0, { snapshot: JSON.stringify(first), intents: [x, y] }));
+      });
+
+      test("is read back by every process as the whole state it led to", async () => {
+        expect(await a.runs.commit(stepTwo)).toBe("ok");
+        expect(await stateOf(b)).toEqual({
+          state: second,
+          sequence: 1,
+          updatedAtMs: stepTwo.atMs,
+          intents: stepTwo.intents,
+        });
+        await a.runs.note("run-1", { atMs: NOW_MS, type: "note", data: 1 });
+        expect(await a.runs.commit(stepThree)).toBe("ok");
+        expect(await stateOf(b)).toEqual(afterThree);
+        const [listed] = await b.runs.list({ state: "active", limit: 9 });
+        expect(listed).toEqual(await b.runs.read("run-1"));
+      });
+
+      test("is written once when it is repeated, and is stale with other content or out of its turn", async () => {
+        await a.runs.commit(stepTwo);
+        expect(await a.runs.commit({ ...stepTwo })).toBe("ok");
+        expect(await b.runs.commit({ ...stepTwo })).toBe("ok");
+        expect(await b.runs.commit({ ...stepTwo, event: "{}" })).toBe("stale");
+        expect(await a.runs.commit({ ...stepThree, sequence: 3 })).toBe("stale");
+        expect((await a.runs.log({ after: 0, limit: 9 })).length).toBe(2);
+        expect(await a.runs.commit(stepThree)).toBe("ok");
+        expect(await stateOf(a)).toEqual(afterThree);
+      });
+
+      test("stays with the run when another process takes it over, and under the old fence nothing is added", async () => {
+        await a.runs.commit(stepTwo);
+        await a.runs.commit(stepThree);
+        const taken = await b.runs.takeOver({ run: "run-1", fence: 1, owner: "other", nowMs: NOW_MS + 9 });
+        expect(taken).toMatchObject({ sequence: 2, fence: 2, owner: "other", updatedAtMs: NOW_MS + 9 });
+        expect(await stateOf(a)).toEqual({ ...afterThree, updatedAtMs: NOW_MS + 9 });
+        expect(await a.runs.commit(commitOf(3, { patch: "{}" }))).toBe("fenced");
+        const { patch: _, ...whole } = stepThree;
+        expect(await b.runs.commit({ ...whole, fence: 2, sequence: 3 })).toBe("ok");
+        expect(await stateOf(a)).toEqual({ ...afterThree, sequence: 3 });
+      });
+
+      test("is over for a run that goes on in another version with a state of that one", async () => {
+        await a.runs.commit(stepTwo);
+        const as = { version: "2", hash: "h2", snapshot: JSON.stringify({ ...second, value: "new" }) };
+        const request = { run: "run-1", fence: 1, owner: "other", nowMs: NOW_MS + 9, as };
+        expect(await b.runs.takeOver(request)).toMatchObject({ ...as, sequence: 1 });
+        expect((await stateOf(a)).state).toEqual({ ...second, value: "new" });
+        expect(await a.runs.openIntents("run-1")).toEqual(stepTwo.intents);
+      });
+
+      test("is in the state a parked run is left in, and in the whole state that comes after it", async () => {
+        await a.runs.commit(stepTwo);
+        await a.runs.park({ run: "run-1", fence: 1, reason: "why", nowMs: NOW_MS + 9 });
+        expect((await stateOf(b)).state).toEqual(second);
+        await b.runs.takeOver({ run: "run-1", fence: 1, owner: "o", nowMs: NOW_MS, isParked: true });
+        const { patch: _, ...whole } = stepThree;
+        expect(await b.runs.commit({ ...whole, fence: 2, state: "done" })).toBe("ok");
+        await b.runs.dropPatches();
+        expect(await stateOf(a)).toEqual(afterThree);
+      });
+    });
+
     describe("a commit", () => {
       beforeEach(async () => {
         await a.runs.create(newRun(), commitOf(0, { intents: [intent("run-1/0/x"), intent("run-1/0/y")] }));
@@ -223,6 +328,24 @@ export function actorContract(name: string, open: OpenWorld): void {
       expect((await a.runs.inbox(newRun().owner)).signals).toEqual([]);
       const taken = { ...open, state: "handled", sequence: 1 };
       expect([await b.runs.readSignal(open?.id ?? -1), await b.runs.signal(request)]).toEqual([taken, taken]);
+    });
+
+    test("who watches is told of what another process leaves for a run, and not any more after the end", async () => {
+      const told = { first: 0, second: 0 };
+      const next = Promise.withResolvers<void>();
+      const [ended, watching] = [new AbortController(), new AbortController()];
+      await a.runs.watch(() => {
+        told.first += 1;
+      }, ended.signal);
+      ended.abort();
+      await a.runs.watch(() => {
+        told.second += 1;
+        next.resolve();
+      }, watching.signal);
+      await b.runs.signal({ run: "run-1", key: null, event: "{}", nowMs: NOW_MS });
+      await next.promise;
+      watching.abort();
+      expect(told).toEqual({ first: 0, second: 1 });
     });
 
     test("a signal nothing handled is closed under the run's fence", async () => {

@@ -15,7 +15,9 @@ export function throughPassage<Port extends object>(name: string, port: Port, pa
   return new Proxy(port, {
     get(target, key, receiver) {
       const method: unknown = Reflect.get(target, key, receiver);
-      if (typeof method !== "function" || typeof key !== "string") return method;
+      // To listen is no step of a run.
+      const isStep = typeof method === "function" && typeof key === "string" && key !== "watch";
+      if (!isStep) return method;
       const call = `${name}.${key}`;
       return async (...request: unknown[]) => {
         if (passage.isDead()) return never();

@@ -1,3 +1,4 @@
+import type { RunAnswer } from "../../../src/server/api.ts";
 import { Json } from "../text/json.tsx";
 import { Line } from "../text/shown.tsx";
 import type { View } from "../view.ts";
@@ -11,6 +12,7 @@ export function SnapshotPanel({ view }: { view: View }) {
   if (step === undefined) return <p class="empty">No snapshot yet.</p>;
   const past = snapshots[step.sequence]?.snapshot;
   const isNewest = step.id === view.steps.value.at(-1)?.id;
+  const actors = isNewest ? (detail?.actors ?? []) : [];
   const snapshot = past ?? (isNewest ? detail?.snapshot : undefined);
   const before = snapshots[step.sequence - 1]?.snapshot;
   const changes =
@@ -48,6 +50,7 @@ export function SnapshotPanel({ view }: { view: View }) {
             ))}
           </dl>
         )}
+        {actors.length > 0 && <Actors actors={actors} />}
       </div>
       {snapshot === undefined ? (
         <p class="empty">Reading the snapshot …</p>
@@ -55,6 +58,27 @@ export function SnapshotPanel({ view }: { view: View }) {
         <Json value={ordered(snapshot)} label="Snapshot" />
       )}
     </div>
+  );
+}
+
+/** Who works for the run now: child machines where they stand, and what works beside them. */
+function Actors({ actors }: { actors: RunAnswer["actors"] }) {
+  return (
+    <section class="actors" aria-label="Actors">
+      <h3>Actors</h3>
+      <dl>
+        {actors.map(({ actor, state }) => (
+          <div key={actor}>
+            <dt>
+              <Line text={actor} />
+            </dt>
+            <dd>
+              <Line text={state} limit={160} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }
 

@@ -11,6 +11,7 @@ import {
   stage1Doors,
 } from "./0002-to-0008.ts";
 import { learning } from "./0009-learning.ts";
+import { patches } from "./0010-patches.ts";
 
 /** In order, never edited once released: the number of a migration is its place, and the schema's version. */
 export const MIGRATIONS: readonly string[] = [
@@ -23,6 +24,7 @@ export const MIGRATIONS: readonly string[] = [
   stage1Doors,
   retention,
   learning,
+  patches,
 ];
 
 /**
