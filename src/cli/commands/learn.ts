@@ -67,7 +67,8 @@ export function addLearn(
     .action((flags: LearnFlags, command: Command) => end(learn(invocation(shell, command), flags)));
 }
 
-const AT_ONCE = { rules: 8, agent: 1 };
+/** More at once take more memory than they save time: what is read lies in memory until its note is kept. */
+const AT_ONCE = { rules: 4, agent: 1 };
 const LIMITS = { rules: 16, agent: 2 };
 const MINUTE_MS = 60_000;
 /** Exit codes from here on say that a signal came. */
