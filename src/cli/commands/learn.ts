@@ -67,7 +67,6 @@ export function addLearn(
     .action((flags: LearnFlags, command: Command) => end(learn(invocation(shell, command), flags)));
 }
 
-/** More at once take more memory than they save time: what is read lies in memory until its note is kept. */
 const AT_ONCE = { rules: 4, agent: 1 };
 const LIMITS = { rules: 16, agent: 2 };
 const MINUTE_MS = 60_000;
