@@ -10,10 +10,17 @@ import type { RunRecord } from "../domain/run.ts";
 import { findOrphans } from "../internal/agents.ts";
 import { systemClock } from "../internal/engine.ts";
 import { PHASE2_VERSION, phase2Machine } from "../internal/machine.ts";
-import { checkRoot, type Integrity, inspectGenerations, nodeFiles } from "../internal/memory.ts";
+import {
+  aheadMessage,
+  checkRoot,
+  type Integrity,
+  inspectGenerations,
+  nodeFiles,
+  unknownGeneration,
+} from "../internal/memory.ts";
 import { rowBeforeAbandonedOperation } from "../internal/runs.ts";
 import { type SandboxName, sandboxNamed } from "../internal/sandbox.ts";
-import { ownerOfFolder } from "../internal/store.ts";
+import { findHomeCopy, homeCopyMessage, ownerOfFolder } from "../internal/store.ts";
 import { agentNamed } from "./agents.ts";
 import { choicesFrom } from "./settings.ts";
 import type { Invocation } from "./shell.ts";
@@ -85,6 +92,8 @@ export async function checkHome({ at }: Patient): Promise<Check> {
       ? warning("home", `${home} is a home of Slowwave and holds ${names}: the two may write the same files`)
       : failure("home", `${home} is no home of Slowwave but holds ${names}`, "slowwave doctor --home DIR");
   }
+  const copy = await findHomeCopy(home);
+  if (copy !== null) return warning("home", homeCopyMessage(copy), "slowwave doctor --adopt-home");
   if (process.platform !== "win32" && (found.mode & 0o077) !== 0) {
     return warning("home", `${home} can be read by others`, `chmod 700 ${quoted(home)}`);
   }
@@ -152,6 +161,11 @@ export async function checkMemoryRoot({ at, store }: Patient): Promise<readonly 
     const state = await checkRoot({ root, homeId: homeId.trim(), space, files: nodeFiles() });
     const published =
       state === "empty" ? ((await store?.generations.current(space))?.manifest.length ?? 0) : 0;
+    const generations = store?.generations;
+    const at = { space, root, homeId: homeId.trim() };
+    const ahead =
+      generations === undefined ? null : await unknownGeneration({ generations, files: nodeFiles() }, at);
+    if (ahead !== null) return [...open, warning("memory root", aheadMessage(root, ahead))];
     return [...open, published > 0 ? gone(root) : fine("memory root", `${root} ${MEANING[state]}`)];
   } catch (error) {
     return [...open, failure("memory root", causeOf(error))];

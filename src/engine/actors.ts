@@ -12,7 +12,7 @@ import type { Status } from "../domain/status.ts";
 import { type RunLimits, type Used, usedIn } from "../domain/usage.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import type { Phase2Input } from "../machines/context.ts";
-import type { RootDeps } from "../memory-files/deps.ts";
+import type { RootDeps, RunDeps } from "../memory-files/deps.ts";
 import { changedByHand } from "../memory-files/generation-names.ts";
 import { renderedInputs } from "../memory-files/host-files.ts";
 import { scan } from "../memory-files/scan.ts";
@@ -31,6 +31,7 @@ import { loadMemories, syncRawMemories, syncSummaries } from "../services/sync-i
 import { watchAgent } from "../services/watch-agent.ts";
 import { suspectInputs } from "../validation/injection.ts";
 import type { Home } from "./home.ts";
+import { homeCopyMessage } from "./home-place.ts";
 import { renderPrompt, renderRepair } from "./prompt.ts";
 import { wholeLog } from "./result.ts";
 
@@ -42,6 +43,7 @@ export interface ActorDeps {
   readonly holder: LeaseHolder;
   readonly places: RunPlaces;
   readonly homeId: string;
+  readonly homeNotice: NonNullable<RunDeps["homeNotice"]>;
   readonly worker: string;
   readonly settings: Settings;
   /** Unix milliseconds at which the run's time is up; the agent is asked to finish before. Absent: it is not asked. */
@@ -162,7 +164,11 @@ export function openRun(
   { settings, root, deadlineAtMs }: RunTerms,
 ) {
   const places = { ...environment.home.placesOf(holder.space, holder.run), root };
-  return phase2Actors({ ...environment, holder, places, homeId, worker, settings, deadlineAtMs });
+  const homeNotice = async () => {
+    const copy = await environment.home.findCopy();
+    return copy === null ? null : homeCopyMessage(copy);
+  };
+  return phase2Actors({ ...environment, holder, places, homeId, homeNotice, worker, settings, deadlineAtMs });
 }
 
 interface AskDeps {

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { RunPlaces } from "../domain/phase2.ts";
 import { defaultRoot } from "../memory-files/memory-path.ts";
+import { type CopiedHome, findHomeCopy } from "./home-place.ts";
 
 /** The state folder of one installation (contract, section 1), seen from the engine. */
 export interface Home {
@@ -13,12 +14,15 @@ export interface Home {
    * `home_foreign` for the folder of another program, `home_unavailable` or `home_damaged`.
    */
   prepare(): Promise<string>;
+  /** Where this home was copied from; null when it is no copy. Asks once. */
+  findCopy(): Promise<CopiedHome | null>;
   rootOf(space: string): string;
   placesOf(space: string, run: string): RunPlaces;
 }
 
 export function createHome(folder: string, memoryRoot?: (space: string) => string): Home {
   let id: Promise<string> | null = null;
+  let copy: Promise<CopiedHome | null> | null = null;
   const rootOf = (space: string) => resolve(memoryRoot?.(space) ?? defaultRoot(folder, space));
   return {
     folder,
@@ -29,6 +33,10 @@ export function createHome(folder: string, memoryRoot?: (space: string) => strin
         id = null;
       });
       return id;
+    },
+    findCopy: () => {
+      copy ??= findHomeCopy(folder).catch(() => null);
+      return copy;
     },
     rootOf,
     placesOf: (space, run) => ({

@@ -5,11 +5,13 @@
 export { nodeFiles } from "../files/node-files.ts";
 export { storedBlob } from "../memory-files/blobs.ts";
 export {
+  aheadMessage,
   checkRoot,
   type Edits,
   editsSince,
   type Integrity,
   inspectGenerations,
+  unknownGeneration,
 } from "../memory-files/check-root.ts";
 export { compare, type FileDiff, headerOf } from "../memory-files/compare.ts";
 export { generationNamed } from "../memory-files/generation-names.ts";

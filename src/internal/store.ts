@@ -2,6 +2,7 @@
  * The folders and the store of a home. For the command line and the server; nothing here is promised to hosts.
  */
 export { adoptHomeId, createHome, ownerOfFolder, refuseForeignHome } from "../engine/home.ts";
+export { adoptHome, findHomeCopy, homeCopyMessage } from "../engine/home-place.ts";
 export { openMemoryStore } from "../persistence/memory/open.ts";
 export { backupDatabase, restoreDatabase } from "../persistence/sqlite/backup.ts";
 export { openSqliteStore } from "../persistence/sqlite/index.ts";

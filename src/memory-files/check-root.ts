@@ -310,3 +310,19 @@ export async function editsSince(
     return { since: head.generation, before, after, changes: changesBetween(before, after), blob };
   }).catch(() => null);
 }
+
+/** The generation that the folder's mark names when this store knows none of that id; null when all is well, or it can't be read. */
+export async function unknownGeneration(
+  { generations, files }: { readonly generations: GenerationStore; readonly files: Files },
+  { space, root, homeId }: { readonly space: string; readonly root: string; readonly homeId: string },
+): Promise<string | null> {
+  return inspectRoot(files, root, { home: homeId, space }, { hash: false }, async (found) => {
+    const marked = found?.mark?.generation;
+    return marked === undefined || (await generations.read(marked)) !== null ? null : marked;
+  }).catch(() => null);
+}
+
+/** Told before a run by `status` and `doctor`, which change nothing; the run itself says root_ahead. */
+export function aheadMessage(root: string, generation: string): string {
+  return `${pathText(root)} was last brought to generation ${pathText(generation)}, which this database does not know: it was emptied or restored from an older backup, or a copy of this home publishes to the same folder. The next run keeps what the folder holds as a generation first`;
+}

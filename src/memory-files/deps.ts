@@ -13,6 +13,8 @@ export interface RunDeps {
   readonly places: RunPlaces;
   /** Which home a memory root belongs to; kept in its mark. */
   readonly homeId: string;
+  /** What is odd about the home itself, in a sentence; null: nothing. */
+  readonly homeNotice?: () => Promise<string | null>;
   readonly clock: Clock;
   readonly ids: Pick<Ids, "token">;
   /** Severities of single checks of the gate; absent = the defaults. */

@@ -95,6 +95,7 @@ export function syncSummaries(deps: RunDeps) {
       signal,
     );
     if (settled === "lost") throw lostOwnership();
+    await reportHome(deps);
     for (const finding of settled.findings) deps.holder.recordEvent("gate.finding", finding);
     if (settled.kept !== null) await reportEdits(deps, settled.kept, settled);
     const base: Manifest = settled.head?.manifest ?? [];
@@ -119,6 +120,13 @@ async function identitiesOf(
     if (project !== null) known[folder] = project.id;
   }
   return known;
+}
+
+async function reportHome({ homeNotice, holder }: RunDeps): Promise<void> {
+  const message = (await homeNotice?.()) ?? null;
+  if (message === null) return;
+  const finding: Finding = { code: "home_copied", severity: "warn", path: null, message, repair: null };
+  holder.recordEvent("gate.finding", finding);
 }
 
 /** A person's own changes are never a fault; that they were seen and kept is worth a line. */

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { causeOf, codeOf } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
+import { adoptHome } from "../../internal/store.ts";
 import {
   type Check,
   checkAgent,
@@ -34,14 +35,16 @@ export function addDoctor(
     .summary("what is wrong, and the command that mends it")
     .description("Checks Node, home, store, jobs, runs, clock, memory root, agent, and what was left behind.")
     .option("--full", "hash every file of every generation again, however long it takes")
+    .option("--adopt-home", "this folder is the home from now on, whatever it was copied from")
     .addHelpText("after", examples("slowwave doctor", "slowwave doctor --space my-project --json"))
-    .action((options: { full?: boolean }, command: Command) =>
-      end(doctor(invocation(shell, command), options.full === true)),
+    .action((options: { full?: boolean; adoptHome?: boolean }, command: Command) =>
+      end(doctor(invocation(shell, command), options.full === true, options.adoptHome === true)),
     );
 }
 
 /** `slowwave doctor`; returns the exit code: 1 when something is broken, warnings are none. */
-export async function doctor(at: Invocation, full = false): Promise<number> {
+export async function doctor(at: Invocation, full = false, isAdopted = false): Promise<number> {
+  if (isAdopted) await adoptHome(at.places.home);
   const checks = await allChecks(at, full);
   if (at.json) at.output.printJson({ checks });
   else for (const check of checks) printChecks(check, at);

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Command } from "commander";
 import {
   isDirty,
@@ -8,8 +10,10 @@ import {
   tokenHeldBy,
 } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
+import { aheadMessage, nodeFiles, unknownGeneration } from "../../internal/memory.ts";
 import { type DayUse, dayUse, rowBeforeAbandonedOperation, spentSentence } from "../../internal/runs.ts";
 import { readScheduleState, scheduleComplaint } from "../../internal/schedule.ts";
+import { findHomeCopy, homeCopyMessage } from "../../internal/store.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, rootOf } from "../store.ts";
@@ -48,6 +52,8 @@ interface StatusReport {
   readonly lastSuccess: RunSummary | null;
   /** Newest first. */
   readonly runs: readonly RunSummary[];
+  /** What is odd about the home or the memory folder, each in a sentence. */
+  readonly warnings: readonly string[];
   readonly advice: string;
   /** A sentence when the schedule keeps failing; null while all is well. */
   readonly schedule: string | null;
@@ -118,7 +124,26 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
   };
   const advice = adviceFor(situation);
   const schedule = scheduleComplaint(readScheduleState(places.home));
-  return { ...report, advice, schedule };
+  const warnings = await warningsOf(store, places);
+  return { ...report, warnings, advice, schedule };
+}
+
+async function warningsOf(store: Store | null, places: Invocation["places"]): Promise<readonly string[]> {
+  const { home, space } = places;
+  const root = rootOf(places, space);
+  const copy = await findHomeCopy(home);
+  const homeId = (await readFile(join(home, "home-id"), "utf8").catch(() => "")).trim();
+  const ahead =
+    store === null
+      ? null
+      : await unknownGeneration(
+          { generations: store.generations, files: nodeFiles() },
+          { space, root, homeId },
+        );
+  return [
+    ...(copy === null ? [] : [homeCopyMessage(copy)]),
+    ...(ahead === null ? [] : [`${aheadMessage(root, ahead)}.`]),
+  ];
 }
 
 async function livenessOf(owner: string, store: Store | null): Promise<Liveness> {
@@ -175,6 +200,7 @@ function picture(report: StatusReport, now: number): readonly Line[] {
       lastSuccess?.finishedAt == null ? "none" : moment(Date.parse(lastSuccess.finishedAt)),
     ),
     ...(runs.length === 0 ? [] : ["", dim("last runs"), ...runs.map(runLine)]),
+    ...report.warnings.map((warning): Line => [yellow("!"), ` ${warning}`]),
     "",
     [cyan("→"), ` ${report.advice}`],
     ...(report.schedule === null ? [] : [[yellow("→"), ` ${report.schedule}`] satisfies Line]),
