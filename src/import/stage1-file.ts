@@ -138,6 +138,8 @@ export function transcriptIn(head: Uint8Array): TranscriptAgent | null {
   for (const beginning of [text, ...lines.slice(0, LOOKED_AT)]) {
     const value = fieldsOf(beginning);
     if (value === null) continue;
+    // Codex's own events bear a field of that name, too.
+    if (value.type === "thread.started" && !Object.hasOwn(value, "raw_memory")) return "Codex";
     if (STAGE1_FIELDS.some((field) => Object.hasOwn(value, field))) return null;
     const agent = agentOf(value);
     if (agent !== null) return agent;
@@ -183,6 +185,33 @@ const SHAPES: readonly { readonly agent: TranscriptAgent; readonly fits: (value:
   {
     agent: "Gemini CLI",
     fits: ({ sessionId, projectHash }) => typeof sessionId === "string" && typeof projectHash === "string",
+  },
+  {
+    // `codex exec --json`, from which the first event may have been cut.
+    agent: "Codex",
+    fits: ({ type, item, usage }) =>
+      type === "turn.started" ||
+      (type === "turn.completed" && objectIn(usage) !== null) ||
+      (/^item\.(?:started|updated|completed)$/.test(String(type)) && objectIn(item) !== null),
+  },
+  {
+    // What is streamed with `--output-format stream-json`.
+    agent: "Gemini CLI",
+    fits: ({ type, session_id, model }) =>
+      type === "init" && typeof session_id === "string" && typeof model === "string",
+  },
+  {
+    agent: "Claude Code",
+    fits: ({ type, subtype, session_id, message }) =>
+      typeof type === "string" &&
+      typeof session_id === "string" &&
+      (typeof subtype === "string" || objectIn(message) !== null),
+  },
+  {
+    // What lies beside the transcript of a sub-agent.
+    agent: "Claude Code",
+    fits: ({ agentType, toolUseId, spawnDepth }) =>
+      typeof agentType === "string" && (typeof toolUseId === "string" || typeof spawnDepth === "number"),
   },
   {
     agent: "Claude Code",

@@ -2,7 +2,7 @@ import type { Generation, GenerationStore, HandEdit, HandEdits, Manifest } from 
 import { carryOver } from "./carry-over.ts";
 import { difference, type FileDiff, unified } from "./compare.ts";
 import { locateHandEdits } from "./hand-blocks.ts";
-import { annotate, type EditedFile, moveHandEdits, recordHandEdits } from "./hand-edits.ts";
+import { annotate, type EditedFile, hashOf, moveHandEdits, recordHandEdits } from "./hand-edits.ts";
 import { isHostPath } from "./host-files.ts";
 import { isBlank, linesOf } from "./outline.ts";
 
@@ -182,7 +182,7 @@ const LIMIT = 512 * 1024;
 
 /**
  * What a person did to a memory by hand, for the agent that works on it: a unified diff in which every `+` line is the person's,
- * also from earlier runs, and every `-` line one that they took away since the last run. Null: nothing is theirs.
+ * also from earlier runs, and every `-` line one that they took away, as far back as kept generations hold it. Null: nothing is theirs.
  */
 export async function handEditsDiff(
   generations: Pick<GenerationStore, "blob" | "manifest" | "read">,
@@ -208,10 +208,37 @@ export async function handEditsDiff(
           : withoutOwn(now, own)
         : withoutOwn(then, parent?.handEdits?.[path] ?? []);
     const change = now === null ? "deleted" : old.trim() === "" ? "added" : "modified";
-    files.push({ path, change, ...difference(old, now ?? "") });
+    const gone = now === null ? [] : await deletedEarlier(generations, generation, { path, own, old });
+    files.push({ path, change, ...difference(old + gone.map((line) => `${line}\n`).join(""), now ?? "") });
   }
   const shown = files.filter(({ hunks }) => hunks === null || hunks.length > 0);
   return shown.length === 0 ? null : unified(shown, LIMIT);
+}
+
+/** So many generations back. */
+const MOST_ANCESTORS = 50;
+
+/** Lines that a person took away in earlier versions, word for word, as far as a kept generation still holds them. */
+async function deletedEarlier(
+  generations: Pick<GenerationStore, "blob" | "manifest" | "read">,
+  newest: Generation,
+  { path, own, old }: { readonly path: string; readonly own: readonly HandEdit[]; readonly old: string },
+): Promise<readonly string[]> {
+  const wanted = new Set(own.flatMap(({ replaced }) => replaced));
+  for (const line of linesOf(old)) wanted.delete(hashOf(line) ?? "");
+  const found: string[] = [];
+  let at: Generation | null = newest;
+  for (let back = 0; at !== null && wanted.size > 0 && back < MOST_ANCESTORS; back += 1) {
+    const parent: Generation | null = at.parent === null ? null : await generations.read(at.parent);
+    const manifest = parent === null || at.kind !== "edited" ? null : await generations.manifest(parent.id);
+    const entry = manifest?.find((one) => one.path === path);
+    const text = entry === undefined ? null : await textOf((hash) => generations.blob(hash), entry.hash);
+    for (const line of text === null ? [] : linesOf(text)) {
+      if (wanted.delete(hashOf(line) ?? "")) found.push(line);
+    }
+    at = parent;
+  }
+  return found;
 }
 
 function withoutOwn(text: string, edits: readonly HandEdit[]): string {

@@ -114,3 +114,26 @@ test("a person who deletes the heading of a group, and a file of the host, is to
   const later = await (await engine.start()).result;
   expect(later.findings.filter(({ code }) => code === "edit_undone")).toEqual([]);
 });
+
+test("what a person took away is in hand_edits.diff word for word, in later runs as well", async () => {
+  const { open, root } = await phase2World();
+  const diffs: string[] = [];
+  const { store, engine } = open(async (work) => {
+    const diff = await readFile(join(work.workspace, "hand_edits.diff"), "utf8").catch(() => "");
+    diffs.push(
+      diff
+        .split("\n")
+        .filter((line) => /^-(?!--)/.test(line))
+        .join("\n"),
+    );
+    return diligent(work);
+  });
+  for (const number of [1, 2, 3]) {
+    await store.memories.upsert("global", [session(number)]);
+    await (await engine.start()).result;
+    const text = await readFile(join(root, "MEMORY.md"), "utf8");
+    if (number === 1)
+      await writeFile(join(root, "MEMORY.md"), text.replace("- keep it short [Task 1]\n", ""));
+  }
+  expect(diffs).toEqual(["", "-- keep it short [Task 1]", "-- keep it short [Task 1]"]);
+});

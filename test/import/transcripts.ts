@@ -37,6 +37,39 @@ export const TRANSCRIPTS: readonly {
     ),
   },
   {
+    form: "what lies beside the transcript of a sub-agent of Claude Code",
+    agent: "Claude Code",
+    text: jsonl({
+      agentType: "general-purpose",
+      description: "Look at tests",
+      toolUseId: "toolu_3",
+      spawnDepth: 2,
+    }),
+  },
+  {
+    form: "what Claude Code streams",
+    agent: "Claude Code",
+    text: jsonl(
+      { type: "system", subtype: "init", cwd: "/home/dev/shop", session_id: SESSION, tools: [] },
+      { type: "assistant", message: { role: "assistant", content: [] }, session_id: SESSION },
+    ),
+  },
+  {
+    form: "what codex exec --json prints",
+    agent: "Codex",
+    text: jsonl({ type: "thread.started", thread_id: SESSION }, { type: "turn.started" }),
+  },
+  {
+    form: "the same without its first event",
+    agent: "Codex",
+    text: jsonl({ type: "item.completed", item: { id: "item_0", type: "agent_message", text: "Done." } }),
+  },
+  {
+    form: "what Gemini CLI streams",
+    agent: "Gemini CLI",
+    text: jsonl({ type: "init", timestamp: AT, session_id: SESSION, model: "gemini-3-pro" }),
+  },
+  {
     form: "a session of Claude Code that begins with a summary",
     agent: "Claude Code",
     text: jsonl({ type: "summary", summary: "Mended the cart", leafUuid: "u9" }),
