@@ -40,8 +40,15 @@ async function spacesToDo(spaces: number) {
 
 test("what a killed process left is taken over within the limit of the schedule, the rest as places are free", async () => {
   const { world, store, open } = await spacesToDo(6);
-  const first = open(countedAgents().agent, { store: openMemoryStore({ world }) });
+  let begun = 0;
+  const endless: AgentFunction = () => {
+    begun += 1;
+    return new Promise(() => {});
+  };
+  const first = open(endless, { store: openMemoryStore({ world }) });
   await Promise.all(Array.from({ length: 6 }, (_, n) => first.engine.start({ space: `s${n}` })));
+  // A killed process writes nothing more into the workspaces that the next one clears; this one only seems dead.
+  while (begun < 6) await new Promise((resolve) => setImmediate(resolve));
   world.held.clear();
   const { agent, count, work } = countedAgents();
   const { engine } = open(agent, { store });
