@@ -1,6 +1,16 @@
-import type { ActorRow, CommitRequest, Intent, RunMessage } from "../domain/run.ts";
+import type { AnyMachineSnapshot } from "xstate";
+import {
+  type ActorRow,
+  type CommitRequest,
+  type Intent,
+  type RunMessage,
+  WHOLE_STATE_EVERY,
+} from "../domain/run.ts";
+import type { StatePatch } from "../domain/state-patch.ts";
+import type { ActorRef, ActorState } from "./actor-ref.ts";
 import type { ActorSystem } from "./actor-system.ts";
-import type { PlainEvent } from "./plain-event.ts";
+import { persistChild, persistHistory } from "./persisted-machine.ts";
+import type { PlainEvent, Values } from "./plain-event.ts";
 import { rootText } from "./stored-actors.ts";
 
 /** What the store is asked to commit for one step. One shape for all of them, which V8 reads faster than literals. */
@@ -51,4 +61,138 @@ export class StepCommit {
     this.#snapshot ??= rootText(this.#system);
     return this.#snapshot;
   }
+}
+
+/** What each step of a run changes of what the store has of its root machine. */
+export class StatePatches {
+  readonly #system: Pick<ActorSystem, "root" | "values" | "run">;
+  /** Null where it is not known what the store has. */
+  #saved: Saved | null = null;
+  #sinceWhole = 0;
+
+  constructor(system: Pick<ActorSystem, "root" | "values" | "run">) {
+    this.#system = system;
+  }
+
+  /** What was changed since the last call, as text; undefined where the whole state is to be written. */
+  next(): string | undefined {
+    const { root, values, run } = this.#system;
+    const saved = this.#saved;
+    this.#saved = values.isJson ? savedOf(root) : null;
+    const isDue = this.#sinceWhole + 1 >= WHOLE_STATE_EVERY;
+    const patch = saved === null || isDue ? null : patchOf(saved, root);
+    this.#sinceWhole = patch === null ? 0 : this.#sinceWhole + 1;
+    return patch === null ? undefined : patchText(patch, values, run);
+  }
+}
+
+interface Saved {
+  readonly snapshot: AnyMachineSnapshot;
+  readonly intents: readonly Intent[];
+  /** Children change where they stand without their parent's doing. */
+  readonly children: readonly (readonly [ActorRef, ActorState])[];
+}
+
+function savedOf(root: ActorRef): Saved {
+  const snapshot = root.state as AnyMachineSnapshot;
+  const children = childrenOf(snapshot).map((child) => [child, child.state] as const);
+  return { snapshot, intents: root.intents, children };
+}
+
+/**
+ * What to add to what the store has. An assignment may have changed objects of the context in place, so all of them
+ * are taken as changed where the context is another one. Null where only the whole state says it.
+ */
+function patchOf(saved: Saved, root: ActorRef): StatePatch | null {
+  const before = saved.snapshot;
+  const after = root.state as AnyMachineSnapshot;
+  if (before.status !== "active" || after.status !== "active") return null;
+  const patch: { -readonly [Part in keyof StatePatch]: StatePatch[Part] } = {};
+  if (before.value !== after.value) patch.value = after.value;
+  if (before.historyValue !== after.historyValue) patch.historyValue = persistHistory(after.historyValue);
+  if (before.context !== after.context) {
+    if (!isPlain(before.context) || !isPlain(after.context)) return null;
+    patchContext(patch, before.context, after.context);
+  }
+  patchChildren(patch, saved, after);
+  if (saved.intents !== root.intents) {
+    const known = new Set(saved.intents);
+    const left = new Set(root.intents.map(({ key }) => key));
+    const opened = root.intents.filter((intent) => !known.has(intent));
+    const closed = saved.intents.flatMap(({ key }) => (left.has(key) ? [] : [key]));
+    if (opened.length > 0) patch.opened = opened;
+    if (closed.length > 0) patch.closed = closed;
+  }
+  return patch;
+}
+
+/**
+ * The patch as JSON. Throws `not_json` where what the machine made cannot be kept; intents are ours, and their inputs
+ * are texts already.
+ */
+function patchText(patch: StatePatch, values: Values, run: string): string {
+  const { opened, closed, ...state } = patch;
+  const text = values.textOf(state, `The state of run ${run}`);
+  if (opened === undefined && closed === undefined) return text;
+  const intents = JSON.stringify({ opened, closed });
+  return text === "{}" ? intents : `${text.slice(0, -1)},${intents.slice(1)}`;
+}
+
+type Parts = Readonly<Record<string, unknown>>;
+
+function patchContext(
+  patch: { context?: StatePatch["context"]; dropped?: StatePatch["dropped"] },
+  before: Parts,
+  after: Parts,
+): void {
+  const changed: Record<string, unknown> = {};
+  const dropped: string[] = [];
+  for (const name in after) {
+    const part = after[name];
+    if (isKept(part)) {
+      if (part !== before[name] || typeof part === "object") changed[name] = part;
+    } else if (isKept(before[name])) dropped.push(name);
+  }
+  for (const name in before) if (!(name in after)) dropped.push(name);
+  patch.context = changed;
+  if (dropped.length > 0) patch.dropped = dropped;
+}
+
+function patchChildren(
+  patch: { children?: StatePatch["children"] },
+  saved: Saved,
+  after: AnyMachineSnapshot,
+): void {
+  const changed: Record<string, unknown> = {};
+  let isChanged = false;
+  for (const child of childrenOf(after)) {
+    if (saved.children.some(([ref, state]) => ref === child && state === child.state)) continue;
+    changed[child.id] = persistChild(child);
+    isChanged = true;
+  }
+  const children = after.children as Record<string, unknown>;
+  for (const [{ id }] of saved.children) {
+    if (children[id] !== undefined) continue;
+    changed[id] = null;
+    isChanged = true;
+  }
+  if (isChanged) patch.children = changed;
+}
+
+/** Functions and what is undefined are no JSON. */
+function isKept(part: unknown): boolean {
+  return part !== undefined && typeof part !== "function";
+}
+
+function isPlain(context: unknown): context is Parts {
+  return typeof context === "object" && context !== null && !Array.isArray(context);
+}
+
+function childrenOf({ children }: AnyMachineSnapshot): readonly ActorRef[] {
+  const found: ActorRef[] = [];
+  for (const id in children) {
+    const child = (children as unknown as Record<string, ActorRef | undefined>)[id];
+    if (child !== undefined) found.push(child);
+  }
+  return found;
 }

@@ -4,8 +4,8 @@
  */
 
 export type { Effect } from "../durable/effects.ts";
-export { structureHash } from "../durable/structure-hash.ts";
 export { dotted, type Step, transitionsOf } from "../durable/transition.ts";
+export { structureHash } from "../durable/versions.ts";
 export { mermaid, scxml, statelySource } from "../machines/formats.ts";
 export { PHASE1_VERSION, phase1Machine } from "../machines/phase1.ts";
 export { PHASE2_VERSION, phase2Machine } from "../machines/phase2.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { structureHash } from "../../src/durable/structure-hash.ts";
+import { structureHash } from "../../src/durable/versions.ts";
 import type { Phase1Context } from "../../src/machines/phase1.ts";
 import { phase1Machine } from "../../src/machines/phase1.ts";
 import { edgeCover, shortestWays, told } from "../paths/edge-cover.ts";

@@ -109,7 +109,7 @@ export const DURABLE: readonly Mutation[] = [
   },
   {
     name: "what an assignment changed in place is not stored",
-    file: "src/durable/step-patch.ts",
+    file: "src/durable/step-commit.ts",
     edits: [['part !== before[name] || typeof part === "object"', "part !== before[name]"]],
     tests: ["test/durable/patches.test.ts"],
   },

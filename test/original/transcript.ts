@@ -1,6 +1,6 @@
 import type { RunEvent, RunResult } from "../../src/domain/event.ts";
 import type { JobRow } from "../../src/domain/job.ts";
-import { structureHash } from "../../src/durable/structure-hash.ts";
+import { structureHash } from "../../src/durable/versions.ts";
 import { wholeLog } from "../../src/engine/result.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { filesOf, type OriginalWorld, START_MS } from "./world.ts";

@@ -1,4 +1,4 @@
-import { structureHash } from "../../src/durable/structure-hash.ts";
+import { structureHash } from "../../src/durable/versions.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { told } from "./edge-cover.ts";
 import { type Graph, type Path, transitions } from "./graph.ts";

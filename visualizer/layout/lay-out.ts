@@ -1,5 +1,5 @@
 import type { AnyStateMachine } from "xstate";
-import { structureHash } from "../../src/durable/structure-hash.ts";
+import { structureHash } from "../../src/durable/versions.ts";
 import type { Box, Chart, ChartEdge, ChartState } from "../src/chart/chart.ts";
 import { describeMachine, type StateWords } from "./describe.ts";
 import { type Floor, layFloor } from "./floor.ts";
