@@ -115,6 +115,21 @@ export function fault(status: FailedStatus, error: unknown): { status: FailedSta
   return { status: exact ?? status, cause: causeOf(error) };
 }
 
+/** What a machine remembers of a failure; a second one, while the run is ending, keeps the first in its cause. */
+export function failureAfter<Failed extends string, Before extends string>(
+  before: { readonly status: Before | null; readonly cause: string | null },
+  { status, cause }: { readonly status: Failed; readonly cause: string | null },
+): { status: Failed; cause: string | null } {
+  return {
+    status,
+    cause: before.status === null ? cause : [before.status, before.cause, cause].filter(Boolean).join(": "),
+  };
+}
+
+export function joinedCause({ cause: before }: { readonly cause: string | null }, cause: string): string {
+  return [before, cause].filter(Boolean).join("; ");
+}
+
 /** What a step may report beside its own failure. */
 const EXACT: readonly FailedStatus[] = [
   "failed_lost_ownership",

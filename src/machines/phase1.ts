@@ -24,7 +24,7 @@ import {
   statusOfVerdict,
   type WeighAnswer,
 } from "../domain/phase1.ts";
-import { never, notProvided } from "./context.ts";
+import { failureAfter, joinedCause, never, notProvided } from "./context.ts";
 
 /** Part of every stored snapshot; raised with any change that an old snapshot would not survive. */
 export const PHASE1_VERSION = "1";
@@ -110,14 +110,11 @@ export const phase1Machine = setup({
   },
   actions: {
     remember: assign((_, patch: Partial<Phase1Context>) => patch),
-    setFailure: assign(({ context }, { status, cause }: { status: LearnFailed; cause: string | null }) => ({
-      status,
-      // A second failure while ending keeps the first one in its cause.
-      cause:
-        context.status === null ? cause : [context.status, context.cause, cause].filter(Boolean).join(": "),
-    })),
+    setFailure: assign(({ context }, failure: { status: LearnFailed; cause: string | null }) =>
+      failureAfter(context, failure),
+    ),
     appendCause: assign(({ context }, { cause }: { cause: string }) => ({
-      cause: [context.cause, cause].filter(Boolean).join("; "),
+      cause: joinedCause(context, cause),
     })),
     /** Only now is it true: the end is written. */
     setSuccess: assign(({ context }) => ({
@@ -186,7 +183,7 @@ export const phase1Machine = setup({
       actions: { type: "setFailure", params: { status: "cancelled", cause: null } },
     },
     "lease.lost": {
-      description: "Another worker owns the job: stop at once and write no row.",
+      description: "Another worker has the session's job: stop at once and write no row.",
       target: ".failing",
       actions: {
         type: "setFailure",
@@ -194,7 +191,7 @@ export const phase1Machine = setup({
       },
     },
     "lease.uncertain": {
-      description: "The lease could not be renewed in time: stop while it is still ours.",
+      description: "The lease on the session was not renewed in time: stop while it is still ours.",
       target: ".failing",
       actions: {
         type: "setFailure",
@@ -226,12 +223,12 @@ export const phase1Machine = setup({
         }),
         onDone: [
           {
-            description: "Claimed, but cancelled meanwhile: give it back.",
+            description: "The session is ours, but it was cancelled meanwhile: its job is given back.",
             guard: { type: "isClaimedTooLate", params: ({ event }) => event.output },
             target: "failing",
             actions: [
-              { type: "remember", params: ({ event }) => claimed(event.output) },
               { type: "setFailure", params: { status: "cancelled", cause: null } },
+              { type: "remember", params: ({ event }) => claimed(event.output) },
             ],
           },
           {
@@ -247,14 +244,14 @@ export const phase1Machine = setup({
           },
         ],
         onError: {
-          description: "The store could not answer the claim.",
+          description: "The store could not say whether the session may be learned.",
           target: "failed",
           actions: { type: "setFailure", params: ({ event }) => fault("failed_claim", event.error) },
         },
       },
       on: {
         cancel: {
-          description: "Remembered until the claim is answered, so that no claimed row is left behind.",
+          description: "Remembered until the claim is answered, so that no session's job is left behind.",
           actions: { type: "remember", params: { cancelled: true } },
         },
       },

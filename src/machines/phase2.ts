@@ -27,7 +27,9 @@ import type { FailedStatus } from "../domain/status.ts";
 import {
   claimed,
   drafted,
+  failureAfter,
   fault,
+  joinedCause,
   never,
   notProvided,
   type Phase2Context,
@@ -81,14 +83,11 @@ export const phase2Machine = setup({
   },
   actions: {
     remember: assign((_, patch: Partial<Phase2Context>) => patch),
-    setFailure: assign(({ context }, { status, cause }: { status: FailedStatus; cause: string | null }) => ({
-      status,
-      // A second failure while ending keeps the first one in its cause.
-      cause:
-        context.status === null ? cause : [context.status, context.cause, cause].filter(Boolean).join(": "),
-    })),
+    setFailure: assign(({ context }, failure: { status: FailedStatus; cause: string | null }) =>
+      failureAfter(context, failure),
+    ),
     appendCause: assign(({ context }, { cause }: { cause: string }) => ({
-      cause: [context.cause, cause].filter(Boolean).join("; "),
+      cause: joinedCause(context, cause),
     })),
     /** Only now is it true: the success is written. */
     setSuccess: assign(({ context }) => ({
