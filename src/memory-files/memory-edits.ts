@@ -4,7 +4,7 @@ import { difference, type FileDiff, unified } from "./compare.ts";
 import { locateHandEdits } from "./hand-blocks.ts";
 import { annotate, type EditedFile, hashOf, moveHandEdits, recordHandEdits } from "./hand-edits.ts";
 import { isHostPath } from "./host-files.ts";
-import { isBlank, linesOf } from "./outline.ts";
+import { comparable, isBlank, linesOf } from "./outline.ts";
 
 /** The files of one version of a memory, with what in them is a person's. */
 export interface EditedMemory {
@@ -209,7 +209,7 @@ export async function handEditsDiff(
         : withoutOwn(then, parent?.handEdits?.[path] ?? []);
     const change = now === null ? "deleted" : old.trim() === "" ? "added" : "modified";
     const gone = now === null ? [] : await deletedEarlier(generations, generation, { path, own, old });
-    files.push({ path, change, ...difference(old + gone.map((line) => `${line}\n`).join(""), now ?? "") });
+    files.push({ path, change, ...difference(old + joined(gone), joined(linesOf(now ?? ""))) });
   }
   const shown = files.filter(({ hunks }) => hunks === null || hunks.length > 0);
   return shown.length === 0 ? null : unified(shown, LIMIT);
@@ -243,5 +243,10 @@ async function deletedEarlier(
 
 function withoutOwn(text: string, edits: readonly HandEdit[]): string {
   const kept = annotate({ text, edits }).filter(({ edit }) => edit === null);
-  return kept.map((line) => `${line.text}\n`).join("");
+  return joined(kept.map((line) => line.text));
+}
+
+/** As lines are compared: an editor's line endings and decomposed letters are no edit. */
+function joined(lines: readonly string[]): string {
+  return lines.map((line) => `${comparable(line)}\n`).join("");
 }

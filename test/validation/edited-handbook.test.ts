@@ -57,6 +57,10 @@ const WAYS: readonly (readonly [what: string, change: (text: string) => string])
     (text) => `${untilFirst(text, "\n## ")}\n## Reusable knowledge\n\n${OWN}\n`,
   ],
   ["deletes every group", () => ""],
+  [
+    "writes a line and saves it with other line endings",
+    (text) => `\ufeff${`${text}${OWN}\n`.replaceAll("\n", "\r\n")}`,
+  ],
   ["deletes the first group", (text) => text.slice(Math.max(0, text.indexOf("# Task Group:", 5)))],
   ["leaves words of their own alone", () => `# Mine\n\n${OWN}\n`],
   ["leaves a group of their own alone", () => `# Task Group: mine\n\n${OWN}\n`],
