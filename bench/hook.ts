@@ -11,13 +11,13 @@ export async function hookStart(): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), "slowwave-bench-"));
   const folder = join(home, "projections", "global");
   mkdirSync(folder, { recursive: true });
-  const projects = Array.from({ length: 100 }, (_, at) => ({ folders: [`/work/p${at}`], file: `p${at}.md` }));
+  const projects = Array.from({ length: 100 }, (_, at) => ({ folders: [`/srv/p${at}`], file: `p${at}.md` }));
   writeFileSync(join(folder, "index.json"), JSON.stringify({ format: 1, generation: "g", projects }));
   for (const { file } of projects) writeFileSync(join(folder, file), "- a line of the memory\n".repeat(100));
   const event = {
     session_id: "s1",
     transcript_path: "/t",
-    cwd: "/work/p42/src",
+    cwd: "/srv/p42/src",
     hook_event_name: "SessionStart",
   };
   const input = JSON.stringify(event);

@@ -23,7 +23,7 @@ export function laySyntheticSessions(
       random,
       start,
       bytes: Math.floor(bytes / count),
-      project: `/work/project-${at % 20}`,
+      project: `/srv/project-${at % 20}`,
       id: idOf(random),
     };
     const { path, text } = at % 2 === 0 ? claudeSession(talk) : codexSession(talk);

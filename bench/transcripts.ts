@@ -83,7 +83,7 @@ function layLong(path: string): void {
   for (let bytes = 0, at = 0; bytes < LONG_MB * MB; at += 1) {
     const common = {
       sessionId: session,
-      cwd: "/work/shop",
+      cwd: "/srv/shop",
       version: "2.1.328",
       timestamp: new Date(Date.UTC(2026, 0) + at * 1_000).toISOString(),
     };

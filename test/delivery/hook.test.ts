@@ -20,7 +20,7 @@ function home() {
   const folder = join(temporaryFolder(), "home");
   const projections = join(folder, "projections/global");
   mkdirSync(projections, { recursive: true });
-  const projects = [{ folders: ["/work/shop"], file: "shop.md" }];
+  const projects = [{ folders: ["/srv/shop"], file: "shop.md" }];
   writeFileSync(join(projections, "index.json"), JSON.stringify({ format: 1, generation: "g1", projects }));
   writeFileSync(join(projections, "shop.md"), RECALL);
   writeFileSync(join(projections, "none.md"), "nothing known\n");
@@ -46,7 +46,7 @@ function home() {
 const START = {
   session_id: "5f2c-1",
   transcript_path: "/x/5f2c-1.jsonl",
-  cwd: "/work/shop/src",
+  cwd: "/srv/shop/src",
   hook_event_name: "SessionStart",
   source: "startup",
 };
@@ -63,7 +63,7 @@ describe("a hook", () => {
         session: "5f2c-1",
         event: "SessionStart",
         transcript: "/x/5f2c-1.jsonl",
-        cwd: "/work/shop/src",
+        cwd: "/srv/shop/src",
         at: 1_000,
       },
     });
@@ -132,7 +132,7 @@ describe("a hook", () => {
 
   test("reads no file that an index names outside of its folder", () => {
     const { hook, projections } = home();
-    const projects = [{ folders: ["/work/shop"], file: "../../home-id" }];
+    const projects = [{ folders: ["/srv/shop"], file: "../../home-id" }];
     writeFileSync(join(projections, "index.json"), JSON.stringify({ projects }));
     expect(hook(START)).toBe(null);
   });

@@ -18,7 +18,7 @@ function groupsOf(folders: readonly string[], projects: string | null = null): r
     .sort();
 }
 
-const IDENTITIES = JSON.stringify({ "/work/alpha": "p1", "/elsewhere/beta": "p1", "/other/alpha": "p2" });
+const IDENTITIES = JSON.stringify({ "/srv/alpha": "p1", "/elsewhere/beta": "p1", "/other/alpha": "p2" });
 
 describe("sessions of one repository are one group", () => {
   test.each([
@@ -37,26 +37,24 @@ describe("sessions of one repository are one group", () => {
   });
 
   test("in a clone of another name, by what git knows", () => {
-    expect(groupsOf(["/work/alpha", "/elsewhere/beta"])).toEqual(["/elsewhere/beta", "/work/alpha"]);
-    expect(groupsOf(["/work/alpha", "/elsewhere/beta"], IDENTITIES)).toEqual([
-      "/work/alpha, /elsewhere/beta",
-    ]);
+    expect(groupsOf(["/srv/alpha", "/elsewhere/beta"])).toEqual(["/elsewhere/beta", "/srv/alpha"]);
+    expect(groupsOf(["/srv/alpha", "/elsewhere/beta"], IDENTITIES)).toEqual(["/srv/alpha, /elsewhere/beta"]);
   });
 
   test("and two repositories stay two, however alike their paths are", () => {
-    const twins = ["/work/alpha", "/other/alpha"];
+    const twins = ["/srv/alpha", "/other/alpha"];
     const alike = JSON.stringify({ "/home/u/a/shop-front-42": "p1", "/home/u/b/shop-front-42": "p2" });
-    expect(groupsOf(twins, IDENTITIES)).toEqual(["/other/alpha", "/work/alpha"]);
+    expect(groupsOf(twins, IDENTITIES)).toEqual(["/other/alpha", "/srv/alpha"]);
     expect(groupsOf(["/home/u/a/shop-front-42", "/home/u/b/shop-front-42"], alike)).toEqual([
       "/home/u/a/shop-front-42",
       "/home/u/b/shop-front-42",
     ]);
   });
 
-  test.each(["", "{", "[1]", '{"/work/alpha": 3}', "null"])(
+  test.each(["", "{", "[1]", '{"/srv/alpha": 3}', "null"])(
     "whatever stands in projects.json: %j",
     (projects) => {
-      expect(groupsOf(["/work/alpha"], projects)).toEqual(["/work/alpha"]);
+      expect(groupsOf(["/srv/alpha"], projects)).toEqual(["/srv/alpha"]);
     },
   );
 });
