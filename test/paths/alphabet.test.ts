@@ -35,7 +35,8 @@ describe("the alphabet of what the world may do", () => {
 
   test("has every exact status that a service reports with an error", () => {
     const reported = readdirSync(SOURCES, { recursive: true, encoding: "utf8" })
-      .filter((file) => file.endsWith(".ts"))
+      // Phase 1 has an alphabet of its own.
+      .filter((file) => file.endsWith(".ts") && !file.startsWith("learning"))
       .flatMap((file) => [
         ...readFileSync(new URL(file, SOURCES), "utf8").matchAll(/SlowwaveError\(\s*"(failed_\w+)"/g),
       ])
