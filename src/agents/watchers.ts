@@ -1,4 +1,4 @@
-import { defer, EMPTY, expand, filter, last, NEVER, type Observable, repeat, take, timer } from "rxjs";
+import { defer, EMPTY, expand, filter, last, NEVER, Observable, repeat, take, timer } from "rxjs";
 import type { AgentHandle } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { LeaseHolder } from "../domain/phase2.ts";
@@ -157,8 +157,10 @@ export function growingFolders(
 export function watchGrowth({ clock, files, folders }: GrowthOptions): Observable<string> {
   const starts = new Map(folders.map(({ path, start }) => [path, start]));
 
-  async function look(): Promise<string | null> {
+  async function look(isStopped: () => boolean): Promise<string | null> {
     for (const folder of folders) {
+      // Nothing is opened for somebody who listens no more: the run is past its agent.
+      if (isStopped()) return null;
       const start = starts.get(folder.path) ?? null;
       const size = await sizeOf(files, folder, start).catch(() => null);
       if (size === null) continue;
@@ -169,10 +171,14 @@ export function watchGrowth({ clock, files, folders }: GrowthOptions): Observabl
     return null;
   }
 
-  return defer(look).pipe(
-    repeat({ delay: () => timer(LOOK_MS, schedulerOf(clock)) }),
-    filter((why) => why !== null),
-    take(1),
+  return new Observable((listener) =>
+    defer(() => look(() => listener.closed))
+      .pipe(
+        repeat({ delay: () => timer(LOOK_MS, schedulerOf(clock)) }),
+        filter((why) => why !== null),
+        take(1),
+      )
+      .subscribe(listener),
   );
 }
 

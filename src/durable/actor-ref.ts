@@ -62,7 +62,8 @@ export class ActorRef {
     this.id = of.id;
     this.src = of.src;
     this.systemId = of.systemId;
-    this._syncSnapshot = of.syncSnapshot;
+    // XState asks for truth alone; one spelling keeps a snapshot the same through a restart.
+    this._syncSnapshot = of.syncSnapshot || undefined;
     this.kind = of.kind;
     this.state = of.state;
   }

@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connect } from "../../src/persistence/sqlite/connect.ts";
-import { storeOn } from "../../src/persistence/sqlite/open.ts";
+import { storeOn } from "../../src/persistence/sqlite/store-on.ts";
 import { GROUP_LIMIT, groupWriter, type Writer } from "../../src/persistence/sqlite/writer.ts";
 import { commitOf, newRun, output } from "../../src/testing/store/given.ts";
 import { freshFolder } from "./folder.ts";

@@ -1,22 +1,8 @@
 import { dirname, join, resolve } from "node:path";
-import type { Database } from "better-sqlite3";
-import { STAGE1_KIND } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
-import { memoryOwners } from "../memory/world.ts";
-import { blobTable } from "./blob-table.ts";
-import { compact, connect, demandNode, IN_MEMORY } from "./connect.ts";
-import { refusedThreads } from "./forget.ts";
-import { sqliteGenerations } from "./generations.ts";
-import { jobTable, sqliteJobs } from "./jobs.ts";
-import { sqliteMemories, stage1Table } from "./memories.ts";
-import { fileOwners, holderTable } from "./owners.ts";
-import { sqliteConnections, sqliteProjects } from "./projects.ts";
-import { sqliteRetention } from "./retention.ts";
-import { sqliteRuns } from "./runs.ts";
-import { sessionTable } from "./session-table.ts";
-import { sqliteSessions } from "./sessions.ts";
-import { groupWriter } from "./writer.ts";
+import { connect, demandNode, IN_MEMORY } from "./connect.ts";
+import { storeOn } from "./store-on.ts";
 
 export interface SqliteStoreOptions {
   /** The database file, created with its tables where there is none; its folder must exist. Or `:memory:`. */
@@ -50,42 +36,4 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     db.close();
     throw storeError("store_corrupt", path, error);
   }
-}
-
-/**
- * The ports on a migrated connection, which closes with the store. Apart from `openSqliteStore`, so that the public
- * types need none of the driver's.
- */
-export function storeOn(
-  db: Database,
-  options: { path: string; patienceMs: number; ownersDir: string | null },
-): Store {
-  const writer = groupWriter(db, options);
-  const { ownersDir } = options;
-  const owners =
-    ownersDir === null ? memoryOwners(new Set()) : fileOwners(ownersDir, holderTable(db, writer));
-  const jobs = jobTable(db);
-  const blobs = blobTable(db);
-  const refused = refusedThreads(db);
-  const stage1 = stage1Table(db, { jobs, refused });
-  const sessionJobs = jobTable(db, STAGE1_KIND);
-  const sessions = sessionTable(db, sessionJobs);
-  return {
-    jobs: sqliteJobs(db, jobs, writer),
-    memories: sqliteMemories(db, { jobs, blobs, writer, refused, stage1, sessions }),
-    runs: sqliteRuns(db, writer),
-    generations: sqliteGenerations(db, jobs, blobs, writer),
-    owners,
-    sessions: sqliteSessions(db, { jobs, sessionJobs, sessions, stage1, refused, writer }),
-    projects: sqliteProjects(db, writer),
-    connections: sqliteConnections(db, writer),
-    retire: sqliteRetention(db, writer),
-    compact: () => compact(db, options),
-    close: async () => {
-      // What a closed store held is free: first by its rows, which the writer still takes, then by its locks.
-      await owners.releaseAll();
-      await writer.close();
-      db.close();
-    },
-  };
 }
