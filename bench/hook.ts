@@ -1,6 +1,6 @@
 /** How long an agent waits for our hook at the start of a session, against Node doing nothing; in turns, in one run. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { median, printTable, quantile } from "./table.ts";
@@ -36,7 +36,7 @@ export async function hookStart(): Promise<void> {
   }
   const floor = times[0] ?? [];
   printTable(
-    `hook at the start of a session, ${ROUNDS} in turns (built package)`,
+    `hook at the start of a session, ${ROUNDS} in turns (${existsSync("dist/delivery/hook.js") ? "built package" : "sources: run `npm run build` for the package"})`,
     ["", "p50 ms", "p95 ms", "p95 / floor's p95"],
     rows.map(([name], at) => {
       const own = times[at] ?? [];
