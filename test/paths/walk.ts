@@ -17,7 +17,7 @@ import {
   withLease,
 } from "./world/expected.ts";
 import { Helm } from "./world/helm.ts";
-import { CHANGES_ROW, GONE, PREPARE, SAY, turns } from "./world/prepare.ts";
+import { CHANGES_ROW, GONE, PREPARE, quiet, SAY, turns } from "./world/prepare.ts";
 import type { Process, Sabotage } from "./world/process.ts";
 import { treeOf } from "./world/tree.ts";
 import { openWorld, RUN, SPACE, type World } from "./world/world.ts";
@@ -175,7 +175,7 @@ class Walker {
     // Who leaves a state for a word drops what its actor answers; but the actor has done it all the same.
     if (isWord && this.#helm.isBraked && to.value !== this.#at.value) {
       this.#helm.release();
-      await turns();
+      await quiet(() => this.#process.reached());
     }
     if (this.#crashesNow("lost", this.done.length)) {
       // The claim is written, so that the next process takes the row over before it claims it again.

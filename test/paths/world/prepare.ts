@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import type { AgentEvent } from "../../../src/domain/agent.ts";
 import { SlowwaveError } from "../../../src/domain/failure.ts";
 import type { JobRow } from "../../../src/domain/job.ts";
@@ -180,6 +180,14 @@ export const CHANGES_ROW: ReadonlySet<string> = new Set([
 /** Enough turns of the event loop for a call to the store and what hangs on it. */
 export async function turns(): Promise<void> {
   for (let count = 0; count < 8; count += 1) await turn();
+}
+
+/** Waits until an actor that was left behind reaches for nothing any more: its files are real, and take real time. */
+export async function quiet(reached: () => number): Promise<void> {
+  for (let before = -1; before !== reached(); ) {
+    before = reached();
+    await pause(20);
+  }
 }
 
 function fault(call: string): Deed {
