@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
@@ -100,10 +101,13 @@ export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "c
   );
   const root = wanted("--memory-root", flags.memoryRoot) ?? given(env.SLOWWAVE_MEMORY_ROOT);
   const configFile = join(config, "slowwave", "config.json");
-  const codexHome = wanted("--codex-home", flags.codexHome) ?? given(env.SLOWWAVE_CODEX_HOME);
-  if (codexHome !== undefined) {
-    const codex = readCodexHome(resolve(cwd, codexHome), env);
+  const named = wanted("--codex-home", flags.codexHome) ?? given(env.SLOWWAVE_CODEX_HOME);
+  const served = codexHomeOf(home);
+  const codexHome = named === undefined ? served : resolve(cwd, named);
+  if (codexHome !== null) {
+    const codex = readCodexHome(codexHome, env);
     refuseWithCodex({ "--space": flags.space, "--memory-root": flags.memoryRoot });
+    if (served !== null && served !== codex.folder) throw servesAnother(home, served);
     const isChosen = flags.home !== undefined || given(env.SLOWWAVE_HOME) !== undefined;
     const own = isChosen ? home : `${home}-codex-${shortHash(codex.folder)}`;
     return {
@@ -123,6 +127,24 @@ export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "c
     codex: null,
     configFile,
   };
+}
+
+/** In a home that serves a Codex home: the file that names it, so that whatever is started with that home finds it. */
+export const CODEX_HOME_FILE = "codex-home";
+
+function codexHomeOf(home: string): string | null {
+  try {
+    return readFileSync(join(home, CODEX_HOME_FILE), "utf8").trim();
+  } catch {
+    return null;
+  }
+}
+
+function servesAnother(home: string, served: string): SlowwaveError {
+  return new SlowwaveError(
+    "codex_home_other",
+    `The home ${home} serves the Codex home ${served}; choose another with --home.`,
+  );
 }
 
 /** A Codex home has one memory, in the place where Codex reads it. */

@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { nodeFiles } from "../internal/memory.ts";
 import { createHome, openSqliteStore, refuseForeignHome } from "../internal/store.ts";
-import type { Places } from "./shell.ts";
+import { CODEX_HOME_FILE, type Places } from "./shell.ts";
 import type { Output } from "./ui/output.ts";
 import { dim } from "./ui/text.ts";
 
@@ -24,7 +24,7 @@ export async function openStore(places: Places, output: Output): Promise<Store> 
     );
   }
   if (places.codex !== null) {
-    writeFileSync(join(home, SERVED), `${places.codex.folder}\n`);
+    writeFileSync(join(home, CODEX_HOME_FILE), `${places.codex.folder}\n`);
     // Marked as ours, it may hold what Codex keeps beside the memory.
     const { markCodexRoot } = await import("../internal/codex-store.ts");
     await markCodexRoot(places.codex.root, { home: await createHome(home).prepare(), space: places.space });
@@ -37,17 +37,7 @@ export async function openExistingStore(places: Places): Promise<Store | null> {
   return (await hasStore(places)) ? storeOf(places) : null;
 }
 
-/** In a home that serves a Codex home: a file that names it. */
-const SERVED = "codex-home";
-
-async function storeOf({ home, database, codex }: Places): Promise<Store> {
-  const served = servedBy(home);
-  if (codex === null && served !== null) {
-    throw new SlowwaveError(
-      "codex_home_needed",
-      `The home ${home} serves the Codex home ${served}; add --codex-home ${served}.`,
-    );
-  }
+async function storeOf({ database, codex }: Places): Promise<Store> {
   const store = await openSqliteStore({ path: database });
   if (codex === null) return store;
   try {
@@ -58,14 +48,6 @@ async function storeOf({ home, database, codex }: Places): Promise<Store> {
   } catch (error) {
     await store.close();
     throw error;
-  }
-}
-
-function servedBy(home: string): string | null {
-  try {
-    return readFileSync(join(home, SERVED), "utf8").trim();
-  } catch {
-    return null;
   }
 }
 

@@ -56,6 +56,8 @@ class Shared {
   /** Codex's row before our claim; null when this process did not claim it. */
   before: { readonly token: string; readonly row: CodexJob | null } | null = null;
   setAside: readonly SetAside[] = [];
+  /** A session was purged under the claim that is held: the baseline still has its words. */
+  hasForgotten = false;
 
   constructor(inner: Store, home: CodexHome, deps: CodexStoreDeps) {
     this.inner = inner;
@@ -150,6 +152,8 @@ function codexJobs(
       return settled;
     },
     async release(settlement) {
+      if (shared.hasForgotten) await resetBaseline(shared.home.root, shared.deps);
+      shared.hasForgotten = false;
       shared.giveBack(settlement.lease.token);
       const settled = await inner.jobs.release(settlement);
       await lock.drop("job");
@@ -178,7 +182,10 @@ function codexMemories(shared: Shared): Pick<MemoryStore, "upsert" | "select" | 
     },
     async forget(threadId, lease) {
       const outcome = await inner.memories.forget(threadId, lease);
-      if (outcome === "applied") tables.forget(threadId);
+      if (outcome === "applied") {
+        tables.forget(threadId);
+        shared.hasForgotten = true;
+      }
       return outcome;
     },
   };

@@ -66,6 +66,8 @@ export class CodexTables {
   constructor(home: CodexHome) {
     this.#home = home;
     this.#memories = opened(home.memories, false);
+    // What is forgotten or replaced must not stay in free pages.
+    this.#do(() => this.#memories.pragma("secure_delete = on"));
     this.#state = opened(home.state, true);
   }
 
@@ -235,11 +237,18 @@ export class CodexTables {
        WHERE thread_id = @thread_id AND source_updated_at = @source_updated_at`,
       output,
     );
+    this.#emptyLog();
   }
 
   /** Removes an output. Its stage-1 job stays, so that Codex does not read the session again. */
   forget(threadId: string): void {
     this.#changes("DELETE FROM stage1_outputs WHERE thread_id = @threadId", { threadId });
+    this.#emptyLog();
+  }
+
+  /** The write-ahead log holds former texts, too. While a Codex reads, its own next checkpoint empties it. */
+  #emptyLog(): void {
+    this.#do(() => this.#memories.pragma("wal_checkpoint(TRUNCATE)"));
   }
 
   /**
@@ -312,7 +321,7 @@ export class CodexTables {
     try {
       return work();
     } catch (error) {
-      throw told(error, this.#home.memories);
+      throw asStoreError(error, this.#home.memories);
     }
   }
 }
@@ -334,11 +343,11 @@ function opened(file: string, readonly: boolean): Database.Database {
   try {
     return new Database(file, { readonly, fileMustExist: true, timeout: PATIENCE_MS });
   } catch (error) {
-    throw told(error, file);
+    throw asStoreError(error, file);
   }
 }
 
-function told(error: unknown, file: string): SlowwaveError {
+function asStoreError(error: unknown, file: string): SlowwaveError {
   if (error instanceof SlowwaveError) return error;
   const isBusy = /^SQLITE_BUSY/.test(String((error as { code?: unknown }).code));
   return isBusy

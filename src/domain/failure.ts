@@ -89,7 +89,7 @@ export const ERROR_CODES = {
     "There is no Codex home with a memory at this path; name the folder of CODEX_HOME, and turn memories on in Codex.",
   codex_home_unknown:
     "The Codex home is kept in a form that is not known here; the message says what differs.",
-  codex_home_needed: "This home serves a Codex home; add --codex-home with its folder.",
+  codex_home_other: "This home serves another Codex home; choose another with --home.",
   codex_thread_unknown: "A Codex home takes notes of the sessions that Codex knows alone.",
   codex_lock_unavailable: "The lock that Codex takes can't be taken; install util-linux, which has flock.",
   codex_baseline_failed: "The git baseline of Codex's memory could not be written; the cause says why.",

@@ -51,14 +51,14 @@ describe("is refused by name", () => {
     });
   });
 
-  test("the home of a Codex home without the flag", async () => {
+  test("another Codex home than the one that the home serves", async () => {
     const codex = fakeCodex();
     codex.add(session(1));
     await codex.slowwave("run");
-    const plain = codex.without();
-    expect(await plain.slowwave("status")).toMatchObject({
+    const other = fakeCodex();
+    expect(await codex.slowwave("status", "--codex-home", other.folder)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining(`add --codex-home ${codex.folder}`),
+      stderr: expect.stringContaining(`serves the Codex home ${codex.folder}`),
     });
   });
 });
@@ -106,4 +106,11 @@ describe("doctor explains Codex's job", () => {
     await letGo();
     expect(await codexLine(codex)).toEqual([{ ...fine, message }]);
   });
+});
+
+test("whatever is started with the home alone, such as a timer, works on the Codex home that it serves", async () => {
+  const codex = fakeCodex();
+  codex.add(session(1));
+  await codex.slowwave("run");
+  expect(await codex.without().json("status")).toMatchObject({ code: 0, value: { memoryRoot: codex.root } });
 });

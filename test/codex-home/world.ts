@@ -28,6 +28,8 @@ export interface FakeCodex extends Invoked {
   /** The same surroundings, but for the words that name the Codex home. */
   without(): Invoked;
   file(name: string, text: string): string;
+  /** Every text that git keeps of the memory folder. */
+  history(): string;
   add(...sessions: readonly Session[]): void;
   /** What Codex would find when it starts: the log of its baseline, and what differs from it. */
   baseline(): { readonly log: string; readonly changes: string };
@@ -81,6 +83,7 @@ export function fakeCodex(version: Version = "v1", configuration = ""): FakeCode
     add: (...sessions) => {
       for (const session of sessions) addSession({ memories, state, version }, session);
     },
+    history: () => git(root, "log", "--all", "--reflog", "-p"),
     baseline: () => ({
       log: git(root, "log", "--format=%an <%ae> %s").trim(),
       changes: git(root, "status", "--porcelain", "--ignored"),

@@ -99,7 +99,7 @@ test.each([
   ["https://token@github.com/dev/shop", "github.com/dev/shop"],
   ["ssh://git@github.com:22/dev/shop.git/", "github.com/dev/shop"],
   ["/srv/git/shop.git", null],
-  ["C:/work/shop", null],
+  ["C:/dev/shop", null],
   ["../shop", null],
 ])("the remote %j is %j", (remote, expected) => {
   expect(normaliseRemote(remote)).toBe(expected);

@@ -175,6 +175,9 @@ test("a purged session goes from Codex's rows, and stays away when Codex writes 
   const ids = () => codex.memories.prepare("SELECT thread_id FROM stage1_outputs").pluck().all();
   expect(ids()).toEqual([threadId(2)]);
   expect(textsOf(codex.root)).not.toContain("part1");
+  // Neither in what git keeps, nor in free pages and logs of Codex's databases.
+  expect(codex.history()).not.toContain("part1");
+  expect(textsOf(codex.folder)).not.toContain("part1");
   codex.add(session(1), session(3));
   expect(await codex.json("run", "--now")).toMatchObject({ value: { status: "succeeded", inputs: 2 } });
   expect(ids()).toEqual([threadId(2), threadId(3)]);
