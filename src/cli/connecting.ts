@@ -41,6 +41,15 @@ export function programOf(): readonly string[] {
   return [process.execPath, fileURLToPath(new URL("../../bin/slowwave.js", import.meta.url))];
 }
 
+/** What is started later is given the home alone: a memory kept elsewhere would not be found, in silence. */
+export function refuseMemoryRoot({ places }: Pick<Invocation, "places">, what: string): void {
+  if (places.memoryRoot === null || places.codex !== null) return;
+  throw new SlowwaveError(
+    "invalid_usage",
+    `${what} would not know of --memory-root (SLOWWAVE_MEMORY_ROOT); keep the memory in the home, or start it yourself.`,
+  );
+}
+
 export function surroundingsOf({ world, places }: Invocation): Surroundings {
   const { env } = world;
   const user = env.HOME !== undefined && env.HOME !== "" ? env.HOME : homedir();
@@ -62,6 +71,7 @@ export async function previewConnection(
   agent: AgentName,
   how: How,
 ): Promise<readonly Change[]> {
+  if (how === "mcp") refuseMemoryRoot(at, "The MCP server that the agent starts");
   const store = (await openExistingStore(at.places)) ?? openMemoryStore();
   try {
     return await planConnection(depsOf(at, store), agent, how, surroundingsOf(at), await textsFor(at));
@@ -71,6 +81,7 @@ export async function previewConnection(
 }
 
 export async function connectAgent(at: Invocation, agent: AgentName, how: How): Promise<readonly Change[]> {
+  if (how === "mcp") refuseMemoryRoot(at, "The MCP server that the agent starts");
   const store = await openStore(at.places, at.output);
   try {
     const texts = await textsFor(at);

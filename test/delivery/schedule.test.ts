@@ -174,6 +174,18 @@ describe.runIf(process.platform === "linux")("`slowwave schedule`", () => {
     expect(readdirSync(folder).sort()).toEqual(["bin"]);
   });
 
+  test.each([
+    ["schedule", "install", "--memory-root", "elsewhere"],
+    ["schedule", "install", "--print", "--memory-root", "elsewhere"],
+    ["connect", "claude", "--how", "mcp", "--memory-root", "elsewhere"],
+    ["connect", "claude", "--how", "mcp", "--print", "--memory-root", "elsewhere"],
+  ])("refuses a memory that what is started later would not find: %s %s %s %s", async (...words) => {
+    const { slowwave, folder } = scheduled();
+    const { code, stderr } = await slowwave(...words);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("would not know of --memory-root")]);
+    expect(readdirSync(folder).sort()).toEqual(["bin"]);
+  });
+
   test("tells what the system said when it would not begin", async () => {
     const { slowwave } = scheduled({ answers: "echo no bus here >&2; exit 1" });
     const { code, stderr } = await slowwave("schedule", "install");

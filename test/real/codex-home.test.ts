@@ -126,17 +126,17 @@ async function realHome(version: string) {
       stdio: ["ignore", "ignore", "pipe"],
       detached: true,
     });
-    let told = "";
+    let stderr = "";
     child.stderr.setEncoding("utf8").on("data", (said: string) => {
-      told += said;
+      stderr += said;
     });
     onTestFinished(() => endGroup(child));
-    return { child, ended: once(child, "close").then(([code]) => ({ code: code as number | null, told })) };
+    return { child, ended: once(child, "close").then(([code]) => ({ code: code as number | null, stderr })) };
   };
   const say = async (text: string) => {
-    const { code, told } = await started(text).ended;
-    expect({ code, told }).toMatchObject({ code: 0 });
-    return told;
+    const { code, stderr } = await started(text).ended;
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    return stderr;
   };
   model.play({ say: "hello" });
   await say("hello");

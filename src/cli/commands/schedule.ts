@@ -13,7 +13,7 @@ import {
   scheduleStateAfter,
   writeScheduleState,
 } from "../../internal/schedule.ts";
-import { connectionStates, surroundingsOf } from "../connecting.ts";
+import { connectionStates, refuseMemoryRoot, surroundingsOf } from "../connecting.ts";
 import { EXIT, examples, type Invocation, invocation, placesOf, type Shell } from "../shell.ts";
 import { bold, cyan, dim, durationMs, green, type Line, moment, yellow } from "../ui/text.ts";
 
@@ -83,6 +83,7 @@ export async function installSchedule(
   at: Invocation,
   everyMs?: number,
 ): Promise<{ readonly plan: SchedulePlan; readonly problem: string | null }> {
+  refuseMemoryRoot(at, "The timer");
   const plan = planFor(at, everyMs);
   for (const { path } of plan.files) await refuseForeign(path);
   for (const { path, text } of plan.files) {
@@ -106,6 +107,7 @@ export async function removeSchedule(
 }
 
 async function install(at: Invocation, { every, print }: ScheduleFlags): Promise<number> {
+  refuseMemoryRoot(at, "The timer");
   if (print === true) {
     const plan = planFor(at, every);
     return printPlan(at, plan, plan.enable);
