@@ -13,6 +13,7 @@ const ALONE = ["test/paths/{executed,crash,mutation}.test.ts"];
 export default defineConfig({
   test: {
     // Far beyond what any test takes: a machine that is busy with other work must not make one red.
+    globalSetup: ["test/postgres/run.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

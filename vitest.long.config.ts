@@ -8,7 +8,7 @@ import { LongestFirst } from "./test/longest-first.ts";
 export default defineConfig({
   test: {
     include: ["test/long/**/*.test.ts", "test/browser/**/*.test.ts"],
-    globalSetup: ["test/browser/build-page.ts"],
+    globalSetup: ["test/browser/build-page.ts", "test/postgres/run.ts"],
     testTimeout: 900_000,
     hookTimeout: 300_000,
     maxWorkers: 2,
