@@ -60,7 +60,7 @@ export type {
 } from "./domain/job.ts";
 export * as jobRules from "./domain/job-rules.ts";
 export type { MemoryStore, SetAside, Stage1Input, Stage1Output, UpsertOutcome } from "./domain/memory.ts";
-export type { Owners, RetentionRequest, RetentionSlice, Store } from "./domain/ports.ts";
+export type { Liveness, LocalStore, Locks, RetentionRequest, RetentionSlice, Store } from "./domain/ports.ts";
 export type {
   ActorRow,
   CommitOutcome,

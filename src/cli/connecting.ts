@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore, Store } from "../domain/ports.ts";
 import {
   type AgentName,
   type Change,
@@ -120,7 +120,7 @@ export async function connectionStates(at: Invocation): Promise<readonly Connect
 
 export async function refreshConnections(
   { places }: Invocation,
-  store: Store,
+  store: LocalStore,
 ): Promise<readonly ConnectionState[]> {
   const deps = { store, files: nodeFiles(), clock: clockOf(), home: places.home };
   const where = { space: places.space, root: rootOf(places, places.space) };

@@ -325,7 +325,7 @@ export async function checkJobs({ at, store }: Patient): Promise<readonly Check[
   const now = Math.floor(at.world.nowMs() / 1000);
   return Promise.all(
     running.map(async (job) => {
-      const owner = job.worker_id === null ? "unknown" : await store.owners.probe(job.worker_id);
+      const owner = job.worker_id === null ? "unknown" : await store.liveness.probe(job.worker_id);
       const left = about(Math.max(0, (job.lease_until ?? 0) - now));
       const text = `space ${job.job_key} is held by ${job.worker_id} (${owner}), lease ${left}`;
       if (owner === "dead") return warning("lease", text, await repairOf(store, job));
@@ -364,7 +364,7 @@ const LOOKED_AT = 100;
 export async function checkRuns({ store }: Patient): Promise<readonly Check[]> {
   if (store === null) return [fine("runs", "no runs yet")];
   const active = await store.runs.list({ state: "active", limit: LOOKED_AT });
-  const owners = await Promise.all(active.map(({ owner }) => store.owners.probe(owner)));
+  const owners = await Promise.all(active.map(({ owner }) => store.liveness.probe(owner)));
   const left = active.filter((_, at) => owners[at] === "dead");
   const unseen = active.filter((_, at) => owners[at] === "unknown");
   const parked: RunRecord[] = [];
@@ -442,7 +442,9 @@ export async function checkLeftovers({ at, store }: Patient): Promise<readonly C
     }
   }
   const owners = (await namesIn(join(home, "owners"))).filter((name) => name.endsWith(".db"));
-  const verdicts = await Promise.all(owners.map((name) => store?.owners.probe(name.slice(0, -".db".length))));
+  const verdicts = await Promise.all(
+    owners.map((name) => store?.liveness.probe(name.slice(0, -".db".length))),
+  );
   const dead = verdicts.filter((verdict) => verdict === "dead").length;
   const alive = verdicts.filter((verdict) => verdict === "alive").length;
   return [

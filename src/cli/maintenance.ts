@@ -1,5 +1,5 @@
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore, Store } from "../domain/ports.ts";
 import { type Controls, createControls } from "../internal/engine.ts";
 import { EXIT, type Invocation } from "./shell.ts";
 import { openExistingStore, rootOf } from "./store.ts";
@@ -32,7 +32,7 @@ export async function withControls(
 }
 
 /** Where an agent is still shown what was just taken back, since a person changed the place or it can't be written. */
-async function tellOutdatedConnections(at: Invocation, store: Store): Promise<void> {
+async function tellOutdatedConnections(at: Invocation, store: LocalStore): Promise<void> {
   if ((await store.connections.list()).length === 0) return;
   const { refreshConnections } = await import("./connecting.ts");
   for (const { problem } of await refreshConnections(at, store))

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore, Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { nodeFiles } from "../internal/memory.ts";
 import { createHome, openSqliteStore, refuseForeignHome } from "../internal/store.ts";
@@ -10,7 +10,7 @@ import type { Output } from "./ui/output.ts";
 import { dim } from "./ui/text.ts";
 
 /** The store of the home; a home that is not there yet is made, for its owner alone, and named. */
-export async function openStore(places: Places, output: Output): Promise<Store> {
+export async function openStore(places: Places, output: Output): Promise<LocalStore> {
   const { home } = places;
   await refuseForeignHome(home);
   try {
@@ -33,11 +33,11 @@ export async function openStore(places: Places, output: Output): Promise<Store> 
 }
 
 /** For commands that only look: null where nothing was ever kept, and nothing is made. */
-export async function openExistingStore(places: Places): Promise<Store | null> {
+export async function openExistingStore(places: Places): Promise<LocalStore | null> {
   return (await hasStore(places)) ? storeOf(places) : null;
 }
 
-async function storeOf({ database, codex }: Places): Promise<Store> {
+async function storeOf({ database, codex }: Places): Promise<LocalStore> {
   const store = await openSqliteStore({ path: database });
   if (codex === null) return store;
   try {

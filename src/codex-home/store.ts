@@ -2,7 +2,7 @@ import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobStore, type Lease } from "../domain/job.ts";
 import type { MemoryStore, SetAside, Stage1Output } from "../domain/memory.ts";
-import type { Owners, Store } from "../domain/ports.ts";
+import type { LocalStore, Locks } from "../domain/ports.ts";
 import type { SessionStore } from "../domain/session.ts";
 import type { Files } from "../files/folder.ts";
 import { acceptRecords, cleanRecords, judgeRecord } from "../import/record.ts";
@@ -31,13 +31,13 @@ const MOST_ROWS = 4_096;
  * starts meanwhile skips its own run (`codex-home.md` section 7). When a run has succeeded, rows, marks and baseline are
  * as Codex leaves them.
  */
-export function codexStore(inner: Store, home: CodexHome, deps: CodexStoreDeps): Store {
+export function codexStore(inner: LocalStore, home: CodexHome, deps: CodexStoreDeps): LocalStore {
   const shared = new Shared(inner, home, deps);
   return {
     ...inner,
     jobs: { ...inner.jobs, ...codexJobs(shared) },
     memories: { ...inner.memories, ...codexMemories(shared) },
-    owners: { ...inner.owners, ...codexOwners(shared) },
+    locks: codexLocks(shared),
     sessions: { ...inner.sessions, ...codexSessions(shared) },
     async close() {
       await shared.lock.drop("job");
@@ -48,7 +48,7 @@ export function codexStore(inner: Store, home: CodexHome, deps: CodexStoreDeps):
 }
 
 class Shared {
-  readonly inner: Store;
+  readonly inner: LocalStore;
   readonly home: CodexHome;
   readonly deps: CodexStoreDeps;
   readonly tables: CodexTables;
@@ -59,7 +59,7 @@ class Shared {
   /** A session was purged under the claim that is held: the baseline still has its words. */
   hasForgotten = false;
 
-  constructor(inner: Store, home: CodexHome, deps: CodexStoreDeps) {
+  constructor(inner: LocalStore, home: CodexHome, deps: CodexStoreDeps) {
     this.inner = inner;
     this.home = home;
     this.deps = deps;
@@ -202,12 +202,12 @@ function codexSessions(shared: Shared): Pick<SessionStore, "record"> {
 }
 
 /** Whoever changes the memory folder holds Codex's lock, too. */
-function codexOwners({ inner, lock }: Shared): Pick<Owners, "lock"> {
+function codexLocks({ inner, lock }: Shared): Locks {
   return {
     async lock(name) {
-      if (!name.startsWith("root:")) return inner.owners.lock(name);
+      if (!name.startsWith("root:")) return inner.locks.lock(name);
       if (!(await lock.take(name))) return null;
-      const ours = await inner.owners.lock(name).catch(async (error: unknown) => {
+      const ours = await inner.locks.lock(name).catch(async (error: unknown) => {
         await lock.drop(name);
         throw error;
       });
@@ -289,7 +289,7 @@ function refusedThread(threadId: string, why: "unknown" | "running"): SlowwaveEr
     : new SlowwaveError("store_busy", `Codex is learning the session "${id}" at this moment; try again.`);
 }
 
-async function lastInputs(inner: Store): Promise<readonly Stage1Output[]> {
+async function lastInputs(inner: LocalStore): Promise<readonly Stage1Output[]> {
   const [run] = await inner.runs.list({ space: CODEX_SPACE, limit: 1 });
   return run === undefined ? [] : inner.memories.inputsOf(run.id);
 }

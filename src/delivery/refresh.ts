@@ -1,6 +1,6 @@
 import { type Clock, pause } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore } from "../domain/ports.ts";
 import type { Files } from "../files/folder.ts";
 import { type ConnectionState, repairConnections } from "./connect.ts";
 import { writeProjections } from "./projections.ts";
@@ -9,7 +9,7 @@ import { scheduleNotices } from "./schedule-state.ts";
 import { shownTexts } from "./shown-texts.ts";
 
 export interface DeliveryDeps {
-  readonly store: Pick<Store, "connections" | "owners" | "projects">;
+  readonly store: Pick<LocalStore, "connections" | "locks" | "projects">;
   readonly files: Files;
   readonly clock: Clock;
   readonly home: string;
@@ -49,7 +49,7 @@ export async function withConnectionLock<Result>(
 ): Promise<Result> {
   const since = clock.monotonicMs();
   for (;;) {
-    const lock = await store.owners.lock("connections");
+    const lock = await store.locks.lock("connections");
     if (lock !== null) {
       try {
         return await work();

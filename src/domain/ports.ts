@@ -20,7 +20,7 @@ export interface Store {
   readonly memories: MemoryStore;
   readonly runs: RunStore;
   readonly generations: GenerationStore;
-  readonly owners: Owners;
+  readonly liveness: Liveness;
   readonly sessions: SessionStore;
   readonly projects: ProjectStore;
   readonly connections: ConnectionStore;
@@ -57,13 +57,26 @@ export interface RetentionSlice {
 }
 
 /**
- * Which processes live. A registered owner holds an operating-system lock for its whole life: lock free = dead;
- * held = alive, stopped included; anything unclear = unknown, so that the lease decides.
+ * Which owners live. On one machine an owner holds an operating-system lock for its whole life: lock free = dead; held =
+ * alive, stopped included. Over a network it renews a row by the store's clock: not renewed in time = dead, unless the one
+ * who asks was cut off itself. Anything unclear = unknown, so that the lease decides.
  */
-export interface Owners {
-  /** `unregister` frees the lock; a killed process frees it by dying. Ids are never used again: a dead one is forgotten. */
+export interface Liveness {
+  /** `unregister` is death by one's own will; a killed process needs none. Ids are never used again: a dead one is forgotten. */
   register(owner: string): Promise<{ unregister(): Promise<void> }>;
   probe(owner: string): Promise<"alive" | "dead" | "unknown">;
-  /** An exclusive lock by name, held until released or death; null when another holds it. Used for memory roots. */
+}
+
+/** Exclusive locks of one machine, for what is a machine's own: folders, and the places of its agents. */
+export interface Locks {
+  /** Held until unlocked or death; null when another holds it, be it this process. */
   lock(name: string): Promise<{ unlock(): Promise<void> } | null>;
+}
+
+/**
+ * A store together with the locks of the machine it is used on: a store that is on one machine anyway (a file) brings
+ * them; for any other they are files of the home. No answer of the store depends on them.
+ */
+export interface LocalStore extends Store {
+  readonly locks: Locks;
 }

@@ -181,7 +181,7 @@ class Engine {
   /** The owner lock is taken with the first run, so that looking at a store costs nothing. */
   async #register(): Promise<void> {
     this.#demandOpen();
-    this.#registration ??= this.#options.store.owners.register(this.owner);
+    this.#registration ??= this.#options.store.liveness.register(this.owner);
     await this.#registration;
     this.#demandOpen();
   }

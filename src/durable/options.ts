@@ -77,7 +77,7 @@ export interface ParkedRun {
 }
 
 export interface DurableOptions<Machine extends AnyStateMachine = AnyStateMachine> {
-  readonly store: Pick<Store, "runs" | "owners">;
+  readonly store: Pick<Store, "runs" | "liveness">;
   /** The machine that `start` runs. Several: `machines`. */
   readonly machine?: Machine;
   /** Several machines, or several versions of one: new runs take the first of the name they ask for. */

@@ -16,7 +16,7 @@ export interface Recovery {
 const POLL_MS = 15_000;
 
 interface RecoveringEngine {
-  readonly store: Pick<Store, "runs" | "owners">;
+  readonly store: Pick<Store, "runs" | "liveness">;
   readonly clock: Clock;
   readonly owner: string;
   register(): Promise<void>;
@@ -118,7 +118,7 @@ function abandonment({ store, owner: self }: RecoveringEngine): (owner: string) 
   const known = new Map<string, Promise<boolean>>();
   return (owner) => {
     if (owner === self) return Promise.resolve(true);
-    const answer = known.get(owner) ?? store.owners.probe(owner).then((state) => state === "dead");
+    const answer = known.get(owner) ?? store.liveness.probe(owner).then((state) => state === "dead");
     known.set(owner, answer);
     return answer;
   };

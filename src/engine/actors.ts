@@ -5,7 +5,7 @@ import { type Clock, type Ids, settlesWithin } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { changesBetween, type Finding } from "../domain/generation.ts";
 import type { LeaseHolder, RunPlaces, SpawnInput, WatchInput } from "../domain/phase2.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore, Store } from "../domain/ports.ts";
 import { contextOf, type LogRow } from "../domain/run.ts";
 import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../domain/settings.ts";
 import type { Status } from "../domain/status.ts";
@@ -39,7 +39,7 @@ import { wholeLog } from "./result.ts";
 const SEAL_MS = 30_000;
 
 export interface ActorDeps {
-  readonly store: Store;
+  readonly store: LocalStore;
   readonly holder: LeaseHolder;
   readonly places: RunPlaces;
   readonly homeId: string;
@@ -111,7 +111,7 @@ function limitsOf(settings: Partial<Settings>): RunLimits {
 
 /** What every run of one process shares. */
 export interface RunEnvironment {
-  readonly store: Store;
+  readonly store: LocalStore;
   readonly runner: AgentRunner;
   readonly registry: AgentRegistry;
   readonly home: Home;

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { showPublished } from "../delivery/refresh.ts";
 import type { Clock, Ids } from "../domain/clock.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore, Store } from "../domain/ports.ts";
 import { checkSpaceKey } from "../domain/settings.ts";
 import { clockOf, systemIds } from "../durable/system.ts";
 import type { Files } from "../files/folder.ts";
@@ -13,9 +13,10 @@ import { type Purged, purge } from "../memory-files/purge/purge.ts";
 import { type RollbackAnswer, rollback } from "../memory-files/rollback.ts";
 import { freeSpace } from "../memory-files/root-lock.ts";
 import { createHome } from "./home.ts";
+import { localStore } from "./local-store.ts";
 
 export interface ControlsOptions {
-  readonly store: Store;
+  readonly store: Store | LocalStore;
   readonly home: string;
   /** As the engine's. */
   readonly memoryRoot?: (space: string) => string;
@@ -54,11 +55,11 @@ export interface PurgedSpaces {
  * ```
  */
 export function createControls(options: ControlsOptions): Controls {
-  const { store } = options;
   const clock = clockOf(options.clock);
   const ids = options.ids ?? systemIds(clock);
   const files = options.files ?? nodeFiles();
   const home = createHome(resolve(options.home), options.memoryRoot);
+  const store = localStore(options.store, home.folder);
 
   /** Rejects with a `root_*` code when the memory root is not ours to write. */
   const prepared = async (space: string) => {
@@ -74,7 +75,7 @@ export function createControls(options: ControlsOptions): Controls {
   /** While it works, other processes see that it lives. */
   const registered = async <Answer>(work: (worker: string) => Promise<Answer>): Promise<Answer> => {
     const worker = ids.token();
-    const registration = await store.owners.register(worker);
+    const registration = await store.liveness.register(worker);
     try {
       return await work(worker);
     } finally {

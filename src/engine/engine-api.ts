@@ -2,13 +2,13 @@ import type { Observable } from "rxjs";
 import type { AgentRunner } from "../domain/agent.ts";
 import type { Clock, Ids } from "../domain/clock.ts";
 import type { RunEvent, RunResult } from "../domain/event.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore, Store } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { Files } from "../files/folder.ts";
 import type { RunRegistry } from "./events.ts";
 
 export interface EngineOptions extends Partial<Settings> {
-  readonly store: Store;
+  readonly store: Store | LocalStore;
   readonly agent: AgentRunner;
   /** State folder: staging, rejected work. Absolute, or relative to the working directory. */
   readonly home: string;

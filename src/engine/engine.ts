@@ -8,7 +8,7 @@ import type { RunEvent, RunResult } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { NO_FENCE, refusal, tokenHeldBy } from "../domain/job.ts";
 import type { LeaseHolder } from "../domain/phase2.ts";
-import type { Store } from "../domain/ports.ts";
+import type { Locks, Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { checkSpaceKey, type Settings } from "../domain/settings.ts";
 import { createDurableEngine } from "../durable/engine.ts";
@@ -24,6 +24,7 @@ import { type Admission, createAdmission, type Place } from "./admission.ts";
 import type { Engine, EngineOptions, Run, StartRequest } from "./engine-api.ts";
 import { announcements, createLeaseHolder, createObservers, type Observers } from "./events.ts";
 import { createHome } from "./home.ts";
+import { localStore } from "./local-store.ts";
 import {
   clearAbandonedStaging,
   demandContext,
@@ -126,7 +127,8 @@ export function createEngine(options: EngineOptions): Engine {
 }
 
 function partsOf(options: EngineOptions, defaults: Settings, onPlaceFree: () => void): Parts {
-  const { store, agent: runner } = options;
+  const { agent: runner } = options;
+  const store = localStore(options.store, resolve(options.home));
   const clock = clockOf(options.clock);
   const ids = options.ids ?? systemIds(clock);
   const observers = createObservers();
@@ -190,7 +192,8 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
       // An agent must not outlive its engine: what dead processes left running in the space is ended before anything
       // else happens there, also what belongs to another of its runs.
       for (const other of await store.runs.unfinished({ space })) {
-        const isDead = live.get(other.id) === undefined && (await store.owners.probe(other.owner)) === "dead";
+        const isDead =
+          live.get(other.id) === undefined && (await store.liveness.probe(other.owner)) === "dead";
         if (isDead) await endOrphan(other);
       }
       await endOrphan({ space, id });
@@ -301,9 +304,9 @@ async function startIfDue(
   const { space = "global", now = false } = request;
   // Before the lock: who waits for a place must not keep another process from the space.
   const place = await admission.enter();
-  let lock: Awaited<ReturnType<Store["owners"]["lock"]>> = null;
+  let lock: Awaited<ReturnType<Locks["lock"]>> = null;
   try {
-    lock = await store.owners.lock(`start ${space}`);
+    lock = await store.locks.lock(`start ${space}`);
     const { successCooldownSeconds, retries } = settings;
     const claim = { force: now, successCooldownSeconds, retries, nowMs: clock.nowMs() };
     if (lock === null || refusal(await store.jobs.read(space), claim) !== null) return null;

@@ -6,7 +6,7 @@ import type { Clock, Ids } from "../domain/clock.ts";
 import type { RunEvent } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Phase2Event } from "../domain/phase2.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore, Store } from "../domain/ports.ts";
 import { checkSpaceKey, type Settings } from "../domain/settings.ts";
 import { clockOf, systemIds } from "../durable/system.ts";
 import { nodeFiles } from "../files/node-files.ts";
@@ -15,10 +15,11 @@ import { checkRoot } from "../memory-files/check-root.ts";
 import { inputOf, openRun, type RunEnvironment, termsOf } from "./actors.ts";
 import { createLeaseHolder } from "./events.ts";
 import { createHome } from "./home.ts";
+import { localStore } from "./local-store.ts";
 import { checkActorOptions, settingsFrom } from "./settings.ts";
 
 export interface Phase2ActorOptions extends Partial<Settings> {
-  readonly store: Store;
+  readonly store: Store | LocalStore;
   readonly agent: AgentRunner;
   /** State folder, as the engine's. */
   readonly home: string;
@@ -66,19 +67,20 @@ export interface Phase2Actor {
  */
 export async function createPhase2Actor(options: Phase2ActorOptions): Promise<Phase2Actor> {
   checkActorOptions(options);
-  const { store, agent: runner, space = "global", onEvent = () => {} } = options;
+  const { agent: runner, space = "global", onEvent = () => {} } = options;
   const settings = settingsFrom(options);
   checkSpaceKey(space);
   const clock = clockOf(options.clock);
   const ids = options.ids ?? systemIds(clock);
   const home = createHome(resolve(options.home), options.memoryRoot);
+  const store = localStore(options.store, home.folder);
   const files = nodeFiles();
   const registry = createAgentRegistry();
   const environment: RunEnvironment = { store, runner, registry, home, clock, ids, files };
   const homeId = await home.prepare();
   await checkRoot({ root: home.rootOf(space), homeId, space, files });
   const worker = ids.token();
-  const registration = await store.owners.register(worker);
+  const registration = await store.liveness.register(worker);
   const begun = new Set<string>();
 
   const begin = (scope: AnyActorScope, { now = false }: Phase2Invocation = {}) => {

@@ -21,7 +21,7 @@ import {
 import { endOrphanProcess } from "../process/tree.ts";
 
 interface Deps {
-  readonly store: RootDeps["store"] & Pick<Store, "jobs" | "runs" | "owners">;
+  readonly store: RootDeps["store"] & Pick<Store, "jobs" | "runs" | "liveness">;
   /** This process's owner id, under which an abandoned job is settled. */
   readonly owner: string;
 }

@@ -10,7 +10,7 @@ import {
 } from "../domain/generation.ts";
 import type { Lease } from "../domain/job.ts";
 import type { Stage1Output } from "../domain/memory.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore, Store } from "../domain/ports.ts";
 import { pathText } from "../text/sanitize.ts";
 import type { RootDeps } from "./deps.ts";
 import { publishedId } from "./generation-names.ts";
@@ -19,7 +19,7 @@ import { publishManifest } from "./publish.ts";
 import { memoryOf, type ReconciledRoot, reconcileRoot } from "./reconcile-root.ts";
 import { takeSpace, withRootLock } from "./root-lock.ts";
 
-export type ApplyDeps = Omit<RootDeps, "store"> & { readonly store: Store };
+export type ApplyDeps = Omit<RootDeps, "store"> & { readonly store: LocalStore };
 
 export interface ApplyRequest {
   readonly space: string;

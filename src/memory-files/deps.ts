@@ -2,13 +2,13 @@ import type { Clock, Ids } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Lease } from "../domain/job.ts";
 import type { LeaseHolder, RunPlaces } from "../domain/phase2.ts";
-import type { Store } from "../domain/ports.ts";
+import type { LocalStore } from "../domain/ports.ts";
 import type { GateSettings } from "../domain/settings.ts";
 import type { Files } from "../files/folder.ts";
 
 /** What every actor that touches memory files works with; one per run, made by the engine. */
 export interface RunDeps {
-  readonly store: Pick<Store, "memories" | "generations" | "owners" | "projects">;
+  readonly store: Pick<LocalStore, "memories" | "generations" | "locks" | "projects">;
   readonly holder: LeaseHolder;
   readonly places: RunPlaces;
   /** Which home a memory root belongs to; kept in its mark. */
@@ -29,7 +29,7 @@ export interface RunDeps {
 
 /** A change of a memory root needs no more than this: also rollback, apply and recovery have it. */
 export type RootDeps = Pick<RunDeps, "homeId" | "clock" | "ids" | "files" | "published"> & {
-  readonly store: Pick<Store, "generations" | "owners">;
+  readonly store: Pick<LocalStore, "generations" | "locks">;
 };
 
 /** The lease every change of the store names; rejects when this process holds none. */

@@ -32,7 +32,7 @@ async function acquired(
 ) {
   const since = clock.monotonicMs();
   for (;;) {
-    const lock = await store.owners.lock(`root:${space}`);
+    const lock = await store.locks.lock(`root:${space}`);
     if (lock !== null) return lock;
     if (clock.monotonicMs() - since >= PATIENCE_MS) {
       throw new SlowwaveError(
@@ -82,7 +82,7 @@ export async function takeSpace(
 }
 
 export interface FreeSpaceDeps {
-  readonly store: Pick<Store, "jobs" | "runs" | "owners">;
+  readonly store: Pick<Store, "jobs" | "runs" | "liveness">;
   readonly clock: Clock;
 }
 
@@ -95,13 +95,13 @@ const PARKED = 100;
  * program's, of whose process nothing is known: its lease decides.
  */
 export async function rowBeforeAbandonedOperation(
-  { jobs, runs, owners }: FreeSpaceDeps["store"],
+  { jobs, runs, liveness }: FreeSpaceDeps["store"],
   row: JobRow | null,
 ): Promise<JobRow | null> {
   if (row?.status !== "running" || row.worker_id === null || row.ownership_token === null) return null;
   const { job_key: space } = row;
   const before = await jobs.rowBeforeClaim(space, row.ownership_token);
-  if (before === null || (await owners.probe(row.worker_id)) !== "dead") return null;
+  if (before === null || (await liveness.probe(row.worker_id)) !== "dead") return null;
   if ((await runs.list({ space, state: "active", limit: 1 })).length > 0) return null;
   const parked = await runs.list({ space, state: "parked", limit: PARKED });
   return parked.some((run) => tokenHeldBy(run, row) !== null) ? null : before;

@@ -180,7 +180,7 @@ export async function runDetail(id: string, deps: DetailDeps): Promise<RunAnswer
   const [log, job, life, rival, day] = await Promise.all([
     store.runs.tail({ run: id, limit: events + 1 }),
     store.jobs.read(record.space),
-    store.owners.probe(record.owner),
+    store.liveness.probe(record.owner),
     store.runs.list({ space: record.space, state: "active", limit: 1 }),
     dayBudgetOf(store.runs, record, at.context.settings ?? {}, nowMs),
   ]);

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { SlowwaveError } from "../../src/domain/failure.ts";
-import type { Store } from "../../src/domain/ports.ts";
+import type { LocalStore } from "../../src/domain/ports.ts";
 import type { SqliteStoreOptions } from "../../src/persistence/sqlite/index.ts";
 
 export interface Call {
@@ -23,7 +23,7 @@ export interface Answer {
 /** A process of its own in which stores can be opened. Calls that are under way when it dies never answer. */
 export interface StoreProcess {
   readonly pid: number;
-  open(options: SqliteStoreOptions): Promise<Store>;
+  open(options: SqliteStoreOptions): Promise<LocalStore>;
   signal(name: "SIGSTOP" | "SIGCONT"): void;
   isAlive(): boolean;
   /** kill -9; resolves when it is gone. */
@@ -31,7 +31,7 @@ export interface StoreProcess {
 }
 
 const CHILD = fileURLToPath(new URL("process-child.ts", import.meta.url));
-const PORTS = new Set(["jobs", "memories", "runs", "generations", "owners"]);
+const PORTS = new Set(["jobs", "memories", "runs", "generations", "liveness", "locks"]);
 
 /** `asNobody`: without the rights of root, to whom nothing is read-only. */
 export async function storeProcess({ asNobody = false } = {}): Promise<StoreProcess> {
@@ -79,7 +79,7 @@ function caller(child: ChildProcess): Ask {
 }
 
 /** Looks like a store; every call goes through the child. */
-function storeOf(ask: Ask, answer: unknown): Store {
+function storeOf(ask: Ask, answer: unknown): LocalStore {
   const { thing } = answer as { thing: number };
   const port = (name: string) =>
     new Proxy(
@@ -93,7 +93,7 @@ function storeOf(ask: Ask, answer: unknown): Store {
     );
   const ports = Object.fromEntries([...PORTS].map((name) => [name, port(name)]));
   const close = async () => void (await ask({ on: thing, path: ["", "close"] }));
-  return { ...ports, close } as unknown as Store;
+  return { ...ports, close } as unknown as LocalStore;
 }
 
 function thingOf(ask: Ask, value: unknown): unknown {

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { Store } from "../../src/domain/ports.ts";
+import type { LocalStore } from "../../src/domain/ports.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { type StoreContractPart, storeContract } from "../../src/testing/store/contract.ts";
 import {
@@ -43,7 +43,7 @@ describe("the contract between two processes on one file", () => {
     "memories",
     "runs",
     "generations",
-    "owners",
+    "liveness",
   ];
   storeContract("a process each", open, { parts });
 });
@@ -53,7 +53,7 @@ describe("many processes on one file", () => {
   let path: string;
   /** They serve one test after the other; one that a test has killed is replaced. */
   let processes: readonly StoreProcess[] = [];
-  let opened: readonly { readonly process: StoreProcess; readonly store: Store }[] = [];
+  let opened: readonly { readonly process: StoreProcess; readonly store: LocalStore }[] = [];
   beforeEach(async () => {
     folder = await contractFolder();
     path = join(folder, "slowwave.db");
@@ -66,7 +66,7 @@ describe("many processes on one file", () => {
   });
   afterAll(() => Promise.all(processes.map((process) => process.kill())));
 
-  async function stores(count: number): Promise<readonly Store[]> {
+  async function stores(count: number): Promise<readonly LocalStore[]> {
     const missing = Array.from({ length: count - processes.length }, () => storeProcess());
     processes = [...processes, ...(await Promise.all(missing))];
     const opening = processes
@@ -127,22 +127,22 @@ describe("many processes on one file", () => {
     const [process] = processes;
     const ours = await openSqliteStore({ path });
     if (!theirs || !process) throw new Error("no process");
-    await theirs.owners.register("owner-b");
-    await theirs.owners.lock("root");
+    await theirs.liveness.register("owner-b");
+    await theirs.locks.lock("root");
     const lease = await claimedLease(theirs, { worker: "owner-b" });
     await theirs.runs.create(newRun({ owner: "owner-b" }), commitOf(0));
 
     process.signal("SIGSTOP");
-    expect(await ours.owners.probe("owner-b")).toBe("alive");
-    expect(await ours.owners.lock("root")).toBeNull();
+    expect(await ours.liveness.probe("owner-b")).toBe("alive");
+    expect(await ours.locks.lock("root")).toBeNull();
     process.signal("SIGCONT");
-    expect(await ours.owners.probe("owner-b")).toBe("alive");
+    expect(await ours.liveness.probe("owner-b")).toBe("alive");
 
     await process.kill();
-    expect(await ours.owners.probe("owner-b")).toBe("dead");
+    expect(await ours.liveness.probe("owner-b")).toBe("dead");
     expect(readdirSync(join(folder, "owners"))).toEqual(["locks"]);
-    expect(await ours.owners.probe("owner-b")).toBe("dead");
-    expect(await ours.owners.lock("root")).not.toBeNull();
+    expect(await ours.liveness.probe("owner-b")).toBe("dead");
+    expect(await ours.locks.lock("root")).not.toBeNull();
     const by = { ...lease, worker: "owner-a", leaseSeconds: 60, nowMs: laterMs(1) };
     expect(await ours.jobs.takeOver(by)).toEqual({ ...lease, fence: 2 });
     const run = await ours.runs.takeOver({ run: "run-1", fence: 1, owner: "owner-a", nowMs: NOW_MS });
@@ -152,15 +152,15 @@ describe("many processes on one file", () => {
 
   test("many who ask at once for a dead owner all learn that it is dead", async () => {
     const all = await stores(5);
-    await all[0]?.owners.register("owner-b");
+    await all[0]?.liveness.register("owner-b");
     await processes[0]?.kill();
-    const answers = await Promise.all(all.slice(1).map((store) => store.owners.probe("owner-b")));
+    const answers = await Promise.all(all.slice(1).map((store) => store.liveness.probe("owner-b")));
     expect(answers).toEqual(["dead", "dead", "dead", "dead"]);
   });
 
   test("of many who ask at once for one lock exactly one gets it", async () => {
     const all = await stores(5);
-    const locks = await Promise.all(all.map((store) => store.owners.lock("root")));
+    const locks = await Promise.all(all.map((store) => store.locks.lock("root")));
     expect(locks.filter((lock) => lock !== null).length).toBe(1);
   });
 });

@@ -30,8 +30,8 @@ test("a run whose owner cannot be looked at is left alone", async () => {
   await open().start({ id: "r", input: undefined });
   const before = shared.runs.get("r");
   const base = store();
-  const owners = overriding(base.owners, { probe: async () => "unknown" as const });
-  expect(await open({ store: { ...base, owners } }).recover({})).toEqual([]);
+  const liveness = overriding(base.liveness, { probe: async () => "unknown" as const });
+  expect(await open({ store: { ...base, liveness } }).recover({})).toEqual([]);
   expect(shared.runs.get("r")).toEqual(before);
 });
 

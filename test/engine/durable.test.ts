@@ -283,14 +283,14 @@ describe("what another process continues", () => {
     const store = openMemoryStore({ world: shared });
     const probed: string[] = [];
     const read: string[] = [];
-    const owners = bound(
+    const liveness = bound(
       {
         probe: (owner: string) => {
           probed.push(owner);
-          return store.owners.probe(owner);
+          return store.liveness.probe(owner);
         },
       },
-      store.owners,
+      store.liveness,
     );
     const runs = bound(
       {
@@ -301,7 +301,7 @@ describe("what another process continues", () => {
       },
       store.runs,
     );
-    const second = createDurableEngine({ store: { ...store, owners, runs }, machine, actors, clock });
+    const second = createDurableEngine({ store: { ...store, liveness, runs }, machine, actors, clock });
     expect(await second.recover()).toEqual([]);
     expect([probed, read]).toEqual([[first.owner], []]);
     await first.close({ runs: "leave" });

@@ -71,14 +71,16 @@ describe("is left as it is, for as long as its lease says, a space", () => {
 
   test("of a control whose process nobody can look at", async () => {
     const { store, now } = await held();
-    const owners = { ...store.owners, probe: async () => "unknown" as const };
-    expect(await freeSpace({ store: { ...store, owners }, clock: createTestClock() }, "global")).toBe(false);
+    const liveness = { ...store.liveness, probe: async () => "unknown" as const };
+    expect(await freeSpace({ store: { ...store, liveness }, clock: createTestClock() }, "global")).toBe(
+      false,
+    );
     expect(await store.jobs.read("global")).toEqual(now);
   });
 
   test("of a living control", async () => {
     const world = await held({ worker: "alive" });
-    const { unregister } = await world.store.owners.register("alive");
+    const { unregister } = await world.store.liveness.register("alive");
     await untouched(world);
     await unregister();
   });

@@ -87,7 +87,7 @@ function openProcess(world: MemoryWorld, begun: string[]) {
   const actors: Record<string, AnyActorLogic> = { keepLease: silent, keepDeadline: silent };
   for (const id of Object.keys(ANSWERS)) actors[id] = asked(id);
   const engine = createDurableEngine({
-    store: { runs, owners: store.owners },
+    store: { runs, liveness: store.liveness },
     machine: phase1Machine,
     actors,
   });

@@ -131,7 +131,10 @@ export const RUN: readonly Mutation[] = [
     name: "a control that nobody can look at counts as dead",
     file: "src/memory-files/root-lock.ts",
     edits: [
-      ['(await owners.probe(row.worker_id)) !== "dead"', '(await owners.probe(row.worker_id)) === "alive"'],
+      [
+        '(await liveness.probe(row.worker_id)) !== "dead"',
+        '(await liveness.probe(row.worker_id)) === "alive"',
+      ],
     ],
     tests: ["test/generations/free-space.test.ts"],
   },

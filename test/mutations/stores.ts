@@ -70,7 +70,7 @@ export const STORES: readonly Mutation[] = [
   },
   {
     name: "a look at one's own lock drops it",
-    file: "src/persistence/sqlite/owners.ts",
+    file: "src/process/file-lock.ts",
     edits: [['  if (OURS.has(path)) return "alive";\n  const found', "  const found"]],
     tests: ["test/persistence/owners.test.ts"],
   },

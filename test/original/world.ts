@@ -7,7 +7,7 @@ import type { AgentRunner } from "../../src/domain/agent.ts";
 import type { Ids } from "../../src/domain/clock.ts";
 import type { RunEvent } from "../../src/domain/event.ts";
 import type { JobRow } from "../../src/domain/job.ts";
-import type { Store } from "../../src/domain/ports.ts";
+import type { LocalStore } from "../../src/domain/ports.ts";
 import type { RunRecord } from "../../src/domain/run.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import type { Engine, EngineOptions } from "../../src/engine/engine-api.ts";
@@ -24,7 +24,7 @@ export const START = START_MS / 1_000;
 
 /** The same data behind as many doors as a test has processes, and a hand that reaches past all of them. */
 interface Place {
-  open(): Promise<Store>;
+  open(): Promise<LocalStore>;
   /** What no process of ours does: columns of the job row of `global`, set from outside. */
   edit(columns: Partial<JobRow>): void;
   /** As if another version of the program had begun this run. */
@@ -81,7 +81,7 @@ export interface Interference {
 
 export interface Process {
   readonly engine: Engine;
-  readonly store: Store;
+  readonly store: LocalStore;
   /** Resolves when the machine has entered this (dotted) state so many times in this process. */
   reached(state: string, times?: number): Promise<void>;
   /** kill -9: nothing it asked for comes back, its timers are gone, its owner lock is free. */
@@ -95,7 +95,7 @@ export interface OriginalWorld {
   readonly clock: VirtualClock;
   readonly place: Place;
   /** Past all processes. */
-  readonly store: Store;
+  readonly store: LocalStore;
   /** What every process told that is told with a commit, in order. */
   readonly told: RunEvent[];
   start(
@@ -166,7 +166,8 @@ export async function originalWorld(openPlace: OpenPlace): Promise<OriginalWorld
           memories: throughPassage("memories", own.memories, passage),
           runs: throughPassage("runs", own.runs, passage),
           generations: throughPassage("generations", own.generations, passage),
-          owners: throughPassage("owners", own.owners, passage),
+          liveness: throughPassage("liveness", own.liveness, passage),
+          locks: throughPassage("locks", own.locks, passage),
         },
       });
       engine.events$.subscribe((event) => {

@@ -13,12 +13,15 @@ const path = () => folder.file("slowwave.db");
 test("owners live beside the database, or where they are told to", async () => {
   const beside = await openSqliteStore({ path: path() });
   const elsewhere = await openSqliteStore({ path: path(), ownersDir: folder.file("elsewhere") });
-  await beside.owners.register("one");
-  await elsewhere.owners.register("two");
+  await beside.liveness.register("one");
+  await elsewhere.liveness.register("two");
   expect(readdirSync(folder.file("owners"))).toContain("one.db");
   expect(readdirSync(folder.file("elsewhere"))).toContain("two.db");
   // One database knows both, wherever their locks are.
-  expect([await beside.owners.probe("two"), await elsewhere.owners.probe("one")]).toEqual(["alive", "alive"]);
+  expect([await beside.liveness.probe("two"), await elsewhere.liveness.probe("one")]).toEqual([
+    "alive",
+    "alive",
+  ]);
   await beside.close();
   await elsewhere.close();
   expect(readdirSync(folder.file("owners"))).toEqual([]);
@@ -31,15 +34,15 @@ test("what is no lock of ours tells nothing about its owner", async () => {
     folder.file("owners/garbage.db"),
     "not a database at all, but long enough for one".repeat(20),
   );
-  expect(await store.owners.probe("garbage")).toBe("unknown");
-  expect(await store.owners.probe("folder")).toBe("unknown");
+  expect(await store.liveness.probe("garbage")).toBe("unknown");
+  expect(await store.liveness.probe("folder")).toBe("unknown");
   await store.close();
 });
 
 test("no two names meet in one file, on a file system without case either", async () => {
   const store = await openSqliteStore({ path: path() });
   const names = ["root", "Root", "ROOT", "../root", "_root", "root.db", "r\u00f6ot", "ro\u0308ot"];
-  for (const name of names) expect(await store.owners.lock(name)).not.toBeNull();
+  for (const name of names) expect(await store.locks.lock(name)).not.toBeNull();
   const files = readdirSync(folder.file("owners/locks")).map((file) => file.toLowerCase());
   expect(new Set(files).size).toBe(names.length);
   await store.close();
@@ -52,26 +55,26 @@ test("someone else looking at a dead owner at the same moment is not taken for i
   const looking = new Database(folder.file("owners/gone.db"));
   looking.exec("begin");
   looking.prepare("select 1 from sqlite_schema").get();
-  expect(await store.owners.probe("gone")).toBe("dead");
+  expect(await store.liveness.probe("gone")).toBe("dead");
   looking.close();
   await store.close();
 });
 
 test("an owner lives on in the eyes of others when its process reads the files of its home, or loses them", async () => {
   const store = await openSqliteStore({ path: path() });
-  const { unregister } = await store.owners.register("host");
-  const lock = await store.owners.lock("root");
+  const { unregister } = await store.liveness.register("host");
+  const lock = await store.locks.lock("root");
   const other = await storeProcess();
   const theirs = await other.open({ path: path() });
   // Closing any descriptor of a file drops every lock that the process holds on it.
   for (const file of ["owners/host.db", "owners/locks/root.db"]) readFileSync(folder.file(file));
-  expect([await theirs.owners.probe("host"), await theirs.owners.lock("root")]).toEqual(["alive", null]);
+  expect([await theirs.liveness.probe("host"), await theirs.locks.lock("root")]).toEqual(["alive", null]);
   rmSync(folder.file("owners"), { recursive: true });
-  expect([await theirs.owners.probe("host"), await theirs.owners.lock("root")]).toEqual(["alive", null]);
+  expect([await theirs.liveness.probe("host"), await theirs.locks.lock("root")]).toEqual(["alive", null]);
   await unregister();
   await lock?.unlock();
-  expect(await theirs.owners.probe("host")).toBe("dead");
-  expect(await theirs.owners.lock("root")).not.toBeNull();
+  expect(await theirs.liveness.probe("host")).toBe("dead");
+  expect(await theirs.locks.lock("root")).not.toBeNull();
   await other.kill();
   await store.close();
 });
@@ -80,30 +83,30 @@ test("a process that was killed after its lock was dropped is dead", async () =>
   const store = await openSqliteStore({ path: path() });
   const other = await storeProcess();
   const theirs = await other.open({ path: path() });
-  await theirs.owners.register("killed");
-  await theirs.owners.lock("root");
+  await theirs.liveness.register("killed");
+  await theirs.locks.lock("root");
   rmSync(folder.file("owners"), { recursive: true });
-  expect(await store.owners.probe("killed")).toBe("alive");
+  expect(await store.liveness.probe("killed")).toBe("alive");
   await other.kill();
-  expect(await store.owners.probe("killed")).toBe("dead");
-  expect(await store.owners.lock("root")).not.toBeNull();
+  expect(await store.liveness.probe("killed")).toBe("dead");
+  expect(await store.locks.lock("root")).not.toBeNull();
   await store.close();
 });
 
 test("a second copy of the package in this process does not free what the first one holds", async () => {
   const store = await openSqliteStore({ path: path() });
-  await store.owners.register("ours");
+  await store.liveness.register("ours");
   const second = (await import(copyOfThePackage())) as { openSqliteStore: typeof openSqliteStore };
   const copy = await second.openSqliteStore({
     path: folder.file("other.db"),
     ownersDir: folder.file("owners"),
   });
-  expect(await copy.owners.probe("ours")).toBe("alive");
+  expect(await copy.liveness.probe("ours")).toBe("alive");
   await copy.close();
   // The kernel's word: another process asks it for the lock.
   const other = await storeProcess();
   const theirs = await other.open({ path: path() });
-  expect(await theirs.owners.probe("ours")).toBe("alive");
+  expect(await theirs.liveness.probe("ours")).toBe("alive");
   await other.kill();
   await store.close();
 });

@@ -488,7 +488,7 @@ describe("ownership", () => {
   test("waits for another holder of the root, and gives up with a sentence", async () => {
     const d = await desk();
     const run = await d.begin("r1", [memory("a")]);
-    const lock = await d.store.owners.lock("root:global");
+    const lock = await d.store.locks.lock("root:global");
     await expect(run.summaries()).rejects.toMatchObject({ code: "root_busy" });
     const waiting = run.summaries();
     await lock?.unlock();
@@ -498,7 +498,7 @@ describe("ownership", () => {
   test("stops waiting when the run is stopped", async () => {
     const d = await desk();
     const run = await d.begin("r1", [memory("a")]);
-    await d.store.owners.lock("root:global");
+    await d.store.locks.lock("root:global");
     const stop = new AbortController();
     const waiting = withRootLock(run.deps, "global", async () => "done", stop.signal);
     stop.abort(new Error("stopped"));

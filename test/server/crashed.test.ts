@@ -17,8 +17,8 @@ describe("a run whose process is gone", () => {
       });
     });
     // What a crash leaves: a store with the same rows, and an owner that nobody answers for.
-    const owners = { ...store.owners, probe: async () => "dead" as const };
-    const ask = asking(appOver({ ...store, owners }));
+    const liveness = { ...store.liveness, probe: async () => "dead" as const };
+    const ask = asking(appOver({ ...store, liveness }));
     const shown = (await (await ask(`/api/runs/${run.id}`)).json()) as RunAnswer;
     expect(shown).toMatchObject({
       run: { state: "active", value: "supervising" },

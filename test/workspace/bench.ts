@@ -8,7 +8,7 @@ import type { Finding } from "../../src/domain/generation.ts";
 import type { Lease } from "../../src/domain/job.ts";
 import type { Stage1Output } from "../../src/domain/memory.ts";
 import type { LeaseHolder, PublishAnswer, VerifyAnswer } from "../../src/domain/phase2.ts";
-import type { Store } from "../../src/domain/ports.ts";
+import type { LocalStore } from "../../src/domain/ports.ts";
 import type { GateSettings } from "../../src/domain/settings.ts";
 import type { Files } from "../../src/files/folder.ts";
 import type { RunDeps } from "../../src/memory-files/deps.ts";
@@ -48,7 +48,7 @@ export function handClock(): Clock & { advance(ms: number): void } {
 export interface Desk {
   readonly home: string;
   readonly root: string;
-  readonly store: Store;
+  readonly store: LocalStore;
   readonly clock: Clock & { advance(ms: number): void };
   /** A run that has claimed the space and loaded these inputs. */
   begin(run: string, inputs: readonly Stage1Output[]): Promise<DeskRun>;
@@ -77,7 +77,7 @@ export interface DeskRun {
 
 export async function desk(
   options: {
-    readonly store?: Store;
+    readonly store?: LocalStore;
     readonly files?: Files;
     readonly root?: string;
     /** Default: the form of what the agent writes is not looked at; these tests are about files. */
@@ -172,7 +172,7 @@ export const HANDBOOK = {
   "memory_summary.md": "v1\n\n## User Profile\n",
 };
 
-async function claim(store: Store, clock: Clock, run: string): Promise<Lease> {
+async function claim(store: LocalStore, clock: Clock, run: string): Promise<Lease> {
   await store.jobs.enqueue(SPACE, 1);
   const claimed = await store.jobs.claim({
     space: SPACE,

@@ -56,7 +56,7 @@ export async function listRuns(
 function summaries(records: readonly RunRecord[], store: Store): Promise<readonly RunSummary[]> {
   return Promise.all(
     records.map(async (record) =>
-      summaryOf(record, record.state === "active" && (await store.owners.probe(record.owner)) === "alive"),
+      summaryOf(record, record.state === "active" && (await store.liveness.probe(record.owner)) === "alive"),
     ),
   );
 }

@@ -147,7 +147,7 @@ async function warningsOf(store: Store | null, places: Invocation["places"]): Pr
 }
 
 async function livenessOf(owner: string, store: Store | null): Promise<Liveness> {
-  return (await store?.owners.probe(owner)) ?? "unknown";
+  return (await store?.liveness.probe(owner)) ?? "unknown";
 }
 
 /** What a run would find new; a clean job has no backlog. */

@@ -49,7 +49,7 @@ async function viewOf(run: string, store: Store, transcript: boolean): Promise<R
   if (record === null) throw new Error(`run ${run} vanished while it was shown`);
   const log = await wholeLog(store.runs, run);
   const beats = log.filter(({ type }) => type === "lease.renewed");
-  const isAlive = record.state === "active" && (await store.owners.probe(record.owner)) === "alive";
+  const isAlive = record.state === "active" && (await store.liveness.probe(record.owner)) === "alive";
   return {
     ...summaryOf(record, isAlive),
     states: spansOf(log),

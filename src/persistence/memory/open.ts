@@ -1,4 +1,4 @@
-import type { Store } from "../../domain/ports.ts";
+import type { LocalStore } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
 import { memoryGenerations } from "./generations.ts";
 import { memoryJobs } from "./jobs.ts";
@@ -20,7 +20,7 @@ export function openMemoryStore({
   world = createMemoryWorld(),
 }: {
   readonly world?: MemoryWorld;
-} = {}): Store {
+} = {}): LocalStore {
   const owners = memoryOwners(world.held);
   let isClosed = false;
   return {
@@ -28,7 +28,8 @@ export function openMemoryStore({
     memories: guarded(memoryMemories(world)),
     runs: guarded(memoryRuns(world)),
     generations: guarded(memoryGenerations(world)),
-    owners,
+    liveness: owners.liveness,
+    locks: owners.locks,
     sessions: guarded(memorySessions(world)),
     projects: guarded(memoryProjects(world)),
     connections: guarded(memoryConnections(world)),

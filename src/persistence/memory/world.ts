@@ -2,7 +2,7 @@ import type { Connection } from "../../domain/connection.ts";
 import type { Draft, Generation, Journal, Manifest } from "../../domain/generation.ts";
 import type { JobRow } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
-import type { Owners } from "../../domain/ports.ts";
+import type { Liveness, Locks } from "../../domain/ports.ts";
 import type { ActorRow, Intent, LogRow, RunRecord, Signal } from "../../domain/run.ts";
 import type { EvidenceRow, Exclusion, Project, SessionRow, SourceRow } from "../../domain/session.ts";
 import { storeError } from "../errors.ts";
@@ -100,7 +100,11 @@ export function createMemoryWorld(): MemoryWorld {
 }
 
 /** Owners of one process: `held` names the living and the locks, and `unregister` is death. */
-export function memoryOwners(held: Set<string>): Owners & { releaseAll(): Promise<void> } {
+export function memoryOwners(held: Set<string>): {
+  readonly liveness: Liveness;
+  readonly locks: Locks;
+  releaseAll(): Promise<void>;
+} {
   const own = new Map<symbol, string>();
 
   function acquire(key: string): (() => Promise<void>) | null {
@@ -115,15 +119,19 @@ export function memoryOwners(held: Set<string>): Owners & { releaseAll(): Promis
   }
 
   return {
-    register: async (owner) => {
-      const unregister = acquire(`owner ${owner}`);
-      if (unregister === null) throw storeError("store_busy", `owner ${owner}`);
-      return { unregister };
+    liveness: {
+      register: async (owner) => {
+        const unregister = acquire(`owner ${owner}`);
+        if (unregister === null) throw storeError("store_busy", `owner ${owner}`);
+        return { unregister };
+      },
+      probe: async (owner) => (held.has(`owner ${owner}`) ? "alive" : "dead"),
     },
-    probe: async (owner) => (held.has(`owner ${owner}`) ? "alive" : "dead"),
-    lock: async (name) => {
-      const unlock = acquire(`lock ${name}`);
-      return unlock === null ? null : { unlock };
+    locks: {
+      lock: async (name) => {
+        const unlock = acquire(`lock ${name}`);
+        return unlock === null ? null : { unlock };
+      },
     },
     releaseAll: async () => {
       for (const key of own.values()) held.delete(key);

@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import type { Store } from "../../domain/ports.ts";
+import type { LocalStore } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
 import { connect, demandNode, IN_MEMORY } from "./connect.ts";
 import { storeOn } from "./store-on.ts";
@@ -23,7 +23,7 @@ export interface SqliteStoreOptions {
  * await store.close();
  * ```
  */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<LocalStore> {
   demandNode();
   const { patienceMs = 10_000 } = options;
   const path = options.path === IN_MEMORY ? IN_MEMORY : resolve(options.path);

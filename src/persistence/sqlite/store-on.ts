@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
 import { STAGE1_KIND } from "../../domain/job.ts";
-import type { Store } from "../../domain/ports.ts";
+import type { LocalStore } from "../../domain/ports.ts";
 import { memoryOwners } from "../memory/world.ts";
 import { blobTable } from "./blob-table.ts";
 import { compact } from "./connect.ts";
@@ -23,7 +23,7 @@ import { groupWriter } from "./writer.ts";
 export function storeOn(
   db: Database,
   options: { path: string; patienceMs: number; ownersDir: string | null },
-): Store {
+): LocalStore {
   const writer = groupWriter(db, options);
   const { ownersDir } = options;
   const owners =
@@ -39,7 +39,8 @@ export function storeOn(
     memories: sqliteMemories(db, { jobs, blobs, writer, refused, stage1, sessions }),
     runs: sqliteRuns(db, writer),
     generations: sqliteGenerations(db, jobs, blobs, writer),
-    owners,
+    liveness: owners.liveness,
+    locks: owners.locks,
     sessions: sqliteSessions(db, { jobs, sessionJobs, sessions, stage1, refused, writer }),
     projects: sqliteProjects(db, writer),
     connections: sqliteConnections(db, writer),

@@ -20,7 +20,7 @@ const CONTRACTS = {
   generations: generationContract,
   purge: purgeContract,
   retention: retentionContract,
-  owners: ownerContract,
+  liveness: livenessContract,
   sessions: sessionContract,
   projects: projectContract,
   connections: connectionContract,
@@ -57,11 +57,10 @@ export function storeContract(
 
 function lifeContract(name: string, open: OpenWorld): void {
   describe(`store · ${name}`, () => {
-    test("closing finishes what was asked for, frees owners and locks, and refuses what comes after", async () => {
+    test("closing finishes what was asked for, frees its owners, and refuses what comes after", async () => {
       const world = await open();
       const asked = world.a.runs.create(newRun(), commitOf(0));
-      await world.a.owners.register("owner-a");
-      await world.a.owners.lock("root");
+      await world.a.liveness.register("owner-a");
       await world.a.close();
       expect(await asked).toBe("ok");
       const closed = { code: "store_closed" };
@@ -70,10 +69,9 @@ function lifeContract(name: string, open: OpenWorld): void {
       await expect(world.a.memories.count("global")).rejects.toMatchObject(closed);
       await expect(world.a.generations.list("global", 1)).rejects.toMatchObject(closed);
       await expect(world.a.runs.requestCancel("run-1", NOW_MS)).rejects.toMatchObject(closed);
-      expect(await world.a.owners.probe("owner-a")).toBe("dead");
+      expect(await world.a.liveness.probe("owner-a")).toBe("dead");
       if (world.b !== world.a) {
-        expect(await world.b.owners.probe("owner-a")).toBe("dead");
-        expect(await world.b.owners.lock("root")).not.toBeNull();
+        expect(await world.b.liveness.probe("owner-a")).toBe("dead");
         expect((await world.b.runs.read("run-1"))?.sequence).toBe(0);
       }
       await world.close();
@@ -81,8 +79,8 @@ function lifeContract(name: string, open: OpenWorld): void {
   });
 }
 
-function ownerContract(name: string, open: OpenWorld): void {
-  describe(`owners · ${name}`, () => {
+function livenessContract(name: string, open: OpenWorld): void {
+  describe(`liveness · ${name}`, () => {
     let world: World;
     let a: Store;
     let b: Store;
@@ -93,50 +91,33 @@ function ownerContract(name: string, open: OpenWorld): void {
     afterEach(() => world.close());
 
     test("an owner lives from registration to unregistration; asking does not kill it", async () => {
-      expect(await b.owners.probe("owner-a")).toBe("dead");
-      const { unregister } = await a.owners.register("owner-a");
-      expect(await a.owners.probe("owner-a")).toBe("alive");
-      expect(await b.owners.probe("owner-a")).toBe("alive");
-      expect(await b.owners.probe("owner-a")).toBe("alive");
+      expect(await b.liveness.probe("owner-a")).toBe("dead");
+      const { unregister } = await a.liveness.register("owner-a");
+      expect(await a.liveness.probe("owner-a")).toBe("alive");
+      expect(await b.liveness.probe("owner-a")).toBe("alive");
+      expect(await b.liveness.probe("owner-a")).toBe("alive");
       await unregister();
-      expect([await a.owners.probe("owner-a"), await b.owners.probe("owner-a")]).toEqual(["dead", "dead"]);
+      expect([await a.liveness.probe("owner-a"), await b.liveness.probe("owner-a")]).toEqual([
+        "dead",
+        "dead",
+      ]);
       await unregister();
     });
 
     test("an id is registered once", async () => {
-      const { unregister } = await a.owners.register("owner-a");
-      await expect(b.owners.register("owner-a")).rejects.toMatchObject({ code: "store_busy" });
-      expect(await b.owners.probe("owner-a")).toBe("alive");
+      const { unregister } = await a.liveness.register("owner-a");
+      await expect(b.liveness.register("owner-a")).rejects.toMatchObject({ code: "store_busy" });
+      expect(await b.liveness.probe("owner-a")).toBe("alive");
       await unregister();
     });
 
     test("ids that differ by case, or are no file names, are told apart", async () => {
       const ids = ["Owner", "owner", "OWNER", "../owner", "a/b", ".", "x".repeat(300), "é\u0000"];
       const registered = [];
-      for (const id of ids.slice(0, -1)) registered.push(await a.owners.register(id));
-      const found = await Promise.all(ids.map((id) => b.owners.probe(id)));
+      for (const id of ids.slice(0, -1)) registered.push(await a.liveness.register(id));
+      const found = await Promise.all(ids.map((id) => b.liveness.probe(id)));
       expect(found).toEqual([...ids.slice(0, -1).map(() => "alive"), "dead"]);
       for (const { unregister } of registered) await unregister();
-    });
-
-    test("a lock has one holder, of the same store too, and is free again after unlocking", async () => {
-      const held = await a.owners.lock("/some/Root");
-      expect(held).not.toBeNull();
-      expect(await a.owners.lock("/some/Root")).toBeNull();
-      expect(await b.owners.lock("/some/Root")).toBeNull();
-      const other = await b.owners.lock("/some/root");
-      expect(other).not.toBeNull();
-      await held?.unlock();
-      const again = await b.owners.lock("/some/Root");
-      expect(again).not.toBeNull();
-      // The former holder unlocking once more does not free what is another's now.
-      await held?.unlock();
-      expect(await a.owners.lock("/some/Root")).toBeNull();
-    });
-
-    test("a lock and an owner of the same name have nothing to do with each other", async () => {
-      await a.owners.register("same");
-      expect(await b.owners.lock("same")).not.toBeNull();
     });
   });
 }

@@ -2,7 +2,7 @@ import type { AgentRunner } from "../../../src/domain/agent.ts";
 import type { Clock, Ids } from "../../../src/domain/clock.ts";
 import type { RunEvent } from "../../../src/domain/event.ts";
 import type { Lease } from "../../../src/domain/job.ts";
-import type { Store } from "../../../src/domain/ports.ts";
+import type { LocalStore } from "../../../src/domain/ports.ts";
 import type { Settings } from "../../../src/domain/settings.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
 import type { Engine } from "../../../src/engine/engine-api.ts";
@@ -26,7 +26,7 @@ export const SETTINGS = {
 export interface Process {
   readonly engine: Engine;
   /** The real store, past all brakes and faults. */
-  readonly store: Store;
+  readonly store: LocalStore;
   readonly gate: CommitGate;
   /** Holds what the actors do; never heartbeats, takeovers and the run's log. */
   readonly brake: Brake;
@@ -44,7 +44,7 @@ export interface Process {
 export type Sabotage = (whole: Whole) => Whole;
 
 interface Whole {
-  readonly store: Store;
+  readonly store: LocalStore;
   readonly runner: AgentRunner;
 }
 
@@ -108,7 +108,7 @@ export async function startProcess(
   };
   const jobs = throughPassage("jobs", used.jobs, passage);
   const runs = throughPassage("runs", used.runs, passage);
-  const gated: Store = {
+  const gated: LocalStore = {
     ...used,
     jobs: overriding(jobs, {
       renew: async (leases, times) => {
@@ -119,7 +119,8 @@ export async function startProcess(
     }),
     memories: throughPassage("memories", used.memories, passage),
     generations: throughPassage("generations", used.generations, passage),
-    owners: throughPassage("owners", used.owners, passage),
+    liveness: throughPassage("liveness", used.liveness, passage),
+    locks: throughPassage("locks", used.locks, passage),
     runs: overriding(runs, {
       create: (run, first) => (dead ? never() : gate.pass(first, () => used.runs.create(run, first))),
       commit: (request) => (dead ? never() : gate.pass(request, () => used.runs.commit(request))),
@@ -168,7 +169,7 @@ export async function startProcess(
 
 /** What the actors of a run do in the world, but for what must go on while they wait. */
 const BRAKED =
-  /^(jobs\.(claim|succeed|fail|failUnowned|release)|memories\.|generations\.|owners\.lock|files\.|agent\.)/;
+  /^(jobs\.(claim|succeed|fail|failUnowned|release)|memories\.|generations\.|locks\.lock|files\.|agent\.)/;
 
 function countedIds(worker: string): Ids {
   let tokens = 0;
