@@ -202,6 +202,8 @@ export const ERROR_CODES = {
   run_unknown: "There is no run of this id.",
   run_over: "The run is over without coming to what was waited for.",
   run_taken_over: "The run is continued by another process.",
+  run_abandoned: "This process was cut off from the store and left the run; another one may continue it.",
+  no_place: "Every place for a run is taken; try again when one is free.",
   wait_timeout: "The run did not come in time to what was waited for.",
   machine_missing: "The engine has no machine; give it `machine` or `machines`.",
   machine_threw: "The machine's own code threw; the cause is what it threw.",

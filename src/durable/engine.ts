@@ -81,6 +81,7 @@ export function createDurableEngine<Machine extends AnyStateMachine>(
     parked: engine.parking.parked,
     recover: (filter) => engine.recover(filter),
     cancel: (run) => engine.cancel(run),
+    abandon: () => engine.abandon(),
     close: (how) => engine.close(how),
   };
   return api as unknown as DurableEngine<Machine>;
@@ -446,6 +447,14 @@ class Engine {
     const isInTime = await Promise.race([work.then(() => true), timeUp]);
     if (timer !== null) this.#clock.clearTimeout(timer);
     return isInTime;
+  }
+
+  abandon(): void {
+    const why = new SlowwaveError(
+      "run_abandoned",
+      "This process may have been taken for dead; whoever has the run now continues it.",
+    );
+    for (const entry of [...this.lives.values()]) this.#ask(entry, (live) => live.leave(why));
   }
 
   async close(how: Parameters<DurableEngine["close"]>[0] = {}): Promise<void> {

@@ -229,6 +229,11 @@ export interface DurableEngine<Machine extends AnyStateMachine = AnyStateMachine
    */
   cancel(run: string): Promise<"cancelled" | "requested" | "unhandled" | "over" | "unknown">;
   /**
+   * Leaves every live run at once, as it was last committed, and asks the store nothing: for a process that may have been
+   * taken for dead. Their actors are stopped; `recover` takes up again what no other process took over meanwhile.
+   */
+  abandon(): void;
+  /**
    * `cancel` (default): cancels live runs and waits for their end; `leave`: leaves them to the next process once all
    * that was sent is handled. Either is over after `graceMs`; what has not ended by then is left. Runs that do nothing
    * with the cancel event are left at once, or waited for as well (`ifUnhandled: "wait"`).

@@ -32,6 +32,8 @@ export interface StartRequest extends Partial<Settings> {
   readonly now?: boolean;
   /** Does everything but publish: the result has the hash for `apply`, and the job ends as it was. */
   readonly dryRun?: boolean;
+  /** False: rejects with `no_place` when this process works on as many runs as it may, instead of waiting for its turn. */
+  readonly waitForPlace?: boolean;
 }
 
 /** One trip through the machine, from this process's point of view. */
@@ -71,6 +73,14 @@ export interface Engine {
   recover(options?: { readonly maxLiveRuns?: number | null }): Promise<readonly Run[]>;
   /** From any process; `requested` when a living owner elsewhere will see it within 2 seconds. */
   cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
+  /** The runs that this process works on now, begun here or taken over. */
+  live(): readonly Run[];
+  /**
+   * Leaves every live run as it was last committed and ends its agent, without asking the store: for a process that was
+   * cut off from it for so long that others may take its runs over. Resolves when the agents are gone. Their results
+   * reject with `run_abandoned`; `recover` takes up again what nobody took over.
+   */
+  abandon(): Promise<void>;
   /** The result of a finished run, of this or an earlier process. Null when unknown or unfinished. */
   result(run: string): Promise<RunResult | null>;
   /** Cancels the live runs, waits for their end and frees the owner lock. */

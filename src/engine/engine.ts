@@ -75,12 +75,17 @@ export function createEngine(options: EngineOptions): Engine {
   const recoverLater = () => recover().catch(() => {});
 
   const start = async (request: StartRequest, free?: Place): Promise<Run> => {
-    const { space = "global", now = false, dryRun = false, ...overrides } = request;
+    const { space = "global", now = false, dryRun = false, waitForPlace = true, ...overrides } = request;
     checkStartRequest(request);
     const settings = settingsFrom(overrides, defaults);
     checkSpaceKey(space);
     await prepareRoot(parts, space);
-    const { unfinished, place } = await enterSpace(parts, space, free ?? (await admission.enter()), recover);
+    const { unfinished, place } = await enterSpace(
+      parts,
+      space,
+      free ?? (await placeFor(admission, waitForPlace)),
+      recover,
+    );
     if (unfinished !== null) return unfinished;
     await demandProgram(parts.runner).catch((error: unknown) => {
       place.leave();
@@ -115,6 +120,8 @@ export function createEngine(options: EngineOptions): Engine {
       return recover();
     },
     cancel: (run) => cancel(parts, durable, run),
+    live: () => live.all(),
+    abandon: () => abandon(parts, durable),
     result: (run) => resultOf(store, run),
     async close() {
       admission.close(new SlowwaveError("engine_closed", "The engine is closed; create a new one."));
@@ -241,6 +248,16 @@ function leavePlace({ places }: Pick<Parts, "places">, run: string): void {
   places.delete(run);
 }
 
+async function placeFor(admission: Admission, wait: boolean): Promise<Place> {
+  if (wait) return admission.enter();
+  const place = admission.tryEnter();
+  if (place !== null) return place;
+  throw new SlowwaveError(
+    "no_place",
+    "Every place for a run is taken in this process; try again when one of its runs is over.",
+  );
+}
+
 /** The space's unfinished run, taken over into this place; else a place for a new run. Leaves the place when it fails. */
 async function enterSpace(
   { admission, promised }: Parts,
@@ -301,9 +318,9 @@ async function startIfDue(
   request: StartRequest,
   start: (request: StartRequest, free: Place) => Promise<Run>,
 ): Promise<Run | null> {
-  const { space = "global", now = false } = request;
+  const { space = "global", now = false, waitForPlace = true } = request;
   // Before the lock: who waits for a place must not keep another process from the space.
-  const place = await admission.enter();
+  const place = await placeFor(admission, waitForPlace);
   let lock: Awaited<ReturnType<Locks["lock"]>> = null;
   try {
     lock = await store.locks.lock(`start ${space}`);
@@ -346,6 +363,18 @@ async function cancel(
   // A run that is past being cancelled goes to its end.
   if (record?.state !== "parked") return outcome === "unhandled" ? "cancelled" : outcome;
   return (await releaseParked({ store, clock, owner: durable.owner }, record)) ? "cancelled" : "over";
+}
+
+/** In this order: a run that heard its agent end would say so once the store is back. */
+async function abandon({ live, registry }: Parts, durable: DurableEngine): Promise<void> {
+  const runs = live.all().map(({ id }) => id);
+  durable.abandon();
+  // An agent that is just being started ends as soon as it is there.
+  await Promise.allSettled(runs.map((run) => registry.started(run)));
+  const agents = runs.flatMap((run) => registry.ofRun(run));
+  await Promise.allSettled(agents.map((agent) => agent.close()));
+  // Whoever goes on with a run, be it this process, starts an agent anew.
+  for (const { id } of agents) registry.remove(id);
 }
 
 /** Observers that subscribe late still hear the run from its beginning. */

@@ -72,7 +72,7 @@ export function settingsFrom(...sources: readonly Partial<Settings>[]): Settings
 const SETTINGS = Object.keys(DEFAULT_SETTINGS);
 const PORTS = ["jobs", "memories", "runs", "generations", "liveness"];
 const OF_AN_ENGINE = ["store", "agent", "home", "memoryRoot", "maxLiveRuns", "clock", "ids", "files"];
-const OF_A_START = ["space", "now", "dryRun"];
+const OF_A_START = ["space", "now", "dryRun", "waitForPlace"];
 const OF_AN_ACTOR = ["store", "agent", "home", "memoryRoot", "space", "clock", "ids", "onEvent"];
 
 /** Throws `invalid_settings` with a sentence that names what is missing, of another shape, or unknown. */

@@ -100,3 +100,36 @@ test("two processes that keep one schedule begin each run once, and neither leav
   const runs = await store.runs.tally({});
   expect(runs).toEqual([{ state: "done", status: "succeeded", count: 3 }]);
 });
+
+test("a start that must not wait is refused by name where every place is taken", async () => {
+  const { store, open } = await spacesToDo(2);
+  const { agent } = countedAgents();
+  const { engine } = open(agent, { store, maxLiveRuns: 1 });
+  const { id } = await engine.start({ space: "s0" });
+  const refused = { code: "no_place" };
+  await expect(engine.start({ space: "s1", waitForPlace: false })).rejects.toMatchObject(refused);
+  await expect(engine.startIfDue({ space: "s1", waitForPlace: false })).rejects.toMatchObject(refused);
+  expect([engine.live().map((run) => run.id), (await store.jobs.read("s1"))?.status]).toEqual([[id], "pending"]);
+});
+
+test("an engine that abandons its runs ends their agents, writes nothing of them, and can take them up again", async () => {
+  const { store, open } = await spacesToDo(1);
+  const ended: string[] = [];
+  let begun = 0;
+  const agent: AgentFunction = async (task) => {
+    begun += 1;
+    if (begun > 1) return diligent(task);
+    await new Promise<void>((resolve) => task.signal.addEventListener("abort", () => resolve()));
+    ended.push(task.workspace);
+    throw new Error("ended");
+  };
+  const { engine } = open(agent, { store });
+  const run = await engine.start({ space: "s0" });
+  await expect.poll(() => begun).toBe(1);
+  const before = await store.runs.read(run.id);
+  await engine.abandon();
+  await expect(run.result).rejects.toMatchObject({ code: "run_abandoned" });
+  expect([ended.length, engine.live(), await store.runs.read(run.id)]).toEqual([1, [], before]);
+  const [again] = await engine.recover();
+  expect([again?.id, (await again?.result)?.status]).toEqual([run.id, "succeeded"]);
+});
