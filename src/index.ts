@@ -49,8 +49,11 @@ export type {
 export type {
   ClaimOutcome,
   ClaimRequest,
+  DueJob,
+  DueRequest,
   JobFailure,
   JobKind,
+  JobPage,
   JobRow,
   JobStatus,
   JobStore,

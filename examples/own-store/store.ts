@@ -4,6 +4,7 @@
  */
 import {
   type ClaimRequest,
+  type DueJob,
   type JobRow,
   type JobStore,
   jobRules,
@@ -12,6 +13,9 @@ import {
   type Store,
 } from "slowwave";
 
+type Place = Pick<DueJob, "dueAtMs" | "space">;
+const byDue = (a: Place, b: Place) => a.dueAtMs - b.dueAtMs || (a.space < b.space ? -1 : 1);
+
 type Ending = "succeeded" | "failed" | "released";
 
 export function openOwnStore(): Store {
@@ -19,7 +23,13 @@ export function openOwnStore(): Store {
   const before = new Map<string, { readonly token: string; readonly row: JobRow }>();
   const endings = new Map<string, Ending>();
   const read = (space: string) => jobs.get(space) ?? null;
-  const put = (row: JobRow) => void jobs.set(row.job_key, row);
+  const dueSince = new Map<string, number | null>();
+  const put = (row: JobRow) => {
+    const space = row.job_key;
+    const since = dueSince.get(space) ?? null;
+    dueSince.set(space, jobRules.nextDueSince(read(space), row, since, Date.now()));
+    jobs.set(space, row);
+  };
   const traceOf = ({ space, token }: { space: string; token: string }) => JSON.stringify([space, token]);
   const rowBefore = (space: string, token: string) => {
     const kept = before.get(space);
@@ -78,8 +88,27 @@ export function openOwnStore(): Store {
     enqueue: async (space, watermark) => put(jobRules.applyEnqueue(read(space), space, watermark)),
     read: async (space) => read(space),
     rowBeforeClaim: async (space, token) => rowBefore(space, token),
-    list: async () => [...jobs.values()].sort((a, b) => (a.job_key < b.job_key ? -1 : 1)),
+    due: async ({ limit, after, ...claim }) =>
+      [...jobs.values()]
+        .filter((row) => jobRules.refusal(row, { ...claim, force: false }) === null)
+        .map((row) => ({
+          space: row.job_key,
+          row,
+          dueAtMs: jobRules.dueAtMs(row, dueSince.get(row.job_key) ?? null),
+        }))
+        .filter((job) => after === undefined || byDue(after, job) < 0)
+        .sort(byDue)
+        .slice(0, limit),
+    list: async ({ limit, after = "", status, lastError }) =>
+      [...jobs.values()]
+        .filter((row) => after < row.job_key)
+        .filter(
+          (row) => (status ?? row.status) === row.status && (lastError ?? row.last_error) === row.last_error,
+        )
+        .sort((a, b) => (a.job_key < b.job_key ? -1 : 1))
+        .slice(0, limit),
   };
   // The other ports come next; the parts of the suite say in which order.
-  return { jobs: port, close: async () => {} } as Store;
+  const clock = { clock: "caller", nowMs: async () => Date.now() } as const;
+  return { ...clock, jobs: port, close: async () => {} } as Store;
 }

@@ -4,7 +4,15 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { causeOf } from "../domain/failure.ts";
 import { isUnchanged } from "../domain/generation.ts";
-import { isDirty, isLeaseAlive, isRetryUnexplained, type JobRow, tokenHeldBy } from "../domain/job.ts";
+import {
+  everyJob,
+  isDirty,
+  isLeaseAlive,
+  isRetryUnexplained,
+  type JobRow,
+  type JobStatus,
+  tokenHeldBy,
+} from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { findOrphans } from "../internal/agents.ts";
@@ -62,15 +70,17 @@ export function checkNode(): Check {
 /** A few seconds are two clocks that differ; more is a clock that jumped. */
 const TOLERANCE_MS = 60_000;
 
+function jobsOf(store: Store | null, filter?: { readonly status: JobStatus }): AsyncIterable<JobRow> {
+  return everyJob(store?.jobs ?? { list: async () => [] }, filter);
+}
+
 /** Whether something was written in what is now the future. */
 export async function checkClock({ at, store }: Patient): Promise<Check> {
   const now = at.world.nowMs();
   const [newest] = (await store?.runs.list({ limit: 1 })) ?? [];
-  const jobs = (await store?.jobs.list()) ?? [];
-  const newestMs = Math.max(
-    newest?.updatedAtMs ?? 0,
-    ...jobs.map(({ started_at, finished_at }) => Math.max(started_at ?? 0, finished_at ?? 0) * 1000),
-  );
+  let newestMs = newest?.updatedAtMs ?? 0;
+  for await (const { started_at, finished_at } of jobsOf(store))
+    newestMs = Math.max(newestMs, (started_at ?? 0) * 1000, (finished_at ?? 0) * 1000);
   if (newestMs <= now + TOLERANCE_MS) return fine("clock", new Date(now).toISOString());
   return warning(
     "clock",
@@ -320,7 +330,8 @@ export async function checkInputs({ store }: Patient): Promise<readonly Check[]>
 
 /** Jobs that are held, by whom, and whether that one lives. */
 export async function checkJobs({ at, store }: Patient): Promise<readonly Check[]> {
-  const running = ((await store?.jobs.list()) ?? []).filter(({ status }) => status === "running");
+  const running: JobRow[] = [];
+  for await (const job of jobsOf(store, { status: "running" })) running.push(job);
   if (store === null || running.length === 0) return [fine("lease", "no job is held")];
   const now = Math.floor(at.world.nowMs() / 1000);
   return Promise.all(
@@ -340,15 +351,13 @@ export async function checkJobs({ at, store }: Patient): Promise<readonly Check[
 export async function checkRetries({ at, store }: Patient): Promise<readonly Check[]> {
   const now = Math.floor(at.world.nowMs() / 1000);
   const { retryDelaySeconds } = choicesFrom({}, at.world.env, at.places.configFile).settings;
-  return ((await store?.jobs.list()) ?? [])
-    .filter((job) => isDirty(job) && isRetryUnexplained(job, retryDelaySeconds, now))
-    .map(({ job_key, retry_at }) =>
-      warning(
-        "retry",
-        `space ${job_key} is tried again only in ${about((retry_at ?? now) - now)}, which a delay of ${about(retryDelaySeconds)} does not explain: the clock jumped, or the delay was longer then`,
-        `slowwave run --now --space ${quoted(job_key)}`,
-      ),
-    );
+  const checks: Check[] = [];
+  for await (const job of jobsOf(store)) {
+    if (!isDirty(job) || !isRetryUnexplained(job, retryDelaySeconds, now)) continue;
+    const text = `space ${job.job_key} is tried again only in ${about((job.retry_at ?? now) - now)}, which a delay of ${about(retryDelaySeconds)} does not explain: the clock jumped, or the delay was longer then`;
+    checks.push(warning("retry", text, `slowwave run --now --space ${quoted(job.job_key)}`));
+  }
+  return checks;
 }
 
 /** A run is continued, and what an apply or purge left is given back; of another program only the lease is known. */

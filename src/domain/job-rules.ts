@@ -11,11 +11,13 @@ export {
   applySuccess,
   applyTakeover,
   claimAnswer,
+  dueAtMs,
   isDirty,
   isHeldUnder,
   isLeaseAlive,
   isUnowned,
   leaseUntil,
+  nextDueSince,
   owns,
   refusal,
 } from "./job.ts";

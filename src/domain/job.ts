@@ -131,6 +131,40 @@ export function refusal(
   return cooling && !request.force ? { kind: "skipped", why: "cooling-down" } : null;
 }
 
+/** A job that a claim would be given for now, and since when it waits for one. */
+export interface DueJob {
+  readonly space: string;
+  readonly row: JobRow;
+  /** Unix milliseconds: since when it is dirty without being served, or may be tried again, whichever came later. */
+  readonly dueAtMs: number;
+}
+
+export interface DueRequest extends Pick<ClaimRequest, "successCooldownSeconds" | "retries" | "nowMs"> {
+  readonly limit: number;
+  /** Only those behind this one in the order; for paging. */
+  readonly after?: Pick<DueJob, "dueAtMs" | "space">;
+}
+
+/**
+ * Since when a job waits to be served (Unix milliseconds), kept beside its row: from the write that made it dirty until
+ * it is clean. A success that leaves newer input behind begins anew, so that a busy space goes behind those that wait.
+ */
+export function nextDueSince(
+  before: JobRow | null,
+  after: JobRow,
+  dueSince: number | null,
+  nowMs: number,
+): number | null {
+  if (!isDirty(after)) return null;
+  const isServed = before?.status === "running" && after.status === "done";
+  return dueSince === null || isServed ? nowMs : dueSince;
+}
+
+/** The order of what is due, by this and then by the space. A row of another program may say nothing: it goes first. */
+export function dueAtMs(row: Pick<JobRow, "retry_at">, dueSince: number | null): number {
+  return Math.max(dueSince ?? 0, (row.retry_at ?? 0) * 1000);
+}
+
 /**
  * Enqueue rule (original, section 2.1): a newer watermark is taken, any other still makes the job dirty. A row of
  * another program may have no watermark: it counts as everything that was done so far, at least 0.
@@ -188,7 +222,38 @@ export interface JobStore {
   read(space: string): Promise<JobRow | null>;
   /** The row as it was before the claim with this token, if that is the space's last claim that asked to remember it. */
   rowBeforeClaim(space: string, token: string): Promise<JobRow | null>;
-  list(): Promise<readonly JobRow[]>;
+  /**
+   * The jobs that a claim without force would be given for at `nowMs`, by the rules of `refusal`, those first that are due
+   * longest: in the order of `dueAtMs`, then of the space's UTF-8 bytes. Read in time that depends on how many are
+   * dirty, never on how many spaces there are.
+   */
+  due(request: DueRequest): Promise<readonly DueJob[]>;
+  /** Rows in the order of their keys' UTF-8 bytes, one page of them. */
+  list(page: JobPage): Promise<readonly JobRow[]>;
+}
+
+export interface JobPage {
+  readonly limit: number;
+  /** Only rows behind this key. */
+  readonly after?: string;
+  /** Only rows in this state; these and those of one error are found without reading the others. */
+  readonly status?: JobStatus;
+  readonly lastError?: string;
+}
+
+const ROWS_PER_PAGE = 500;
+
+/** Every row that the filter names, page by page. For what a person asks; a loop that goes on for ever names a filter. */
+export async function* everyJob(
+  jobs: Pick<JobStore, "list">,
+  filter: Pick<JobPage, "status" | "lastError"> = {},
+): AsyncGenerator<JobRow> {
+  for (let after: string | undefined; ; ) {
+    const rows = await jobs.list({ ...filter, limit: ROWS_PER_PAGE, ...(after !== undefined && { after }) });
+    yield* rows;
+    after = rows.at(-1)?.job_key;
+    if (rows.length < ROWS_PER_PAGE) return;
+  }
 }
 
 export interface JobFailure {

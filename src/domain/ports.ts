@@ -2,8 +2,8 @@
  * What the domain needs from the world. The suites in `test/contract/` define each port; the stores give
  * the same answers on them. All asynchronous, since a network store may be behind them.
  *
- * Everything is told what time it is (`nowMs`, Unix milliseconds); nothing here reads a clock.
- * A store that stays busy longer than its patience rejects with code `store_busy`.
+ * Everything is told what time it is (`nowMs`, Unix milliseconds). A store whose `clock` is its own compares with that
+ * one alone. A store that stays busy longer than its patience rejects with code `store_busy`.
  */
 
 import type { ConnectionStore } from "./connection.ts";
@@ -16,6 +16,13 @@ import type { ProjectStore, SessionStore } from "./session.ts";
 
 /** Everything that is kept, behind one door. */
 export interface Store {
+  /**
+   * Whose time decides about leases, backoff, cooldown and what is due. `caller`: the `nowMs` of each call, since all callers
+   * are on one machine. `store`: the store's own, so that no machine's wrong clock robs a lease; `nowMs` is advice.
+   */
+  readonly clock: "caller" | "store";
+  /** The store's time, Unix milliseconds: where it decides, and since when jobs are due. */
+  nowMs(): Promise<number>;
   readonly jobs: JobStore;
   readonly memories: MemoryStore;
   readonly runs: RunStore;

@@ -325,7 +325,8 @@ async function startIfDue(
   try {
     lock = await store.locks.lock(`start ${space}`);
     const { successCooldownSeconds, retries } = settings;
-    const claim = { force: now, successCooldownSeconds, retries, nowMs: clock.nowMs() };
+    const nowMs = store.clock === "store" ? await store.nowMs() : clock.nowMs();
+    const claim = { force: now, successCooldownSeconds, retries, nowMs };
     if (lock === null || refusal(await store.jobs.read(space), claim) !== null) return null;
     const run = await start(request, place);
     await claimAnswered(run);

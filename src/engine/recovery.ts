@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../domain/clock.ts";
 import type { RunEvent } from "../domain/event.ts";
 import { codeOf } from "../domain/failure.ts";
-import { type JobRow, type Lease, tokenHeldBy } from "../domain/job.ts";
+import { everyJob, type JobRow, type Lease, tokenHeldBy } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
 import { DEFAULT_SETTINGS, type Settings } from "../domain/settings.ts";
@@ -46,9 +46,9 @@ export async function recoverAbandonedWork(
 /** Spaces whose run is unfinished are not among them: they are looked at when their run goes on. */
 async function spacesWithAbandonedWork({ store }: FreeSpaceDeps & Deps): Promise<readonly string[]> {
   const spaces = new Set(await spacesOfAbandonedOperations(store));
-  for (const job of await store.jobs.list()) {
-    const isBroken = job.last_error === "failed_publish" || (await abandonedBy(store, job)) !== null;
-    if (isBroken) spaces.add(job.job_key);
+  for await (const job of everyJob(store.jobs, { lastError: "failed_publish" })) spaces.add(job.job_key);
+  for await (const job of everyJob(store.jobs, { status: "running" })) {
+    if ((await abandonedBy(store, job)) !== null) spaces.add(job.job_key);
   }
   return [...spaces];
 }

@@ -1,6 +1,6 @@
 import { type Clock, pause } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import { DEFAULT_RETRIES, type JobRow, type Lease, tokenHeldBy } from "../domain/job.ts";
+import { DEFAULT_RETRIES, everyJob, type JobRow, type Lease, tokenHeldBy } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import type { RootDeps } from "./deps.ts";
 
@@ -120,7 +120,7 @@ export async function freeSpace({ store, clock }: FreeSpaceDeps, space: string):
 /** Every space that a killed control still has. */
 export async function spacesOfAbandonedOperations(store: FreeSpaceDeps["store"]): Promise<readonly string[]> {
   const spaces: string[] = [];
-  for (const row of await store.jobs.list()) {
+  for await (const row of everyJob(store.jobs, { status: "running" })) {
     if ((await rowBeforeAbandonedOperation(store, row)) !== null) spaces.push(row.job_key);
   }
   return spaces;

@@ -1,9 +1,9 @@
 import type { Clock } from "../domain/clock.ts";
-import { type JobStore, refusal } from "../domain/job.ts";
+import type { DueJob, JobStore } from "../domain/job.ts";
 import type { Engine } from "../internal/engine.ts";
 
 export interface ScheduleOptions {
-  readonly jobs: Pick<JobStore, "list">;
+  readonly jobs: Pick<JobStore, "due">;
   readonly engine: Pick<Engine, "startIfDue" | "recover">;
   readonly clock: Clock;
   readonly everyMs: number;
@@ -19,6 +19,8 @@ export interface ScheduleOptions {
 
 /** Runs at work at once, those taken over from dead processes included; each has an agent of its own. */
 const AT_ONCE = 2;
+/** Due spaces that are read at once. */
+const PAGE = 100;
 
 /**
  * Runs every space that is due, at once and then every `everyMs`: those a claim would be given for by the rules of
@@ -30,13 +32,37 @@ export function keepDue(options: ScheduleOptions) {
   let isStopped = false;
   let timer: unknown = null;
 
-  async function dueSpaces(): Promise<string[]> {
-    const claim = { force: false, successCooldownSeconds, retries, nowMs: clock.nowMs() };
-    return (await jobs.list()).filter((row) => refusal(row, claim) === null).map(({ job_key }) => job_key);
+  /** The next space of the round at each call, longest due first; null when none is left that was due when it began. */
+  function dueSpaces(): () => Promise<string | null> {
+    const request = { successCooldownSeconds, retries, nowMs: clock.nowMs(), limit: PAGE };
+    const taken = new Set<string>();
+    let page: DueJob[] = [];
+    let last: DueJob | undefined;
+    let isLast = false;
+    let reading: Promise<void> | null = null;
+
+    async function read(): Promise<void> {
+      const found = await jobs.due({ ...request, ...(last !== undefined && { after: last }) });
+      last = found.at(-1) ?? last;
+      isLast = found.length < PAGE;
+      page = found.filter(({ space }) => !taken.has(space));
+    }
+
+    return async () => {
+      while (page.length === 0 && !isLast) {
+        reading ??= read().finally(() => {
+          reading = null;
+        });
+        await reading;
+      }
+      const space = page.shift()?.space ?? null;
+      if (space !== null) taken.add(space);
+      return space;
+    };
   }
 
-  async function work(spaces: string[]): Promise<void> {
-    for (let space = spaces.shift(); space !== undefined && !isStopped; space = spaces.shift()) {
+  async function work(next: () => Promise<string | null>): Promise<void> {
+    for (let space = await next(); space !== null && !isStopped; space = await next()) {
       try {
         // Here and not only in the claim, or each round would leave a skipped run behind.
         if (await isSpent?.(space)) continue;
@@ -54,8 +80,8 @@ export function keepDue(options: ScheduleOptions) {
         if (!isStopped) failed(null, error);
       });
       await engine.recover({ maxLiveRuns: AT_ONCE });
-      const spaces = await dueSpaces();
-      await Promise.all(Array.from({ length: AT_ONCE }, () => work(spaces)));
+      const next = dueSpaces();
+      await Promise.all(Array.from({ length: AT_ONCE }, () => work(next)));
     } catch (error) {
       if (!isStopped) failed(null, error);
     }

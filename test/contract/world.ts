@@ -5,24 +5,37 @@ import { join } from "node:path";
 import type { Store } from "../../src/domain/ports.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
-import type { OpenWorld, World } from "../../src/testing/store/given.ts";
+import { NOW_MS, type OpenWorld, type World } from "../../src/testing/store/given.ts";
 
 /** Every kind of store the contract holds for, by the name its tests carry. */
 export const WORLDS: readonly (readonly [string, OpenWorld])[] = [
-  ["memory", async () => alone(openMemoryStore())],
-  ["two memory stores on one world", twoInMemory],
-  ["sqlite in memory", async () => alone(await openSqliteStore({ path: ":memory:" }))],
-  ["sqlite on a file", async () => onFile(1)],
-  ["two sqlite stores on one file", async () => onFile(2)],
+  ["memory", () => clocked(async (nowMs) => alone(openMemoryStore({ nowMs })))],
+  ["two memory stores on one world", () => clocked(twoInMemory)],
+  [
+    "sqlite in memory",
+    () => clocked(async (nowMs) => alone(await openSqliteStore({ path: ":memory:", nowMs }))),
+  ],
+  ["sqlite on a file", () => clocked((nowMs) => onFile(1, nowMs))],
+  ["two sqlite stores on one file", () => clocked((nowMs) => onFile(2, nowMs))],
 ];
+
+/** The stores' own clock stands until a test moves it. */
+async function clocked(open: (nowMs: () => number) => Promise<World>): Promise<World> {
+  let time = NOW_MS;
+  const world = await open(() => time);
+  const setNowMs = async (nowMs: number) => {
+    time = nowMs;
+  };
+  return { ...world, setNowMs };
+}
 
 function alone(store: Store): World {
   return { a: store, b: store, close: () => store.close() };
 }
 
-async function twoInMemory(): Promise<World> {
+async function twoInMemory(nowMs: () => number): Promise<World> {
   const world = createMemoryWorld();
-  const [a, b] = [openMemoryStore({ world }), openMemoryStore({ world })];
+  const [a, b] = [openMemoryStore({ world, nowMs }), openMemoryStore({ world, nowMs })];
   return { a, b, close: async () => void (await Promise.all([a.close(), b.close()])) };
 }
 
@@ -32,11 +45,11 @@ export function contractFolder(): Promise<string> {
   return mkdtemp(join(shared?.isDirectory() ? "/dev/shm" : tmpdir(), "slowwave-store-"));
 }
 
-async function onFile(doors: 1 | 2): Promise<World> {
+async function onFile(doors: 1 | 2, nowMs: () => number): Promise<World> {
   const folder = await contractFolder();
   const path = join(folder, "slowwave.db");
-  const a = await openSqliteStore({ path });
-  const b = doors === 2 ? await openSqliteStore({ path }) : a;
+  const a = await openSqliteStore({ path, nowMs });
+  const b = doors === 2 ? await openSqliteStore({ path, nowMs }) : a;
   return {
     a,
     b,

@@ -212,7 +212,7 @@ export const CUT_SHORT: Readonly<Record<string, Story>> = {
         await doomed.engine.start();
         await doomed.reached("publishing.committing");
         while ((await world.store.generations.openJournal("global")) === null) await aTurn();
-        while ((await doomed.store.jobs.list().catch(() => null)) !== null) await aTurn();
+        while ((await doomed.store.jobs.list({ limit: 1_000_000 }).catch(() => null)) !== null) await aTurn();
       });
       const next = await world.start();
       await tell("the process after it", () => end(next));

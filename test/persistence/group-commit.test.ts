@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connect } from "../../src/persistence/sqlite/connect.ts";
 import { storeOn } from "../../src/persistence/sqlite/store-on.ts";
 import { GROUP_LIMIT, groupWriter, type Writer } from "../../src/persistence/sqlite/writer.ts";
-import { commitOf, newRun, output } from "../../src/testing/store/given.ts";
+import { commitOf, NOW_MS, newRun, output } from "../../src/testing/store/given.ts";
 import { freshFolder } from "./folder.ts";
 
 const folder = freshFolder();
@@ -310,7 +310,7 @@ describe("a commit of which nobody knows", () => {
     const own = await connect(folder.file("slowwave.db"), 1000);
     db.close();
     db = own;
-    const options = { path: "slowwave.db", patienceMs: 1000, ownersDir: null };
+    const options = { path: "slowwave.db", patienceMs: 1000, ownersDir: null, nowMs: () => NOW_MS };
     const store = storeOn(forgetful("after", times(2)), options);
     const results = await Promise.all([
       store.runs.create(newRun(), commitOf(0)),
@@ -329,7 +329,7 @@ describe("a full disk", () => {
     db = own;
     own.pragma(`max_page_count = ${(own.pragma("page_count", { simple: true }) as number) + 20}`);
     const path = folder.file("slowwave.db");
-    const store = storeOn(own, { path, patienceMs: 1000, ownersDir: null });
+    const store = storeOn(own, { path, patienceMs: 1000, ownersDir: null, nowMs: () => NOW_MS });
     const long = "x".repeat(200_000);
     const [small, large, other] = await Promise.allSettled([
       store.jobs.enqueue("one", 1),
@@ -346,7 +346,10 @@ describe("a full disk", () => {
       },
     });
     expect(await store.memories.count("global")).toBe(0);
-    expect((await store.jobs.list()).map(({ job_key }) => job_key)).toEqual(["one", "two"]);
+    expect((await store.jobs.list({ limit: 1_000_000 })).map(({ job_key }) => job_key)).toEqual([
+      "one",
+      "two",
+    ]);
     const alone = store.memories.upsert("global", [output("a", { rawMemory: long })]);
     await expect(alone).rejects.toMatchObject({ code: "store_full" });
     expect(await store.memories.upsert("global", [output("a")])).toEqual({

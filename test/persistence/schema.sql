@@ -123,9 +123,14 @@ CREATE TABLE jobs (
   input_watermark integer,
   last_success_watermark integer,
   fence integer not null default 0,
-  last_beat_at integer, before_claim text,
+  last_beat_at integer, before_claim text, due_since integer,
   primary key (kind, job_key)
 );
+
+CREATE INDEX jobs_due on jobs (kind, max(coalesce(due_since, 0), coalesce(retry_at, 0) * 1000), job_key)
+  where coalesce(input_watermark, 0) > coalesce(last_success_watermark, 0);
+
+CREATE INDEX jobs_errors on jobs (kind, last_error, job_key) where last_error is not null;
 
 CREATE TABLE journal (
   number integer primary key,

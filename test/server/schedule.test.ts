@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Clock } from "../../src/domain/clock.ts";
 import type { JobRow } from "../../src/domain/job.ts";
 import type { Run } from "../../src/engine/engine-api.ts";
+import { memoryJobs } from "../../src/persistence/memory/jobs.ts";
 import { keepDue } from "../../src/server/schedule.ts";
 import { jobRow, NOW_MS } from "../../src/testing/store/given.ts";
 
@@ -26,7 +27,12 @@ function world(rows: readonly JobRow[], before: () => Promise<void> = async () =
   const ends = new Map<string, () => void>();
   let recovered = 0;
   const schedule = keepDue({
-    jobs: { list: async () => rows },
+    jobs: {
+      due: (request) => {
+        const jobs = new Map(rows.map((row) => [row.job_key, row]));
+        return memoryJobs({ jobs, settlements: new Map() }).due(request);
+      },
+    },
     engine: {
       recover: async () => {
         recovered += 1;
@@ -103,11 +109,11 @@ describe("the schedule", () => {
     await settled();
     expect(told).toEqual([
       "start bad",
-      "start worse-not",
-      "failed bad: refused",
       "start bad-too",
+      "failed bad: refused",
       "failed bad-too: refused",
       "start last",
+      "start worse-not",
     ]);
   });
 

@@ -9,26 +9,49 @@ import {
   type ClaimOutcome,
   type ClaimRequest,
   claimAnswer,
+  type DueJob,
+  dueAtMs,
   isHeldUnder,
   isUnowned,
   type JobRow,
   type JobStore,
   type Lease,
   leaseUntil,
+  nextDueSince,
   owns,
   refusal,
   type Settled,
 } from "../../domain/job.ts";
+import { machineNowMs } from "../machine-clock.ts";
 import type { MemoryWorld } from "./world.ts";
 
-export function memoryJobs({
-  jobs,
-  settlements,
-  before = new Map(),
-  settledAt = new Map(),
-}: Pick<MemoryWorld, "jobs" | "settlements"> & Partial<Pick<MemoryWorld, "before" | "settledAt">>): JobStore {
+type JobWorld = Pick<MemoryWorld, "jobs" | "settlements"> &
+  Partial<Pick<MemoryWorld, "before" | "settledAt" | "dueSince">>;
+
+/** Writes a row, and with it since when it is due. */
+function putJob({ jobs, dueSince }: Pick<JobWorld, "jobs" | "dueSince">, row: JobRow, nowMs: number): void {
+  const space = row.job_key;
+  const since = nextDueSince(jobs.get(space) ?? null, row, dueSince?.get(space) ?? null, nowMs);
+  jobs.set(space, row);
+  if (since === null) dueSince?.delete(space);
+  else dueSince?.set(space, since);
+}
+
+/** Makes a space dirty. */
+export function enqueueIn(
+  world: Pick<JobWorld, "jobs" | "dueSince">,
+  space: string,
+  watermark: number,
+  nowMs: number,
+): void {
+  putJob(world, applyEnqueue(world.jobs.get(space) ?? null, space, watermark), nowMs);
+}
+
+export function memoryJobs(world: JobWorld, nowMs: () => number = machineNowMs): JobStore {
+  const { jobs, settlements, before = new Map(), settledAt = new Map(), dueSince = new Map() } = world;
+
   function settled(
-    { lease, nowMs }: { readonly lease: Lease; readonly nowMs: number },
+    { lease, nowMs: atMs }: { readonly lease: Lease; readonly nowMs: number },
     outcome: "succeeded" | "failed" | "released",
     change: (row: JobRow) => JobRow,
     isAllowed = owns(read(lease.space), lease),
@@ -40,7 +63,7 @@ export function memoryJobs({
     put(change(row));
     const { space, token } = lease;
     settlements.set(trace(space, token), outcome);
-    settledAt.set(trace(space, token), { space, atMs: nowMs });
+    settledAt.set(trace(space, token), { space, atMs });
     return "applied";
   }
 
@@ -49,7 +72,7 @@ export function memoryJobs({
   }
 
   function put(row: JobRow): void {
-    jobs.set(row.job_key, row);
+    putJob({ jobs, dueSince }, row, nowMs());
   }
 
   function given(row: JobRow, { token, remember }: ClaimRequest): ClaimOutcome {
@@ -98,11 +121,49 @@ export function memoryJobs({
       put(next);
       return { space, token, fence: next.fence };
     },
-    enqueue: async (space, watermark) => put(applyEnqueue(read(space), space, watermark)),
+    enqueue: async (space, watermark) => enqueueIn({ jobs, dueSince }, space, watermark, nowMs()),
     read: async (space) => read(space),
     rowBeforeClaim: async (space, token) => rowBeforeClaim(space, token),
-    list: async () => [...jobs.values()].sort((a, b) => (a.job_key < b.job_key ? -1 : 1)),
+    ...jobLists(jobs, dueSince),
   };
+}
+
+/** Rows by their keys, and what is due by how long it is. */
+function jobLists(
+  jobs: ReadonlyMap<string, JobRow>,
+  dueSince: ReadonlyMap<string, number>,
+): Pick<JobStore, "due" | "list"> {
+  return {
+    due: async ({ limit, after, ...claim }) =>
+      [...jobs.values()]
+        .filter((row) => refusal(row, { ...claim, force: false }) === null)
+        .map((row) => ({
+          space: row.job_key,
+          row,
+          dueAtMs: dueAtMs(row, dueSince.get(row.job_key) ?? null),
+        }))
+        .filter((one) => after === undefined || byDue(after, one) < 0)
+        .sort(byDue)
+        .slice(0, limit),
+    list: async ({ limit, after, status, lastError }) =>
+      [...jobs.values()]
+        .filter((row) => after === undefined || byBytes(after, row.job_key) < 0)
+        .filter((row) => status === undefined || row.status === status)
+        .filter((row) => lastError === undefined || row.last_error === lastError)
+        .sort((a, b) => byBytes(a.job_key, b.job_key))
+        .slice(0, limit),
+  };
+}
+
+type DuePlace = Pick<DueJob, "dueAtMs" | "space">;
+
+function byDue(a: DuePlace, b: DuePlace): number {
+  return a.dueAtMs - b.dueAtMs || byBytes(a.space, b.space);
+}
+
+/** As a database orders texts, which JavaScript does not beyond the basic plane. */
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function trace(space: string, token: string): string {

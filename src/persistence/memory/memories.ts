@@ -1,21 +1,24 @@
 import { createHash } from "node:crypto";
-import { applyEnqueue, owns } from "../../domain/job.ts";
+import { owns } from "../../domain/job.ts";
 import { changeOf, isBlank, latestFirst, type MemoryStore, type Stage1Output } from "../../domain/memory.ts";
 import { jobKeyOf } from "../../domain/session.ts";
 import { checkSpaceKey } from "../../domain/settings.ts";
 import { acceptRecords } from "../../import/record.ts";
+import { machineNowMs } from "../machine-clock.ts";
+import { enqueueIn } from "./jobs.ts";
 import type { MemoryWorld } from "./world.ts";
 
-type World = Pick<MemoryWorld, "jobs" | "outputs" | "refused" | "inputs" | "runs"> &
+type World = Pick<MemoryWorld, "jobs" | "dueSince" | "outputs" | "refused" | "inputs" | "runs"> &
   Partial<Pick<MemoryWorld, "sessions" | "sessionJobs" | "evidence">>;
 
-export function memoryMemories(world: World): MemoryStore {
-  return { ...stage1Rows(world), ...threadRights(world) };
+export function memoryMemories(world: World, nowMs: () => number = machineNowMs): MemoryStore {
+  return { ...stage1Rows(world, nowMs), ...threadRights(world) };
 }
 
 /** The stage-1 outputs of spaces. */
 function stage1Rows(
   world: World,
+  nowMs: () => number,
 ): Pick<MemoryStore, "upsert" | "withdraw" | "select" | "count" | "setAside" | "removeSetAside" | "spaces"> {
   return {
     upsert: async (space, inputs) => {
@@ -35,7 +38,7 @@ function stage1Rows(
         outputs.set(record.threadId, { ...record });
         newest = Math.max(newest ?? record.sourceUpdatedAt, record.sourceUpdatedAt);
       }
-      if (newest !== null) world.jobs.set(space, applyEnqueue(world.jobs.get(space) ?? null, space, newest));
+      if (newest !== null) enqueueIn(world, space, newest, nowMs());
       return { ...counts, redacted };
     },
     withdraw: async (space, threadId) => {
@@ -44,7 +47,7 @@ function stage1Rows(
       if (row === undefined || isBlank(row)) return "unchanged";
       const sourceUpdatedAt = row.sourceUpdatedAt + 1;
       outputsOf(world, space).set(threadId, { ...row, sourceUpdatedAt, rawMemory: "", rolloutSummary: "" });
-      world.jobs.set(space, applyEnqueue(world.jobs.get(space) ?? null, space, sourceUpdatedAt));
+      enqueueIn(world, space, sourceUpdatedAt, nowMs());
       return "withdrawn";
     },
     select: async (space, limit) =>

@@ -1,5 +1,6 @@
 import type { LocalStore } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
+import { machineNowMs } from "../machine-clock.ts";
 import { memoryGenerations } from "./generations.ts";
 import { memoryJobs } from "./jobs.ts";
 import { memoryMemories } from "./memories.ts";
@@ -18,19 +19,24 @@ import { createMemoryWorld, type MemoryWorld, memoryOwners } from "./world.ts";
  */
 export function openMemoryStore({
   world = createMemoryWorld(),
+  nowMs = machineNowMs,
 }: {
   readonly world?: MemoryWorld;
+  /** The time, Unix milliseconds, by which jobs become due one before the other. Default: the machine's. */
+  readonly nowMs?: () => number;
 } = {}): LocalStore {
   const owners = memoryOwners(world.held);
   let isClosed = false;
   return {
-    jobs: guarded(memoryJobs(world)),
-    memories: guarded(memoryMemories(world)),
+    clock: "caller",
+    nowMs: async () => nowMs(),
+    jobs: guarded(memoryJobs(world, nowMs)),
+    memories: guarded(memoryMemories(world, nowMs)),
     runs: guarded(memoryRuns(world)),
     generations: guarded(memoryGenerations(world)),
     liveness: owners.liveness,
     locks: owners.locks,
-    sessions: guarded(memorySessions(world)),
+    sessions: guarded(memorySessions(world, nowMs)),
     projects: guarded(memoryProjects(world)),
     connections: guarded(memoryConnections(world)),
     retire: async (request) => {

@@ -1,6 +1,5 @@
 import type { ConnectionStore } from "../../domain/connection.ts";
 import {
-  applyEnqueue,
   applyFailure,
   applyRelease,
   applySuccess,
@@ -24,13 +23,18 @@ import {
   sighted,
 } from "../../domain/session.ts";
 import { acceptRecords } from "../../import/record.ts";
-import { memoryJobs } from "./jobs.ts";
+import { enqueueIn, memoryJobs } from "./jobs.ts";
 import { forgetSession, isRefusedIn } from "./memories.ts";
 import type { MemoryWorld } from "./world.ts";
 
-export function memorySessions(world: MemoryWorld): SessionStore {
+export function memorySessions(world: MemoryWorld, storeNowMs: () => number): SessionStore {
   const { sessions, sessionJobs, evidence } = world;
-  const { renew, takeOver, release } = memoryJobs({ ...world, jobs: sessionJobs, before: new Map() });
+  const { renew, takeOver, release } = memoryJobs({
+    ...world,
+    jobs: sessionJobs,
+    before: new Map(),
+    dueSince: new Map(),
+  });
   return {
     sight: async (space, seen, nowMs) => {
       let forgotten = 0;
@@ -62,7 +66,7 @@ export function memorySessions(world: MemoryWorld): SessionStore {
     renew,
     takeOver,
     release,
-    ...sessionEnds(world),
+    ...sessionEnds(world, storeNowMs),
     job: async (space, key) => sessionJobs.get(jobKeyOf(space, key)) ?? null,
     jobs: async () =>
       [...sessionJobs.values()]
@@ -93,7 +97,10 @@ function claimIn(world: MemoryWorld, request: SessionClaim): SessionClaimOutcome
   return why === null ? given(claimedSession(row, session.updatedAt, request)) : { kind: "skipped", why };
 }
 
-function sessionEnds(world: MemoryWorld): Pick<SessionStore, "fail" | "skip" | "record"> {
+function sessionEnds(
+  world: MemoryWorld,
+  storeNowMs: () => number,
+): Pick<SessionStore, "fail" | "skip" | "record"> {
   const { sessions, sessionJobs } = world;
 
   function change(space: string, key: string, some: Partial<SessionRow>): void {
@@ -140,7 +147,8 @@ function sessionEnds(world: MemoryWorld): Pick<SessionStore, "fail" | "skip" | "
         forgetSession(world, space, key);
         return "forgotten";
       }
-      keepNote(world, { space, key, note: records[0] ?? null, saidAt: facts.saidAt ?? nowMs });
+      const saidAt = facts.saidAt ?? nowMs;
+      keepNote(world, { space, key, note: records[0] ?? null, saidAt }, storeNowMs());
       change(space, key, { ...facts, verdict, verdictUntil: null, verdictAt: nowMs, noteHash });
       world.evidence.set(jobKeyOf(space, key), structuredClone(evidence));
       return "applied";
@@ -150,16 +158,18 @@ function sessionEnds(world: MemoryWorld): Pick<SessionStore, "fail" | "skip" | "
 
 /** Phase 2 is enqueued where that changed anything. */
 function keepNote(
-  { outputs, jobs }: MemoryWorld,
+  world: MemoryWorld,
   { space, key, note, saidAt }: { space: string; key: string; note: Stage1Output | null; saidAt: number },
+  nowMs: number,
 ): void {
+  const { outputs } = world;
   const notes = outputs.get(space) ?? new Map<string, Stage1Output>();
   outputs.set(space, notes);
   const isUnchanged = note === null ? !notes.delete(key) : changeOf(notes.get(key), note) === "unchanged";
   if (isUnchanged) return;
   if (note !== null) notes.set(key, { ...note });
   const seconds = note?.sourceUpdatedAt ?? Math.floor(saidAt / 1000);
-  jobs.set(space, applyEnqueue(jobs.get(space) ?? null, space, seconds));
+  enqueueIn(world, space, seconds, nowMs);
 }
 
 function exclusionsIn({

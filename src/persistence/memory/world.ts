@@ -11,6 +11,8 @@ import { storeError } from "../errors.ts";
 export interface MemoryWorld {
   /** By space. */
   readonly jobs: Map<string, JobRow>;
+  /** By space: since when it is due, while it is dirty. */
+  readonly dueSince: Map<string, number>;
   /** By space: the row a dry run claimed, as it was before, and under which token. */
   readonly before: Map<string, { readonly token: string; readonly row: JobRow }>;
   /** By space and token: how the job was settled. */
@@ -69,6 +71,7 @@ export interface MemoryWorld {
 export function createMemoryWorld(): MemoryWorld {
   return {
     jobs: new Map(),
+    dueSince: new Map(),
     before: new Map(),
     settlements: new Map(),
     settledAt: new Map(),

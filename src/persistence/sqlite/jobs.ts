@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database, Statement } from "better-sqlite3";
 import {
   applyClaim,
   applyEnqueue,
@@ -10,9 +10,13 @@ import {
   type ClaimOutcome,
   type ClaimRequest,
   claimAnswer,
+  DEFAULT_RETRIES,
+  type DueJob,
+  type DueRequest,
   isHeldUnder,
   JOB_KIND,
   type JobKind,
+  type JobPage,
   type JobRow,
   type JobStore,
   type Lease,
@@ -63,7 +67,8 @@ const ASSIGNMENTS = COLUMNS.map((column) => `${column} = @${column}`).join(", ")
 export interface JobTable {
   readonly kind: JobKind;
   read(space: string): JobRow | null;
-  list(): readonly JobRow[];
+  list(page: JobPage): readonly JobRow[];
+  due(request: DueRequest): readonly DueJob[];
   insert(row: JobRow): void;
   /** Unguarded: only after reading the row in the same transaction. */
   replace(row: JobRow): void;
@@ -78,15 +83,27 @@ export interface JobTable {
   enqueue(space: string, watermark: number): void;
 }
 
-export function jobTable(db: Database, kind: JobKind = JOB_KIND): JobTable {
+/** What `isDirty` says, as the index of what is due says it. */
+const DIRTY = "coalesce(input_watermark, 0) > coalesce(last_success_watermark, 0)";
+/** What `dueAtMs` says, likewise. */
+const DUE_AT = "max(coalesce(due_since, 0), coalesce(retry_at, 0) * 1000)";
+/** What `nextDueSince` says of the row that is written; a column's name alone is the row before. */
+const DUE_SINCE = `case
+  when coalesce(@input_watermark, 0) <= coalesce(@last_success_watermark, 0) then null
+  when due_since is null or (status = 'running' and @status = 'done') then @due_now
+  else due_since end`;
+
+/** `nowMs`: since when what becomes dirty is due. */
+export function jobTable(db: Database, nowMs: () => number, kind: JobKind = JOB_KIND): JobTable {
   const guard = guards(kind);
   const select = `select ${COLUMNS.join(", ")} from jobs`;
   const one = db.prepare<{ space: string }, JobRow>(`${select} where ${guard.row}`);
-  const all = db.prepare<[], JobRow>(`${select} where kind = '${kind}' order by job_key`);
-  const insert = db.prepare<JobRow>(
-    `insert into jobs (${COLUMNS.join(", ")}) values (${COLUMNS.map((column) => `@${column}`).join(", ")})`,
+  const insert = db.prepare<JobRow & { due_now: number }>(
+    `insert into jobs (${COLUMNS.join(", ")}, due_since) values (${COLUMNS.map((column) => `@${column}`).join(", ")},
+       case when coalesce(@input_watermark, 0) > coalesce(@last_success_watermark, 0) then @due_now end)`,
   );
-  const replaceWhere = (where: string) => db.prepare(`update jobs set ${ASSIGNMENTS} where ${where}`);
+  const replaceWhere = (where: string) =>
+    db.prepare(`update jobs set ${ASSIGNMENTS}, due_since = ${DUE_SINCE} where ${where}`);
   const replace = replaceWhere(guard.row);
   const replaceMine = replaceWhere(guard.mine);
   const replaceMineOrUnowned = replaceWhere(guard.mineOrUnowned);
@@ -99,14 +116,18 @@ export function jobTable(db: Database, kind: JobKind = JOB_KIND): JobTable {
     return one.get({ space }) ?? null;
   }
 
+  function isChanged(statement: Statement, row: JobRow, lease: Lease): boolean {
+    return statement.run({ ...row, ...held(lease), due_now: nowMs() }).changes === 1;
+  }
+
   return {
     kind,
     read,
-    list: () => all.all(),
-    insert: (row) => void insert.run(row),
-    replace: (row) => void replace.run({ ...row, space: row.job_key }),
-    replaceMine: (row, lease) => replaceMine.run({ ...row, ...held(lease) }).changes === 1,
-    replaceMineOrUnowned: (row, lease) => replaceMineOrUnowned.run({ ...row, ...held(lease) }).changes === 1,
+    ...jobLists(db, kind),
+    insert: (row) => void insert.run({ ...row, due_now: nowMs() }),
+    replace: (row) => void replace.run({ ...row, space: row.job_key, due_now: nowMs() }),
+    replaceMine: (row, lease) => isChanged(replaceMine, row, lease),
+    replaceMineOrUnowned: (row, lease) => isChanged(replaceMineOrUnowned, row, lease),
     isMine: (lease) => isMine.get(held(lease)) !== undefined,
     isRunning: (space) => isRunning.get({ space }) !== undefined,
     beat: (lease, times) => beat.run({ ...held(lease), ...times }).changes === 1,
@@ -114,10 +135,60 @@ export function jobTable(db: Database, kind: JobKind = JOB_KIND): JobTable {
     enqueue: (space, watermark) => {
       const row = read(space);
       const next = applyEnqueue(row, space, watermark);
-      if (row === null) insert.run(next);
-      else replace.run({ ...next, space });
+      if (row === null) insert.run({ ...next, due_now: nowMs() });
+      else replace.run({ ...next, space, due_now: nowMs() });
     },
   };
+}
+
+/** Rows of a kind by their keys, and what is due by how long it is. */
+function jobLists(db: Database, kind: JobKind): Pick<JobTable, "list" | "due"> {
+  const select = `select ${COLUMNS.join(", ")}`;
+  const listWhere = (where: string) =>
+    db.prepare<Required<JobPage>, JobRow>(
+      `${select} from jobs where kind = '${kind}' and job_key > @after ${where} order by job_key limit @limit`,
+    );
+  const byStatus = "and status = @status";
+  const byError = "and last_error = @lastError";
+  const lists = [listWhere(""), listWhere(byStatus), listWhere(byError), listWhere(`${byStatus} ${byError}`)];
+  // The tests of `refusal`, in its order; what they leave is in the order of the index.
+  const due = db.prepare<DueParameters, JobRow & { due_at: number }>(
+    `${select}, ${DUE_AT} as due_at from jobs indexed by jobs_due
+     where kind = '${kind}' and ${DIRTY}
+       and (${DUE_AT}, job_key) > (@dueAtMs, @space)
+       and ${DEFAULT_RETRIES} - retry_remaining < @retries
+       and coalesce(retry_at, 0) <= @now
+       and not (status = 'running' and coalesce(lease_until, 0) > @now)
+       and not (@cooldown > 0 and last_error is null and coalesce(finished_at, 0) > @now - @cooldown)
+     order by ${DUE_AT}, job_key limit @limit`,
+  );
+  return {
+    list: ({ after = "", limit, status, lastError }) => {
+      const which = (status === undefined ? 0 : 1) + (lastError === undefined ? 0 : 2);
+      const statement = lists[which] as (typeof lists)[number];
+      return statement.all({ after, limit, status: status ?? "pending", lastError: lastError ?? "" });
+    },
+    due: ({ limit, after, nowMs, successCooldownSeconds, retries }) =>
+      due
+        .all({
+          dueAtMs: after?.dueAtMs ?? -1,
+          space: after?.space ?? "",
+          retries,
+          now: Math.floor(nowMs / 1000),
+          cooldown: successCooldownSeconds,
+          limit,
+        })
+        .map(({ due_at, ...row }) => ({ space: row.job_key, row, dueAtMs: due_at })),
+  };
+}
+
+interface DueParameters {
+  readonly dueAtMs: number;
+  readonly space: string;
+  readonly retries: number;
+  readonly now: number;
+  readonly cooldown: number;
+  readonly limit: number;
 }
 
 /** The rules are the domain's; this is their transactions. See `JobStore` for what each promises. */
@@ -202,7 +273,8 @@ export function sqliteJobs(db: Database, jobs: JobTable, { write, read }: Writer
     enqueue: (space, watermark) => write(() => jobs.enqueue(space, watermark)),
     read: (space) => read(() => jobs.read(space)),
     rowBeforeClaim: (space, token) => read(() => rowBeforeClaim(space, token)),
-    list: () => read(() => jobs.list()),
+    due: (request) => read(() => jobs.due(request)),
+    list: (page) => read(() => jobs.list(page)),
   };
 }
 

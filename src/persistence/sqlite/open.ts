@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import type { LocalStore } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
+import { machineNowMs } from "../machine-clock.ts";
 import { connect, demandNode, IN_MEMORY } from "./connect.ts";
 import { storeOn } from "./store-on.ts";
 
@@ -11,6 +12,8 @@ export interface SqliteStoreOptions {
   readonly patienceMs?: number;
   /** Where the lock files of living processes are. Default: `owners` beside the database. */
   readonly ownersDir?: string;
+  /** The time, Unix milliseconds, by which jobs become due one before the other. Default: the machine's. */
+  readonly nowMs?: () => number;
 }
 
 /**
@@ -25,12 +28,12 @@ export interface SqliteStoreOptions {
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<LocalStore> {
   demandNode();
-  const { patienceMs = 10_000 } = options;
+  const { patienceMs = 10_000, nowMs = machineNowMs } = options;
   const path = options.path === IN_MEMORY ? IN_MEMORY : resolve(options.path);
   const ownersDir = path === IN_MEMORY ? null : resolve(options.ownersDir ?? join(dirname(path), "owners"));
   const db = await connect(path, patienceMs);
   try {
-    return storeOn(db, { path, patienceMs, ownersDir });
+    return storeOn(db, { path, patienceMs, ownersDir, nowMs });
   } catch (error) {
     // It says it is ours and up to date, and yet a statement does not fit its tables.
     db.close();

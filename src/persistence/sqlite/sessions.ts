@@ -82,7 +82,11 @@ export function sqliteSessions(db: Database, parts: Parts): SessionStore {
     },
     job: (space, key) => read(() => sessionJobs.read(jobKeyOf(space, key))),
     jobs: () =>
-      read(() => sessionJobs.list().filter(({ status }) => status === "running" || status === "error")),
+      read(() =>
+        (["error", "running"] as const)
+          .flatMap((status) => sessionJobs.list({ status, limit: Number.MAX_SAFE_INTEGER }))
+          .sort((a, b) => (a.job_key < b.job_key ? -1 : 1)),
+      ),
     evidence: (space, key) => read(() => sessions.evidence(space, key)),
     ...sqliteExclusions(db, writer),
   };

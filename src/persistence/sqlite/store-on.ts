@@ -22,19 +22,21 @@ import { groupWriter } from "./writer.ts";
  */
 export function storeOn(
   db: Database,
-  options: { path: string; patienceMs: number; ownersDir: string | null },
+  options: { path: string; patienceMs: number; ownersDir: string | null; nowMs: () => number },
 ): LocalStore {
   const writer = groupWriter(db, options);
-  const { ownersDir } = options;
+  const { ownersDir, nowMs } = options;
   const owners =
     ownersDir === null ? memoryOwners(new Set()) : fileOwners(ownersDir, holderTable(db, writer));
-  const jobs = jobTable(db);
+  const jobs = jobTable(db, nowMs);
   const blobs = blobTable(db);
   const refused = refusedThreads(db);
   const stage1 = stage1Table(db, { jobs, refused });
-  const sessionJobs = jobTable(db, STAGE1_KIND);
+  const sessionJobs = jobTable(db, nowMs, STAGE1_KIND);
   const sessions = sessionTable(db, sessionJobs);
   return {
+    clock: "caller",
+    nowMs: async () => nowMs(),
     jobs: sqliteJobs(db, jobs, writer),
     memories: sqliteMemories(db, { jobs, blobs, writer, refused, stage1, sessions }),
     runs: sqliteRuns(db, writer),

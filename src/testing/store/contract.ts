@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Connection } from "../../domain/connection.ts";
 import type { Store } from "../../domain/ports.ts";
 import { actorContract, commitContract } from "./commits.ts";
+import { clockContract, dueContract } from "./due.ts";
 import { generationContract, purgeContract } from "./generations.ts";
-import { commitOf, NOW_MS, newRun, type OpenWorld, type World } from "./given.ts";
+import { commitOf, inStep, NOW_MS, newRun, type OpenWorld, type World } from "./given.ts";
 import { claimContract, settlementContract } from "./jobs.ts";
 import { memoryContract } from "./memories.ts";
 import { retentionContract, runContract } from "./runs.ts";
@@ -13,6 +14,8 @@ const CONTRACTS = {
   life: lifeContract,
   claims: claimContract,
   settlements: settlementContract,
+  due: dueContract,
+  clock: clockContract,
   commits: commitContract,
   memories: memoryContract,
   runs: runContract,
@@ -52,7 +55,8 @@ export function storeContract(
     const opened = await open();
     return "a" in opened ? opened : { a: opened, b: opened, close: () => opened.close() };
   };
-  for (const part of parts) CONTRACTS[part](name, openWorld);
+  const openInStep = async () => inStep(await openWorld());
+  for (const part of parts) CONTRACTS[part](name, part === "clock" ? openWorld : openInStep);
 }
 
 function lifeContract(name: string, open: OpenWorld): void {

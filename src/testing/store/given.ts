@@ -9,10 +9,45 @@ export interface World {
   readonly b: Store;
   /** Closes both and removes what they kept. */
   close(): Promise<void>;
+  /**
+   * Sets the clock that the stores have of their own (Unix milliseconds). A store that decides by it (`clock: "store"`)
+   * needs this: it is set to what each call says, so that the tests are the same for all.
+   */
+  setNowMs?(nowMs: number): Promise<void>;
 }
 
 /** Opens a store that holds nothing; called before each test. */
 export type OpenWorld = () => Promise<World>;
+
+/** Moves the stores' own clock on, or waits until it has moved by itself. */
+export async function tick({ a, setNowMs }: World): Promise<void> {
+  const nowMs = await a.nowMs();
+  if (setNowMs !== undefined) return setNowMs(nowMs + 1000);
+  while ((await a.nowMs()) <= nowMs) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Stores that go by their own clock, with that clock set to what each call says it is. */
+export function inStep(world: World): World {
+  const { setNowMs } = world;
+  if (world.a.clock === "caller") return world;
+  if (setNowMs === undefined)
+    throw new Error("A store with a clock of its own needs a world with `setNowMs`.");
+  const follow = <Part extends object>(part: Part): Part =>
+    new Proxy(part, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member === "object" && member !== null) return follow(member);
+        if (typeof member !== "function") return member;
+        return async (...args: readonly unknown[]) => {
+          const said = args.map((arg) => (arg as { nowMs?: unknown } | null)?.nowMs);
+          const nowMs = said.find((time) => typeof time === "number");
+          if (nowMs !== undefined) await setNowMs(nowMs as number);
+          return member.apply(target, args);
+        };
+      },
+    });
+  return { ...world, a: follow(world.a), b: world.b === world.a ? follow(world.a) : follow(world.b) };
+}
 
 /** Where the tests stand in time: seconds, and the same in milliseconds with a fraction that must be cut. */
 export const NOW = 1_774_000_000;

@@ -12,6 +12,7 @@ import {
 } from "./0002-to-0008.ts";
 import { learning } from "./0009-learning.ts";
 import { patches } from "./0010-patches.ts";
+import { due } from "./0011-due.ts";
 
 /** In order, never edited once released: the number of a migration is its place, and the schema's version. */
 export const MIGRATIONS: readonly string[] = [
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly string[] = [
   retention,
   learning,
   patches,
+  due,
 ];
 
 /**
