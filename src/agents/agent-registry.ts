@@ -36,10 +36,10 @@ export function createAgentRegistry(): AgentRegistry {
 
   return {
     starting(run, start) {
-      const settled = Promise.allSettled([starts.get(run), start]);
-      starts.set(run, settled);
-      void settled.then(() => {
-        if (starts.get(run) === settled) starts.delete(run);
+      const starting = Promise.allSettled([starts.get(run), start]);
+      starts.set(run, starting);
+      void starting.then(() => {
+        if (starts.get(run) === starting) starts.delete(run);
       });
     },
     add(run, handle, meter, start) {

@@ -73,7 +73,7 @@ export async function converse<L extends Listener>(options: ConverseOptions<L>):
     command: options.command,
     key: spec.key,
     agent,
-    scratch: spec.scratch,
+    runFolder: spec.runFolder,
     clock,
     limits,
     graceMs,
@@ -110,8 +110,8 @@ export function howItEnded({ left, overflow, code, signal, stderr }: ProcessEnd)
   if (left !== null) return `is not gone: ${left.message}`;
   if (overflow !== null) return `was ended: ${overflow}`;
   const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
-  const said = plainText(stderr.trim().slice(-400), 400).replace(/\s+/g, " ");
-  return said === "" ? how : `${how}: ${said}`;
+  const lastWords = plainText(stderr.trim().slice(-400), 400).replace(/\s+/g, " ");
+  return lastWords === "" ? how : `${how}: ${lastWords}`;
 }
 
 export interface TurnHandleOptions {

@@ -85,13 +85,13 @@ export function extractiveAgent(options: ExtractiveAgentOptions = {}): AgentRunn
 }
 
 async function commandIn(sandbox: Kept, node: string, spec: AgentSpec): Promise<Command> {
-  const { workspace, scratch, key } = spec;
+  const { workspace, runFolder, key } = spec;
   const env = scrubbedEnvironment(process.env, key);
   const script: NodeScript = { node, main: MAIN, code: CODE, workspace, env };
   if (sandbox === "none") return unconfinedNode(script);
   const command = await confinedNode(script);
   if (sandbox === "node-permission") return command;
-  const sandboxSpec = { workspace, home: sandboxHome(scratch), readable: [CODE], network: "none" } as const;
+  const sandboxSpec = { workspace, home: sandboxHome(runFolder), readable: [CODE], network: "none" } as const;
   return sandboxNamed("bubblewrap").confine(command, sandboxSpec);
 }
 
@@ -168,7 +168,7 @@ async function startProcess(
     command: () => options.command(spec),
     key: spec.key,
     agent: name,
-    scratch: spec.scratch,
+    runFolder: spec.runFolder,
     clock,
     onLine: onLine,
     ...(graceMs === undefined ? {} : { graceMs }),
@@ -190,15 +190,15 @@ async function startProcess(
     } else if (line.type === "completed" || line.type === "errored") {
       finish(line, exitMs);
     } else if (line.type === "usage") {
-      hearUsage(line.usage);
+      onUsage(line.usage);
     } else {
       stream.emit(eventOf(line));
       // One turn is all it takes, and the limits count from what is reported.
-      if (line.type === "running" && usage === null) hearUsage({ turns: 1 });
+      if (line.type === "running" && usage === null) onUsage({ turns: 1 });
     }
   }
 
-  function hearUsage(reported: unknown): void {
+  function onUsage(reported: unknown): void {
     usage = sanitizeUsage(reported, usage);
     stream.emit({ type: "agent.usage", usage });
   }
@@ -253,8 +253,8 @@ function outcomeOf(end: ProcessEnd, last: LastWord | null) {
 }
 
 function withStderr(what: string, { stderr }: ProcessEnd): string {
-  const said = plainText(stderr.trim().slice(-400), 400);
-  return said === "" ? what : `${what}: ${said}`;
+  const lastWords = plainText(stderr.trim().slice(-400), 400);
+  return lastWords === "" ? what : `${what}: ${lastWords}`;
 }
 
 function errored(message: string) {

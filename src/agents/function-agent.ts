@@ -23,7 +23,7 @@ export interface AgentTask {
   /** Aborted when little of a budget is left: time to finish. Its reason says of which. Nothing is lost yet. */
   readonly finish: AbortSignal;
   /** A line of text, or one of these events; ignored once the turn is over. */
-  report(said: string | AgentReport): void;
+  report(line: string | AgentReport): void;
 }
 
 export type AgentReport = Extract<
@@ -63,7 +63,7 @@ export function functionAgent(fn: AgentFunction, options: FunctionAgentOptions =
     network,
     async spawn(spec, clock) {
       // So that another process knows that this workspace has been worked in.
-      await writeProcessRecord(spec.scratch, {
+      await writeProcessRecord(spec.runFolder, {
         version: 1,
         key: spec.key,
         agent: name,
@@ -74,7 +74,7 @@ export function functionAgent(fn: AgentFunction, options: FunctionAgentOptions =
       });
       return startFunction(fn, spec, clock, graceMs);
     },
-    endOrphan: async (scratch) => (await readProcessRecord(scratch)) !== null,
+    endOrphan: async (runFolder) => (await readProcessRecord(runFolder)) !== null,
   };
 }
 
@@ -87,10 +87,10 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
   let turn = 0;
   let work: Promise<void> = Promise.resolve();
 
-  function report(said: string | AgentReport, ofTurn: number): void {
+  function report(line: string | AgentReport, ofTurn: number): void {
     // A function that went on after its end must not speak into the next turn.
     if (ofTurn !== turn) return;
-    const event = typeof said === "string" ? ({ type: "agent.message", text: said } as const) : said;
+    const event = typeof line === "string" ? ({ type: "agent.message", text: line } as const) : line;
     if (!isReport(event)) {
       throw new SlowwaveError(
         "agent_bad_report",
@@ -122,27 +122,27 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
         turn: now,
         signal,
         finish: finish.signal,
-        report: (said) => report(said, now),
+        report: (line) => report(line, now),
       });
-      tellEnd({ type: "agent.completed", message: typeof message === "string" ? message : null });
+      emitEnd({ type: "agent.completed", message: typeof message === "string" ? message : null });
     } catch (error) {
-      tellEnd({
+      emitEnd({
         type: "agent.errored",
         message: causeOf(error) || "the agent function failed without a word",
       });
     }
   }
 
-  function tellEnd(event: AgentEvent): void {
+  function emitEnd(event: AgentEvent): void {
     stream.emit(abort.signal.aborted ? { type: "agent.interrupted" } : event);
   }
 
   /** Whether the function is over. */
   async function stop(why: string): Promise<boolean> {
     abort.abort(new SlowwaveError("agent_interrupted", why));
-    const settled = await settlesWithin(clock, graceMs, work);
-    if (!settled) tellEnd({ type: "agent.interrupted" });
-    return settled;
+    const hasEnded = await settlesWithin(clock, graceMs, work);
+    if (!hasEnded) emitEnd({ type: "agent.interrupted" });
+    return hasEnded;
   }
 
   stream.emit({ type: "agent.starting" });
@@ -165,9 +165,9 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
       if (stream.isOpen()) await stop("The turn was interrupted.");
     },
     async close() {
-      const settled = await stop("The agent was closed.");
+      const hasEnded = await stop("The agent was closed.");
       stream.end();
-      if (settled) return;
+      if (hasEnded) return;
       throw new SlowwaveError(
         "agent_unkillable",
         `The agent function "${spec.agent}" did not heed its abort signal within ${graceMs / 1000} s, and a function can't be ended from outside. Let it stop when \`signal\` is aborted.`,

@@ -7,7 +7,7 @@ import { maskRanges, secretRanges, withoutSecrets } from "../text/redact.ts";
 import { plainText } from "../text/sanitize.ts";
 
 /** Something an agent said. */
-export interface Said {
+export interface Utterance {
   readonly type: "agent.message" | "agent.thought" | "agent.tool";
   readonly text: string;
   /** Of the tool. */
@@ -16,7 +16,7 @@ export interface Said {
 
 /** What is kept of an agent's talk: without secrets, its beginning and its end, however much lies between. */
 export interface Transcript {
-  say(said: Said): void;
+  add(utterance: Utterance): void;
   /** The turn is over: what is held back is kept now, and the closing message in any case. */
   close(message: string | null): void;
 }
@@ -30,7 +30,7 @@ export interface TranscriptBudget {
 export interface TranscriptOptions {
   readonly clock: Clock;
   readonly transcriptBudget?: TranscriptBudget;
-  note(type: Said["type"], data: { readonly text: string; readonly name?: string }): void;
+  note(type: Utterance["type"], data: { readonly text: string; readonly name?: string }): void;
 }
 
 export const MOST_NOTES = 1_000;
@@ -43,40 +43,40 @@ const READ_LENGTH = 8 * 1024;
 /** Of what was said before: a key may come in many lines. */
 const CONTEXT_LENGTH = 4 * 1024;
 /** A text that ends in the middle of a word waits this long for the rest of it. */
-const HOLD_MS = 2_000;
-const MOST_HELD = 64;
+const BUFFER_MS = 2_000;
+const MOST_BUFFERED = 64;
 
 export function transcript({
   clock,
   note,
   transcriptBudget = { notes: 0, length: 0 },
 }: TranscriptOptions): Transcript {
-  const contexts = new Map<Said["type"], string>();
+  const contexts = new Map<Utterance["type"], string>();
   /** All of one type, the last of them perhaps cut off. */
-  let held: Said[] = [];
+  let buffered: Utterance[] = [];
   let timer: unknown = null;
-  let last: Said[] = [];
+  let last: Utterance[] = [];
   let dropped = 0;
 
-  function buffer(said: Said): void {
-    if (held[0] !== undefined && held[0].type !== said.type) release();
-    held.push(said);
+  function buffer(utterance: Utterance): void {
+    if (buffered[0] !== undefined && buffered[0].type !== utterance.type) release();
+    buffered.push(utterance);
     // A tool is told of as a whole.
-    const isWhole = said.type === "agent.tool" || !isCutOff(textOf(held));
-    if (isWhole || held.length > MOST_HELD) release();
-    else timer ??= clock.setTimeout(release, HOLD_MS);
+    const isWhole = utterance.type === "agent.tool" || !isCutOff(textOf(buffered));
+    if (isWhole || buffered.length > MOST_BUFFERED) release();
+    else timer ??= clock.setTimeout(release, BUFFER_MS);
   }
 
   function release(): void {
     if (timer !== null) clock.clearTimeout(timer);
     timer = null;
-    const all = held;
-    held = [];
-    for (const said of withoutSecrets(all)) keep(said);
+    const all = buffered;
+    buffered = [];
+    for (const utterance of withoutSecrets(all)) keep(utterance);
   }
 
   /** All of one type. A secret may lie across several of them, or begin in what was said before. */
-  function withoutSecrets(all: readonly Said[]): readonly Said[] {
+  function withoutSecrets(all: readonly Utterance[]): readonly Utterance[] {
     const [first] = all;
     if (first === undefined) return [];
     const before = contexts.get(first.type) ?? "";
@@ -84,14 +84,14 @@ export function transcript({
     contexts.set(first.type, joined.slice(-CONTEXT_LENGTH));
     const ranges = secretRanges(joined);
     let at = before.length;
-    return all.map((said) => {
-      const text = maskRanges(said.text, at, ranges);
-      at += said.text.length;
-      return { ...said, text };
+    return all.map((utterance) => {
+      const text = maskRanges(utterance.text, at, ranges);
+      at += utterance.text.length;
+      return { ...utterance, text };
     });
   }
 
-  function keep({ type, text, name }: Said): void {
+  function keep({ type, text, name }: Utterance): void {
     const kept = plainText(text, TEXT_LENGTH);
     transcriptBudget.notes += 1;
     transcriptBudget.length += kept.length;
@@ -99,8 +99,8 @@ export function transcript({
   }
 
   /** Not looked at before the end of the turn: who floods us must not cost us the time to read it. */
-  function keepForEnd(said: Said): void {
-    last.push(said);
+  function keepForEnd(utterance: Utterance): void {
+    last.push(utterance);
     if (last.length < 2 * TAIL_NOTES) return;
     dropped += last.length - TAIL_NOTES;
     last = last.slice(-TAIL_NOTES);
@@ -115,30 +115,31 @@ export function transcript({
       // What was said just before is not known any more.
       contexts.clear();
     }
-    for (const group of inGroups(end)) for (const said of withoutSecrets(group)) keep(said);
+    for (const group of inGroups(end)) for (const utterance of withoutSecrets(group)) keep(utterance);
     last = [];
     dropped = 0;
   }
 
   return {
-    say({ type, text, name }) {
+    add({ type, text, name }) {
       const plain = plainText(text, READ_LENGTH);
-      const said = { type, text: plain, ...(name === undefined ? {} : { name: plainText(name, 100) }) };
-      if (transcriptBudget.notes < MOST_NOTES && transcriptBudget.length < MOST_LENGTH) return buffer(said);
+      const utterance = { type, text: plain, ...(name === undefined ? {} : { name: plainText(name, 100) }) };
+      if (transcriptBudget.notes < MOST_NOTES && transcriptBudget.length < MOST_LENGTH)
+        return buffer(utterance);
       release();
-      keepForEnd(said);
+      keepForEnd(utterance);
     },
     close(message) {
       release();
       keepEnd();
       if (message === null) return;
-      held = [{ type: "agent.message", text: plainText(message, READ_LENGTH) }];
+      buffered = [{ type: "agent.message", text: plainText(message, READ_LENGTH) }];
       release();
     },
   };
 }
 
-function textOf(all: readonly Said[]): string {
+function textOf(all: readonly Utterance[]): string {
   return all.map(({ text }) => text).join("");
 }
 
@@ -153,12 +154,12 @@ const SECRET_TO_COME =
   /(?:passw(?:or)?d|passphrase|secret|token|key|bearer|basic|authorization)["'`]?\s{0,4}(?:[:=]\s{0,4}["'`]?)?\S{0,40}$/i;
 
 /** Neighbours of one type. */
-function inGroups(all: readonly Said[]): readonly (readonly Said[])[] {
-  const groups: Said[][] = [];
-  for (const said of all) {
+function inGroups(all: readonly Utterance[]): readonly (readonly Utterance[])[] {
+  const groups: Utterance[][] = [];
+  for (const utterance of all) {
     const group = groups.at(-1);
-    if (group?.[0]?.type === said.type) group.push(said);
-    else groups.push([said]);
+    if (group?.[0]?.type === utterance.type) group.push(utterance);
+    else groups.push([utterance]);
   }
   return groups;
 }
@@ -193,9 +194,9 @@ export function noteAgent(events$: Observable<AgentEvent>, deps: NoteDeps): void
       if (transcriptBudget.notes >= MOST_NOTES) unsaid = event.usage;
       else noteUsage(event.usage);
     } else if (event.type === "agent.tool") {
-      talk.say({ type: event.type, name: withoutSecrets(event.name.slice(0, 400)), text: event.text });
+      talk.add({ type: event.type, name: withoutSecrets(event.name.slice(0, 400)), text: event.text });
     } else if (event.type === "agent.message" || event.type === "agent.thought") {
-      talk.say(event);
+      talk.add(event);
     } else if (isFinal(event)) {
       if (unsaid !== null) noteUsage(unsaid);
       unsaid = null;

@@ -131,7 +131,7 @@ const MAX_HOME: TreeSize = { bytes: 1024 ** 3, files: 200_000 };
 
 /** The folders of one run that its agent can write in: the workspace, and beside it a home and temporary files. */
 export function growingFolders(
-  places: { readonly workspace: string; readonly scratch: string },
+  places: { readonly workspace: string; readonly runFolder: string },
   { start, maxBytes }: { readonly start: TreeSize | null; readonly maxBytes: number | null },
 ): readonly GrowingFolder[] {
   const beside = { start: { bytes: 0, files: 0 }, maxBytes: MAX_HOME.bytes, maxFiles: MAX_HOME.files };
@@ -144,8 +144,8 @@ export function growingFolders(
       maxFiles: MAX_NEW_FILES,
       setting: "maxOutputBytes",
     },
-    { path: sandboxHome(places.scratch), title: "its private home", ...beside },
-    { path: `${places.scratch}/tmp`, title: "its temporary folder", ...beside },
+    { path: sandboxHome(places.runFolder), title: "its private home", ...beside },
+    { path: `${places.runFolder}/tmp`, title: "its temporary folder", ...beside },
   ];
 }
 
@@ -221,7 +221,7 @@ function added(amount: number, noun: string, title: string, limit: number): stri
 export function watchSilence(
   clock: Clock,
   minutes: number | null,
-  lastHeardMs: () => number,
+  lastEventMs: () => number,
   lastActivityMs: () => number = () => 0,
 ): Observable<unknown> {
   if (minutes === null) return NEVER;
@@ -229,7 +229,7 @@ export function watchSilence(
   const wait = (left: number) => timer(left, schedulerOf(clock));
   return wait(ms).pipe(
     expand(() => {
-      const left = Math.max(lastHeardMs(), lastActivityMs()) + ms - clock.monotonicMs();
+      const left = Math.max(lastEventMs(), lastActivityMs()) + ms - clock.monotonicMs();
       return left > 0 ? wait(left) : EMPTY;
     }),
     last(),

@@ -20,11 +20,11 @@ export async function withControls(
     const memoryRoot = (space: string) => rootOf(places, space);
     const taken = await work(createControls({ store, home: places.home, memoryRoot }), store);
     if (taken === null) {
-      await tellOutdatedConnections(at, store);
+      await printOutdatedConnections(at, store);
       return EXIT.ok;
     }
     if (json) output.printJson(await skippedRunning(store, taken.running));
-    else output.info(...(await sayRunning(store, taken.running)));
+    else output.info(...(await runningLines(store, taken.running)));
     return EXIT.failed;
   } finally {
     await store.close();
@@ -32,7 +32,7 @@ export async function withControls(
 }
 
 /** Where an agent is still shown what was just taken back, since a person changed the place or it can't be written. */
-async function tellOutdatedConnections(at: Invocation, store: LocalStore): Promise<void> {
+async function printOutdatedConnections(at: Invocation, store: LocalStore): Promise<void> {
   if ((await store.connections.list()).length === 0) return;
   const { refreshConnections } = await import("./connecting.ts");
   for (const { problem } of await refreshConnections(at, store))
@@ -65,7 +65,7 @@ export function nothingHere(): SlowwaveError {
   );
 }
 
-export async function sayRunning(store: Store, space: string): Promise<readonly Line[]> {
+export async function runningLines(store: Store, space: string): Promise<readonly Line[]> {
   return [[yellow("skipped"), ` · skipped_running · ${await sentence(store, space)}`]];
 }
 

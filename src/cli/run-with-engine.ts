@@ -123,16 +123,16 @@ function showProgress(output: Output, nowMs: () => number): Progress {
 }
 
 function plainProgress(output: Output): Progress {
-  let said: string | null = null;
+  let printed: string | null = null;
   return {
     onEvent: (event) => {
       if (event.type === "state.entered") {
         const title = titleOf(event.state);
-        if (title !== null && title !== said) output.info(`  ${title}`);
-        said = title;
+        if (title !== null && title !== printed) output.info(`  ${title}`);
+        printed = title;
       }
       if (event.type === "budget.near") output.info(["    ", yellow(event.text)]);
-      const message = saidBy(event);
+      const message = messageOf(event);
       if (message !== null) output.info(["    ", dim(`agent: ${clipped(message, 200)}`)]);
     },
     end: () => {},
@@ -140,7 +140,7 @@ function plainProgress(output: Output): Progress {
 }
 
 /** What the agent says or does; its thoughts are for the transcript. */
-function saidBy(event: RunEvent): string | null {
+function messageOf(event: RunEvent): string | null {
   if (event.type === "agent.message") return event.text;
   return event.type === "agent.tool" ? `${event.name} ${event.text}` : null;
 }
@@ -177,7 +177,7 @@ function liveProgress(output: Output, nowMs: () => number): Progress {
         if (title === titleOf("failing")) hasFailed = true;
         if (title !== null && last?.title !== title)
           steps.push({ title, enteredAtMs: event.atMs, leftAtMs: null });
-      } else message = event.type === "budget.near" ? event.text : (saidBy(event) ?? message);
+      } else message = event.type === "budget.near" ? event.text : (messageOf(event) ?? message);
       draw();
     },
     end: () => {

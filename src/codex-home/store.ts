@@ -129,9 +129,9 @@ function codexJobs(
         const nowSeconds = shared.nowSeconds;
         if (tables.succeed({ token, watermark, consolidated, nowSeconds }) === "lost") return "lost";
       } else if (tables.job()?.ownership_token !== token) return "lost";
-      const settled = await inner.jobs.succeed(settlement);
+      const outcome = await inner.jobs.succeed(settlement);
       await lock.drop("job");
-      return settled;
+      return outcome;
     },
     async fail(settlement) {
       const { reason, retryDelaySeconds, lease } = settlement;
@@ -142,22 +142,22 @@ function codexJobs(
         retryAt: nowSeconds + Math.ceil(retryDelaySeconds),
         nowSeconds,
       });
-      const settled = await inner.jobs.fail(settlement);
+      const outcome = await inner.jobs.fail(settlement);
       await lock.drop("job");
-      return settled;
+      return outcome;
     },
     async failUnowned(settlement) {
-      const settled = await inner.jobs.failUnowned(settlement);
+      const outcome = await inner.jobs.failUnowned(settlement);
       await lock.drop("job");
-      return settled;
+      return outcome;
     },
     async release(settlement) {
       if (shared.hasForgotten) await resetBaseline(shared.home.root, shared.deps);
       shared.hasForgotten = false;
       shared.giveBack(settlement.lease.token);
-      const settled = await inner.jobs.release(settlement);
+      const outcome = await inner.jobs.release(settlement);
       await lock.drop("job");
-      return settled;
+      return outcome;
     },
   };
 }
@@ -264,8 +264,8 @@ function keepForCodex({ tables, home, nowSeconds }: Shared, record: Stage1Output
 
 function rowOf(record: Stage1Output, version: CodexHome["version"]): CodexStage1 {
   const { threadId, sourceUpdatedAt, rawMemory, rolloutSummary, rolloutSlug, generatedAt } = record;
-  const said = rolloutSummary.trim() === "" ? rawMemory : rolloutSummary;
-  const cut = Buffer.from(said)
+  const text = rolloutSummary.trim() === "" ? rawMemory : rolloutSummary;
+  const cut = Buffer.from(text)
     .subarray(0, SUMMARY_BYTES)
     .toString()
     .replace(/\u{fffd}+$/u, "");

@@ -72,14 +72,14 @@ const AGENTS = ["claude", "codex", "gemini", "opencode"];
 export function hookAnswer({ argv, env, nowMs, stdin }: HookWorld): string | null {
   const [agent = "", ...flags] = argv;
   if (!AGENTS.includes(agent)) return null;
-  const said = parsed(stdin);
-  if (said === null) return null;
+  const input = parsed(stdin);
+  if (input === null) return null;
   const home = homeOf(flags, env);
-  const cwd = text(said.cwd);
+  const cwd = text(input.cwd);
   // Agents that we run ourselves are no sessions of the person's.
   if (cwd !== null && isInside(cwd, join(home, "staging"))) return null;
-  const event = text(said.hook_event_name);
-  attempt(() => leaveNote(home, agent, said, event, nowMs()));
+  const event = text(input.hook_event_name);
+  attempt(() => leaveNote(home, agent, input, event, nowMs()));
   if (event !== "SessionStart" || cwd === null) return null;
   const folder = flagValue(flags, "--projections") ?? join(home, "projections", "global");
   const recall = attempt(() => preparedRecall(folder, cwd));
@@ -133,11 +133,11 @@ function isInside(path: string, folder: string): boolean {
 function leaveNote(
   home: string,
   agent: string,
-  said: Readonly<Record<string, unknown>>,
+  input: Readonly<Record<string, unknown>>,
   event: string | null,
   atMs: number,
 ): void {
-  const session = text(said.session_id);
+  const session = text(input.session_id);
   // An id is part of the file's name, so it holds nothing that leads elsewhere.
   if (session === null || !/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/.test(session)) return;
   if (lstatSync(home, { throwIfNoEntry: false })?.isDirectory() !== true) return;
@@ -148,8 +148,8 @@ function leaveNote(
     agent,
     session,
     event,
-    transcript: text(said.transcript_path),
-    cwd: text(said.cwd),
+    transcript: text(input.transcript_path),
+    cwd: text(input.cwd),
     at: atMs,
   };
   const file = join(inbox, `${agent}-${session}.json`);

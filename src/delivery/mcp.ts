@@ -149,11 +149,16 @@ function addTools(server: McpServer, request: McpRequest): void {
 }
 
 /** One line, so that a note can't make structure of its own; and nothing that speaks to agents. */
-function noteOf(said: string, kind: "fact" | "preference", { folder, nowMs }: McpRequest): Stage1Input {
-  const text = terminalText(said.replace(/^\s*(?:#+|[-*+>])\s+/gm, ""))
+function noteOf(words: string, kind: "fact" | "preference", { folder, nowMs }: McpRequest): Stage1Input {
+  const text = terminalText(words.replace(/^\s*(?:#+|[-*+>])\s+/gm, ""))
     .replace(/\s+/g, " ")
     .trim();
-  if (text === "" || isInstruction(text) || isInstruction(said) || said.split("\n").some(isForgedStructure)) {
+  if (
+    text === "" ||
+    isInstruction(text) ||
+    isInstruction(words) ||
+    words.split("\n").some(isForgedStructure)
+  ) {
     throw new SlowwaveError(
       "note_refused",
       "A note records something about work; this text speaks to agents instead.",

@@ -155,8 +155,8 @@ function bulletsOf({ body }: Part): readonly string[] {
   const bullets: string[] = [];
   let isOpen = false;
   for (const { text } of body) {
-    const said = /^[-*+] +(.*)$/.exec(text)?.[1];
-    if (said !== undefined) bullets.push(said);
+    const bullet = /^[-*+] +(.*)$/.exec(text)?.[1];
+    if (bullet !== undefined) bullets.push(bullet);
     else if (isOpen && /^\s+\S/.test(text)) bullets.push(`${bullets.pop() ?? ""} ${text.trim()}`);
     isOpen = text.trim() !== "" && bullets.length > 0;
   }

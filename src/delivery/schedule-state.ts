@@ -16,7 +16,7 @@ export interface ScheduleState {
 }
 
 /** So many in a row are no accident. */
-export const TOLD_FAILURES = 3;
+export const FAILURES_TO_REPORT = 3;
 
 export function scheduleStateFile(home: string): string {
   return join(home, "schedule-state.json");
@@ -50,7 +50,7 @@ export async function writeScheduleState(home: string, state: ScheduleState): Pr
 
 /** A sentence for the person when the schedule keeps failing; null while all is well. */
 export function scheduleComplaint(state: ScheduleState | null): string | null {
-  if (state === null || state.failures < TOLD_FAILURES) return null;
+  if (state === null || state.failures < FAILURES_TO_REPORT) return null;
   const since = state.firstFailureAtMs === null ? "" : ` since ${day(state.firstFailureAtMs)}`;
   const code = state.code === null ? "" : ` (${state.code})`;
   return `Scheduled learning failed ${state.failures} times in a row${since}${code}; \`slowwave schedule status\` says why.`;

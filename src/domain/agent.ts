@@ -23,7 +23,7 @@ export interface AgentSpec extends AgentConfig {
   /** Absolute path; cwd, and the only writable place. */
   readonly workspace: string;
   /** A private folder of the run outside the workspace, for the record of the process and its stderr. */
-  readonly scratch: string;
+  readonly runFolder: string;
   readonly prompt: string;
   readonly limits: AgentLimits;
 }
@@ -127,11 +127,11 @@ export interface AgentRunner {
    */
   spawn(spec: AgentSpec, clock: Clock, signal?: AbortSignal): Promise<AgentHandle>;
   /**
-   * Ends whatever an earlier process left running under this scratch folder (the engine was killed).
+   * Ends whatever an earlier process left running under this folder of a run (the engine was killed).
    * Returns whether an agent had been started there, alive or not: its workspace can't be trusted then.
    * May be repeated; rejects with `agent_unkillable` when something of it still lives.
    */
-  endOrphan(scratch: string, clock: Clock): Promise<boolean>;
+  endOrphan(runFolder: string, clock: Clock): Promise<boolean>;
 }
 
 /**

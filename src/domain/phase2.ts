@@ -149,7 +149,7 @@ export interface RunPlaces {
   /** `<home>/staging/<run>/workspace`: private copy in which inputs are synced and the agent works. */
   readonly workspace: string;
   /** `<home>/staging/<run>`: beside the workspace; process record, stderr. */
-  readonly scratch: string;
+  readonly runFolder: string;
   /** `<home>/rejected/<run>`. */
   readonly rejected: string;
   /** What readers use. */

@@ -215,7 +215,7 @@ export function agentMeter({ before, hasModel = true }: MeterOptions = {}): Agen
   const earlier = before ?? NOTHING_USED;
   let turns = 0;
   let toolCalls = 0;
-  let said = 0;
+  let spokenBytes = 0;
   let askedBytes = 0;
   let usage: AgentUsage | null = null;
 
@@ -223,8 +223,8 @@ export function agentMeter({ before, hasModel = true }: MeterOptions = {}): Agen
     const isReported = usage !== null && (usage.inputTokens !== null || usage.outputTokens !== null);
     const own = isReported
       ? { inputTokens: usage?.inputTokens ?? null, outputTokens: usage?.outputTokens ?? null }
-      : { inputTokens: fromBytes(askedBytes), outputTokens: fromBytes(said) };
-    const isEstimated = isReported ? usage?.estimated === true : hasModel && askedBytes + said > 0;
+      : { inputTokens: fromBytes(askedBytes), outputTokens: fromBytes(spokenBytes) };
+    const isEstimated = isReported ? usage?.estimated === true : hasModel && askedBytes + spokenBytes > 0;
     return {
       inputTokens: sum(earlier.inputTokens, own.inputTokens),
       outputTokens: sum(earlier.outputTokens, own.outputTokens),
@@ -242,11 +242,11 @@ export function agentMeter({ before, hasModel = true }: MeterOptions = {}): Agen
       else if (event.type === "agent.usage") usage = event.usage;
       else if (event.type === "agent.tool") {
         if (event.again !== true) toolCalls += 1;
-        said += Buffer.byteLength(event.name) + Buffer.byteLength(event.text);
+        spokenBytes += Buffer.byteLength(event.name) + Buffer.byteLength(event.text);
       } else if (event.type === "agent.message" || event.type === "agent.thought") {
-        said += Buffer.byteLength(event.text);
+        spokenBytes += Buffer.byteLength(event.text);
       } else if (event.type === "agent.completed" && event.message !== null) {
-        said += Buffer.byteLength(event.message);
+        spokenBytes += Buffer.byteLength(event.message);
       }
     },
     asked: (text) => {
@@ -255,7 +255,7 @@ export function agentMeter({ before, hasModel = true }: MeterOptions = {}): Agen
     used: () => ({
       turns: earlier.turns + (usage?.turns ?? turns),
       toolCalls: earlier.toolCalls + toolCalls,
-      outputBytes: earlier.outputBytes + said,
+      outputBytes: earlier.outputBytes + spokenBytes,
       costUsd: sum(earlier.costUsd, usage?.costUsd ?? null),
       ...tokens(),
     }),

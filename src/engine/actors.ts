@@ -215,9 +215,9 @@ function askAgent({ store, holder, places, files, settings }: AskDeps) {
       run: string,
     ): Promise<{ readonly used: Used | null; readonly transcriptBudget: TranscriptBudget }> {
       const log = await wholeLog(store.runs, run);
-      const said = log.filter(({ type, sequence }) => sequence === null && type.startsWith("agent."));
-      const length = said.reduce((sum, { data }) => sum + data.length, 0);
-      return { used: usedIn(log), transcriptBudget: { notes: said.length, length } };
+      const messages = log.filter(({ type, sequence }) => sequence === null && type.startsWith("agent."));
+      const length = messages.reduce((sum, { data }) => sum + data.length, 0);
+      return { used: usedIn(log), transcriptBudget: { notes: messages.length, length } };
     },
     async repairPrompt({ run }: WatchInput): Promise<string> {
       const findings = (await lastFindings(store, run))

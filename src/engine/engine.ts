@@ -173,7 +173,7 @@ function partsOf(options: EngineOptions, defaults: Settings, onPlaceFree: () => 
 function durableOptions(parts: Parts, owner: () => string): DurableOptions {
   const { store, live, runner, home, clock, ids, registry, emit } = parts;
   const endOrphan = ({ space, id }: { space: string; id: string }) =>
-    runner.endOrphan(home.placesOf(space, id).scratch, clock);
+    runner.endOrphan(home.placesOf(space, id).runFolder, clock);
   return {
     store,
     machine: phase2Machine,

@@ -13,7 +13,9 @@ import type { Committed } from "../durable/options.ts";
 import { dotted } from "../durable/transition.ts";
 import type { Phase2Context } from "../machines/context.ts";
 
-type Said = { [Type in keyof RunEventMap]: { readonly type: Type } & RunEventMap[Type] }[keyof RunEventMap];
+type EventBody = {
+  [Type in keyof RunEventMap]: { readonly type: Type } & RunEventMap[Type];
+}[keyof RunEventMap];
 
 /**
  * What a commit means to observers: states, the original's progress texts, and what the metrics count. A pure
@@ -26,24 +28,24 @@ export function announcements(step: Committed): readonly RunEvent[] {
   const context = step.snapshot.context as Phase2Context;
   const was = step.before === null ? null : stateOf(step.before.value);
   const is = stateOf(step.snapshot.value);
-  const said: Said[] = [];
+  const bodies: EventBody[] = [];
   // A restarted agent enters the same state again, but so does every self-loop: only real changes are told.
   if (step.before === null || dotted(step.before.value) !== value) {
-    said.push({ type: "state.entered", state: value, sequence, event: event.type });
+    bodies.push({ type: "state.entered", state: value, sequence, event: event.type });
   }
   if (context.claimedWatermark !== null && before?.claimedWatermark === null) {
-    said.push({ type: "status.counted", status: "claimed" });
+    bodies.push({ type: "status.counted", status: "claimed" });
   }
   if (was === "spawning" && is === "supervising") {
-    said.push({ type: "status.counted", status: "agent_spawned" });
-    if ((context.inputs ?? 0) > 0) said.push({ type: "inputs.counted", inputs: context.inputs ?? 0 });
-    said.push({ type: "progress", text: RUNNING_TEXT });
+    bodies.push({ type: "status.counted", status: "agent_spawned" });
+    if ((context.inputs ?? 0) > 0) bodies.push({ type: "inputs.counted", inputs: context.inputs ?? 0 });
+    bodies.push({ type: "progress", text: RUNNING_TEXT });
   }
   if (step.state !== "active" && context.status !== null) {
-    said.push({ type: "status.counted", status: context.status });
-    said.push({ type: "progress", text: progressOf(context.status) });
+    bodies.push({ type: "status.counted", status: context.status });
+    bodies.push({ type: "progress", text: progressOf(context.status) });
   }
-  return said.map((what) => ({ ...what, run, space, atMs }) as RunEvent);
+  return bodies.map((what) => ({ ...what, run, space, atMs }) as RunEvent);
 }
 
 function stateOf(value: unknown): string {
@@ -254,13 +256,13 @@ export function createLeaseHolder(
     readonly emit: (event: RunEvent) => void;
   },
 ): LeaseHolder {
-  let held: Lease | null = null;
+  let current: Lease | null = null;
   return {
     run: run.id,
     space: run.space,
-    lease: () => held,
+    lease: () => current,
     setLease: (lease) => {
-      held = lease;
+      current = lease;
     },
     recordEvent: (type, data) => {
       const atMs = deps.clock.nowMs();

@@ -40,7 +40,7 @@ export function createHome(folder: string, memoryRoot?: (space: string) => strin
     },
     rootOf,
     placesOf: (space, run) => ({
-      scratch: join(folder, "staging", run),
+      runFolder: join(folder, "staging", run),
       workspace: join(folder, "staging", run, "workspace"),
       rejected: join(folder, "rejected", run),
       root: rootOf(space),

@@ -23,14 +23,14 @@ import type { DurableEngine, DurableOptions, DurableRun } from "../durable/optio
 import { clockOf, systemIds } from "../durable/system.ts";
 import type { Files } from "../files/folder.ts";
 import { nodeFiles } from "../files/node-files.ts";
-import { deskOf, phase1Actors } from "../learning/actors.ts";
+import { phase1Actors, runCacheOf } from "../learning/actors.ts";
 import { check } from "../learning/check-note.ts";
-import type { LearningDeps, Rules } from "../learning/desk.ts";
 import { gitAsker } from "../learning/git.ts";
 import { takeInbox } from "../learning/inbox.ts";
 import { locate } from "../learning/locate-session.ts";
 import { type DueQuery, dueSessions, type Look, lookAround, takeIn } from "../learning/look.ts";
 import { projectFinder } from "../learning/projects.ts";
+import type { LearningDeps, Rules } from "../learning/run-cache.ts";
 import { PHASE1_VERSION, type Phase1Context, phase1Machine } from "../machines/phase1.ts";
 import { tokensOf } from "../text/tokens.ts";
 import type { Surroundings, TranscriptFile, TranscriptReader } from "../transcripts/reader.ts";
@@ -271,12 +271,12 @@ async function previewSession(
   deps: LearningDeps,
   { space, key, force }: { readonly space: string; readonly key: string; readonly force: boolean },
 ): Promise<Preview> {
-  const desk = deskOf(deps);
-  const answer = await locate(deps, desk, { space, key, force });
+  const cache = runCacheOf(deps);
+  const answer = await locate(deps, cache, { space, key, force });
   if (answer.kind === "skip") return answer;
-  const evidence = await desk.evidence({ space, key, fingerprint: answer.fingerprint });
+  const evidence = await cache.evidence({ space, key, fingerprint: answer.fingerprint });
   const tokens = evidence.rows.reduce((sum, { text, tool }) => sum + tokensOf(text + (tool?.input ?? "")), 0);
-  const extraction = deps.rules.extract(await desk.session(key, space), evidence);
+  const extraction = deps.rules.extract(await cache.session(key, space), evidence);
   if (extraction.kind === "none") return { kind: "none", verdict: extraction.reason, tokens };
   const { note, findings } = await check(extraction, evidence, false);
   return note === null
@@ -329,7 +329,7 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions<typeo
       const holder = holderOf(parts, record.id, space, key);
       holders.set(record.id, holder);
       parts.events$.next({ type: "session.started", run: record.id, key, adopted: true });
-      await agent?.endOrphan(scratchOf(parts, record.id), clock);
+      await agent?.endOrphan(runFolderOf(parts, record.id), clock);
       const { leaseSeconds } = settings;
       const job = { space: jobKeyOf(space, key), token, worker: owner(), leaseSeconds, nowMs: clock.nowMs() };
       // A token that owns nothing any more may have settled the job: a repeated settlement finds its own trace.
@@ -347,14 +347,14 @@ function depsOf(parts: Parts, holder: LeaseHolder, worker: string): LearningDeps
   const { readers, rules } = options;
   return {
     sessions: options.store.sessions,
-    scratch: scratchOf(parts, holder.run),
+    runFolder: runFolderOf(parts, holder.run),
     runner: options.agent ?? null,
     found: (_, key) => files$.get(key) ?? null,
     ...{ holder, clock, settings, worker, readers, rules, home, files, projectOf, registry },
   };
 }
 
-function scratchOf({ home }: Parts, run: string): string {
+function runFolderOf({ home }: Parts, run: string): string {
   return join(home, "staging", run);
 }
 

@@ -45,7 +45,7 @@ export function renderPrompt(facts: PromptFacts): string {
     opening(facts.workspace),
     GROUND_RULES,
     WHAT_COUNTS,
-    WHO_SAID_WHAT,
+    SPEAKERS,
     STATEMENTS,
     facts.mode === "first" ? FIRST_TIME : UPDATE,
     changesSection(facts.changes),
@@ -249,7 +249,7 @@ again, and ideas that were only proposed or explored and never confirmed. If a n
 Say each thing once: merge duplicates and paraphrases into one statement that names all its sessions. Rank by use: what
 recurs and what is recent comes first. Keep projects (\`cwd\`) apart unless a fact clearly holds for several.`;
 
-const WHO_SAID_WHAT = `## Who said what, and how it ended
+const SPEAKERS = `## Who said what, and how it ended
 
 - In a note, \`the user said: "…"\` is the user; everything else is what their agent concluded, which may be wrong. What
   tools printed is neither.

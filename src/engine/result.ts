@@ -87,8 +87,8 @@ function reasonOf(record: RunRecord, context: Phase2Context, status: Status): Ru
 
 function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | null {
   if (!context.agent || !context.config) return null;
-  const said = log.findLast((row) => row.type === "agent.usage");
-  const usage = said === undefined ? null : (JSON.parse(said.data) as { usage: AgentUsage }).usage;
+  const reported = log.findLast((row) => row.type === "agent.usage");
+  const usage = reported === undefined ? null : (JSON.parse(reported.data) as { usage: AgentUsage }).usage;
   return {
     name: context.config.agent,
     threadId: context.agent.threadId,

@@ -135,7 +135,7 @@ function plantRules({ random, plans, facts }: World): void {
 function plantProject(world: World, project: number): void {
   const { random, words, plans, facts } = world;
   const own = plans.filter((plan) => plan.project === project);
-  const say = (plan: Plan, templates: keyof Phrases, slots: Readonly<Record<string, string>>) =>
+  const phrase = (plan: Plan, templates: keyof Phrases, slots: Readonly<Record<string, string>>) =>
     fill(random.pick(phrasesOf(plan.language)[templates] as readonly string[]), slots);
   const plant = (form: string, slots: ReturnType<typeof slotsOf>) =>
     fill(form, isVersioned(form) ? { ...slots, value: slots.version } : slots);
@@ -170,7 +170,7 @@ function plantProject(world: World, project: number): void {
     const old = words.value(isVersioned(form));
     early.knowledge.push(fill(form, { ...slots, value: old }));
     const isRestated = changed % 2 === 0 && early.language === late.language;
-    const text = isRestated ? fill(form, slots) : say(late, "changes", { ...slots, old });
+    const text = isRestated ? fill(form, slots) : phrase(late, "changes", { ...slots, old });
     late.knowledge.push(text);
     const keys = keysOf("value", slots);
     facts.push({ kind: "value", keys, stale: [[slots.subject, old].map(lower)], project, text });

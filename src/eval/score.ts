@@ -54,12 +54,12 @@ export function scoreMemory(memory: ScoredMemory, dataset: Dataset): Score {
   const lines = statementsOf(memory.handbook);
   const found = dataset.facts.map((fact) => ({
     fact,
-    hits: lines.filter((line) => says(line.text, fact.keys)),
+    hits: lines.filter((line) => holdsKeys(line.text, fact.keys)),
   }));
   const lasting = found.filter(({ fact }) => fact.stale.length === 0);
   const changed = found.filter(({ fact }) => fact.stale.length > 0);
-  const told = found.filter(({ hits }) => hits.length > 0);
-  const telling = lines.filter((line) => dataset.facts.some((fact) => says(line.text, fact.keys)));
+  const recalled = found.filter(({ hits }) => hits.length > 0);
+  const telling = lines.filter((line) => dataset.facts.some((fact) => holdsKeys(line.text, fact.keys)));
   const shares = {
     recall: share(lasting.filter(({ hits }) => hits.length > 0).length, lasting.length),
     changed: share(
@@ -68,10 +68,10 @@ export function scoreMemory(memory: ScoredMemory, dataset: Dataset): Score {
     ),
     density: share(telling.length, lines.length),
     once: share(
-      told.filter(({ fact, hits }) => hits.length <= (fact.project === null ? 2 : 1)).length,
-      told.length,
+      recalled.filter(({ fact, hits }) => hits.length <= (fact.project === null ? 2 : 1)).length,
+      recalled.length,
     ),
-    placed: share(told.filter(({ fact, hits }) => isPlaced(fact, hits, dataset)).length, told.length),
+    placed: share(recalled.filter(({ fact, hits }) => isPlaced(fact, hits, dataset)).length, recalled.length),
     together: share(
       dataset.projects.filter((project) => isTogether(memory.handbook, project.folders)).length,
       dataset.projects.length,
@@ -104,7 +104,7 @@ function statementsOf(handbook: string): readonly Line[] {
   return lines;
 }
 
-function says(line: string, keys: readonly string[]): boolean {
+function holdsKeys(line: string, keys: readonly string[]): boolean {
   return keys.every((key) => holds(line, key));
 }
 
@@ -116,7 +116,9 @@ function holds(line: string, key: string): boolean {
 
 /** A line that gives the old value without the new one. */
 function isStale(lines: readonly Line[], fact: PlantedFact): boolean {
-  return lines.some(({ text }) => !says(text, fact.keys) && fact.stale.some((keys) => says(text, keys)));
+  return lines.some(
+    ({ text }) => !holdsKeys(text, fact.keys) && fact.stale.some((keys) => holdsKeys(text, keys)),
+  );
 }
 
 function isPlaced(fact: PlantedFact, hits: readonly Line[], { projects }: Dataset): boolean {
@@ -139,7 +141,8 @@ function summaryShare({ summary, handbook }: ScoredMemory, { facts, projects }: 
   const rules = facts.filter((fact) => fact.project === null);
   const reached = projects.filter(({ name }) => summary.toLowerCase().includes(name.toLowerCase()));
   return (
-    0.5 * share(rules.filter(({ keys }) => lines.some((line) => says(line, keys))).length, rules.length) +
+    0.5 *
+      share(rules.filter(({ keys }) => lines.some((line) => holdsKeys(line, keys))).length, rules.length) +
     0.5 * share(reached.length, projects.length)
   );
 }

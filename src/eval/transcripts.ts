@@ -19,7 +19,7 @@ export async function throughTranscripts(dataset: Dataset): Promise<Dataset> {
 async function learned(batch: readonly Stage1Input[]): Promise<Stage1Input[]> {
   const home = mkdtempSync(join(tmpdir(), "slowwave-eval-"));
   try {
-    for (const record of batch) laySession(home, record);
+    for (const record of batch) writeSession(home, record);
     const notes: Stage1Input[] = [];
     for await (const file of listSessions({ env: {}, home, platform: "linux" })) {
       const reader = READERS[file.agent];
@@ -44,10 +44,10 @@ interface Turn {
 function turnsOf({ rawMemory }: Stage1Input): readonly Turn[] {
   const body = rawMemory.replace(/^---\n[\s\S]*?\n---\n/, "");
   const title = /^#+ (?:Task \d+: )?(.+)$/m.exec(body)?.[1] ?? "Go on";
-  const [said = "", references = ""] = body.split(/\n\nReferences:\n/);
+  const [spoken = "", references = ""] = body.split(/\n\nReferences:\n/);
   const wishes: string[] = [];
   const learned: string[] = [];
-  for (const line of said.split("\n")) {
+  for (const line of spoken.split("\n")) {
     const text = line.replace(/^- /, "").trim();
     const quoted = /^the user said: "(.*)"$/.exec(text)?.[1];
     if (quoted !== undefined) wishes.push(quoted);
@@ -73,7 +73,7 @@ interface Session {
 
 const AGENTS: readonly SourceAgent[] = ["claude", "codex", "gemini", "opencode"];
 
-function laySession(home: string, record: Stage1Input): void {
+function writeSession(home: string, record: Stage1Input): void {
   const turns = turnsOf(record);
   const end = Number(record.sourceUpdatedAt) * 1_000;
   const session: Session = {

@@ -35,8 +35,8 @@ const FILTER = /^(?:tail|head|grep|egrep|rg|tee|cat|less|more|sed|awk|sort|uniq|
 /** The command whose result was seen: the last of a row, in front of what trims its output. */
 export function coreOf(command: string): { readonly core: string; readonly isFiltered: boolean } {
   // What stands behind only hides how it ended.
-  const told = command.replace(/\s*(?:\|\||;)\s*(?:true|:|echo\b[^|;&]*)$/, "");
-  const last = split(told, /^(?:&&|\|\||;)/).at(-1) ?? "";
+  const withoutMask = command.replace(/\s*(?:\|\||;)\s*(?:true|:|echo\b[^|;&]*)$/, "");
+  const last = split(withoutMask, /^(?:&&|\|\||;)/).at(-1) ?? "";
   const pipe = split(last, /^\|/);
   let end = pipe.length;
   while (end > 1 && FILTER.test(pipe[end - 1]?.trim() ?? "")) end -= 1;
@@ -46,7 +46,7 @@ export function coreOf(command: string): { readonly core: string; readonly isFil
     .replace(/\s*\d?>&\d|\s*&?\d?>>?\s*\S+/g, "")
     .replace(/\s+/g, " ")
     .trim();
-  return { core, isFiltered: end < pipe.length || told !== command };
+  return { core, isFiltered: end < pipe.length || withoutMask !== command };
 }
 
 /** Cuts at separators that stand outside of quotes. */

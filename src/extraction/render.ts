@@ -39,15 +39,15 @@ function sectionsOf(task: Task, session: NotedSession): readonly string[] {
   return [
     section(
       "Preference signals",
-      general.map(({ text }) => said(text)),
+      general.map(({ text }) => bulletText(text)),
     ),
     // What one session asked for is not what a person always wants: it counts when other sessions say it, too.
     section(
       "Requests",
-      open.map(({ text }) => said(text)),
+      open.map(({ text }) => bulletText(text)),
     ),
     section("Reusable knowledge", [
-      ...statements.map(({ text }) => said(text)),
+      ...statements.map(({ text }) => bulletText(text)),
       ...workingCommands(task).map((command) => `\`${command}\` passes.`),
       ...task.claims.slice(-MOST_CLAIMS).map((claim) => `the assistant reported: ${claim}`),
     ]),
@@ -109,7 +109,7 @@ function unique(lines: readonly string[]): readonly string[] {
   return [...new Set(lines)];
 }
 
-function said(text: string): string {
+function bulletText(text: string): string {
   return text.includes('"') ? `the user said: “${text}”` : `the user said: "${text}"`;
 }
 

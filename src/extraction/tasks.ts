@@ -6,7 +6,7 @@ import { claimsIn, isSound, personsSentences, type Sentence, titleOf } from "./s
 export interface Task {
   readonly title: string;
   readonly turns: readonly EvidenceRow[];
-  readonly sentences: readonly Said[];
+  readonly sentences: readonly SpokenSentence[];
   readonly commands: readonly RunCommand[];
   readonly repairs: readonly Repair[];
   /** Files that were written, as they were named, in the order of their first writing. */
@@ -17,7 +17,7 @@ export interface Task {
   readonly claims: readonly string[];
 }
 
-export interface Said extends Sentence {
+export interface SpokenSentence extends Sentence {
   readonly row: EvidenceRow;
 }
 

@@ -73,8 +73,8 @@ export function consolidate(input: ConsolidateInput): Consolidated {
   const bare = all
     .filter(({ facts }) => !facts.some(isAllowed))
     .flatMap((group) => withoutStatements(group, edits, before));
-  const room = (input.memoryBytes ?? MEMORY_BYTES) - bytesOf(bare.map(groupBlock));
-  const chosen = chosenFacts(groups, room);
+  const bytes = (input.memoryBytes ?? MEMORY_BYTES) - bytesOf(bare.map(groupBlock));
+  const chosen = chosenFacts(groups, bytes);
   const shown = groups
     .map((group) => ({ ...group, facts: group.facts.filter((fact) => chosen.has(fact)) }))
     .filter(({ facts }) => facts.length > 0);
@@ -110,7 +110,7 @@ function groupOf(project: Project): Group {
   return { project, tasks: tasksOf(parts), facts: factsOf(parts) };
 }
 
-function chosenFacts(groups: readonly Group[], room: number): ReadonlySet<Fact> {
+function chosenFacts(groups: readonly Group[], bytes: number): ReadonlySet<Fact> {
   const contenders: Contender[] = groups.flatMap(({ project, tasks, facts }) => {
     const head = bytesOf(headOf(project)) + 120;
     return facts.map((fact) => {
@@ -126,7 +126,7 @@ function chosenFacts(groups: readonly Group[], room: number): ReadonlySet<Fact> 
       };
     });
   });
-  return new Set([...choose(contenders, room)].map(({ fact }) => fact));
+  return new Set([...choose(contenders, bytes)].map(({ fact }) => fact));
 }
 
 function bytesOf(lines: readonly string[]): number {

@@ -1,6 +1,6 @@
 import { contradicts, likeness, type Meaning, meaningOf, outdates, sameFrom } from "./meaning.ts";
 import type { Kind } from "./sections.ts";
-import type { Part, Said } from "./session.ts";
+import type { Part, SpokenStatement } from "./session.ts";
 import { compare, type Thread } from "./thread.ts";
 
 /** What a project's sessions agree on: one statement for all its wordings, with its own times and witnesses. */
@@ -51,7 +51,7 @@ const LONGEST_LIST = 64;
  * back an earlier. Compares only statements that share words, the latest of each word: linear in practice.
  */
 export function factsOf(parts: readonly Part[]): readonly Fact[] {
-  const said = parts
+  const statements = parts
     .flatMap((part) =>
       part.statements.map((statement, at) => ({ part, at, statement, meaning: meaningOf(statement.text) })),
     )
@@ -61,7 +61,7 @@ export function factsOf(parts: readonly Part[]): readonly Fact[] {
     );
   const index = new Map<string, Draft[]>();
   const drafts: Draft[] = [];
-  for (const { part, statement, meaning } of said) {
+  for (const { part, statement, meaning } of statements) {
     const near = candidates(meaning, index);
     const denied = near.filter(
       (draft) => draft.replacedBy === null && isTakenBack(draft, statement, meaning, part),
@@ -120,7 +120,7 @@ function withDraft(list: Draft[] | undefined, draft: Draft): Draft[] {
  * Taken back are an earlier session's words, and those of the same session where the later sentence says that something
  * changed. A fact takes no wish back, nor a wish a fact; an error stays one until something is said to have changed.
  */
-function isTakenBack(draft: Draft, { kind }: Said, meaning: Meaning, part: Part): boolean {
+function isTakenBack(draft: Draft, { kind }: SpokenStatement, meaning: Meaning, part: Part): boolean {
   if ((draft.kind === "preference") !== (kind === "preference")) return false;
   const isSameSession = [...draft.parts].some((other) => other.thread === part.thread);
   if (!isSameSession && draft.meanings.some((earlier) => outdates(meaning, earlier))) return true;
@@ -128,7 +128,7 @@ function isTakenBack(draft: Draft, { kind }: Said, meaning: Meaning, part: Part)
   return draft.meanings.some((earlier) => contradicts(meaning, earlier));
 }
 
-function closest(near: readonly Draft[], statement: Said, meaning: Meaning): Draft | null {
+function closest(near: readonly Draft[], statement: SpokenStatement, meaning: Meaning): Draft | null {
   let best: Draft | null = null;
   let bestLikeness = 0;
   for (const draft of near) {
@@ -141,7 +141,7 @@ function closest(near: readonly Draft[], statement: Said, meaning: Meaning): Dra
   return best;
 }
 
-function begin(part: Part, { kind, text, worth, speaker, time }: Said, meaning: Meaning): Draft {
+function begin(part: Part, { kind, text, worth, speaker, time }: SpokenStatement, meaning: Meaning): Draft {
   return {
     kind,
     text,
@@ -157,7 +157,12 @@ function begin(part: Part, { kind, text, worth, speaker, time }: Said, meaning: 
 }
 
 /** Printed is the first wording, until one says more. What is said again after it was replaced holds again. */
-function support(draft: Draft, part: Part, { text, worth, speaker, time }: Said, meaning: Meaning): void {
+function support(
+  draft: Draft,
+  part: Part,
+  { text, worth, speaker, time }: SpokenStatement,
+  meaning: Meaning,
+): void {
   const printed = draft.meanings[draft.printed];
   draft.parts.add(part);
   draft.lastConfirmed = Math.max(draft.lastConfirmed, time);
@@ -166,9 +171,9 @@ function support(draft: Draft, part: Part, { text, worth, speaker, time }: Said,
   draft.replacedBy = null;
   if (draft.meanings.length >= MOST_WORDINGS) return;
   draft.meanings.push(meaning);
-  const saysMore = printed === undefined || meaning.words.size >= printed.words.size * 1.3 || isBack;
+  const isFuller = printed === undefined || meaning.words.size >= printed.words.size * 1.3 || isBack;
   draft.worth = Math.max(worth, draft.worth);
-  if (saysMore && worth >= draft.worth - 1)
+  if (isFuller && worth >= draft.worth - 1)
     Object.assign(draft, { text, printed: draft.meanings.length - 1 });
 }
 
@@ -212,10 +217,13 @@ const TENURED = 0.65;
  * the first part of the room goes by age among those, the second by worth, how many sessions say it, and freshness. The
  * least worthy anywhere go first.
  */
-export function choose<Item extends Contender>(contenders: readonly Item[], room: number): ReadonlySet<Item> {
+export function choose<Item extends Contender>(
+  contenders: readonly Item[],
+  bytes: number,
+): ReadonlySet<Item> {
   const chosen = new Set<Item>();
   const paid = new Set<string>();
-  let left = room;
+  let left = bytes;
   const take = (item: Item, reserve: number) => {
     const extra = item.needs.filter(([key]) => !paid.has(key));
     const price = item.bytes + extra.reduce((sum, [, bytes]) => sum + bytes, 0);
@@ -229,7 +237,7 @@ export function choose<Item extends Contender>(contenders: readonly Item[], room
   const byRank = [...contenders].sort(
     (a, b) => rankOf(b.fact, latest) - rankOf(a.fact, latest) || byText(a, b),
   );
-  for (const item of byAge) take(item, room * (1 - TENURED));
+  for (const item of byAge) take(item, bytes * (1 - TENURED));
   for (const item of byRank) take(item, 0);
   return chosen;
 }

@@ -34,9 +34,9 @@ function isOfTheMoment(text: string): boolean {
   if (/^\W*(?:you|no)\b/i.test(text) && !hasWordOf("lasting", text)) return true;
   if (/[✓✔✅❌⚠]/u.test(text) || /^`[^`]+` (?:→|->) `/.test(text)) return true;
   if (DONE_NOW.test(text)) return true;
-  const told = text.replace(/`[^`]*`/g, "` `");
+  const plain = text.replace(/`[^`]*`/g, "` `");
   if (ENDING_NUMBER.test(text) || NO_LONGER.test(text)) return false;
-  return hasWordOf("moment", told.replace(NOW, " "));
+  return hasWordOf("moment", plain.replace(NOW, " "));
 }
 
 /** Where a branch, a commit or a review stands, rather than how branches are used. */
@@ -62,10 +62,10 @@ export const INTERNALS =
 
 /** Says which number something has or had: one at the end of a clause, with what it counts. */
 export function tellsNumber(text: string): boolean {
-  const told = text.replace(/^\W*\d+\W/, "");
+  const plain = text.replace(/^\W*\d+\W/, "");
   const isPair = /^[^:：]{2,40}[:：]\s/.test(text);
   if (!isPair && !hasWordOf("state", text) && !NO_LONGER.test(text)) return false;
-  return ENDING_NUMBER.test(told) && !(hasWordOf("process", text) && COUNTED.test(told));
+  return ENDING_NUMBER.test(plain) && !(hasWordOf("process", text) && COUNTED.test(plain));
 }
 
 /** Short enough to be one thing said. */

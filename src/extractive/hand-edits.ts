@@ -34,11 +34,11 @@ const SAME_FROM = 0.6;
 export function allowedBy({ added, removed }: HandEdits): (fact: Fact) => boolean {
   if (added.length + removed.length === 0) return () => true;
   const gone = new Set(removed);
-  const said = new Set(added);
+  const addedLines = new Set(added);
   const meanings = added.map((text) => ({ text, meaning: meaningOf(text) }));
   const removedMeanings = removed.map(meaningOf);
   return ({ text }) => {
-    if (gone.has(text) || said.has(text)) return false;
+    if (gone.has(text) || addedLines.has(text)) return false;
     const own = meaningOf(text);
     if (removedMeanings.some((meaning) => likeness(meaning, own) >= 0.9)) return false;
     return !meanings.some(({ meaning }) => isSilenced(own, meaning));

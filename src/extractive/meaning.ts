@@ -90,8 +90,8 @@ export function meaningOf(text: string): Meaning {
 
 /** What is said, without what a note concludes from it: a wish is the same whatever it taught. */
 function keyPart(text: string): string {
-  const said = quotationIn(text);
-  return said !== null && said.words.length > 8 ? said.words : text;
+  const quoted = quotationIn(text);
+  return quoted !== null && quoted.words.length > 8 ? quoted.words : text;
 }
 
 function openingOf(words: string): string {

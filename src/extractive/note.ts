@@ -153,7 +153,7 @@ function joinedSymptoms(blocks: readonly Block[]): readonly Block[] {
   const joined: Block[] = [];
   for (const block of blocks) {
     const last = joined.at(-1);
-    const isTold =
+    const isNarrated =
       block.kind === "item" &&
       /^\W*(?:root )?(?:cause|fix|solution|workaround|prevention|ursache|lösung|cause|solución|原因|対策|解决)\W*[:：]/iu.test(
         block.text,
@@ -161,7 +161,7 @@ function joinedSymptoms(blocks: readonly Block[]): readonly Block[] {
     const isOpen =
       last?.kind === "item" &&
       /^\W*(?:symptoms?|problem|issue|error|failure|symptom|fehler|症状|问题)\W*[:：]/iu.test(last.text);
-    if (isTold && isOpen)
+    if (isNarrated && isOpen)
       joined[joined.length - 1] = { ...last, text: `${last.text.replace(/[.;\s]+$/, "")}; ${block.text}` };
     else joined.push(block);
   }

@@ -43,10 +43,10 @@ export function piecesIn(markdown: string, section: Section): readonly LoosePiec
   if (label?.kind === "skip") return [];
   const within = label?.kind ?? section;
   const line = label?.rest ?? text;
-  const said = quotationIn(line);
-  if (said !== null && (said.tail === "" || within === "preference" || !isKind(within))) {
-    const rest = said.rest === "" ? [] : piecesIn(said.rest, section);
-    return [...piecesOfQuotation(said.words, said.tail, within), ...rest];
+  const quoted = quotationIn(line);
+  if (quoted !== null && (quoted.tail === "" || within === "preference" || !isKind(within))) {
+    const rest = quoted.rest === "" ? [] : piecesIn(quoted.rest, section);
+    return [...piecesOfQuotation(quoted.words, quoted.tail, within), ...rest];
   }
   if (within === "failure") {
     const whole = condensedFailure(line);

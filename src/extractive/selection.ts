@@ -48,8 +48,8 @@ const VERBAL = [...CLAIMS, "condition", "explains", "denial"] as const;
 
 /** Whether a note is more than a report: most of its pieces say what is the case, few tell what was done, ask, or talk. */
 export function isCleanNote(pieces: readonly Piece[]): boolean {
-  const told = pieces.filter(({ speaker, section }) => speaker === "note" && section !== "skip");
-  return told.length > 0 && told.filter(isClaim).length >= told.length * CLEAN_FROM;
+  const ofNote = pieces.filter(({ speaker, section }) => speaker === "note" && section !== "skip");
+  return ofNote.length > 0 && ofNote.filter(isClaim).length >= ofNote.length * CLEAN_FROM;
 }
 
 /** A plain piece that is a whole sentence, or says with one of few words what is the case. */

@@ -23,11 +23,11 @@ export interface Part {
   /** What the note's head says the session belongs to. */
   readonly family: string | null;
   readonly keywords: readonly string[];
-  readonly statements: readonly Said[];
+  readonly statements: readonly SpokenStatement[];
 }
 
 /** A statement with the time it was said, as far as the note tells. */
-export interface Said extends Statement {
+export interface SpokenStatement extends Statement {
   /** Milliseconds. */
   readonly time: number;
 }
@@ -199,12 +199,12 @@ function titleOf(candidate: string): Title {
 
 /** The first sentence, with what follows it while it alone says too little. */
 function firstTelling(text: string): string {
-  let told = "";
+  let opening = "";
   for (const sentence of sentencesOf(text.slice(0, 600))) {
-    told = told === "" ? sentence : `${told} ${sentence}`;
-    if (tellingWords(told) >= 3) break;
+    opening = opening === "" ? sentence : `${opening} ${sentence}`;
+    if (tellingWords(opening) >= 3) break;
   }
-  return told;
+  return opening;
 }
 
 function tellingWords(text: string): number {

@@ -14,7 +14,7 @@ export interface Skill {
 interface Procedure {
   readonly commands: readonly string[];
   /** The fullest wording. */
-  readonly said: string;
+  readonly wording: string;
   readonly threads: readonly Thread[];
 }
 
@@ -47,7 +47,7 @@ function proceduresIn({ facts }: Group): readonly Procedure[] {
   return [...found]
     .map(([key, own]) => ({
       commands: key.split("\n"),
-      said: own.reduce((one, other) => (other.worth > one.worth ? other : one)).text,
+      wording: own.reduce((one, other) => (other.worth > one.worth ? other : one)).text,
       threads: threadsOf(own),
     }))
     .filter(({ threads }) => threads.length >= FEWEST_SESSIONS)
@@ -88,7 +88,7 @@ function nameOf({ project }: Group, { commands }: Procedure, taken: ReadonlySet<
   }
 }
 
-function skillText(name: string, { project }: Group, { commands, said, threads }: Procedure): string {
+function skillText(name: string, { project }: Group, { commands, wording, threads }: Procedure): string {
   const folders = project.folders.filter((folder) => folder !== "").slice(0, 3);
   const place = folders.length === 0 ? "where these programs are" : `in ${folders.join(", ")}`;
   const body = [
@@ -96,7 +96,7 @@ function skillText(name: string, { project }: Group, { commands, said, threads }
     "",
     "## When to use",
     "",
-    `${said} This holds ${place}.`,
+    `${wording} This holds ${place}.`,
     "",
     "## Steps",
     "",

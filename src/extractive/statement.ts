@@ -37,7 +37,7 @@ export function spreadOf(sessions: Iterable<readonly Piece[]>): ReadonlyMap<stri
     );
     for (const speaker of ["person", "note"] as const) {
       const spoken = pieces.filter((piece) => piece.speaker === speaker);
-      for (const sentence of saidAgain(
+      for (const sentence of withoutRepeats(
         spoken.map(({ text }) => sentenceKey(text)),
         spread,
       ))
@@ -52,18 +52,21 @@ export function spreadOf(sessions: Iterable<readonly Piece[]>): ReadonlyMap<stri
 const COPIED_FROM = 3;
 
 /** The sentences of a session that count as said by it: all but those of a stretch copied from another. */
-function saidAgain(sentences: readonly string[], spread: ReadonlyMap<string, number>): readonly string[] {
-  const said: string[] = [];
+function withoutRepeats(
+  sentences: readonly string[],
+  spread: ReadonlyMap<string, number>,
+): readonly string[] {
+  const kept: string[] = [];
   let row: string[] = [];
   for (const sentence of [...sentences, ""]) {
     if (spread.has(sentence)) row.push(sentence);
     else {
-      if (row.length < COPIED_FROM) said.push(...row);
+      if (row.length < COPIED_FROM) kept.push(...row);
       row = [];
-      if (sentence !== "") said.push(sentence);
+      if (sentence !== "") kept.push(sentence);
     }
   }
-  return said;
+  return kept;
 }
 
 /** The words of a sentence, whatever stands between them; no identifier looks like it. */

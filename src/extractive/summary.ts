@@ -282,8 +282,8 @@ function descriptionOf(task: Task, facts: readonly Fact[]): string {
     ...count("failure", "failure", "failures"),
   ];
   const best = facts.reduce((one, other) => (other.worth > one.worth ? other : one));
-  const said = cutAtWord(best.text.replace(/[.。]$/, ""), 110);
-  return `[Task ${task.number}], ${holds.join(", ")}; look before work on it: ${said}`;
+  const texts = cutAtWord(best.text.replace(/[.。]$/, ""), 110);
+  return `[Task ${task.number}], ${holds.join(", ")}; look before work on it: ${texts}`;
 }
 
 function scopeOf({ project }: Pick<Named, "project">): string {
@@ -311,8 +311,8 @@ function profileLines(groups: readonly Group[]): readonly string[] {
     `Has worked with agents in ${groups.length === 1 ? "one project" : `${groups.length} projects`}: ${named.join(", ")}${more}.`,
   ];
   const words = groups.flatMap(({ tasks }) => tasks.flatMap((task) => task.keywords));
-  const said = groups.flatMap(({ facts }) => facts.map(({ text }) => text));
-  const files = [...words, ...said.flatMap((text) => text.match(/[\w/-]+\.\w{1,5}\b/g) ?? [])];
+  const texts = groups.flatMap(({ facts }) => facts.map(({ text }) => text));
+  const files = [...words, ...texts.flatMap((text) => text.match(/[\w/-]+\.\w{1,5}\b/g) ?? [])];
   const tools = ranked(
     files.flatMap((word) => LANGUAGES.get(/\.(\w{1,5})$/.exec(word)?.[1] ?? "") ?? []),
     5,

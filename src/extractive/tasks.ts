@@ -103,12 +103,12 @@ function sharedFamily(parts: readonly Part[]): string | null {
   return parts.every((part) => familyOf(part) === familyOf(first)) ? first.family : null;
 }
 
-function fallbackTitle(keywords: readonly string[], said: string): string {
+function fallbackTitle(keywords: readonly string[], title: string): string {
   const files = keywords.filter((word) => /[./_]|\p{Ll}\p{Lu}/u.test(word));
   const named = [...new Set(files.map((word) => word.split("/").at(-1) || word))].slice(0, 2);
   if (named.length > 0) return `Work on ${named.join(" and ")}`;
   if (keywords.length > 0) return `Work on ${keywords.slice(0, 3).join(", ")}`;
-  return said.length >= 8 ? said : "Session without a stated subject";
+  return title.length >= 8 ? title : "Session without a stated subject";
 }
 
 function sum(values: Iterable<number>): number {

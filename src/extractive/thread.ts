@@ -106,7 +106,7 @@ const heading = /^## Thread `([^`]{1,200})`\r?$/;
 export function readRawMemories(text: string, threads: readonly Thread[]): ReadonlyMap<string, string> {
   const lines = text.split("\n");
   const claims = findClaims(lines, threads);
-  const accepted = settle(claims, threads);
+  const accepted = acceptClaims(claims, threads);
   const bodies = new Map<string, string>();
   accepted.forEach(({ claim }, at) => {
     const next = accepted[at + 1];
@@ -148,14 +148,14 @@ function headerEnd(lines: readonly string[], from: number, thread: Thread): numb
 }
 
 /** One claim a thread, in file order. `ambiguousFrom`: where a doubtful stretch before the claim begins. */
-function settle(claims: readonly Claimed[], threads: readonly Thread[]) {
+function acceptClaims(claims: readonly Claimed[], threads: readonly Thread[]) {
   const rank = new Map(threads.map((thread, at) => [thread.id, at]));
   const rivals = new Map<string, Claimed[]>();
   for (const claim of claims)
     rivals.set(claim.thread.id, [...(rivals.get(claim.thread.id) ?? []).slice(0, 99), claim]);
-  const settled = new Map<string, { claim: Claimed; ambiguousFrom: number | null }>();
+  const accepted = new Map<string, { claim: Claimed; ambiguousFrom: number | null }>();
   const anchors = claims.filter((claim) => rivals.get(claim.thread.id)?.length === 1);
-  for (const claim of anchors) settled.set(claim.thread.id, { claim, ambiguousFrom: null });
+  for (const claim of anchors) accepted.set(claim.thread.id, { claim, ambiguousFrom: null });
   for (const [id, group] of rivals) {
     if (group.length === 1) continue;
     const place = rank.get(id) ?? 0;
@@ -168,10 +168,10 @@ function settle(claims: readonly Claimed[], threads: readonly Thread[]) {
     const possible = group.filter((claim) => claim.start > after && claim.start < before);
     const last = possible.at(-1);
     if (last === undefined) continue;
-    settled.set(id, {
+    accepted.set(id, {
       claim: last,
       ambiguousFrom: possible.length > 1 ? (possible[0]?.start ?? null) : null,
     });
   }
-  return [...settled.values()].sort((a, b) => a.claim.start - b.claim.start);
+  return [...accepted.values()].sort((a, b) => a.claim.start - b.claim.start);
 }

@@ -7,8 +7,8 @@ import type { EvidenceRow as KeptEvidence } from "../domain/session.ts";
 import type { Evidence, EvidenceRow, Extraction } from "../extraction/index.ts";
 import { cleanRecord, judgeRecord } from "../import/record.ts";
 import { isInstruction } from "../text/injection.ts";
-import type { Desk, LearningDeps } from "./desk.ts";
 import { lastExtraction } from "./extract-note.ts";
+import type { LearningDeps, RunCache } from "./run-cache.ts";
 
 /** As large as the original allows. */
 const MOST_SUMMARY_BYTES = 9_000;
@@ -27,20 +27,20 @@ interface Checked {
  * Holds the note to the rules of an import, to its size, and each of its wishes to the words of a person: a line that
  * nobody said is cut out and told. What an agent wrote may name no command that does not stand in the evidence.
  */
-export function checkNote(deps: LearningDeps, desk: Desk) {
+export function checkNote(deps: LearningDeps, cache: RunCache) {
   return fromPromise<CheckAnswer, ExtractInput & { repairsLeft: number }>(async ({ input }) => {
-    const extraction = await lastExtraction(deps, desk, input);
-    const checked = await check(extraction, await desk.evidence(input), deps.runner !== null);
+    const extraction = await lastExtraction(deps, cache, input);
+    const checked = await check(extraction, await cache.evidence(input), deps.runner !== null);
     for (const finding of checked.findings) deps.holder.recordEvent("gate.finding", finding);
     const codes = [...new Set(checked.findings.map(({ code }) => code))].slice(0, 10);
     const found = { findings: checked.findings.length, codes };
     const faults = checked.findings.filter(({ severity }) => severity !== "warn");
     if (faults.length > 0) {
-      desk.faults = faults.map(({ message }) => message);
+      cache.faults = faults.map(({ message }) => message);
       return { verdict: input.repairsLeft > 0 ? "repairable" : "refused", ...found };
     }
     if (checked.note === null) return { verdict: "empty", ...found };
-    desk.checked = { note: checked.note, evidence: checked.evidence };
+    cache.checked = { note: checked.note, evidence: checked.evidence };
     return { verdict: "passed", ...found };
   });
 }
@@ -48,14 +48,14 @@ export function checkNote(deps: LearningDeps, desk: Desk) {
 /** The note that passed; made again where this process has taken the run over. */
 export async function noteOf(
   deps: LearningDeps,
-  desk: Desk,
+  cache: RunCache,
   input: Omit<ExtractInput, "repair"> & { readonly repair: null },
 ): Promise<{ readonly note: Stage1Output; readonly evidence: readonly KeptEvidence[] }> {
-  if (desk.checked !== null) return desk.checked;
-  const extraction = await lastExtraction(deps, desk, input);
+  if (cache.checked !== null) return cache.checked;
+  const extraction = await lastExtraction(deps, cache, input);
   const { note, evidence, findings } = await check(
     extraction,
-    await desk.evidence(input),
+    await cache.evidence(input),
     deps.runner !== null,
   );
   if (note === null || findings.some(({ severity }) => severity !== "warn")) {
@@ -126,19 +126,19 @@ function withoutUnsaid(
   rows: readonly EvidenceRow[],
   { isAgents, findings }: { readonly isAgents: boolean; readonly findings: Finding[] },
 ): string {
-  const said = rows.filter(({ tier }) => tier === "person").map((row) => plainWords(row.text));
+  const spoken = rows.filter(({ tier }) => tier === "person").map((row) => plainWords(row.text));
   const done = isAgents ? plainWords(rows.map(wholeOf).join("\n")) : "";
   let isWishes = false;
   const kept = text.split("\n").filter((line) => {
     if (HEADING.test(line) || WISHES.test(line)) isWishes = WISHES.test(line);
     if (!BULLET.test(line)) return true;
-    if (isWishes && !NOTHING.test(line) && !isQuoted(line, said)) {
+    if (isWishes && !NOTHING.test(line) && !isQuoted(line, spoken)) {
       findings.push(
         dropped("preference_not_said", "A preference was left out: no person said it in these words."),
       );
       return false;
     }
-    if (isAgents && isInstruction(line.replace(BULLET, "")) && !isQuoted(line, said)) {
+    if (isAgents && isInstruction(line.replace(BULLET, "")) && !isQuoted(line, spoken)) {
       findings.push(dropped("instruction_in_note", "A line was left out that gives orders nobody gave."));
       return false;
     }
@@ -151,14 +151,14 @@ function withoutUnsaid(
 }
 
 /** Whether the line quotes a person, word for word. A quotation that goes on in dots is one up to there. */
-function isQuoted(line: string, said: readonly string[]): boolean {
+function isQuoted(line: string, spoken: readonly string[]): boolean {
   const quoted = [...line.matchAll(/"([^"]{3,})"|“([^”]{3,})”/g)].map((found) => found[1] ?? found[2] ?? "");
   // A person's words may hold quotation marks themselves: then all from the first to the last is what was said.
   const whole = /"(.{3,})"/.exec(line)?.[1];
   const wanted = [...quoted, ...(whole === undefined ? [] : [whole])].map((words) =>
     plainWords(words.replace(/(?:\.\.\.|…)$/, "")),
   );
-  return wanted.some((words) => words.length > 2 && said.some((text) => text.includes(words)));
+  return wanted.some((words) => words.length > 2 && spoken.some((text) => text.includes(words)));
 }
 
 function codeIn(line: string): readonly string[] {

@@ -4,14 +4,14 @@ import type { ExtractAnswer, ExtractInput, LearnRunInput } from "../domain/phase
 import type { Extraction } from "../extraction/index.ts";
 import { removePath } from "../files/folder.ts";
 import { answerOf, askExtractor, endExtractor } from "./agent-extractor.ts";
-import type { Desk, LearningDeps } from "./desk.ts";
+import type { LearningDeps, RunCache } from "./run-cache.ts";
 
 /** Writes the note: by rules in this process, or by an agent in a room that holds the evidence and nothing else. */
-export function extractNote(deps: LearningDeps, desk: Desk) {
+export function extractNote(deps: LearningDeps, cache: RunCache) {
   return fromPromise<ExtractAnswer, ExtractInput>(async ({ input, signal }) => {
-    const extraction = await extracted(deps, desk, input, signal);
-    desk.extraction = extraction;
-    desk.checked = null;
+    const extraction = await extracted(deps, cache, input, signal);
+    cache.extraction = extraction;
+    cache.checked = null;
     if (extraction.kind === "none") return { kind: "none", verdict: extraction.reason };
     const { rawMemory, rolloutSummary } = extraction.note;
     return { kind: "note", bytes: Buffer.byteLength(rawMemory) + Buffer.byteLength(rolloutSummary) };
@@ -20,14 +20,14 @@ export function extractNote(deps: LearningDeps, desk: Desk) {
 
 async function extracted(
   deps: LearningDeps,
-  desk: Desk,
+  cache: RunCache,
   input: ExtractInput,
   signal: AbortSignal,
 ): Promise<Extraction> {
-  const evidence = await desk.evidence(input);
-  const session = await desk.session(input.key, input.space);
+  const evidence = await cache.evidence(input);
+  const session = await cache.session(input.key, input.space);
   if (deps.runner === null) return deps.rules.extract(session, evidence);
-  return askExtractor(deps, { ...input, session, evidence, signal, faults: desk.faults });
+  return askExtractor(deps, { ...input, session, evidence, signal, faults: cache.faults });
 }
 
 /**
@@ -36,12 +36,12 @@ async function extracted(
  */
 export async function lastExtraction(
   deps: LearningDeps,
-  desk: Desk,
+  cache: RunCache,
   input: Omit<ExtractInput, "repair"> & { readonly repair: number | null },
 ): Promise<Extraction> {
-  if (desk.extraction !== null) return desk.extraction;
-  const evidence = await desk.evidence(input);
-  const session = await desk.session(input.key, input.space);
+  if (cache.extraction !== null) return cache.extraction;
+  const evidence = await cache.evidence(input);
+  const session = await cache.session(input.key, input.space);
   const extraction =
     deps.runner === null
       ? deps.rules.extract(session, evidence)
@@ -52,7 +52,7 @@ export async function lastExtraction(
       "What the extractor wrote was lost; the session is learned again.",
     );
   }
-  desk.extraction = extraction;
+  cache.extraction = extraction;
   return extraction;
 }
 
@@ -61,6 +61,6 @@ export function closeExtractor(deps: LearningDeps) {
   return fromPromise<void, LearnRunInput>(async () => {
     if (deps.runner === null) return;
     await endExtractor(deps);
-    await removePath(deps.files, deps.scratch);
+    await removePath(deps.files, deps.runFolder);
   });
 }

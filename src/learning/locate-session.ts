@@ -10,7 +10,7 @@ import {
 } from "../domain/session.ts";
 import { isOwnSession } from "../transcripts/index.ts";
 import type { SessionFile, TranscriptFile } from "../transcripts/reader.ts";
-import type { Desk, LearningDeps } from "./desk.ts";
+import type { LearningDeps, RunCache } from "./run-cache.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -19,22 +19,22 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
  * Finds the session's file again, which its agent may have renamed, packed or removed, and says whether it is to be read.
  * What a person asked for by name is read whatever its age.
  */
-export function locateSession(deps: LearningDeps, desk: Desk) {
+export function locateSession(deps: LearningDeps, cache: RunCache) {
   return fromPromise<LocateAnswer, LearnRunInput & { force: boolean }>(({ input }) =>
-    locate(deps, desk, input),
+    locate(deps, cache, input),
   );
 }
 
 export async function locate(
   deps: LearningDeps,
-  desk: Desk,
+  cache: RunCache,
   { space, key, force }: { readonly space: string; readonly key: string; readonly force: boolean },
 ): Promise<LocateAnswer> {
   const { sessions, home, settings, clock } = deps;
   let session: SessionFile;
   try {
     const found = await findSession(deps, space, key);
-    desk.keepSession(found.session, found.facts);
+    cache.keepSession(found.session, found.facts);
     session = found.session;
   } catch (error) {
     if (codeOf(error) === "session_gone") return skip("gone");

@@ -4,20 +4,20 @@ import type { ReadAnswer, ReadInput, WeighAnswer } from "../domain/phase1.ts";
 import type { SessionFacts } from "../domain/session.ts";
 import type { Evidence } from "../extraction/index.ts";
 import type { SessionFile, Utterance } from "../transcripts/reader.ts";
-import type { Desk, LearningDeps } from "./desk.ts";
 import { ageOf } from "./locate-session.ts";
+import type { LearningDeps, RunCache } from "./run-cache.ts";
 
 /**
  * Reads the session line by line, however large it is; what is kept is bounded and free of secrets. The last word decides
  * once more whether the session is at rest: the ends of a file do not always tell.
  */
-export function readEvidence(deps: LearningDeps, desk: Desk) {
+export function readEvidence(deps: LearningDeps, cache: RunCache) {
   return fromPromise<ReadAnswer, ReadInput & { force: boolean }>(async ({ input, signal }) => {
     const { space, key, fingerprint, force } = input;
-    const session = await desk.session(key, space);
+    const session = await cache.session(key, space);
     if (session.fingerprint !== fingerprint) throw changed();
-    const { evidence, facts } = await readSession(deps, session, desk.facts(), signal);
-    desk.keepEvidence(evidence, facts);
+    const { evidence, facts } = await readSession(deps, session, cache.facts(), signal);
+    cache.keepEvidence(evidence, facts);
     const age = force ? null : ageOf(facts.saidAt ?? session.changedAt, deps, deps.clock.nowMs());
     if (age !== null) return age;
     const { redacted, leftOut, rows } = evidence;
@@ -61,14 +61,14 @@ async function* counted(
 const FEW_CHARACTERS = 40;
 
 /** Whether there is anything to learn. Rules judge for themselves and cost nothing; before an agent is paid, more is asked. */
-export function weighEvidence({ runner }: LearningDeps, desk: Desk) {
+export function weighEvidence({ runner }: LearningDeps, cache: RunCache) {
   return fromPromise<WeighAnswer, ReadInput>(async ({ input }) => {
-    const { rows } = await desk.evidence(input);
-    const said = rows.filter(({ tier }) => tier === "person");
-    if (said.length === 0) return { kind: "none", verdict: "nobody_spoke" };
+    const { rows } = await cache.evidence(input);
+    const spoken = rows.filter(({ tier }) => tier === "person");
+    if (spoken.length === 0) return { kind: "none", verdict: "nobody_spoke" };
     const isGreeting =
       !rows.some(({ tier }) => tier === "tool") &&
-      said.reduce((length, { text }) => length + text.length, 0) < FEW_CHARACTERS;
+      spoken.reduce((length, { text }) => length + text.length, 0) < FEW_CHARACTERS;
     return runner !== null && isGreeting ? { kind: "none", verdict: "no_signal" } : { kind: "worth" };
   });
 }

@@ -13,7 +13,7 @@ import type {
 import { jobKeyOf, type SessionVerdict } from "../domain/session.ts";
 import { removePath } from "../files/folder.ts";
 import { noteOf } from "./check-note.ts";
-import type { Desk, LearningDeps } from "./desk.ts";
+import type { LearningDeps, RunCache } from "./run-cache.ts";
 
 /**
  * Asks for the job of the session. The token comes with the run, so a repeated claim finds its own row. A claim that
@@ -45,26 +45,26 @@ export function claimSession({ sessions, holder, worker, clock, settings }: Lear
 }
 
 /** The job is free again, and the session says why it was left alone. */
-export function recordSkip({ sessions, holder, clock }: LearningDeps, desk: Desk) {
+export function recordSkip({ sessions, holder, clock }: LearningDeps, cache: RunCache) {
   return fromPromise<Settled, SkipInput>(async ({ input: { space, key, verdict, until } }) => {
     const lease = holder.lease();
     if (lease === null) return "lost";
-    const facts = factsOf(desk);
+    const facts = factsOf(cache);
     const skip = { lease, space, key, verdict, verdictUntil: until, facts };
     return twice(() => sessions.skip({ ...skip, nowMs: clock.nowMs() }));
   });
 }
 
 /** The end of a session that was read. What an agent left on the disk goes with it. */
-export function recordNote(deps: LearningDeps, desk: Desk) {
-  const { sessions, holder, clock, files, scratch } = deps;
+export function recordNote(deps: LearningDeps, cache: RunCache) {
+  const { sessions, holder, clock, files, runFolder } = deps;
   return fromPromise<RecordAnswer, RecordInput>(async ({ input }) => {
     const { space, key, none } = input;
     const lease = holder.lease();
     if (lease === null) return "lost";
     // Also fills the facts, where this process has taken the run over.
-    await desk.evidence(input);
-    const checked = none === null ? await noteOf(deps, desk, { ...input, repair: null }) : null;
+    await cache.evidence(input);
+    const checked = none === null ? await noteOf(deps, cache, { ...input, repair: null }) : null;
     const answer = await twice(() =>
       sessions.record({
         lease,
@@ -73,12 +73,12 @@ export function recordNote(deps: LearningDeps, desk: Desk) {
         note: checked?.note ?? null,
         noteHash: checked === null ? null : hashOf(checked.note.rawMemory, checked.note.rolloutSummary),
         verdict: none ?? "learned",
-        facts: desk.facts(),
+        facts: cache.facts(),
         evidence: checked?.evidence ?? [],
         nowMs: clock.nowMs(),
       }),
     );
-    if (answer !== "lost" && deps.runner !== null) await removePath(files, scratch).catch(() => {});
+    if (answer !== "lost" && deps.runner !== null) await removePath(files, runFolder).catch(() => {});
     return answer;
   });
 }
@@ -102,9 +102,9 @@ function verdictOf(status: LearnStatus): SessionVerdict {
   return status === "failed_unknown_format" ? "unknown_format" : "failed";
 }
 
-function factsOf(desk: Desk) {
+function factsOf(cache: RunCache) {
   try {
-    return desk.facts();
+    return cache.facts();
   } catch {
     return null;
   }

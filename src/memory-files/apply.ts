@@ -55,8 +55,8 @@ export async function apply(deps: ApplyDeps, request: ApplyRequest): Promise<App
   try {
     const answer = await withRootLock(deps, space, () => publish(deps, request, { draft, manifest, lease }));
     if (answer.kind === "running" || lease === null) return answer;
-    const settled = await store.jobs.succeed({ lease, watermark: draft.watermark, nowMs: clock.nowMs() });
-    return settled === "lost" ? { kind: "running" } : answer;
+    const outcome = await store.jobs.succeed({ lease, watermark: draft.watermark, nowMs: clock.nowMs() });
+    return outcome === "lost" ? { kind: "running" } : answer;
   } catch (error) {
     if (taken !== "clean") {
       const { before } = taken;
@@ -78,9 +78,9 @@ async function publish(
 ): Promise<ApplyAnswer> {
   const { store, clock } = deps;
   const id = publishedId(draft.run);
-  const settled = await reconcileRoot(deps, { run: token, space, root, lease });
-  if (settled === "lost") return { kind: "running" };
-  const { head, actual, foreign } = settled;
+  const reconciled = await reconcileRoot(deps, { run: token, space, root, lease });
+  if (reconciled === "lost") return { kind: "running" };
+  const { head, actual, foreign } = reconciled;
   const current = head?.generation.id ?? null;
   const files = changesBetween(head?.manifest ?? [], manifest);
   if (current === id) return { kind: "unchanged", draft, generation: id, files };

@@ -377,11 +377,13 @@ function removeReturned(work: Work, gone: ReadonlySet<string>): void {
 function isReturnedGroup({ after, parts }: Work, group: Part): boolean {
   if (!/^# Task Group:/.test(group.heading?.text ?? "") || [...parts.values()].includes(group)) return false;
   const branch = branchOf(after, group);
-  const isSaid = branch.some((part) => part.level > 1 && taskOf(part) === null && !part.body.every(isBlank));
+  const hasWords = branch.some(
+    (part) => part.level > 1 && taskOf(part) === null && !part.body.every(isBlank),
+  );
   const isPersons = branch.some(({ heading, body }) =>
     [heading, ...body].some((line) => line !== null && line.edit !== null),
   );
-  return !isSaid && !isPersons;
+  return !hasWords && !isPersons;
 }
 
 function removeGroup(outline: Outline, group: Part): void {

@@ -15,7 +15,7 @@ export type PathRole =
   /** Our mark, and temporary files of a publish: in the folder, never in a generation. */
   | "ours"
   /** What version control, desktops and editors drop into folders: left alone in a memory root. */
-  | "litter"
+  | "ignored"
   | "foreign";
 
 export const MARK = ".slowwave";
@@ -31,7 +31,7 @@ export function roleOf(path: string, kind: "file" | "folder"): PathRole {
   const segments = path.split("/");
   const name = segments.at(-1) ?? "";
   if (path === MARK || path === HAND_EDITS || path === PROJECTS || name.startsWith(TEMPORARY)) return "ours";
-  if (LITTER.has(name) || EDITOR_FILE.test(name)) return "litter";
+  if (IGNORED_NAMES.has(name) || EDITOR_FILE.test(name)) return "ignored";
   if (!hasPlainNames(path)) return "foreign";
   return kind === "file" ? fileRole(segments) : folderRole(segments);
 }
@@ -41,7 +41,7 @@ export function isMemoryFile(path: string): boolean {
   return roleOf(path, "file") === "file";
 }
 
-const LITTER: ReadonlySet<string> = new Set([
+const IGNORED_NAMES: ReadonlySet<string> = new Set([
   ".git",
   ".gitignore",
   ".gitattributes",

@@ -72,11 +72,11 @@ export async function publishManifest(deps: RootDeps, publication: Publication):
   assertFree(root, steps, publication.foreign);
   await assertIntact(deps, steps, blobs);
   const nowMs = clock.nowMs();
-  const settled = await store.generations.commit({ lease, generation, manifest, blobs, journal, nowMs });
-  if (settled === "lost") return settled;
-  const open = settled === "applied" ? journal : await store.generations.openJournal(generation.space);
+  const outcome = await store.generations.commit({ lease, generation, manifest, blobs, journal, nowMs });
+  if (outcome === "lost") return outcome;
+  const open = outcome === "applied" ? journal : await store.generations.openJournal(generation.space);
   if (open !== null) await rollForward(deps, open);
-  return settled;
+  return outcome;
 }
 
 /** A folder that was behind holds what neither the parent nor the new generation has; it may be replaced all the same. */
@@ -316,12 +316,12 @@ function isAsFound(found: FileRead, now: Facts | null): boolean {
 export async function leaveMark(
   deps: Pick<RootDeps, "homeId" | "ids">,
   root: Folder,
-  { space, ...said }: Omit<Mark, "home">,
+  { space, ...marked }: Omit<Mark, "home">,
 ): Promise<void> {
   const owner = { home: deps.homeId, space };
   const found = await readMark(root);
   if (found !== null) assertOurs(root.path, found, owner);
-  const text = markText({ ...found, ...owner, ...said });
+  const text = markText({ ...found, ...owner, ...marked });
   if (found !== null && markText(found) === text) return;
   await sweep(root);
   await replace(deps, root, MARK, Buffer.from(text), null);

@@ -192,7 +192,7 @@ async function keepFolder(
     ...(Object.keys(merged.edits).length > 0 && { handEdits: merged.edits }),
   };
   const { manifest } = merged;
-  const settled = await store.generations.commit({
+  const outcome = await store.generations.commit({
     lease,
     generation,
     manifest,
@@ -200,7 +200,7 @@ async function keepFolder(
     journal: null,
     nowMs,
   });
-  if (settled === "lost") return "lost";
+  if (outcome === "lost") return "lost";
   if (!isOnTop && found.mark !== null)
     await leaveMark(deps, found.folder, { space, generation: generation.id });
   const findings = seen.kind === "ahead" ? [aheadFinding(seen.generation, generation.id)] : [];

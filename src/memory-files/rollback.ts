@@ -50,9 +50,9 @@ async function restore(deps: RootDeps, request: RollbackRequest): Promise<Rollba
   const { id, space, root, target } = request;
   // Named before hand-made changes become a generation: the person counted without it.
   const named = target === null ? null : await generationNamed(store.generations, space, target);
-  const settled = await reconcileRoot(deps, { run: id, space, root, lease: null });
-  if (settled === "lost") return { kind: "running" };
-  const { head, actual, foreign, kept } = settled;
+  const reconciled = await reconcileRoot(deps, { run: id, space, root, lease: null });
+  if (reconciled === "lost") return { kind: "running" };
+  const { head, actual, foreign, kept } = reconciled;
   const restored = named ?? (await lastPublished(deps, space));
   const manifest = await filesOf(deps, restored);
   const current = head?.generation ?? null;

@@ -36,7 +36,7 @@ export interface ScanOptions {
   /** Largest file that is read; default `SCAN_LIMITS.fileBytes` for all. */
   readonly limit?: (path: string) => number;
   /** Litter (`.git`, …) is left alone in a root; in a workspace it is foreign. */
-  readonly litter?: "ignore" | "foreign";
+  readonly ignoredFiles?: "ignore" | "foreign";
 }
 
 /**
@@ -70,7 +70,7 @@ async function scanFolder(folder: Folder, prefix: string, depth: number, found: 
   await forEachConcurrent(await folder.list(), async (entry) => {
     const path = `${prefix}${entry.name}`;
     if (isFull(found, path)) return;
-    const problem = problemOf(path, entry, depth, found.options.litter ?? "ignore");
+    const problem = problemOf(path, entry, depth, found.options.ignoredFiles ?? "ignore");
     if (problem === "skip") return;
     if (problem !== null) found.problems.push({ path, kind: problem });
     else if (entry.kind === "folder") folders.push(entry.name);
@@ -110,11 +110,11 @@ function problemOf(
   path: string,
   entry: Entry,
   depth: number,
-  litter: "ignore" | "foreign",
+  ignoredFiles: "ignore" | "foreign",
 ): ProblemKind | "skip" | null {
   const role = roleOf(path, entry.kind === "folder" ? "folder" : "file");
   if (role === "ours") return "skip";
-  if (role === "litter") return litter === "ignore" ? "skip" : "foreign";
+  if (role === "ignored") return ignoredFiles === "ignore" ? "skip" : "foreign";
   if (entry.kind === "symlink" || entry.kind === "special") return entry.kind;
   if (role === "foreign") return "foreign";
   return depth > SCAN_LIMITS.depth ? "too-deep" : null;

@@ -24,7 +24,7 @@ export async function prepareWorkspace(
   { store, places, files }: Pick<RunDeps, "store" | "places" | "files">,
   { base, summaries, handEdits, projects }: StagedFiles,
 ): Promise<void> {
-  await files.makeFolders(places.scratch);
+  await files.makeFolders(places.runFolder);
   await forgetVerified({ places, files });
   const above = await files.open(dirname(places.workspace));
   try {
@@ -76,36 +76,36 @@ async function writeTree(root: Folder, files: readonly NewFile[]): Promise<void>
 const NAME = "verified.json";
 const LIMIT = 64 * 1024 ** 2;
 
-type Bench = Pick<RunDeps, "places" | "files">;
+type StagingDeps = Pick<RunDeps, "places" | "files">;
 
-export async function keepVerified({ places, files }: Bench, manifest: Manifest): Promise<void> {
-  const scratch = await files.open(places.scratch);
+export async function keepVerified({ places, files }: StagingDeps, manifest: Manifest): Promise<void> {
+  const runFolder = await files.open(places.runFolder);
   try {
     const content = Buffer.from(JSON.stringify(manifest));
-    await scratch.remove(`${NAME}.new`);
-    await scratch.create(`${NAME}.new`, content, { sync: true });
-    await scratch.rename(`${NAME}.new`, NAME);
+    await runFolder.remove(`${NAME}.new`);
+    await runFolder.create(`${NAME}.new`, content, { sync: true });
+    await runFolder.rename(`${NAME}.new`, NAME);
   } finally {
-    await scratch.close();
+    await runFolder.close();
   }
 }
 
 /** Null when nothing has been verified since the workspace was laid. */
-export async function readVerified({ places, files }: Bench): Promise<Manifest | null> {
-  const scratch = await files.open(places.scratch);
+export async function readVerified({ places, files }: StagingDeps): Promise<Manifest | null> {
+  const runFolder = await files.open(places.runFolder);
   try {
-    const read = await scratch.read(NAME, LIMIT);
+    const read = await runFolder.read(NAME, LIMIT);
     return read.kind === "file" ? (JSON.parse(Buffer.from(read.content).toString()) as Manifest) : null;
   } finally {
-    await scratch.close();
+    await runFolder.close();
   }
 }
 
-export async function forgetVerified({ places, files }: Bench): Promise<void> {
-  const scratch = await files.open(places.scratch);
+export async function forgetVerified({ places, files }: StagingDeps): Promise<void> {
+  const runFolder = await files.open(places.runFolder);
   try {
-    await scratch.remove(NAME);
+    await runFolder.remove(NAME);
   } finally {
-    await scratch.close();
+    await runFolder.close();
   }
 }

@@ -77,7 +77,7 @@ export function readOrNull(path: string): string | null {
 }
 
 /**
- * `<scratch>/agent.json`: what a later process needs to find an agent whose engine was killed. Written once
+ * `<run folder>/agent.json`: what a later process needs to find an agent whose engine was killed. Written once
  * before anything starts (`process: null`), and again when the process is known.
  */
 export interface ProcessRecord {
@@ -115,15 +115,15 @@ const schema: z.ZodType<ProcessRecord> = z.object({
   revoked: z.boolean(),
 });
 
-export function writeProcessRecord(scratch: string, record: ProcessRecord): Promise<void> {
-  return writeWhole(recordPath(scratch), `${JSON.stringify(record)}\n`);
+export function writeProcessRecord(runFolder: string, record: ProcessRecord): Promise<void> {
+  return writeWhole(recordPath(runFolder), `${JSON.stringify(record)}\n`);
 }
 
 /** `unreadable`: there is one, but it can't be understood; something had been started. */
-export async function readProcessRecord(scratch: string): Promise<ProcessRecord | "unreadable" | null> {
+export async function readProcessRecord(runFolder: string): Promise<ProcessRecord | "unreadable" | null> {
   let text: string;
   try {
-    text = await readFile(recordPath(scratch), "utf8");
+    text = await readFile(recordPath(runFolder), "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
@@ -135,11 +135,11 @@ export async function readProcessRecord(scratch: string): Promise<ProcessRecord 
   }
 }
 
-/** Name of the record in the scratch folder of its run. */
+/** Name of the record in the folder of its run. */
 export const PROCESS_RECORD = "agent.json";
 
-function recordPath(scratch: string): string {
-  return join(scratch, PROCESS_RECORD);
+function recordPath(runFolder: string): string {
+  return join(runFolder, PROCESS_RECORD);
 }
 
 /** A small private file, whole or not at all, and on the disk when it returns. */

@@ -34,7 +34,7 @@ export interface SuperviseOptions {
   /** Idempotency key of the start, in the record and the mark. */
   readonly key: string;
   readonly agent: string;
-  readonly scratch: string;
+  readonly runFolder: string;
   readonly clock: Clock;
   readonly limits?: OutputLimits;
   /** Between SIGTERM and SIGKILL. */
@@ -88,7 +88,7 @@ const STDERR_BYTES = 8 * 1024;
  * for its whole tree. Rejects when it can't be started; nothing runs then.
  */
 export async function superviseProcess(options: SuperviseOptions): Promise<SupervisedProcess> {
-  const { key, agent, scratch, clock } = options;
+  const { key, agent, runFolder, clock } = options;
   const record: ProcessRecord = {
     version: 1,
     key,
@@ -99,7 +99,7 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
     revoked: false,
   };
   // The intent first: were this process killed right after the start, the mark alone would lead to the child.
-  await writeProcessRecord(scratch, record);
+  await writeProcessRecord(runFolder, record);
   const command = await options.command();
   const child = launch(command, agent);
   // In the same turn: even if it is dead already, its number can't be used again before it is waited for.
@@ -109,7 +109,7 @@ export async function superviseProcess(options: SuperviseOptions): Promise<Super
     throw notStarted(agent, await running.failure);
   }
   try {
-    await confirmRecord(scratch, { ...record, reach: command.tree ?? record.reach, process: leader });
+    await confirmRecord(runFolder, { ...record, reach: command.tree ?? record.reach, process: leader });
   } catch (error) {
     await running.end(0);
     throw error;
@@ -144,12 +144,12 @@ function notStarted(agent: string, cause: unknown): SlowwaveError {
 }
 
 /** Unless somebody took over between the intent and now. */
-async function confirmRecord(scratch: string, record: ProcessRecord): Promise<void> {
-  const now = await readProcessRecord(scratch);
+async function confirmRecord(runFolder: string, record: ProcessRecord): Promise<void> {
+  const now = await readProcessRecord(runFolder);
   if (now === null || now === "unreadable" || now.key !== record.key || now.revoked) {
     throw new SlowwaveError("agent_superseded", "Another process has taken the run over meanwhile.");
   }
-  await writeProcessRecord(scratch, record);
+  await writeProcessRecord(runFolder, record);
 }
 
 function follow(
@@ -208,7 +208,7 @@ function follow(
     end(0).catch(() => {});
   }
 
-  async function settle(): Promise<ProcessEnd> {
+  async function awaitEnd(): Promise<ProcessEnd> {
     await exited;
     const left = await endTree(tree.look, { clock, graceMs: 0 }).then(
       () => null,
@@ -227,7 +227,7 @@ function follow(
       left,
     };
   }
-  const ended = leader === null ? new Promise<ProcessEnd>(() => {}) : settle();
+  const ended = leader === null ? new Promise<ProcessEnd>(() => {}) : awaitEnd();
 
   async function end(grace: number = graceMs): Promise<ProcessEnd> {
     if (child.exitCode === null && child.signalCode === null) {
@@ -257,8 +257,8 @@ export function outputOf(command: Command, patienceMs: number): Promise<Output> 
   return new Promise((resolve) => {
     const [stdout, stderr] = [tail(MOST_BYTES), tail(MOST_BYTES)];
     const end = (how: string) => {
-      const said = stderr.text().trim().split("\n").at(-1) || how;
-      resolve({ stdout: stdout.text(), why: plainText(said, 200) });
+      const reason = stderr.text().trim().split("\n").at(-1) || how;
+      resolve({ stdout: stdout.text(), why: plainText(reason, 200) });
     };
     const pipes = feeds.map(() => "pipe" as const);
     const limits = { timeout: patienceMs, killSignal: "SIGKILL" } as const;

@@ -270,23 +270,23 @@ export function createProcessTree({ leader, key, usesPidNamespace, clock }: Proc
 }
 
 /**
- * Ends what a killed engine left running, by the record in its scratch folder. No grace: its owner is dead and
+ * Ends what a killed engine left running, by the record in the folder of its run. No grace: its owner is dead and
  * its work is thrown away. Returns whether a record was there; leaves it, so that it may be asked again, but
  * revoked, so that a start still under way in a process that merely stood still ends itself.
  */
-export async function endOrphanProcess(scratch: string, clock: Clock): Promise<boolean> {
-  const record = await readProcessRecord(scratch);
+export async function endOrphanProcess(runFolder: string, clock: Clock): Promise<boolean> {
+  const record = await readProcessRecord(runFolder);
   if (record === null || record === "unreadable") return record !== null;
   if (record.reach === "in-process") return true;
   // Before the look: whatever starts after it sees this.
-  if (!record.revoked) await writeProcessRecord(scratch, { ...record, revoked: true });
+  if (!record.revoked) await writeProcessRecord(runFolder, { ...record, revoked: true });
   await endTree(() => membersOf(signsOf(record)), { clock, graceMs: 0 });
   return true;
 }
 
-/** What lives of an agent by the record in its scratch folder, whoever started it. */
-export async function findOrphans(scratch: string): Promise<readonly ProcessStat[]> {
-  const record = await readProcessRecord(scratch);
+/** What lives of an agent by the record in the folder of its run, whoever started it. */
+export async function findOrphans(runFolder: string): Promise<readonly ProcessStat[]> {
+  const record = await readProcessRecord(runFolder);
   if (record === null || record === "unreadable" || record.reach === "in-process") return [];
   return membersOf(signsOf(record));
 }

@@ -84,9 +84,9 @@ export async function tryBubblewrap(
 
 async function described(program: string): Promise<Bubblewrap> {
   const env = scrubbedEnvironment(process.env, "probe");
-  const said = async (word: string) =>
+  const outputFor = async (word: string) =>
     (await outputOf({ file: program, args: [word], env, cwd: "/" }, PATIENCE_MS)).stdout;
-  const [version, help] = await Promise.all([said("--version"), said("--help")]);
+  const [version, help] = await Promise.all([outputFor("--version"), outputFor("--help")]);
   const options = new Set(help.match(/--[a-z][a-z-]*/g));
   return {
     program,

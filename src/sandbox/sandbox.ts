@@ -51,6 +51,6 @@ export interface SandboxSpec {
 }
 
 /** An agent's private home: beside the workspace, and never kept, since it may hold copies of the person's keys. */
-export function sandboxHome(scratch: string): string {
-  return join(scratch, "home");
+export function sandboxHome(runFolder: string): string {
+  return join(runFolder, "home");
 }

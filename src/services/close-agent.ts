@@ -63,9 +63,9 @@ async function endAll(deps: CloseDeps, input: CloseInput): Promise<readonly unkn
   await settlesWithin(clock, closeMs, registry.started(input.run));
   const handles = registry.ofRun(input.run);
   const ends = handles.map((handle) => end(handle, deps));
-  if (handles.length === 0) ends.push(runner.endOrphan(places.scratch, clock).then(() => {}));
-  const settled = await Promise.allSettled(ends);
-  return settled.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  if (handles.length === 0) ends.push(runner.endOrphan(places.runFolder, clock).then(() => {}));
+  const results = await Promise.allSettled(ends);
+  return results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
 }
 
 async function end(handle: AgentHandle, { registry, clock, closeMs = CLOSE_MS }: CloseDeps): Promise<void> {
@@ -102,38 +102,38 @@ export async function clearStaging(places: RunPlaces, options: ClearOptions): Pr
   const { files } = options;
   const kept = options.keep ? await moveToRejected(places, options) : await keepQuarantine(places, options);
   // Without a record nobody could look for the agent again.
-  const hasRecord = (await files.facts(`${places.scratch}/${PROCESS_RECORD}`)) !== null;
+  const hasRecord = (await files.facts(`${places.runFolder}/${PROCESS_RECORD}`)) !== null;
   if (options.keepRecord === true && hasRecord) await removeAllButRecord(places, files);
-  else await removePath(files, places.scratch);
+  else await removePath(files, places.runFolder);
   if (kept) await pruneRejected(places, options);
 }
 
-async function removeAllButRecord({ scratch }: RunPlaces, files: Files): Promise<void> {
-  await withFolders(files, [scratch], async ([folder]) => {
+async function removeAllButRecord({ runFolder }: RunPlaces, files: Files): Promise<void> {
+  await withFolders(files, [runFolder], async ([folder]) => {
     for (const { name } of await folder.list()) if (name !== PROCESS_RECORD) await removeTree(folder, name);
   });
 }
 
 /** Keeps what the gate took out of the memory of a run that it let through, if anything. */
 async function keepQuarantine(places: RunPlaces, { files, clock }: ClearOptions): Promise<boolean> {
-  if ((await files.facts(`${places.scratch}/${QUARANTINE}`)) === null) return false;
+  if ((await files.facts(`${places.runFolder}/${QUARANTINE}`)) === null) return false;
   await files.makeFolders(places.rejected);
-  await withFolders(files, [places.scratch, places.rejected], async ([scratch, rejected]) => {
+  await withFolders(files, [places.runFolder, places.rejected], async ([runFolder, rejected]) => {
     await removeTree(rejected, QUARANTINE);
-    await scratch.move(QUARANTINE, rejected, QUARANTINE);
+    await runFolder.move(QUARANTINE, rejected, QUARANTINE);
   });
   await dateRejected(places, { files, clock });
   return true;
 }
 
 async function moveToRejected(places: RunPlaces, { files, clock }: ClearOptions): Promise<boolean> {
-  const { scratch, rejected } = places;
-  if ((await files.facts(scratch)) === null) return true;
+  const { runFolder, rejected } = places;
+  if ((await files.facts(runFolder)) === null) return true;
   await removePath(files, rejected);
   await files.makeFolders(rejected);
-  await withFolders(files, [scratch, rejected], async ([from, to]) => {
+  await withFolders(files, [runFolder, rejected], async ([from, to]) => {
     // It may hold copies of the person's keys.
-    await removeTree(from, basename(sandboxHome(scratch)));
+    await removeTree(from, basename(sandboxHome(runFolder)));
     for (const { name } of await from.list()) if (name !== PROCESS_RECORD) await from.move(name, to, name);
   });
   await dateRejected(places, { files, clock });

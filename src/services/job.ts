@@ -233,8 +233,8 @@ export function recordFailure({ jobs, holder, clock, settings }: SettleDeps) {
       if (restore) return jobs.release({ lease, reason: "dry run", restore, nowMs });
       if (input.status === "cancelled") return jobs.release({ lease, reason: "cancelled", nowMs });
       const failure = { lease, reason: input.status, retryDelaySeconds: settings.retryDelaySeconds, nowMs };
-      const settled = await jobs.fail(failure);
-      return settled === "lost" ? jobs.failUnowned(failure) : settled;
+      const outcome = await jobs.fail(failure);
+      return outcome === "lost" ? jobs.failUnowned(failure) : outcome;
     });
   });
 }

@@ -70,7 +70,7 @@ async function keepHandEdits({ store, files, places }: RunDeps, base: string | n
     const { kept } = await scan(workspace, {
       limit: fileLimit,
       keep: (path) => !isHostPath(path),
-      litter: "foreign",
+      ignoredFiles: "foreign",
     });
     const changed = await carryOverMemory({ manifest, edits }, kept, (hash) => store.generations.blob(hash));
     for (const [path, content] of changed) await rewrite(workspace, path, content);
@@ -95,11 +95,11 @@ async function publish(deps: RunDeps, input: PublishInput, lease: Lease): Promis
   const { run, space, base } = input;
   if ((await store.generations.read(publishedId(run))) !== null) return finish(deps, input);
   const ours = await verifiedFiles(deps, input);
-  const settled = await reconcileRoot(deps, { run, space, root: places.root, lease });
-  if (settled === "lost") return { kind: "lost" };
-  const { head, actual, foreign } = settled;
+  const reconciled = await reconcileRoot(deps, { run, space, root: places.root, lease });
+  if (reconciled === "lost") return { kind: "lost" };
+  const { head, actual, foreign } = reconciled;
   // That the folder is behind was reported when the workspace was prepared, and is still so.
-  for (const finding of settled.findings)
+  for (const finding of reconciled.findings)
     if (finding.code !== "root_behind") deps.holder.recordEvent("gate.finding", finding);
   const before = base === null ? [] : ((await store.generations.manifest(base)) ?? []);
   const merged = merge(before, head?.manifest ?? [], ours);
@@ -109,7 +109,7 @@ async function publish(deps: RunDeps, input: PublishInput, lease: Lease): Promis
       ? { ...merged, blobs: new Map<string, Uint8Array>(), edits: {} }
       : await carryLiveEdits(deps, head, merged);
   const { manifest, conflicts } = carried;
-  reportConflicts(deps, conflicts, settled);
+  reportConflicts(deps, conflicts, reconciled);
   if (input.agent !== null) await reportUndone(deps, head, carried);
   // That a run had nothing to add to what a person left is worth a generation too: the next one need not look again.
   if (

@@ -74,15 +74,15 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
   if (deps.holder.lease()?.fence === NO_FENCE) await stopped(signal);
   const key = `${input.run}/agent/${input.attempt}`;
   for (const old of registry.ofRun(input.run)) await letGo(old, registry);
-  const orphaned = await runner.endOrphan(places.scratch, clock);
-  const begun = await lastAttempt(places.scratch);
+  const orphaned = await runner.endOrphan(places.runFolder, clock);
+  const begun = await lastAttempt(places.runFolder);
   signal.throwIfAborted();
   if (begun === key) return { kind: "stale" };
-  await recordAttempt(places.scratch, key);
+  await recordAttempt(places.runFolder, key);
   // An agent whose attempt nobody wrote down: this one counts as begun, the next finds a workspace laid anew.
   if (begun === null && orphaned) return { kind: "stale" };
 
-  const { workspace, scratch } = places;
+  const { workspace, runFolder } = places;
   const [prompt, start] = await Promise.all([deps.prompt(input), sizeOf(deps.files, workspace)]);
   const { used = null, transcriptBudget } =
     input.attempt === 0 ? {} : ((await deps.earlier?.(input.run)) ?? {});
@@ -90,7 +90,7 @@ async function answer(deps: SpawnDeps, input: SpawnInput, signal: AbortSignal): 
   meter.asked(prompt);
   signal.throwIfAborted();
   const handle = await runner.spawn(
-    { ...input.config, run: input.run, key, workspace, scratch, prompt, limits },
+    { ...input.config, run: input.run, key, workspace, runFolder, prompt, limits },
     clock,
     signal,
   );
@@ -141,18 +141,18 @@ async function letGo(handle: AgentHandle, registry: AgentRegistry): Promise<void
 }
 
 /**
- * `<scratch>/attempt`: the key of the newest start that was begun in this workspace, written before it. The
+ * `<run folder>/attempt`: the key of the newest start that was begun in this workspace, written before it. The
  * workspace is laid anew before each further attempt, so only the same key means that an agent may have worked
  * in it already. On the disk when it returns: after a power failure a half-worked workspace must be known.
  */
-export function recordAttempt(scratch: string, key: string): Promise<void> {
-  return writeWhole(join(scratch, "attempt"), key);
+export function recordAttempt(runFolder: string, key: string): Promise<void> {
+  return writeWhole(join(runFolder, "attempt"), key);
 }
 
 /** Null when none was begun. */
-async function lastAttempt(scratch: string): Promise<string | null> {
+async function lastAttempt(runFolder: string): Promise<string | null> {
   try {
-    return await readFile(join(scratch, "attempt"), "utf8");
+    return await readFile(join(runFolder, "attempt"), "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;

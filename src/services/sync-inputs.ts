@@ -88,23 +88,24 @@ function findingsOf(setAside: readonly SetAside[]) {
 export function syncSummaries(deps: RunDeps) {
   return fromPromise<SummariesAnswer, RunInput>(async ({ input: { run, space }, signal }) => {
     const { store, places } = deps;
-    const settled = await withRootLock(
+    const reconciled = await withRootLock(
       deps,
       space,
       () => reconcileRoot(deps, { run, space, root: places.root, lease: requireLease(deps.holder) }),
       signal,
     );
-    if (settled === "lost") throw lostOwnership();
+    if (reconciled === "lost") throw lostOwnership();
     await reportHome(deps);
-    for (const finding of settled.findings) deps.holder.recordEvent("gate.finding", finding);
-    if (settled.kept !== null) await reportEdits(deps, settled.kept, settled);
-    const base: Manifest = settled.head?.manifest ?? [];
+    for (const finding of reconciled.findings) deps.holder.recordEvent("gate.finding", finding);
+    if (reconciled.kept !== null) await reportEdits(deps, reconciled.kept, reconciled);
+    const base: Manifest = reconciled.head?.manifest ?? [];
     const inputs = await store.memories.inputsOf(run);
     const summaries = await summaryFiles(inputs);
     const projects = await identitiesOf(store, new Set(inputs.map(({ cwd }) => cwd)));
-    const handEdits = settled.head === null ? null : await handEditsDiff(store.generations, settled.head);
+    const handEdits =
+      reconciled.head === null ? null : await handEditsDiff(store.generations, reconciled.head);
     await prepareWorkspace(deps, { base, summaries, handEdits, projects });
-    return { base: settled.head?.generation.id ?? null };
+    return { base: reconciled.head?.generation.id ?? null };
   });
 }
 

@@ -51,7 +51,7 @@ export function watchAgent(deps: WatchDeps) {
 
 /** The machine lays the workspace anew on hearing it: nobody may be left who writes there. */
 function gone({ runner, places, clock }: WatchDeps): Observable<Phase2Event> {
-  const ended = defer(() => runner.endOrphan(places.scratch, clock));
+  const ended = defer(() => runner.endOrphan(places.runFolder, clock));
   return concat(ended.pipe(map((): Phase2Event => ({ type: "agent.gone" }))), NEVER);
 }
 
@@ -70,7 +70,7 @@ function follow(
   let running = false;
   let over = false;
   let ended = false;
-  let lastHeardMs = clock.monotonicMs();
+  let lastEventMs = clock.monotonicMs();
   const minutes = limits.maxSilenceMinutes;
   const folders = growingFolders(deps.places, {
     start: registry.startOf(handle.id),
@@ -78,7 +78,7 @@ function follow(
   });
   const alarms = new Subscription();
   alarms.add(
-    watchSilence(clock, minutes, () => lastHeardMs, handle.lastActivityMs).subscribe(() =>
+    watchSilence(clock, minutes, () => lastEventMs, handle.lastActivityMs).subscribe(() =>
       emit({
         type: "budget.reached",
         why: `the agent said nothing for ${plural(minutes ?? 0, "minute")}, no more is allowed (maxSilenceMinutes)`,
@@ -111,7 +111,7 @@ function follow(
 
   const events = handle.events$.subscribe({
     next(event) {
-      lastHeardMs = clock.monotonicMs();
+      lastEventMs = clock.monotonicMs();
       if (counted === null) meter.count(event);
       const past = over ? null : exceeded(meter.used(), limits);
       if (past !== null) return emit({ type: "budget.reached", why: past });

@@ -113,16 +113,16 @@ export function agentContract(name: string, make: () => AgentUnderTest): void {
       await expect(handle.prompt("more")).rejects.toMatchObject({ code: expect.stringMatching(codes) });
     });
 
-    test("an untouched scratch folder has no orphan; one in which an agent was started has, and may be asked twice", async () => {
+    test("the untouched folder of a run has no orphan; one in which an agent was started has, and may be asked twice", async () => {
       const { spec, places } = agentPlace();
       const { good } = make();
-      expect(await good.endOrphan(places.scratch, systemClock)).toBe(false);
+      expect(await good.endOrphan(places.runFolder, systemClock)).toBe(false);
       writeInput(spec);
       const handle = await good.spawn(spec, systemClock);
       await firstFinal(handle.events$);
       await handle.close();
-      expect(await good.endOrphan(places.scratch, systemClock)).toBe(true);
-      expect(await good.endOrphan(places.scratch, systemClock)).toBe(true);
+      expect(await good.endOrphan(places.runFolder, systemClock)).toBe(true);
+      expect(await good.endOrphan(places.runFolder, systemClock)).toBe(true);
     });
 
     test("an agent that can't be started rejects with a cause and leaves nothing running", async () => {
@@ -157,10 +157,15 @@ export function agentPlace(): { readonly places: RunPlaces; readonly spec: Agent
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
   // Keys are found again in the environments of all processes: two tests must not share one.
   const run = `t${process.pid}x${made++}`;
-  const scratch = join(home, "staging", run);
-  const workspace = join(scratch, "workspace");
+  const runFolder = join(home, "staging", run);
+  const workspace = join(runFolder, "workspace");
   mkdirSync(join(workspace, "rollout_summaries"), { recursive: true });
-  const places = { workspace, scratch, rejected: join(home, "rejected", run), root: join(home, "memories") };
+  const places = {
+    workspace,
+    runFolder,
+    rejected: join(home, "rejected", run),
+    root: join(home, "memories"),
+  };
   const spec: AgentSpec = {
     agent: "test",
     model: null,
@@ -171,7 +176,7 @@ export function agentPlace(): { readonly places: RunPlaces; readonly spec: Agent
     run,
     key: `${run}/agent/0`,
     workspace,
-    scratch,
+    runFolder,
     prompt: "consolidate",
     limits: { maxSilenceMinutes: null, maxTurns: null, maxTokens: null, maxCostUsd: null },
   };

@@ -146,7 +146,7 @@ const SECRET_SHAPES: readonly SecretShape[] = [
     name: "told password",
     pattern:
       /((?<![\p{L}\p{N}])(?:pass(?:word|phrase|code|wort)|(?:api |access |secret )?key|secret|token|pin|kennwort|schlüssel|zugangscode|contraseña|clave|mot de passe|senha|wachtwoord|hasło|пароль|密码|パスワード)(?:[ \t]{1,3}[\p{L}\p{N}_.'/-]{1,30}){0,5}?[ \t]{0,3}(?:(?<=[ \t])(?:is|was|are|lautet|ist|war|heißt|est|es|era|é|è|to)(?=[ \t])|[:=—–：]|(?:是|为|は))(?:[ \t]{1,3}(?:now|still|always|jetzt|noch))?[ \t]{0,3}[*_"'`„“«‚‘]{0,4})[^\s"'`“”»*]{6,200}/giu,
-    isSecret: isTold,
+    isSecret: isStatedSecret,
   },
 ];
 
@@ -171,7 +171,7 @@ function isArgument(value: string): boolean {
 }
 
 /** What a person would take for a password and not for a word, a number, a name, a date or a file. */
-function isTold(given: string): boolean {
+function isStatedSecret(given: string): boolean {
   const value = given.replace(/[.,;:!?)\]}]+$/, "");
   if (value.length < 6 || !isConcrete(value) || WORDS.test(value)) return false;
   const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w\s./:-]/].filter((one) => one.test(value)).length;

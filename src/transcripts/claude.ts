@@ -161,7 +161,7 @@ async function* utterances(source: RecordSource): AsyncGenerator<Utterance> {
     }
     if (uuid !== null) seen.add(uuid);
     const at = timeIn(value.timestamp);
-    if (queued !== null) yield* said(queued, at, source, talk);
+    if (queued !== null) yield* utterancesOf(queued, at, source, talk);
     else if (type === "user") yield* userTurn(value, at, source, talk);
     else {
       const id = stringIn(objectIn(value.message)?.id);
@@ -203,11 +203,11 @@ function* userTurn(
   if (isMachineMade || value.isSidechain === true) {
     source.tally.machineMade += 1;
     const isNews = value.isSidechain === true || speakersIn(texts)[0]?.speaker === "other_agent";
-    yield* talk.say(isNews ? "other_agent" : "context", at, texts.join("\n"));
-  } else yield* said(texts, at, source, talk);
+    yield* talk.utter(isNews ? "other_agent" : "context", at, texts.join("\n"));
+  } else yield* utterancesOf(texts, at, source, talk);
 }
 
-function* said(
+function* utterancesOf(
   texts: readonly string[],
   at: number | null,
   { tally }: RecordSource,
@@ -215,7 +215,7 @@ function* said(
 ): Generator<Utterance> {
   for (const { speaker, text } of speakersIn(texts)) {
     if (speaker !== "person") tally.machineMade += 1;
-    yield* talk.say(speaker, at, text);
+    yield* talk.utter(speaker, at, text);
   }
 }
 

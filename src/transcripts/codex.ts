@@ -86,7 +86,7 @@ async function* dayFolders(root: string): AsyncGenerator<string> {
 
 function look(file: TranscriptFile): Promise<Facts> {
   return lookAtEnds(file, {
-    note: (value, told) => note(value, told, file),
+    note: (value, facts) => note(value, facts, file),
     isEnough: ({ cwd, version, firstAt }) => cwd !== null && version !== null && firstAt !== null,
   });
 }
@@ -273,7 +273,7 @@ function* item(payload: Fields, at: number | null, tally: Tally, talk: Conversat
     if (payload.role === "user") {
       for (const { speaker, text } of speakersOf(payload)) {
         if (speaker !== "person") tally.machineMade += 1;
-        yield* talk.say(speaker, at, text);
+        yield* talk.utter(speaker, at, text);
       }
     } else if (payload.role === "assistant") {
       const text = textIn(payload.content);
@@ -297,10 +297,10 @@ function answerOf(output: unknown): { readonly text: string; readonly ok: boolea
   const old = objectIn(whole.startsWith("{") ? jsonIn(whole) : output);
   const code = objectIn(old?.metadata)?.exit_code;
   if (typeof code === "number") return { text: stringIn(old?.output) ?? "", ok: code === 0 };
-  const told = exitCodeIn(whole);
+  const exitCode = exitCodeIn(whole);
   const success = old?.success;
   return {
     text: whole === "" ? (stringIn(old?.content) ?? "") : whole.replace(/^(?:.*\n){0,6}?Output:\n/, ""),
-    ok: told !== null ? told === 0 : typeof success === "boolean" ? success : null,
+    ok: exitCode !== null ? exitCode === 0 : typeof success === "boolean" ? success : null,
   };
 }

@@ -25,7 +25,7 @@ export class Conversation {
   #answer: { readonly at: number | null; readonly texts: string[] } | null = null;
   readonly #calls = new Map<string, OpenCall>();
 
-  *say(
+  *utter(
     tier: Exclude<Tier, "final" | "commentary" | "tool">,
     at: number | null,
     text: string,

@@ -40,8 +40,8 @@ const HEAD_BYTES = 4 * 1024 * 1024;
 const TAIL_BYTES = [64 * 1024, 1024 * 1024, READ_LIMITS.lineBytes + 64 * 1024];
 
 /** The file with what its ends told. */
-export function sessionOf(file: TranscriptFile, { isKnown: _, session: __, ...told }: Facts): SessionFile {
-  return { ...file, ...told };
+export function sessionOf(file: TranscriptFile, { isKnown: _, session: __, ...facts }: Facts): SessionFile {
+  return { ...file, ...facts };
 }
 
 export interface Look {
@@ -77,19 +77,19 @@ async function lookAtTail(open: OpenFile, look: Look, facts: Facts): Promise<voi
   for (const size of TAIL_BYTES) {
     const from = Math.max(0, open.bytes - size);
     const cutter = lineCutter(READ_LIMITS.lineBytes);
-    let isTold = false;
+    let isNoted = false;
     let isFirst = from > 0;
     const take = (bytes: Uint8Array | null) => {
       // The first line of a piece is the end of one that began before.
       const value = isFirst || bytes === null ? null : recordIn(bytes);
       isFirst = false;
-      if (value !== null && look.note(value, facts)) isTold = true;
+      if (value !== null && look.note(value, facts)) isNoted = true;
     };
     for await (const chunk of chunksOf(open, from)) {
       for (const line of cutter.cut(chunk)) take(line.bytes);
     }
     const rest = cutter.rest();
     if (rest !== null) take(rest.bytes);
-    if (isTold || from === 0) return;
+    if (isNoted || from === 0) return;
   }
 }

@@ -219,12 +219,12 @@ async function* liveMessages(source: RecordSource): AsyncGenerator<Fields> {
     } else edit(value, { from, to, at: null }, places, tally);
   }
   if (!isKnown && tally.lines > 0) throw unknown(file);
-  let held: Fields | null = null;
-  let heldFrom = -1;
+  let kept: Fields | null = null;
+  let keptFrom = -1;
   for (const [id, place] of places) {
-    if (heldFrom !== place.from) held = await recordAt(open, place);
-    heldFrom = place.from;
-    const message = place.at === null ? held : objectIn(listIn(objectIn(held?.$set)?.messages)[place.at]);
+    if (keptFrom !== place.from) kept = await recordAt(open, place);
+    keptFrom = place.from;
+    const message = place.at === null ? kept : objectIn(listIn(objectIn(kept?.$set)?.messages)[place.at]);
     // Somebody wrote over it meanwhile.
     if (message === null || message.id !== id) tally.broken += 1;
     else yield message;
@@ -302,7 +302,7 @@ async function* utterances(messages: AsyncGenerator<Fields>, tally: Tally): Asyn
       if (texts.length === 0) passOver(tally, "user/functionResponse");
       for (const { speaker, text } of speakersIn(texts)) {
         if (speaker !== "person") tally.machineMade += 1;
-        yield* talk.say(speaker, at, text);
+        yield* talk.utter(speaker, at, text);
       }
     } else if (message.type === "gemini") {
       const text = texts.join("\n");

@@ -42,13 +42,13 @@ export function speakerOf(text: string): { readonly speaker: Speaker; readonly t
 export function speakersIn(
   texts: readonly string[],
 ): readonly { readonly speaker: Speaker; readonly text: string }[] {
-  const said: { speaker: Speaker; text: string }[] = [];
+  const pieces: { speaker: Speaker; text: string }[] = [];
   for (const part of texts) {
     if (part.trim() === "") continue;
     const { speaker, text } = speakerOf(part);
-    const last = said.at(-1);
+    const last = pieces.at(-1);
     if (last?.speaker === speaker) last.text += `\n${text}`;
-    else said.push({ speaker, text });
+    else pieces.push({ speaker, text });
   }
-  return said;
+  return pieces;
 }

@@ -370,13 +370,13 @@ function* utterance(
     if (message.role === "user") {
       if (part.synthetic === true || part.ignored === true) {
         tally.machineMade += 1;
-        return yield* talk.say("context", at, text);
+        return yield* talk.utter("context", at, text);
       }
-      for (const said of speakersIn([withoutQuotes(text)])) {
-        if (said.speaker !== "person") tally.machineMade += 1;
-        yield* talk.say(said.speaker, at, said.text);
+      for (const piece of speakersIn([withoutQuotes(text)])) {
+        if (piece.speaker !== "person") tally.machineMade += 1;
+        yield* talk.utter(piece.speaker, at, piece.text);
       }
-    } else if (message.summary === true) yield* talk.say("context", at, text);
+    } else if (message.summary === true) yield* talk.utter("context", at, text);
     else yield* talk.answer(timeIn(objectIn(part.time)?.start) ?? at, text);
   } else if (part.type === "tool") yield* toolUse(part, at, talk);
   else if (part.type === "patch") {

@@ -32,7 +32,7 @@ export async function candidateIn(
   const { manifest, problems, kept } = await scan(workspace, {
     limit: fileLimit,
     keep: (path) => !isHostPath(path),
-    litter: "foreign",
+    ignoredFiles: "foreign",
   });
   const bytes = (path: string) => kept.get(path) ?? null;
   const texts = new Map<string, string | null>();
@@ -154,7 +154,7 @@ export interface Evidence {
   /** Path of the summary file → its text, with the raw memory of the same thread. */
   readonly texts: ReadonlyMap<string, string>;
   /** Whether an input holds these words, spelled like that. */
-  says(words: string): boolean;
+  isInInputs(words: string): boolean;
 }
 
 const seen = new WeakMap<readonly HostFile[], Evidence>();
@@ -181,11 +181,11 @@ export function evidenceOf(files: readonly HostFile[]): Evidence {
     const summary = texts.get(path);
     if (name !== undefined && summary !== undefined) texts.set(path, `${summary}\n${bodyOf(section)}`);
   }
-  const says = (words: string) => {
+  const isInInputs = (words: string) => {
     const wanted = words.trim();
     return wanted !== "" && [...texts.values()].some((text) => text.includes(wanted));
   };
-  const evidence = { threads: new Set(threadOf.values()), threadOf, texts, says };
+  const evidence = { threads: new Set(threadOf.values()), threadOf, texts, isInInputs };
   seen.set(files, evidence);
   return evidence;
 }

@@ -64,10 +64,10 @@ function groupOf(lines: readonly string[], first: number): GroupPart {
     }
     if (line.startsWith("### ")) part = line.slice(4).trim();
     if (!line.startsWith("- ")) return;
-    const said = line.slice(2).trim();
-    if (task === null) statements.push(statement(said, first + at));
-    else if (part === "rollout_summary_files") task.citations.push(...citations(said, first + at));
-    else if (part === "keywords") task.keywords.push(...said.split(",").map((word) => word.trim()));
+    const bullet = line.slice(2).trim();
+    if (task === null) statements.push(statement(bullet, first + at));
+    else if (part === "rollout_summary_files") task.citations.push(...citations(bullet, first + at));
+    else if (part === "keywords") task.keywords.push(...bullet.split(",").map((word) => word.trim()));
   });
   const head = lines.slice(0, Math.max(1, firstSection(lines)));
   return {
@@ -92,16 +92,16 @@ function firstSection(lines: readonly string[]): number {
 
 const CITATION = /^[`"'[<(]{0,2}(rollout_summaries\/\S*?\.md)(?=$|[\s`"')\]>(,;:])(.*)$/;
 
-function citations(said: string, line: number): readonly CitationPart[] {
-  const [, path, rest = ""] = CITATION.exec(said) ?? [];
+function citations(bullet: string, line: number): readonly CitationPart[] {
+  const [, path, rest = ""] = CITATION.exec(bullet) ?? [];
   return path === undefined ? [] : [{ line, path, rest }];
 }
 
 /** References stand at the end of a bullet; a text may speak of `[Task 9]` in its middle. */
 const TASK_REFERENCES = /(?:\s*\[Task \d{1,6}\])+$/;
 
-function statement(said: string, line: number): StatementPart {
-  const references = TASK_REFERENCES.exec(said)?.[0] ?? "";
+function statement(bullet: string, line: number): StatementPart {
+  const references = TASK_REFERENCES.exec(bullet)?.[0] ?? "";
   const tasks = [...references.matchAll(/\d+/g)].map((match) => Number(match[0]));
-  return { line, text: said.slice(0, said.length - references.length), tasks };
+  return { line, text: bullet.slice(0, bullet.length - references.length), tasks };
 }

@@ -34,16 +34,16 @@ export const memoryKept: Check = async (candidate) => {
   if (before === null) return [];
   const evidence = evidenceOf(candidate.evidence);
   const after = candidate.text(PATH) ?? "";
-  const isSaid = statementIndex(after);
+  const isStillThere = statementIndex(after);
   const due = statementsDue(groupsIn(before), evidence);
-  const lost = due.filter(({ text }) => !isSaid(text));
+  const lost = due.filter(({ text }) => !isStillThere(text));
   const share = due.length < LOSS.fewestStatements ? 0 : lost.length / due.length;
   const isCondensed = Buffer.byteLength(before) > LOSS.condensedAboveBytes;
   if (share > LOSS.refuseAbove) return [loss("memory_wiped", lost, due.length)];
-  const groups = lostGroups(before, after, evidence, isSaid, isCondensed);
+  const groups = lostGroups(before, after, evidence, isStillThere, isCondensed);
   if (share > LOSS.repairAbove && !isCondensed) return [loss("memory_loss", lost, due.length), ...groups];
   if (groups.length > 0 || isCondensed) return groups;
-  return erosion(await candidate.base.history(), evidence, isSaid);
+  return erosion(await candidate.base.history(), evidence, isStillThere);
 };
 
 /** Statements of sessions that are still inputs, and those without a reference beside them. */
@@ -77,7 +77,7 @@ function lostGroups(
   before: string,
   after: string,
   { threadOf }: Evidence,
-  isSaid: (statement: string) => boolean,
+  isStillThere: (statement: string) => boolean,
   isCondensed: boolean,
 ): readonly Remark[] {
   const cited = new Set(
@@ -95,7 +95,7 @@ function lostGroups(
         .map(({ number }) => number),
     );
     const due = group.statements.filter(({ tasks }) => tasks.some((number) => living.has(number)));
-    const kept = due.filter(({ text }) => isSaid(text)).length;
+    const kept = due.filter(({ text }) => isStillThere(text)).length;
     const isSilent =
       !isCondensed && due.length >= LOSS.fewestOfGroup && kept < due.length * LOSS.groupKeptFrom;
     return isSilent || (!alive.some((path) => cited.has(path)) && kept <= due.length / 2);
@@ -122,13 +122,13 @@ function lostGroups(
 function erosion(
   history: readonly PastHandbook[],
   evidence: Evidence,
-  isSaid: (statement: string) => boolean,
+  isStillThere: (statement: string) => boolean,
 ): readonly Remark[] {
   let worst: { readonly lost: number; readonly due: number; readonly generation: string } | null = null;
   for (const { generation, text, deleted } of history) {
     const due = statementsDue(groupsIn(text), evidence).filter((statement) => !deleted.has(statement.text));
     if (due.length < LOSS.fewestStatements) continue;
-    const lost = due.filter((statement) => !isSaid(statement.text)).length;
+    const lost = due.filter((statement) => !isStillThere(statement.text)).length;
     if (lost <= due.length * LOSS.repairAbove) continue;
     if (worst === null || lost / due.length > worst.lost / worst.due)
       worst = { lost, due: due.length, generation };

@@ -200,16 +200,16 @@ export async function keepQuarantined(
     const { text: clear } = redact(text.slice(0, MOST_CHARACTERS));
     lines.push(`${JSON.stringify({ ...where, text: clear })}\n`);
   }
-  const scratch = await files.open(places.scratch);
+  const runFolder = await files.open(places.runFolder);
   try {
-    const read = await scratch.read(QUARANTINE, MOST_BYTES);
+    const read = await runFolder.read(QUARANTINE, MOST_BYTES);
     const before = read.kind === "file" ? [read.content] : [];
     const content = wholeLines(Buffer.concat([...before, Buffer.from(lines.join(""))]));
-    await scratch.remove(`${QUARANTINE}.new`);
-    await scratch.create(`${QUARANTINE}.new`, content);
-    await scratch.rename(`${QUARANTINE}.new`, QUARANTINE);
+    await runFolder.remove(`${QUARANTINE}.new`);
+    await runFolder.create(`${QUARANTINE}.new`, content);
+    await runFolder.rename(`${QUARANTINE}.new`, QUARANTINE);
   } finally {
-    await scratch.close();
+    await runFolder.close();
   }
 }
 
@@ -229,9 +229,9 @@ export function sourceOf(piece: string, evidence: readonly HostFile[]): string |
   const words = [...new Set(whole.split(" ").filter((word) => word.length > 3))].slice(0, MOST_WORDS);
   let best: { readonly path: string; readonly share: number } | null = null;
   for (const [path, text] of evidenceOf(evidence).texts) {
-    const said = plain(text);
-    if (whole.length > 20 && said.includes(whole)) return path;
-    const share = words.filter((word) => said.includes(word)).length / Math.max(1, words.length);
+    const inputText = plain(text);
+    if (whole.length > 20 && inputText.includes(whole)) return path;
+    const share = words.filter((word) => inputText.includes(word)).length / Math.max(1, words.length);
     if (words.length >= 3 && share >= ENOUGH && share > (best?.share ?? 0)) best = { path, share };
   }
   return best?.path ?? null;

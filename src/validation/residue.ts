@@ -129,12 +129,12 @@ function placeholders(fresh: readonly NewLine[], { evidence }: Candidate): reado
   const inputs = evidenceOf(evidence);
   const lines = fresh.filter(({ text }) => {
     const bullet = /^\s*(?:[-*+]|\d{1,4}[.)]) (.*)$/.exec(text)?.[1];
-    const said = (bullet ?? text).trim();
-    if (said.length > 200 || /^#{1,6} /.test(said)) return false;
-    if (bullet !== undefined && !/^(?:\.{3}|…|[[(<{].*[\])>}]\.?$)/.test(said)) return false;
+    const words = (bullet ?? text).trim();
+    if (words.length > 200 || /^#{1,6} /.test(words)) return false;
+    if (bullet !== undefined && !/^(?:\.{3}|…|[[(<{].*[\])>}]\.?$)/.test(words)) return false;
     return (
-      PLACEHOLDERS.some((pattern) => pattern.test(said)) &&
-      !(bullet !== undefined && said.length > 10 && inputs.says(said))
+      PLACEHOLDERS.some((pattern) => pattern.test(words)) &&
+      !(bullet !== undefined && words.length > 10 && inputs.isInInputs(words))
     );
   });
   return [
@@ -214,7 +214,7 @@ function repeats(
   const looped = again.filter(
     ([line, at]) =>
       at.length > MOST_REPEATS + (was.get(line)?.length ?? 0) &&
-      !inputs.says(bulletText(line.split("\n")[0] ?? "")),
+      !inputs.isInInputs(bulletText(line.split("\n")[0] ?? "")),
   );
   const extra = again.reduce(
     (sum, [line, at]) => sum + at.length - Math.max(1, was.get(line)?.length ?? 0),
@@ -275,8 +275,8 @@ function loops(fresh: readonly NewLine[], { evidence }: Candidate): readonly Spo
       text.length > 600 &&
       /^\s*[-*+] (?!`?rollout_summaries\/)/.test(text) &&
       deflateSync(text.slice(0, 20_000)).length < Math.min(text.length, 20_000) * 0.1 &&
-      !inputs.says(bulletText(text).slice(0, 40)) &&
-      !inputs.says(text.slice(200, 240)),
+      !inputs.isInInputs(bulletText(text).slice(0, 40)) &&
+      !inputs.isInInputs(text.slice(200, 240)),
   );
   return [
     {
@@ -289,11 +289,11 @@ function loops(fresh: readonly NewLine[], { evidence }: Candidate): readonly Spo
 }
 
 function isChat(text: string): boolean {
-  const said = text
+  const words = text
     .trim()
     .replace(/^[*_>#\s]{1,8}/, "")
     .slice(0, 400);
-  return CHAT.some((pattern) => pattern.test(said));
+  return CHAT.some((pattern) => pattern.test(words));
 }
 
 function chat(fresh: readonly NewLine[], lines: readonly string[]): readonly Spoiled[] {

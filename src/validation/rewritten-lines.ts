@@ -49,7 +49,7 @@ export function changedLines(
       })
       .map(({ number }) => number),
   })).filter(({ lines }) => lines.length >= FEWEST);
-  const signs = known.size > 0 ? [] : wholeFileSigns(fresh, evidenceOf(evidence).says);
+  const signs = known.size > 0 ? [] : wholeFileSigns(fresh, evidenceOf(evidence).isInInputs);
   const cut = cutLines(fresh, known);
   return [
     ...[...found, ...signs].map((kind) => ({
@@ -94,7 +94,7 @@ function firstAtLeast(sorted: readonly string[], wanted: string): number {
 
 function wholeFileSigns(
   fresh: readonly { readonly number: number; readonly text: string }[],
-  isSaid: (text: string) => boolean,
+  isInInputs: (text: string) => boolean,
 ) {
   const most = fresh.length * 0.6;
   const numbered = fresh.filter(({ text }) => /^\s{0,8}\d{1,6}(?:\t|[ ]{0,2}[|:→│])/.test(text));
@@ -109,14 +109,16 @@ function wholeFileSigns(
     {
       what: "is written with HTML entities",
       lines:
-        entities.length >= FEWEST && !["&lt;", "&gt;", "&quot;", "&amp;", "&#39;", "&#x27;"].some(isSaid)
+        entities.length >= FEWEST && !["&lt;", "&gt;", "&quot;", "&amp;", "&#39;", "&#x27;"].some(isInInputs)
           ? entities
           : [],
     },
     {
       what: "was read in the wrong encoding",
       lines:
-        strange.length >= FEWEST ? strange.filter(({ text }) => !isSaid(MOJIBAKE.exec(text)?.[0] ?? "")) : [],
+        strange.length >= FEWEST
+          ? strange.filter(({ text }) => !isInInputs(MOJIBAKE.exec(text)?.[0] ?? ""))
+          : [],
     },
   ].map(({ what, lines }) => ({ what, lines: lines.map(({ number }) => number) }));
 }

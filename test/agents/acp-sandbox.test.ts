@@ -216,8 +216,8 @@ describe("an agent's environment", () => {
       GEMINI_API_KEY: "mine",
       EXTRA: "e",
       GEMINI_CLI_NO_RELAUNCH: "true",
-      HOME: join(spec.scratch, "home"),
-      TMPDIR: join(spec.scratch, "home", "tmp"),
+      HOME: join(spec.runFolder, "home"),
+      TMPDIR: join(spec.runFolder, "home", "tmp"),
       SLOWWAVE_RUN: spec.key,
     });
     expect(env).not.toHaveProperty("ANTHROPIC_API_KEY");

@@ -29,7 +29,7 @@ test("closes every agent of the run, clears staging, and does nothing the second
   await close("succeeded");
   expect([first.asked, second.asked, other.asked]).toEqual([["close"], ["close"], []]);
   expect(registry.ofRun("r1")).toEqual([]);
-  expect(existsSync(places.scratch)).toBe(false);
+  expect(existsSync(places.runFolder)).toBe(false);
   expect(orphansAsked).toEqual([]);
   await close("succeeded");
   expect(first.asked).toEqual(["close"]);
@@ -38,7 +38,7 @@ test("closes every agent of the run, clears staging, and does nothing the second
 test("an agent that this process does not hold is ended as an orphan", async () => {
   const { close, orphansAsked, places } = setup();
   await close("failed_agent");
-  expect(orphansAsked).toEqual([places.scratch]);
+  expect(orphansAsked).toEqual([places.runFolder]);
 });
 
 test("a start that is still under way is waited for and closed", async () => {
@@ -74,19 +74,19 @@ test("the lease is renewed before anything is ended; a failed renewal is noted a
   await close("succeeded");
   expect(order).toEqual(["renew", "close"]);
   expect(holder.notes).toEqual([{ type: "lease.unrenewed", data: { why: "the store is busy" } }]);
-  expect(existsSync(places.scratch)).toBe(false);
+  expect(existsSync(places.runFolder)).toBe(false);
 });
 
 test("an agent that never ends is given up in bounded time, with a code and a finding; of its staging the record of its process stays", async () => {
   const { close, registry, clock, places, holder } = setup();
-  writeFileSync(join(places.scratch, "agent.json"), "{}");
+  writeFileSync(join(places.runFolder, "agent.json"), "{}");
   const stuck: AgentHandle = { ...scriptedHandle().handle, close: () => new Promise(() => {}) };
   registry.add("r1", stuck);
   const closing = close("failed_budget");
   const outcome = expect(closing).rejects.toMatchObject({ code: "agent_unkillable" });
   await clock.advance(30_000);
   await outcome;
-  expect(readdirSync(places.scratch)).toEqual(["agent.json"]);
+  expect(readdirSync(places.runFolder)).toEqual(["agent.json"]);
   expect(registry.ofRun("r1")).toEqual([]);
   expect(holder.notes).toEqual([
     {
@@ -115,11 +115,11 @@ test("an agent whose close fails is told, after the others are closed", async ()
 test("staging that the gate refused is moved aside, once", async () => {
   const { close, places } = setup();
   writeFileSync(join(places.workspace, "MEMORY.md"), "bad");
-  mkdirSync(join(places.scratch, "home"));
-  writeFileSync(join(places.scratch, "home", "auth.json"), "a copy of the person's key");
+  mkdirSync(join(places.runFolder, "home"));
+  writeFileSync(join(places.runFolder, "home", "auth.json"), "a copy of the person's key");
   await close("failed_invalid_artifacts");
   await close("failed_invalid_artifacts");
-  expect(existsSync(places.scratch)).toBe(false);
+  expect(existsSync(places.runFolder)).toBe(false);
   expect(existsSync(join(places.rejected, "workspace", "MEMORY.md"))).toBe(true);
   expect(existsSync(join(places.rejected, "home"))).toBe(false);
 });
@@ -127,10 +127,10 @@ test("staging that the gate refused is moved aside, once", async () => {
 test("staging that the gate refused is moved aside also where its agent can't be ended, but for the record of the process", async () => {
   const { close, registry, places } = setup();
   writeFileSync(join(places.workspace, "MEMORY.md"), "bad");
-  writeFileSync(join(places.scratch, "agent.json"), "{}");
+  writeFileSync(join(places.runFolder, "agent.json"), "{}");
   registry.add("r1", { ...scriptedHandle().handle, close: () => Promise.reject(new Error("pid 7 stays")) });
   await expect(close("failed_invalid_artifacts")).rejects.toThrow("pid 7 stays");
-  expect([readdirSync(places.scratch), readdirSync(places.rejected)]).toEqual([
+  expect([readdirSync(places.runFolder), readdirSync(places.rejected)]).toEqual([
     ["agent.json"],
     ["workspace"],
   ]);
@@ -177,7 +177,7 @@ test("folders that an agent closed to everyone are removed, also without being r
     mkdirSync("./run/closed/inner", { recursive: true });
     chmodSync("./run/closed/inner", 0);
     chmodSync("./run/closed", 0);
-    await clearStaging({ scratch: "./run" }, { files: nodeFiles(), keep: false });
+    await clearStaging({ runFolder: "./run" }, { files: nodeFiles(), keep: false });
     process.stdout.write(String(existsSync("./run")));`;
   mkdirSync(places.root);
   if (process.getuid?.() === 0) chownSync(places.root, NOBODY, NOBODY);

@@ -193,8 +193,8 @@ test("Codex is given the keys it needs, a temporary folder of the run, and nothi
   await expect(runner.spawn(spec, realClock)).rejects.toMatchObject({ code: "agent_not_started" });
   delete process.env.SLOWWAVE_TEST_SECRET;
   delete process.env.SLOWWAVE_TEST_KEY;
-  const [env, args] = JSON.parse(readFileSync(join(spec.scratch, "env.json"), "utf8"));
-  expect(env).toMatchObject({ SLOWWAVE_TEST_KEY: "mine", TMPDIR: join(spec.scratch, "tmp") });
+  const [env, args] = JSON.parse(readFileSync(join(spec.runFolder, "env.json"), "utf8"));
+  expect(env).toMatchObject({ SLOWWAVE_TEST_KEY: "mine", TMPDIR: join(spec.runFolder, "tmp") });
   expect(env).not.toHaveProperty("SLOWWAVE_TEST_SECRET");
   expect(args).toEqual(["app-server", "-c", "features.memories=false"]);
 });

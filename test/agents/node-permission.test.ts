@@ -34,7 +34,7 @@ console.log(JSON.stringify({ type: "completed", message: JSON.stringify(Object.f
 
 test("code under the permission model works in its workspace and is denied everything else", async () => {
   const { spec } = agentPlace();
-  const home = dirname(dirname(spec.scratch));
+  const home = dirname(dirname(spec.runFolder));
   const code = join(home, "code");
   mkdirSync(code);
   writeFileSync(join(code, "main.mjs"), HOSTILE);
@@ -66,13 +66,13 @@ test("a path that the model would take for a wildcard is refused before anything
   const { spec } = agentPlace();
   const workspace = join(spec.workspace, "a*");
   mkdirSync(workspace);
-  const refused = confinedNode({ node: "node", main: "main.mjs", code: spec.scratch, workspace, env: {} });
+  const refused = confinedNode({ node: "node", main: "main.mjs", code: spec.runFolder, workspace, env: {} });
   await expect(refused).rejects.toMatchObject({ code: "failed_sandbox_policy" });
 });
 
 test("a Node that confines is told from one that does not, and from one that isn't there", async () => {
   const { spec } = agentPlace();
-  const careless = join(spec.scratch, "node");
+  const careless = join(spec.runFolder, "node");
   writeFileSync(careless, `#!/bin/sh\nexec "${process.execPath}" "$2" "$3" "$4"\n`);
   chmodSync(careless, 0o755);
   const missing = { missing: expect.stringContaining("Node 22.14") };
@@ -81,5 +81,5 @@ test("a Node that confines is told from one that does not, and from one that isn
     network: Number(process.versions.node.split(".")[0]) < 25 ? "open" : "none",
   });
   expect(await probeNodePermission(careless)).toEqual(missing);
-  expect(await probeNodePermission(join(spec.scratch, "none"))).toEqual(missing);
+  expect(await probeNodePermission(join(spec.runFolder, "none"))).toEqual(missing);
 });

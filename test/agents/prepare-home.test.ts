@@ -9,10 +9,10 @@ import { agentPlace } from "../../src/testing/agents.ts";
 /** The file that an agent finds in its private home, when the person's has this text. */
 async function prepared(name: string, text: string, seen: Partial<SeenFile>): Promise<string> {
   const { places } = agentPlace();
-  writeFileSync(join(places.scratch, name), text);
-  const home = join(places.scratch, "home");
+  writeFileSync(join(places.runFolder, name), text);
+  const home = join(places.runFolder, "home");
   await prepareHome(home, [{ from: [`~/${name}`], to: `.x/${name}`, keys: null, ...seen }], {
-    HOME: places.scratch,
+    HOME: places.runFolder,
   });
   return readFileSync(join(home, ".x", name), "utf8");
 }
@@ -87,6 +87,6 @@ test.each([
 test("every preset's files are made where the person has none, if keys of ours belong in them", async () => {
   for (const { files } of Object.values(ACP_PRESETS)) {
     const { places } = agentPlace();
-    await prepareHome(join(places.scratch, "home"), files, { HOME: places.root });
+    await prepareHome(join(places.runFolder, "home"), files, { HOME: places.root });
   }
 });

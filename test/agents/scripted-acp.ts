@@ -31,7 +31,7 @@ interface Heard {
 
 /** Everything that the agent was sent, in order. */
 export function heardByAcp(spec: AgentSpec): readonly Heard[] {
-  const lines = readFileSync(join(spec.scratch, "home", "heard.ndjson"), "utf8")
+  const lines = readFileSync(join(spec.runFolder, "home", "heard.ndjson"), "utf8")
     .trim()
     .split("\n");
   return lines.map((line) => JSON.parse(line) as Heard);

@@ -55,9 +55,9 @@ export function scriptedRunner(scripted: Partial<AgentRunner> = {}) {
       if (scripted.spawn !== undefined) return scripted.spawn(spec, clock);
       return scriptedHandle(spec.key).handle;
     },
-    async endOrphan(scratch, clock) {
-      orphansAsked.push(scratch);
-      return scripted.endOrphan?.(scratch, clock) ?? false;
+    async endOrphan(runFolder, clock) {
+      orphansAsked.push(runFolder);
+      return scripted.endOrphan?.(runFolder, clock) ?? false;
     },
   };
   return { runner, specs, orphansAsked };

@@ -32,10 +32,10 @@ test("an agent is started with its key, places, prompt and limits, and is found 
     threadId: "thread",
     sandbox: "bubblewrap",
   });
-  const { workspace, scratch } = places;
+  const { workspace, runFolder } = places;
   const task = "consolidate attempt 2";
   expect(specs).toEqual([
-    { ...config, run: "r1", key: "r1/agent/2", workspace, scratch, prompt: task, limits },
+    { ...config, run: "r1", key: "r1/agent/2", workspace, runFolder, prompt: task, limits },
   ]);
   expect(deps.registry.find("r1/agent/2")).toMatchObject({ id: "r1/agent/2" });
 });
@@ -49,7 +49,7 @@ test("an attempt that was begun before is ended and stale, as often as it is ask
   expect(await spawn(0)).toEqual({ kind: "stale" });
   expect(specs).toHaveLength(1);
   expect(await spawn(1)).toMatchObject({ kind: "spawned", id: "r1/agent/1" });
-  expect(orphansAsked).toEqual([places.scratch, places.scratch, places.scratch, places.scratch]);
+  expect(orphansAsked).toEqual([places.runFolder, places.runFolder, places.runFolder, places.runFolder]);
 });
 
 test("an orphan that no attempt accounts for makes this attempt stale, not the next", async () => {

@@ -26,7 +26,7 @@ test("what ACP agents report of a turn is added up over the turns", () => {
     [90, null],
   ] as const) {
     used.asked("more");
-    used.settle({
+    used.completeTurn({
       stopReason: "end_turn",
       usage: { ...usage, cachedReadTokens, thoughtTokens },
       _meta: null,

@@ -97,7 +97,7 @@ test("an agent nobody here holds: what it left is ended first, then it is gone, 
   const { watch, orphansAsked, places } = setup({}, null, { endOrphan: () => ending });
   const seen = watch();
   await Promise.resolve();
-  expect([seen.news, orphansAsked]).toEqual([[], [places.scratch]]);
+  expect([seen.news, orphansAsked]).toEqual([[], [places.runFolder]]);
   ended();
   await settled();
   expect(seen.news).toEqual([{ type: "agent.gone" }]);

@@ -21,9 +21,9 @@ test.runIf(HAS_PROC)(
     onTestFinished(() => void agent.kill("SIGKILL"));
     const exit = once(agent, "exit");
     await once(agent, "spawn");
-    const scratch = join(home, "staging", run);
-    mkdirSync(scratch, { recursive: true });
-    await writeProcessRecord(scratch, {
+    const runFolder = join(home, "staging", run);
+    mkdirSync(runFolder, { recursive: true });
+    await writeProcessRecord(runFolder, {
       version: 1,
       key,
       agent: "scripted",

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ALLOWED, DIALECT } from "./dialect.ts";
+import { ALLOWED, DIALECT, NO_NAMES } from "./dialect.ts";
 
-const WORDS = Object.keys(DIALECT);
+const NAMES: Readonly<Record<string, string>> = { ...DIALECT, ...NO_NAMES };
 
 function filesBelow(folder: string, ending: RegExp): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
@@ -13,10 +13,23 @@ function filesBelow(folder: string, ending: RegExp): readonly string[] {
 
 /** Every identifier of a source, without comments and texts. */
 function identifiersOf(source: string): ReadonlySet<string> {
-  const code = source
-    .replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$/gm, "")
-    .replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, '""');
+  const code = withoutTemplates(source.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$/gm, ""))
+    .replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, '""')
+    .replace(/(?<=[=([,:?]\s*|return\s+)\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/g, '""');
   return new Set(code.match(/[A-Za-z_$][\w$]*/g));
+}
+
+const HOLE = /\$\{(?:[^`{}]|\{[^`{}]*\})*\}/g;
+/** One that holds no other. */
+const TEMPLATE = new RegExp(`\`(?:[^\`\\\\$]|\\\\.|\\$(?!\\{)|${HOLE.source})*\``, "g");
+
+/** What stands in the holes of templates stays, from the innermost out. */
+function withoutTemplates(source: string): string {
+  const next = source.replace(
+    TEMPLATE,
+    (text) => `(${(text.match(HOLE) ?? []).join(" ").replace(/[${}]/g, " ")})`,
+  );
+  return next === source ? next : withoutTemplates(next);
 }
 
 /** `isRefolded` holds `is` and `refolded`. */
@@ -30,9 +43,9 @@ function usesIn(file: string): readonly string[] {
   return [...identifiersOf(readFileSync(file, "utf8"))].flatMap((identifier) => {
     if (ALLOWED.has(identifier)) return [];
     const parts = partsOf(identifier);
-    return WORDS.filter((word) => parts.includes(word.toLowerCase())).map(
-      (word) => `${file}: ${identifier} (say ${DIALECT[word]})`,
-    );
+    return Object.keys(NAMES)
+      .filter((word) => parts.includes(word.toLowerCase()))
+      .map((word) => `${file}: ${identifier} (say ${NAMES[word]})`);
   });
 }
 
@@ -49,9 +62,9 @@ test("no document uses a word of the dialect", () => {
   ];
   const found = documents.flatMap((file) => {
     const text = readFileSync(file, "utf8");
-    return WORDS.filter((word) => new RegExp(`\\b${word}\\b`, "i").test(text)).map(
-      (word) => `${file}: ${word}`,
-    );
+    return Object.keys(DIALECT)
+      .filter((word) => new RegExp(`\\b${word}\\b`, "i").test(text))
+      .map((word) => `${file}: ${word}`);
   });
   expect(found).toEqual([]);
 });
@@ -59,4 +72,6 @@ test("no document uses a word of the dialect", () => {
 test("a word inside an identifier is seen", () => {
   expect(partsOf("isRefoldedRun")).toEqual(["isrefoldedrun", "is", "refolded", "run"]);
   expect([...identifiersOf('const knockOf = "helm"; // brake')]).toEqual(["const", "knockOf"]);
+  const nested = ["const text = `a desk $", "{isKnown ? `said $", "{told}` : 1} laid`;"].join("");
+  expect([...identifiersOf(nested)]).toEqual(["const", "text", "isKnown", "told"]);
 });

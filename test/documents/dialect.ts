@@ -29,5 +29,28 @@ export const DIALECT: Readonly<Record<string, string>> = {
   workbench: "RunDeps, RootDeps",
 };
 
+/**
+ * Words that a sentence may use and a name may not: as names they said of nothing what it is. The documents are not
+ * looked through for these.
+ */
+export const NO_NAMES: Readonly<Record<string, string>> = {
+  bench: "RunDeps, RootDeps",
+  desk: "cache",
+  hear: "on…",
+  heard: "received",
+  laid: "placed",
+  litter: "ignored",
+  mourner: "isDead",
+  room: "sandbox, budget, bytes",
+  said: "text, message, statement",
+  scratch: "runFolder",
+  tell: "emit, print",
+  told: "reported, printed",
+};
+
 /** Identifiers that a public contract or a library names so. */
-export const ALLOWED: ReadonlySet<string> = new Set();
+export const ALLOWED: ReadonlySet<string> = new Set([
+  // The time at which a line of a session was said: a column of the store.
+  "saidAt",
+  "said_at",
+]);

@@ -30,8 +30,8 @@ test("before a run of a space goes on, the agents of all its dead runs are ended
   let isKillable = false;
   const runner: AgentRunner = {
     ...functionAgent(diligent),
-    endOrphan: async (scratch) => {
-      const run = scratch.split("/").at(-1) ?? "";
+    endOrphan: async (runFolder) => {
+      const run = runFolder.split("/").at(-1) ?? "";
       asked.push(run);
       if (run === "younger" && !isKillable) throw new Error("pid 7 stays");
       return true;

@@ -6,7 +6,7 @@ import type { LearnSettings } from "../../src/domain/phase1.ts";
 import type { Store } from "../../src/domain/ports.ts";
 import { createLearner, type Learner } from "../../src/engine/learner.ts";
 import { extractNote, gatherEvidence } from "../../src/extraction/index.ts";
-import type { Rules } from "../../src/learning/desk.ts";
+import type { Rules } from "../../src/learning/run-cache.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { READERS, type Surroundings } from "../../src/transcripts/index.ts";
 

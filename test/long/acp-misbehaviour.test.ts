@@ -144,12 +144,12 @@ describe("when it is to stop", () => {
   });
 });
 
-test("an engine that was killed leaves no agent behind: the record in the scratch folder leads to it", async () => {
+test("an engine that was killed leaves no agent behind: the record in the folder of its run leads to it", async () => {
   const { spec } = agentPlace();
   const runner = scriptedAcp("endless");
   const handle = await runner.spawn(spec, realClock);
   expect(bearersOf(spec.key)).not.toEqual([]);
-  expect(await scriptedAcp("good").endOrphan(spec.scratch, realClock)).toBe(true);
+  expect(await scriptedAcp("good").endOrphan(spec.runFolder, realClock)).toBe(true);
   expect(bearersOf(spec.key)).toEqual([]);
   expect(await firstFinal(handle.events$)).toEqual(errored("The agent was ended by SIGKILL"));
   await handle.close();

@@ -40,7 +40,7 @@ for (let done = 0; done < Number(count); done += 1) {
   }
   const { verdict, codes } = await answer(verifyArtifacts(at.deps), { ...at.input, base, repairsLeft: 0 });
   if (verdict !== "passed") throw new Error(codes.join());
-  await writeFile(join(at.scratch, "base"), base ?? "");
+  await writeFile(join(at.runFolder, "base"), base ?? "");
   await publish(at, base);
 }
 await store.close();
@@ -48,9 +48,9 @@ await store.close();
 type At = ReturnType<typeof benchOf>;
 
 function benchOf(run: string, lease: Lease) {
-  const scratch = join(home, "staging", run);
-  const workspace = join(scratch, "workspace");
-  const places = { scratch, workspace, rejected: join(home, "rejected"), root };
+  const runFolder = join(home, "staging", run);
+  const workspace = join(runFolder, "workspace");
+  const places = { runFolder, workspace, rejected: join(home, "rejected"), root };
   // The form of what it writes is not what is tried here.
   const gate = {
     skill_form: "off",
@@ -60,14 +60,14 @@ function benchOf(run: string, lease: Lease) {
   } as const;
   const holder = { run, space: SPACE, lease: () => lease, setLease: () => {}, recordEvent: () => {} };
   const deps = { store, holder, places, homeId: "home", clock: systemClock, ids, files: nodeFiles(), gate };
-  return { deps, lease, scratch, workspace, input: { run, space: SPACE } };
+  return { deps, lease, runFolder, workspace, input: { run, space: SPACE } };
 }
 
-async function publish({ deps, lease, scratch, input }: At, base: string | null): Promise<void> {
+async function publish({ deps, lease, runFolder, input }: At, base: string | null): Promise<void> {
   const published = await answer(publishMemory(deps), { ...input, base });
   if (published.kind === "lost") throw new Error("lost");
   await store.jobs.succeed({ lease, watermark: 0, nowMs: systemClock.nowMs() });
-  await rm(scratch, { recursive: true, force: true });
+  await rm(runFolder, { recursive: true, force: true });
   await assertWhole();
   writeSync(1, `${await newest()}\n`);
 }
@@ -80,7 +80,7 @@ async function resume(): Promise<void> {
   const lease = await store.jobs.takeOver({ space: SPACE, token: row.ownership_token, ...times });
   if (lease === null) throw new Error("The job of a dead process could not be taken over.");
   const at = benchOf(row.ownership_token, lease);
-  const base = await readFile(join(at.scratch, "base"), "utf8").catch(() => null);
+  const base = await readFile(join(at.runFolder, "base"), "utf8").catch(() => null);
   // Every other one is given up instead, and what it left is for whoever comes next.
   const isKept =
     base !== null && createHash("sha256").update(row.ownership_token).digest().readUInt8() % 2 === 0;

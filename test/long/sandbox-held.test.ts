@@ -41,7 +41,10 @@ describe.runIf(here)("a tree in a pid namespace", () => {
   test("is recorded as such", async () => {
     const { spec, places } = agentPlace();
     const handle = await agentIn("bubblewrap", `${RUN} ${STAY}`).spawn(spec, realClock);
-    expect(await readProcessRecord(places.scratch)).toMatchObject({ reach: "pid-namespace", revoked: false });
+    expect(await readProcessRecord(places.runFolder)).toMatchObject({
+      reach: "pid-namespace",
+      revoked: false,
+    });
     expect(handle.sandbox).toBe("bubblewrap");
     await handle.close();
   });
@@ -75,7 +78,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
       const { spec, places } = agentPlace();
       const token = tokenOf(spec, name);
       await killedEngine(name, spec, `${hiddenDaemon(token)} ${RUN} ${STAY}`);
-      expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
+      expect(await endOrphanProcess(places.runFolder, realClock)).toBe(true);
       expect(bearersOf(spec.key)).toEqual([]);
       return processesWith(token).length;
     };
@@ -95,7 +98,7 @@ describe.runIf(here)("a tree in a pid namespace", () => {
 
 test.runIf(here)("no descriptor of ours gets in: not that of the store, open all the while", async () => {
   const { spec } = agentPlace();
-  const store = join(dirname(dirname(spec.scratch)), "slowwave.db");
+  const store = join(dirname(dirname(spec.runFolder)), "slowwave.db");
   writeFileSync(store, "everything");
   const descriptor = openSync(store, "r");
   onTestFinished(() => closeSync(descriptor));
@@ -114,7 +117,7 @@ test.runIf(here)("no descriptor of ours gets in: not that of the store, open all
 
 test.runIf(here)("nor does one that we were left ourselves by whoever started us", async () => {
   const { spec } = agentPlace();
-  const secret = join(dirname(dirname(spec.scratch)), "secret");
+  const secret = join(dirname(dirname(spec.runFolder)), "secret");
   writeFileSync(secret, "everything");
   const look = `const fs = require("node:fs");
     const files = fs.readdirSync("/proc/self/fd").filter((fd) => { try { return fs.fstatSync(+fd).isFile(); } catch { return false; } });

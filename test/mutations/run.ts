@@ -173,7 +173,7 @@ export const RUN: readonly Mutation[] = [
     file: "src/services/close-agent.ts",
     edits: [
       [
-        "  if (handles.length === 0) ends.push(runner.endOrphan(places.scratch, clock).then(() => {}));\n",
+        "  if (handles.length === 0) ends.push(runner.endOrphan(places.runFolder, clock).then(() => {}));\n",
         "  void [runner, places];\n",
       ],
     ],
@@ -293,10 +293,10 @@ export const RUN: readonly Mutation[] = [
     name: "an attempt is written down after the start",
     file: "src/services/spawn-agent.ts",
     edits: [
-      ["  await recordAttempt(places.scratch, key);\n", ""],
+      ["  await recordAttempt(places.runFolder, key);\n", ""],
       [
         "  registry.add(input.run, handle, meter, start);\n",
-        "  await recordAttempt(places.scratch, key);\n  registry.add(input.run, handle, meter, start);\n",
+        "  await recordAttempt(places.runFolder, key);\n  registry.add(input.run, handle, meter, start);\n",
       ],
     ],
     tests: ["test/agents/spawn-agent.test.ts"],
@@ -323,7 +323,7 @@ export const RUN: readonly Mutation[] = [
     file: "src/services/watch-agent.ts",
     edits: [
       [
-        "  const ended = defer(() => runner.endOrphan(places.scratch, clock));",
+        "  const ended = defer(() => runner.endOrphan(places.runFolder, clock));",
         "  const ended = defer(async () => void [runner, places, clock]);",
       ],
     ],

@@ -100,7 +100,7 @@ describe.each(STORES)("the original's dispatch (%s)", (_, open) => {
         run: run.id,
         key: `${run.id}/agent/0`,
         workspace: join(world.home, "staging", run.id, "workspace"),
-        scratch: join(world.home, "staging", run.id),
+        runFolder: join(world.home, "staging", run.id),
         prompt: expect.stringContaining(join(world.home, "staging", run.id, "workspace")),
         limits: { maxSilenceMinutes: 10, maxTurns: 40, maxTokens: null, maxCostUsd: null },
       },

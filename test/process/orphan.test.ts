@@ -30,15 +30,15 @@ test("after kill -9 of the supervisor, another process ends the agent and all it
   const fork = `require("node:child_process").spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });`;
   await killedSupervisor(spec, `${fork} process.on("SIGTERM", () => {}); ${RUNNING} ${STAY}`);
   expect(bearersOf(spec.key)).toHaveLength(2);
-  expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
+  expect(await endOrphanProcess(places.runFolder, realClock)).toBe(true);
   expect(bearersOf(spec.key)).toEqual([]);
 });
 
 test("an orphan whose identity was never written is found by its mark", async () => {
   const { spec, places } = agentPlace();
   await killedSupervisor(spec, `${RUNNING} ${STAY}`);
-  await writeProcessRecord(places.scratch, record(spec, { process: null }));
-  expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
+  await writeProcessRecord(places.runFolder, record(spec, { process: null }));
+  expect(await endOrphanProcess(places.runFolder, realClock)).toBe(true);
   expect(bearersOf(spec.key)).toEqual([]);
 });
 
@@ -46,8 +46,8 @@ test("an orphan that wiped its environment is found by its identity", async () =
   const { spec, places } = agentPlace();
   const wiped = bystander("env", ["-i", "sleep", "1000"]);
   const exit = once(wiped, "exit");
-  await writeProcessRecord(places.scratch, record(spec, { process: identityOf(wiped.pid ?? 0) }));
-  expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
+  await writeProcessRecord(places.runFolder, record(spec, { process: identityOf(wiped.pid ?? 0) }));
+  expect(await endOrphanProcess(places.runFolder, realClock)).toBe(true);
   expect(await exit).toEqual([null, "SIGKILL"]);
 });
 
@@ -75,8 +75,11 @@ test.each(strangers)("$who is never signalled", async ({ differs }) => {
   const { spec, places } = agentPlace();
   const innocent = bystander("sleep", ["1000"]);
   const identity = identityOf(innocent.pid ?? 0);
-  await writeProcessRecord(places.scratch, record(spec, { process: { ...identity, ...differs(identity) } }));
-  expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
+  await writeProcessRecord(
+    places.runFolder,
+    record(spec, { process: { ...identity, ...differs(identity) } }),
+  );
+  expect(await endOrphanProcess(places.runFolder, realClock)).toBe(true);
   expect(living(identity.pid)).toMatchObject({ startTime: identity.startTime });
 });
 
@@ -89,19 +92,19 @@ test("a session whose head is gone proves nothing to a later process", async () 
   const [line] = (await once(head.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
   const member = Number(line.toString());
   onTestFinished(() => void process.kill(member, "SIGKILL"));
-  await writeProcessRecord(places.scratch, record(spec, { process: identity }));
+  await writeProcessRecord(places.runFolder, record(spec, { process: identity }));
   await exit;
-  expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
+  expect(await endOrphanProcess(places.runFolder, realClock)).toBe(true);
   expect(living(member)).toMatchObject({ session: identity.pid });
 });
 
 test("no record: nothing had been started; a record nobody can read: something had", async () => {
   const { places } = agentPlace();
-  expect(await endOrphanProcess(places.scratch, realClock)).toBe(false);
-  writeFileSync(join(places.scratch, "agent.json"), "{");
-  expect(await endOrphanProcess(places.scratch, realClock)).toBe(true);
-  rmSync(places.scratch, { recursive: true });
-  expect(await endOrphanProcess(places.scratch, realClock)).toBe(false);
+  expect(await endOrphanProcess(places.runFolder, realClock)).toBe(false);
+  writeFileSync(join(places.runFolder, "agent.json"), "{");
+  expect(await endOrphanProcess(places.runFolder, realClock)).toBe(true);
+  rmSync(places.runFolder, { recursive: true });
+  expect(await endOrphanProcess(places.runFolder, realClock)).toBe(false);
 });
 
 test("the intent is on the disk before the process starts, the identity after", async () => {
@@ -109,7 +112,7 @@ test("the intent is on the disk before the process starts, the identity after", 
   let before: unknown;
   const runner = scriptedAgent("", {
     command: async () => {
-      before = await readProcessRecord(places.scratch);
+      before = await readProcessRecord(places.runFolder);
       const env = { PATH: process.env.PATH ?? "", SLOWWAVE_RUN: spec.key };
       return { file: "sleep", args: ["1000"], env, cwd: spec.workspace };
     },
@@ -118,7 +121,7 @@ test("the intent is on the disk before the process starts, the identity after", 
   expect(before).toEqual(record(spec, { atMs: 7 }));
   const [pid = 0] = bearersOf(spec.key);
   const known = record(spec, { atMs: 7, process: identityOf(pid) });
-  expect(await readProcessRecord(places.scratch)).toEqual(known);
+  expect(await readProcessRecord(places.runFolder)).toEqual(known);
   await handle.close();
 });
 
@@ -127,7 +130,7 @@ test("a start that comes late, after another process took over, ends itself", as
   const runner = scriptedAgent("", {
     // Stands for a supervisor that was stopped between its intent and the start.
     command: async () => {
-      await endOrphanProcess(places.scratch, realClock);
+      await endOrphanProcess(places.runFolder, realClock);
       const env = { PATH: process.env.PATH ?? "", SLOWWAVE_RUN: spec.key };
       return { file: "sleep", args: ["1000"], env, cwd: spec.workspace };
     },

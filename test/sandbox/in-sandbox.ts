@@ -14,7 +14,7 @@ export function agentIn(
   options: Partial<StatusAgentOptions> = {},
 ): AgentRunner {
   const tell = `const tell = (line) => process.stdout.write(JSON.stringify(line) + "\\n");`;
-  const command = ({ workspace, scratch, key }: AgentSpec) =>
+  const command = ({ workspace, runFolder, key }: AgentSpec) =>
     sandboxNamed(name).confine(
       {
         file: process.execPath,
@@ -22,7 +22,7 @@ export function agentIn(
         env: scrubbedEnvironment(process.env, key),
         cwd: workspace,
       },
-      { workspace, home: join(scratch, "home"), readable: [], network: "none" },
+      { workspace, home: join(runFolder, "home"), readable: [], network: "none" },
     );
   return scriptedAgent("", { sandbox: name, command, ...options });
 }

@@ -60,7 +60,7 @@ describe("the log of the chosen run", () => {
   test("takes live rows and late pages once each and in order", () => {
     const { send, now } = store();
     send.detailRead({ detail: detail("r", [word(4), word(5)], true), nowMs: 0 });
-    send.heard({ rows: [word(5), word(6), { ...word(7), run: "other" }] });
+    send.rowsArrived({ rows: [word(5), word(6), { ...word(7), run: "other" }] });
     send.earlierRead({ run: "r", rows: [word(2), word(3)], hasEarlier: true });
     send.earlierRead({ run: "r", rows: [word(1), word(2)], hasEarlier: false });
     send.earlierRead({ run: "other", rows: [word(0)], hasEarlier: false });
@@ -89,7 +89,7 @@ describe("looking at a moment", () => {
     const { send, now } = store();
     send.detailRead({ detail: detail("r", [word(1), word(2)]), nowMs: 0 });
     send.lookedAt({ at: 1 });
-    send.heard({ rows: [word(3)] });
+    send.rowsArrived({ rows: [word(3)] });
     expect(now().at).toBe(1);
     send.lookedAt({ at: null });
     expect(now().at).toBe(null);

@@ -102,8 +102,8 @@ export async function desk(
 
     function deskRun(files: Files, held: Lease | null): DeskRun {
       const findings: Finding[] = [];
-      const scratch = join(home, "staging", run);
-      const workspace = join(scratch, "workspace");
+      const runFolder = join(home, "staging", run);
+      const workspace = join(runFolder, "workspace");
       const holder: LeaseHolder = {
         run,
         space: SPACE,
@@ -113,7 +113,7 @@ export async function desk(
           if (type === "gate.finding") findings.push(data as Finding);
         },
       };
-      const places = { scratch, workspace, rejected: join(home, "rejected", run), root };
+      const places = { runFolder, workspace, rejected: join(home, "rejected", run), root };
       const gate = options.gate ?? FORMLESS;
       const deps: RunDeps = { store, holder, places, homeId: HOME_ID, clock, ids, files, gate };
       const input = { run, space: SPACE };

@@ -39,7 +39,7 @@ export async function flow(
           (from === path && leaves === "roof") || (to === path && enters === "roof"),
       )
       .map(({ id }) => door(path, id, sides.roof));
-  const laid: ElkNode = await new elk.default().layout({
+  const placed: ElkNode = await new elk.default().layout({
     id: "",
     layoutOptions: {
       algorithm: "layered",
@@ -76,8 +76,8 @@ export async function flow(
       labels: link.label === "" || link.way !== "next" ? [] : [inlineLabel(link.label)],
     })),
   } satisfies ElkNode);
-  const boxes = new Map((laid.children ?? []).map((box) => [box.id, boxOf(box)]));
-  const drawn = (laid.edges ?? []).map((edge) => {
+  const boxes = new Map((placed.children ?? []).map((box) => [box.id, boxOf(box)]));
+  const drawn = (placed.edges ?? []).map((edge) => {
     const [section] = edge.sections ?? [];
     const [label] = edge.labels ?? [];
     const points =
@@ -101,7 +101,7 @@ export async function flow(
     });
   }
   const rightmost = [...lines.values()].map(({ label }) => (label === null ? 0 : label.x + label.width));
-  return { width: Math.max(laid.width ?? 0, ...rightmost), height: laid.height ?? 0, boxes, lines };
+  return { width: Math.max(placed.width ?? 0, ...rightmost), height: placed.height ?? 0, boxes, lines };
 }
 
 const SIDES = {

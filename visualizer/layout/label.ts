@@ -35,9 +35,9 @@ export function placeLabel(
     width,
     height: LABEL_HEIGHT,
   });
-  const crossing = taken.lines.flatMap(stretches).map(roomOf);
-  const room = lengthOf(longest) / 2;
-  for (let by = 0; by < room; by += 4) {
+  const crossing = taken.lines.flatMap(stretches).map(boxAround);
+  const reach = lengthOf(longest) / 2;
+  for (let by = 0; by < reach; by += 4) {
     for (const label of [at(by), at(-by)]) {
       if (![...crossing, ...taken.labels].some((box) => overlap(label, box))) return label;
     }
@@ -58,7 +58,7 @@ function lengthOf({ start, end }: Stretch): number {
   return Math.abs(end.x - start.x) + Math.abs(end.y - start.y);
 }
 
-function roomOf({ start, end }: Stretch): Box {
+function boxAround({ start, end }: Stretch): Box {
   const [x, y] = [Math.min(start.x, end.x) - 3, Math.min(start.y, end.y) - 3];
   return { x, y, width: Math.abs(end.x - start.x) + 6, height: Math.abs(end.y - start.y) + 6 };
 }

@@ -111,14 +111,14 @@ function corner(box: Box, { head, flow: { width } }: Inside) {
   return { x: box.x + (box.width - width) / 2, y: box.y + head };
 }
 
-interface Laid {
+interface Placement {
   readonly road: Flow;
   readonly floor: Floor;
   readonly insides: ReadonlyMap<string, Inside>;
   readonly states: readonly ChartState[];
 }
 
-function drawn(links: readonly Link[], { road, floor, insides, states }: Laid): readonly ChartEdge[] {
+function drawn(links: readonly Link[], { road, floor, insides, states }: Placement): readonly ChartEdge[] {
   return links.flatMap((link) => {
     const holds = insides.get(link.container);
     const container = states.find(({ path }) => path === link.container);

@@ -11,13 +11,13 @@ export function charts(
   machines: readonly { readonly machine: AnyStateMachine; readonly version: string }[],
 ): Plugin {
   const name = "virtual:charts";
-  const laid = () => Promise.all(machines.map(({ machine, version }) => layOut(machine, version)));
+  const drawAll = () => Promise.all(machines.map(({ machine, version }) => layOut(machine, version)));
   return {
     name: "charts",
     resolveId: (source) => (source === name ? `\0${name}` : undefined),
     async load(id) {
       if (id !== `\0${name}`) return undefined;
-      const drawings = await laid();
+      const drawings = await drawAll();
       if (this.meta.watchMode === false) {
         this.emitFile({ type: "asset", fileName: "charts.json", source: JSON.stringify(drawings) });
       }

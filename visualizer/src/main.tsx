@@ -42,7 +42,7 @@ addEventListener("drop", async (event) => {
   const file = event.dataTransfer?.files[0];
   if (file === undefined) return;
   const read = readExportedRun(await file.text());
-  if ("wrong" in read) session.say("bad", read.wrong);
+  if ("wrong" in read) session.notify("bad", read.wrong);
   else session.open(read);
 });
 
@@ -72,7 +72,7 @@ function connect(channel: BroadcastChannel): void {
   const isFile = () => session.file.value !== null;
   session.admit();
   listen(session.api.liveUrl, channel, {
-    heard: (rows) => isFile() || session.heard(rows),
+    rowsArrived: (rows) => isFile() || session.rowsArrived(rows),
     opened: () => {
       if (isFile()) return;
       session.send.connected({ to: "live" });

@@ -9,7 +9,7 @@ const RUNS_PAGE = 500;
 const MOST_RUNS = 20_000;
 const EVENTS_PAGE = 1_000;
 /** News come in bursts; what they lead to is asked for once. */
-const SETTLE_MS = 150;
+const QUIET_MS = 150;
 /** Beats and words of the agent change little of the rest. */
 const CHATTER_MS = 2_000;
 
@@ -23,11 +23,11 @@ export interface Session {
   admit(): void;
   select(run: string): void;
   lookAt(at: number | null): void;
-  heard(rows: readonly EventView[]): void;
+  rowsArrived(rows: readonly EventView[]): void;
   refresh(): void;
   open(file: ExportedRun): void;
   diff(from: string | null, to: string): Promise<DiffAnswer>;
-  say(tone: "good" | "bad", text: string): void;
+  notify(tone: "good" | "bad", text: string): void;
   failed(error: unknown): void;
 }
 
@@ -43,11 +43,11 @@ export function createSession(api: Api, theme: Theme): Session {
   const isAdmitted = signal(false);
   const read = () => state.value;
 
-  const say: Session["say"] = (tone, text) => send.noticed({ notice: { tone, text } });
+  const notify: Session["notify"] = (tone, text) => send.noticed({ notice: { tone, text } });
   const failed = (error: unknown) => {
     if (error instanceof ApiError && error.status === 401) send.connected({ to: "refused" });
     else if (error instanceof TypeError) send.connected({ to: "lost" });
-    else say("bad", error instanceof Error ? error.message : String(error));
+    else notify("bad", error instanceof Error ? error.message : String(error));
   };
 
   async function readDetail(run: string): Promise<void> {
@@ -91,9 +91,9 @@ export function createSession(api: Api, theme: Theme): Session {
     const { run } = read();
     if (run !== null) readDetail(run).catch(failed);
   };
-  const soonRuns = settled(SETTLE_MS, () => readRuns().catch(failed));
-  const soonDetail = settled(SETTLE_MS, readChosen);
-  const laterDetail = settled(CHATTER_MS, readChosen);
+  const soonRuns = debounced(QUIET_MS, () => readRuns().catch(failed));
+  const soonDetail = debounced(QUIET_MS, readChosen);
+  const laterDetail = debounced(CHATTER_MS, readChosen);
 
   function select(run: string): void {
     send.runChosen({ run });
@@ -161,11 +161,11 @@ export function createSession(api: Api, theme: Theme): Session {
       isAdmitted.value = true;
     },
     select,
-    say,
+    notify,
     failed,
     lookAt: (at) => send.lookedAt({ at }),
-    heard(rows) {
-      send.heard({ rows });
+    rowsArrived(rows) {
+      send.rowsArrived({ rows });
       const steps = rows.filter(({ sequence }) => sequence !== null);
       if (steps.length > 0) soonRuns();
       const { run: own } = read();
@@ -197,7 +197,7 @@ function isNarrow(): boolean {
 }
 
 /** Acts once for all calls of the next while. */
-function settled(whileMs: number, act: () => void): () => void {
+function debounced(whileMs: number, act: () => void): () => void {
   let isWaiting = false;
   return () => {
     if (isWaiting) return;

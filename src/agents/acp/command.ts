@@ -76,7 +76,7 @@ export async function acpCommand(
       cause: new Error("it was not found"),
     });
   }
-  const home = sandboxHome(spec.scratch);
+  const home = sandboxHome(spec.runFolder);
   await prepareHome(home, preset?.files ?? [], process.env);
   const temporary = join(home, "tmp");
   await mkdir(temporary);
@@ -198,7 +198,7 @@ const PATIENCE_MS = 10_000;
 /** As its npm package says, else as it says itself; null when neither does. */
 async function versionOf(program: Program, npmPackage: string): Promise<string | null> {
   const script = program.filter((word, at) => at < 2 && isAbsolute(word)).at(-1) ?? program[0];
-  return (await packagedVersion(dirname(script), npmPackage)) ?? toldVersion(program);
+  return (await packagedVersion(dirname(script), npmPackage)) ?? askVersion(program);
 }
 
 /** Of the nearest package above that has this name. */
@@ -214,7 +214,7 @@ async function packagedVersion(folder: string, npmPackage: string): Promise<stri
 }
 
 /** In a home of its own: it is only asked, and must not write into the person's. */
-async function toldVersion([file, ...args]: Program): Promise<string | null> {
+async function askVersion([file, ...args]: Program): Promise<string | null> {
   const home = await mkdtemp(join(tmpdir(), "slowwave-version-"));
   const env = scrubbedEnvironment(process.env, "probe", { HOME: home, TMPDIR: home });
   try {

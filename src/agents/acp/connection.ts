@@ -102,8 +102,8 @@ function kindOf({ code, data }: RequestError): string {
   const { errorName, errorKind, details, message } = (
     typeof data === "object" && data !== null ? data : {}
   ) as Record<string, unknown>;
-  const said = [errorName, errorKind, details, message].filter((word) => typeof word === "string");
-  return said.length === 0 ? ` (${code})` : ` (${plainText(said.join(", "), 300)})`;
+  const reasons = [errorName, errorKind, details, message].filter((word) => typeof word === "string");
+  return reasons.length === 0 ? ` (${code})` : ` (${plainText(reasons.join(", "), 300)})`;
 }
 
 export interface TransportOptions {
@@ -149,7 +149,7 @@ function createTransport({ line, onNotice }: TransportOptions): Transport {
     line.breach(why);
   }
 
-  function hearAnswer(message: AnyMessage, id: unknown): void {
+  function onAnswer(message: AnyMessage, id: unknown): void {
     if (open.delete(id)) {
       answered.add(id);
       input?.enqueue(message);
@@ -171,7 +171,7 @@ function createTransport({ line, onNotice }: TransportOptions): Transport {
           breach(`it wrote more than ${MOST_STRAY} lines that are no messages: ${plainText(text, 200)}`);
         }
       } else if (!("method" in message)) {
-        hearAnswer(message, message.id);
+        onAnswer(message, message.id);
       } else if (!("id" in message)) {
         onNotice(message.method, message.params);
       } else {

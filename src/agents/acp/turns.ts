@@ -140,7 +140,7 @@ class AcpTurns implements Turns {
     const { answer, error } = await this.#answerOf(open, text);
     if (number !== this.#prompts) return;
     this.#isAsking = false;
-    this.#used.settle(answer);
+    this.#used.completeTurn(answer);
     if (answer === null || this.#progress.isInterrupted) return this.#finish(error);
     const { stopReason } = answer;
     // The agent may have come to its end before it heard of it.
@@ -244,7 +244,7 @@ interface SpokenText {
 }
 
 /** As much is told at once at most: who talks without end must be heard before it ends. */
-const TOLD_LENGTH = 2_000;
+const PIECE_LENGTH = 2_000;
 
 function spokenText(stream: Pick<AgentStream, "emit">): SpokenText {
   let type: "agent.message" | "agent.thought" = "agent.message";
@@ -253,11 +253,11 @@ function spokenText(stream: Pick<AgentStream, "emit">): SpokenText {
   let last: string | null = null;
 
   function flush(): void {
-    const said = text.trim();
+    const trimmed = text.trim();
     text = "";
-    if (said === "") return;
-    if (type === "agent.message") last = said;
-    stream.emit({ type, text: said });
+    if (trimmed === "") return;
+    if (type === "agent.message") last = trimmed;
+    stream.emit({ type, text: trimmed });
   }
 
   return {
@@ -265,9 +265,9 @@ function spokenText(stream: Pick<AgentStream, "emit">): SpokenText {
       if (kind !== type || messageId !== message) flush();
       type = kind;
       message = messageId;
-      for (let rest = piece; rest !== ""; rest = rest.slice(TOLD_LENGTH)) {
-        text += rest.slice(0, TOLD_LENGTH);
-        if (text.length >= TOLD_LENGTH) flush();
+      for (let rest = piece; rest !== ""; rest = rest.slice(PIECE_LENGTH)) {
+        text += rest.slice(0, PIECE_LENGTH);
+        if (text.length >= PIECE_LENGTH) flush();
       }
     },
     flush,
@@ -286,7 +286,7 @@ export interface Meter {
   /** Tokens in its context: it has read at least as many. Cost so far. */
   observe(used: unknown, costUsd: number | null): void;
   /** The turn is over, with what its answer reports. */
-  settle(answer: PromptAnswer | null): void;
+  completeTurn(answer: PromptAnswer | null): void;
   usage(): AgentUsage;
 }
 
@@ -337,7 +337,7 @@ export function meter(): Meter {
         ...(costUsd === null ? {} : { costUsd }),
       });
     },
-    settle(answer) {
+    completeTurn(answer) {
       const reported = answer === null ? null : reportedBy(answer);
       past = {
         input: past.input + (reported?.input ?? context ?? Math.ceil(askedBytes / BYTES_PER_TOKEN)),

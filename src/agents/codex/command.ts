@@ -70,7 +70,7 @@ export async function codexCommand(options: CodexProgramOptions, spec: AgentSpec
       cause: new Error("codex was not found"),
     });
   }
-  const temporary = join(spec.scratch, "tmp");
+  const temporary = join(spec.runFolder, "tmp");
   await mkdir(temporary, { recursive: true });
   const [file, ...args] = program;
   return {

@@ -87,7 +87,7 @@ export function createPeer({ clock, patienceMs, send, onNotice, onBreach }: Peer
     else send(JSON.stringify({ id, error: REFUSED }));
   }
 
-  function hearAnswer(message: Message): void {
+  function onAnswer(message: Message): void {
     const { id } = message;
     if (Number.isInteger(id) && (id as number) >= 1 && (id as number) <= asked) {
       // Null: it answered twice, or too late.
@@ -128,7 +128,7 @@ export function createPeer({ clock, patienceMs, send, onNotice, onBreach }: Peer
       const message = parsed(line);
       if (message === null) return breach(`it wrote a line that is no message: ${plainText(line, 200)}`);
       const { id, method, params } = message;
-      if (typeof method !== "string") hearAnswer(message);
+      if (typeof method !== "string") onAnswer(message);
       else if (id === undefined) onNotice(method, params);
       else refuse(id);
     },

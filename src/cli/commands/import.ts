@@ -93,7 +93,7 @@ export async function importFile(
   if (refusal !== null) {
     const report: ImportReport = { ...NOTHING, rejected, error: refusal };
     if (json) output.printJson(report);
-    else tellRefusal(report, refusal.message, output);
+    else printRefusal(report, refusal.message, output);
     return EXIT.usage;
   }
   const store = await openStore(places, output);
@@ -155,7 +155,7 @@ function printReport(
   { imported, updated, unchanged, forgotten, rejected, redacted }: ImportReport,
   output: Output,
 ): void {
-  tellRejected(rejected, output);
+  printRejected(rejected, output);
   output.print([
     bold(`${imported} imported`),
     `, ${updated} updated, ${unchanged} unchanged`,
@@ -165,12 +165,12 @@ function printReport(
   ]);
 }
 
-function tellRefusal({ rejected }: ImportReport, message: string, output: Output): void {
-  tellRejected(rejected, output);
+function printRefusal({ rejected }: ImportReport, message: string, output: Output): void {
+  printRejected(rejected, output);
   output.info([red("error"), ` ${message}`], "  code: import_rejected");
 }
 
-function tellRejected(rejected: readonly Rejection[], output: Output): void {
+function printRejected(rejected: readonly Rejection[], output: Output): void {
   for (const { line, code, message } of rejected.slice(0, SHOWN)) {
     output.info([yellow(`line ${line}`), ` ${message} `, dim(code)]);
   }

@@ -108,7 +108,7 @@ export async function learn(at: Invocation, flags: LearnFlags): Promise<number> 
   const goesOn = flags.run === true && flags.dryRun !== true && code < SIGNALLED;
   const run = goesOn ? await consolidateDue(at) : null;
   if (at.json) at.output.printJson(documentOf(report, run, flags));
-  else tell(at, report, run, flags);
+  else printReport(at, report, run, flags);
   return run === null || run.outcome === "succeeded" || run.outcome === "skipped" ? code : EXIT.failed;
 }
 
@@ -281,7 +281,7 @@ function exitCodeOf(results: readonly LearnResult[]): number {
   return failed.every(({ status }) => status === "failed_invalid_output") ? EXIT.refused : EXIT.failed;
 }
 
-function tell({ output }: Invocation, report: Report, run: RunResult | null, flags: LearnFlags): void {
+function printReport({ output }: Invocation, report: Report, run: RunResult | null, flags: LearnFlags): void {
   const { looked, learned, more, forgotten } = report;
   if (flags.dryRun !== true) output.print(...summaryLines(report));
   if (looked === 0) {

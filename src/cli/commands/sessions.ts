@@ -156,7 +156,7 @@ async function listSessions(at: Invocation, flags: { from?: string; limit: strin
   }
 }
 
-interface Told {
+interface Standing {
   readonly sentence: string;
   readonly tone: "good" | "open" | "bad" | "quiet";
 }
@@ -166,7 +166,7 @@ async function sentenceWriter(
   store: Store,
   space: string,
   nowMs: number,
-): Promise<(row: SessionRow) => Told> {
+): Promise<(row: SessionRow) => Standing> {
   const jobs = new Map((await store.sessions.jobs()).map((job) => [job.job_key, job]));
   const exclusions = await store.sessions.exclusions();
   return (row) => {
@@ -175,7 +175,7 @@ async function sentenceWriter(
   };
 }
 
-function sentenceOf(row: SessionRow, job: JobRow | null, nowMs: number): Told {
+function sentenceOf(row: SessionRow, job: JobRow | null, nowMs: number): Standing {
   if (job?.status === "running" && (job.lease_until ?? 0) * 1000 > nowMs) {
     return { sentence: "is being learned", tone: "open" };
   }
@@ -211,7 +211,7 @@ function sentenceOf(row: SessionRow, job: JobRow | null, nowMs: number): Told {
 
 const TRIES = 3;
 
-function failedSentence({ verdict }: SessionRow, job: JobRow | null, nowMs: number): Told {
+function failedSentence({ verdict }: SessionRow, job: JobRow | null, nowMs: number): Standing {
   const why =
     verdict === "unknown_format"
       ? "of an unknown format"
@@ -228,7 +228,7 @@ function failedSentence({ verdict }: SessionRow, job: JobRow | null, nowMs: numb
   return { sentence: `${why}${job?.last_error ? ` (${job.last_error})` : ""}; ${when}`, tone: "bad" };
 }
 
-function sessionLine(row: SessionRow, { sentence, tone }: Told): Line {
+function sessionLine(row: SessionRow, { sentence, tone }: Standing): Line {
   const style = { good: green, open: yellow, bad: red, quiet: dim }[tone];
   return [
     `${moment(row.changedAt)} ${row.key} `,
@@ -245,14 +245,14 @@ async function showSession(at: Invocation, id: string): Promise<number> {
   try {
     const { space } = places;
     const row = await sessionNamed(id, store, space);
-    const told = (await sentenceWriter(store, space, world.nowMs()))(row);
+    const standing = (await sentenceWriter(store, space, world.nowMs()))(row);
     const evidence = await store.sessions.evidence(space, row.key);
     const [note = null] = (await store.memories.versionsOf(space, row.key)).slice(0, 1);
     if (json) {
-      output.printJson({ ...row, sentence: told.sentence, note, evidence });
+      output.printJson({ ...row, sentence: standing.sentence, note, evidence });
       return EXIT.ok;
     }
-    output.print(sessionLine(row, told), dim(row.path));
+    output.print(sessionLine(row, standing), dim(row.path));
     if (row.persons !== null) {
       output.print(
         dim(`${counted(row.persons, "turn")} of a person, ${counted(row.tools ?? 0, "tool call")}`),

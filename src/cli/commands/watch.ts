@@ -173,8 +173,8 @@ export function watchedRun(answer: RunAnswer, nowMs: number, columns: number): r
   const { run, events, budget } = answer;
   const steps = events.filter(({ sequence }) => sequence !== null);
   const since = enteredAtMs(steps) ?? run.createdAtMs;
-  const said = events.findLast(({ type }) => type === "agent.message");
-  const message = (said?.data as { text?: string } | undefined)?.text ?? "";
+  const reported = events.findLast(({ type }) => type === "agent.message");
+  const message = (reported?.data as { text?: string } | undefined)?.text ?? "";
   const line = (name: string, ...rest: (string | ReturnType<typeof dim>)[]): Line => [
     "  ",
     dim(name.padEnd(8)),
@@ -240,6 +240,6 @@ function textOf({ type, value, data }: EventView): string | null {
   if (value !== null) return `${value} (${type})`;
   const { text, name, message } = (data ?? {}) as { text?: string; name?: string; message?: string };
   if (type === "agent.usage" || type === "budget.used") return null;
-  const said = [name, text ?? message].filter((part) => part !== undefined).join(" ");
-  return clipped(said === "" ? type : `${type}: ${said}`, LONGEST_TEXT);
+  const reported = [name, text ?? message].filter((part) => part !== undefined).join(" ");
+  return clipped(reported === "" ? type : `${type}: ${reported}`, LONGEST_TEXT);
 }

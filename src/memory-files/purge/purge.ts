@@ -147,9 +147,9 @@ async function publishWithout(
   lease: Lease,
   scrub: Scrub,
 ): Promise<{ readonly generation: string | null; readonly undecided: readonly string[] }> {
-  const settled = await reconcileRoot(deps, { run: id, space, root, lease });
-  if (settled === "lost") throw lost();
-  const { head, actual, foreign } = settled;
+  const reconciled = await reconcileRoot(deps, { run: id, space, root, lease });
+  if (reconciled === "lost") throw lost();
+  const { head, actual, foreign } = reconciled;
   const scrubbed = head === null ? null : await scrub(memoryOf(head));
   const undecided = scrubbed?.undecided ?? [];
   if (head === null || scrubbed === null || isUnchanged(changesBetween(head.manifest, scrubbed.manifest))) {

@@ -109,7 +109,7 @@ function sessionEnds(
   }
 
   /** Null: it is settled now; else what an earlier settlement under the token was. */
-  function settle(
+  function settleJob(
     lease: Lease,
     outcome: string,
     nowMs: number,
@@ -127,22 +127,22 @@ function sessionEnds(
 
   return {
     fail: async ({ space, key, verdict, ...by }) => {
-      const settled = settle(by.lease, "failed", by.nowMs, (row) => applyFailure(row, by));
-      if (settled !== null) return settled;
+      const earlier = settleJob(by.lease, "failed", by.nowMs, (row) => applyFailure(row, by));
+      if (earlier !== null) return earlier;
       change(space, key, { verdict, verdictUntil: null, verdictAt: by.nowMs });
       return "applied";
     },
     skip: async ({ lease, space, key, verdict, verdictUntil, facts, nowMs }) => {
-      const settled = settle(lease, "released", nowMs, (row) => applyRelease(row, verdict));
-      if (settled !== null) return settled;
+      const earlier = settleJob(lease, "released", nowMs, (row) => applyRelease(row, verdict));
+      if (earlier !== null) return earlier;
       change(space, key, { ...facts, verdict, verdictUntil, verdictAt: nowMs });
       return "applied";
     },
     record: async ({ lease, space, key, note, noteHash, verdict, facts, evidence, nowMs }) => {
       const { records } = await acceptRecords(note === null ? [] : [note]);
       const done = (row: JobRow) => applySuccess(row, { watermark: row.input_watermark ?? 0, nowMs });
-      const settled = settle(lease, "succeeded", nowMs, done);
-      if (settled !== null) return settled;
+      const earlier = settleJob(lease, "succeeded", nowMs, done);
+      if (earlier !== null) return earlier;
       if (isRefusedIn(world, space, key)) {
         forgetSession(world, space, key);
         return "forgotten";

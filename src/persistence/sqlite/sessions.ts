@@ -129,7 +129,7 @@ function sessionEnds(db: Database, { jobs, sessionJobs, sessions, stage1, refuse
   const settlements = settlementTable(db);
 
   /** False: the guard did not hold; `earlier` says what was settled under the token before. */
-  function settle(lease: Lease, outcome: string, nowMs: number, change: (row: JobRow) => JobRow): boolean {
+  function settleJob(lease: Lease, outcome: string, nowMs: number, change: (row: JobRow) => JobRow): boolean {
     const row = sessionJobs.read(lease.space);
     if (row === null || !sessionJobs.replaceMine(change(row), lease)) return false;
     settlements.put(lease.space, lease.token, outcome, nowMs);
@@ -142,14 +142,14 @@ function sessionEnds(db: Database, { jobs, sessionJobs, sessions, stage1, refuse
 
   function fail({ space, key, ...by }: SessionFailure) {
     const { lease, nowMs } = by;
-    if (!settle(lease, "failed", nowMs, (row) => applyFailure(row, by))) return earlier(lease, "failed");
+    if (!settleJob(lease, "failed", nowMs, (row) => applyFailure(row, by))) return earlier(lease, "failed");
     const row = sessions.read(space, key);
     if (row !== null) sessions.put({ ...row, verdict: by.verdict, verdictUntil: null, verdictAt: nowMs });
     return "applied" as const;
   }
 
   function skip({ lease, space, key, verdict, verdictUntil, facts, nowMs }: SessionSkip) {
-    if (!settle(lease, "released", nowMs, (row) => applyRelease(row, verdict)))
+    if (!settleJob(lease, "released", nowMs, (row) => applyRelease(row, verdict)))
       return earlier(lease, "released");
     const row = sessions.read(space, key);
     if (row !== null) sessions.put({ ...row, ...facts, verdict, verdictUntil, verdictAt: nowMs });
@@ -168,7 +168,7 @@ function sessionEnds(db: Database, { jobs, sessionJobs, sessions, stage1, refuse
     nowMs,
   }: SessionRecord): Recorded {
     const done = (row: JobRow) => applySuccess(row, { watermark: row.input_watermark ?? 0, nowMs });
-    if (!settle(lease, "succeeded", nowMs, done)) return earlier(lease, "succeeded");
+    if (!settleJob(lease, "succeeded", nowMs, done)) return earlier(lease, "succeeded");
     if (refused.has(space, key)) {
       sessions.forget(space, key);
       return "forgotten";

@@ -115,8 +115,8 @@ export function groupWriter(db: Database, options: { path: string; patienceMs: n
   function enqueue<T>(work: () => T, weight: number, isOneStatement: boolean): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (closed !== null) throw storeError("store_closed", path);
-      const settle = { resolve: resolve as (value: unknown) => void, reject };
-      queue.push({ work, weight, isOneStatement, ...settle, waitedMs: 0, timesUndone: 0 });
+      const callbacks = { resolve: resolve as (value: unknown) => void, reject };
+      queue.push({ work, weight, isOneStatement, ...callbacks, waitedMs: 0, timesUndone: 0 });
       schedule();
     });
   }

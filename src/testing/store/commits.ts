@@ -331,21 +331,21 @@ export function actorContract(name: string, open: OpenWorld): void {
     });
 
     test("who watches is told of what another process leaves for a run, and not any more after the end", async () => {
-      const told = { first: 0, second: 0 };
+      const calls = { first: 0, second: 0 };
       const next = Promise.withResolvers<void>();
       const [ended, watching] = [new AbortController(), new AbortController()];
       await a.runs.watch(() => {
-        told.first += 1;
+        calls.first += 1;
       }, ended.signal);
       ended.abort();
       await a.runs.watch(() => {
-        told.second += 1;
+        calls.second += 1;
         next.resolve();
       }, watching.signal);
       await b.runs.signal({ run: "run-1", key: null, event: "{}", nowMs: NOW_MS });
       await next.promise;
       watching.abort();
-      expect(told).toEqual({ first: 0, second: 1 });
+      expect(calls).toEqual({ first: 0, second: 1 });
     });
 
     test("a signal nothing handled is closed under the run's fence", async () => {

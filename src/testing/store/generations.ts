@@ -264,15 +264,15 @@ export function purgeContract(name: string, open: OpenWorld): void {
     test("a generation says which agent made it and what was found, if that is known", async () => {
       const lease = await claimedLease(a);
       const { generation: plain } = generation("g1");
-      const told = { ...plain, agent: "extractive", findings: 2 };
+      const withAgent = { ...plain, agent: "extractive", findings: 2 };
       await a.generations.commit({
         lease,
-        generation: told,
+        generation: withAgent,
         ...filesOf({}),
         journal: null,
         nowMs: NOW_MS,
       });
-      expect(await b.generations.read("g1")).toEqual(told);
+      expect(await b.generations.read("g1")).toEqual(withAgent);
     });
 
     test("a draft is kept under a lease, found by space and hash, listed newest first, and removed with its files", async () => {

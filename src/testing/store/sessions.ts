@@ -60,8 +60,8 @@ export function sessionContract(name: string, open: OpenWorld): void {
 
     function recordOf(lease: Lease, some: Partial<SessionRecord> = {}): SessionRecord {
       const note = output("claude-1", { sourceUpdatedAt: NOW - 5 });
-      const told = { note, noteHash: "h1", verdict: "learned", facts: FACTS, evidence: EVIDENCE } as const;
-      return { lease, space: "global", key: "claude-1", ...told, nowMs: NOW_MS, ...some };
+      const outcome = { note, noteHash: "h1", verdict: "learned", facts: FACTS, evidence: EVIDENCE } as const;
+      return { lease, space: "global", key: "claude-1", ...outcome, nowMs: NOW_MS, ...some };
     }
 
     function rowOf(some: Partial<SessionRow> = {}): SessionRow {
@@ -122,12 +122,17 @@ export function sessionContract(name: string, open: OpenWorld): void {
 
     test("after a failure it waits, then three in a row exhaust it; a change of the session or a person lifts both", async () => {
       await a.sessions.sight("global", [SEEN], NOW_MS);
-      const told = { space: "global", key: "claude-1", verdict: "failed", reason: "failed_agent" } as const;
+      const outcome = {
+        space: "global",
+        key: "claude-1",
+        verdict: "failed",
+        reason: "failed_agent",
+      } as const;
       for (const turn of [0, 1, 2]) {
         const nowMs = laterMs(turn * 4000);
         const lease = await claimed({ nowMs, token: `token-${turn}` });
-        expect(await a.sessions.fail({ ...told, lease, retryDelaySeconds: 3600, nowMs })).toBe("applied");
-        expect(await b.sessions.fail({ ...told, lease, retryDelaySeconds: 3600, nowMs })).toBe("already");
+        expect(await a.sessions.fail({ ...outcome, lease, retryDelaySeconds: 3600, nowMs })).toBe("applied");
+        expect(await b.sessions.fail({ ...outcome, lease, retryDelaySeconds: 3600, nowMs })).toBe("already");
         const why = turn === 2 ? "exhausted" : "backing-off";
         expect(await b.sessions.claim(asking({ nowMs, token: "x" }))).toEqual({ kind: "skipped", why });
       }

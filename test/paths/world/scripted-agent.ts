@@ -70,8 +70,8 @@ export function agentYard(faults: Faults): AgentYard {
         throw fault.error;
       },
       async spawn(spec) {
-        await mkdir(spec.scratch, { recursive: true });
-        await writeFile(join(spec.scratch, RECORD), spec.key);
+        await mkdir(spec.runFolder, { recursive: true });
+        await writeFile(join(spec.runFolder, RECORD), spec.key);
         const fault = faults.of("agent.spawn");
         if (fault !== null) throw fault.error;
         const agent = { spec, said: new ReplaySubject<AgentEvent>() };
@@ -80,11 +80,11 @@ export function agentYard(faults: Faults): AgentYard {
         mostAlive = Math.max(mostAlive, living.size);
         return handleOf(agent);
       },
-      async endOrphan(scratch) {
+      async endOrphan(runFolder) {
         const fault = faults.of("agent.endOrphan");
         if (fault !== null) throw fault.error;
-        for (const agent of living) if (agent.spec.scratch === scratch) end(agent);
-        return stat(join(scratch, RECORD)).then(
+        for (const agent of living) if (agent.spec.runFolder === runFolder) end(agent);
+        return stat(join(runFolder, RECORD)).then(
           () => true,
           () => false,
         );

@@ -51,7 +51,7 @@ export function AgentPanel({ view }: { view: View }) {
           What it says <span class="hint">{words.length.toLocaleString("en")}</span>
         </h3>
         {words.length === 0 ? (
-          <p class="empty">It has said nothing yet.</p>
+          <p class="empty">No message yet.</p>
         ) : (
           <Rows
             id="word"
@@ -85,10 +85,10 @@ export function AgentPanel({ view }: { view: View }) {
 }
 
 function textOf({ data }: EventView): string {
-  const said = (data ?? {}) as { text?: unknown; name?: unknown; why?: unknown };
-  if (typeof said.text === "string")
-    return typeof said.name === "string" ? `${said.name} · ${said.text}` : said.text;
-  return typeof said.why === "string" ? said.why : "";
+  const fields = (data ?? {}) as { text?: unknown; name?: unknown; why?: unknown };
+  if (typeof fields.text === "string")
+    return typeof fields.name === "string" ? `${fields.name} · ${fields.text}` : fields.text;
+  return typeof fields.why === "string" ? fields.why : "";
 }
 
 interface Remembered {

@@ -47,13 +47,13 @@ export function Edge({ edge, view, heat, isTaken }: EdgeProps) {
   const look = warmth === null ? lookOf(edge, isTaken) : warmth.untested > 0 ? "untested" : "warm";
   const pick = () => {
     const { transitions } = edge;
-    const told =
+    const described =
       (heat === null
         ? (transitions.find((id) => view.taken.value.has(id)) ??
           transitions.find((id) => view.possible.value.has(id)))
         : transitions.find((id) => (heat.get(id)?.paths ?? 0) === 0)) ?? transitions[0];
     const next = transitions[(transitions.indexOf(picked ?? "") + 1) % transitions.length];
-    view.session.send.picked({ id: (isPicked ? next : told) ?? null });
+    view.session.send.picked({ id: (isPicked ? next : described) ?? null });
   };
   const path = rounded(edge.points);
   return (

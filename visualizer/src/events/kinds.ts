@@ -38,9 +38,9 @@ export function gistOf(row: Pick<EventView, "type" | "data" | "value">): string 
   if (typeof data.why === "string") return data.why;
   const { type: _type, actorId: _actor, output, ...rest } = data;
   const [only, ...others] = Object.values(rest);
-  const said = output ?? (others.length === 0 && typeof only === "object" && only !== null ? only : rest);
-  if (typeof said !== "object" || said === null) return String(said);
-  return Object.entries(said)
+  const answer = output ?? (others.length === 0 && typeof only === "object" && only !== null ? only : rest);
+  if (typeof answer !== "object" || answer === null) return String(answer);
+  return Object.entries(answer)
     .filter(([, value]) => value !== null && typeof value !== "object")
     .map(([key, value]) => `${key} ${String(value)}`)
     .join(" · ");

@@ -28,14 +28,14 @@ export function ActionButtons({ view, onHelp }: { view: View; onHelp: () => void
     try {
       if (which === "retry") {
         const { run, adopted } = await session.api.start(detail.run.space);
-        session.say(
+        session.notify(
           "good",
           adopted ? "An unfinished run of this space is brought to its end." : "A new run has started.",
         );
         session.select(run);
       } else {
         const { outcome } = await session.api.cancel(detail.run.id);
-        session.say("good", CANCELLED[outcome]);
+        session.notify("good", CANCELLED[outcome]);
       }
       session.refresh();
     } catch (error) {
@@ -108,9 +108,9 @@ function Menu({ view, onHelp }: { view: View; onHelp: () => void }) {
   const close = () => menu.current?.hidePopover();
   const copy = async (text: string | null, done: string, cannot: string) => {
     close();
-    if (text === null) session.say("bad", cannot);
-    else if (await copyText(text)) session.say("good", done);
-    else session.say("bad", "The browser refused the clipboard.");
+    if (text === null) session.notify("bad", cannot);
+    else if (await copyText(text)) session.notify("good", done);
+    else session.notify("bad", "The browser refused the clipboard.");
   };
   const exportRun = async () => {
     close();
@@ -126,7 +126,7 @@ function Menu({ view, onHelp }: { view: View; onHelp: () => void }) {
     close();
     if (file === undefined) return;
     const read = readExportedRun(await file.text());
-    if ("wrong" in read) session.say("bad", read.wrong);
+    if ("wrong" in read) session.notify("bad", read.wrong);
     else session.open(read);
   };
   const source = sources[view.chart.id] ?? "";

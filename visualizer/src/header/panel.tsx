@@ -55,7 +55,7 @@ export function HeaderPanel({
   );
 }
 
-const SAID = {
+const CONNECTION_TEXTS = {
   connecting: "connecting",
   live: "live",
   lost: "connection lost, trying again",
@@ -63,11 +63,11 @@ const SAID = {
   file: "from a file",
 } as const;
 
-function ConnectionSign({ connection }: { connection: keyof typeof SAID }) {
+function ConnectionSign({ connection }: { connection: keyof typeof CONNECTION_TEXTS }) {
   return (
     <span class={`connection ${connection}`} role="status">
       <i aria-hidden="true" />
-      {SAID[connection]}
+      {CONNECTION_TEXTS[connection]}
     </span>
   );
 }

@@ -43,8 +43,8 @@ export function createApi(base: string, token: () => string | null) {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (response.ok) return (await response.json()) as Answer;
-    const told = (await response.json().catch(() => null)) as ErrorAnswer | null;
-    const { code, message } = told?.error ?? {
+    const answer = (await response.json().catch(() => null)) as ErrorAnswer | null;
+    const { code, message } = answer?.error ?? {
       code: "http",
       message: `The server answered ${response.status}.`,
     };

@@ -1,7 +1,7 @@
 import type { EventView } from "../../../src/server/api.ts";
 
 export interface LiveEnds {
-  heard(rows: readonly EventView[]): void;
+  rowsArrived(rows: readonly EventView[]): void;
   /** Also after every reconnect: what the page shows may be old. */
   opened(): void;
   lost(): void;
@@ -16,7 +16,7 @@ const AGAIN_MS = 2_000;
  */
 export function listen(url: () => string, channel: BroadcastChannel, ends: LiveEnds): void {
   channel.addEventListener("message", ({ data }) => {
-    if (data?.kind === "rows") ends.heard(data.rows as readonly EventView[]);
+    if (data?.kind === "rows") ends.rowsArrived(data.rows as readonly EventView[]);
     if (data?.kind === "opened") ends.opened();
     if (data?.kind === "lost") ends.lost();
     if (data?.kind === "live?" && source?.readyState === EventSource.OPEN)
@@ -25,14 +25,14 @@ export function listen(url: () => string, channel: BroadcastChannel, ends: LiveE
   let source: EventSource | null = null;
   let waiting: EventView[] = [];
 
-  const tell = () => {
+  const flush = () => {
     const rows = waiting;
     waiting = [];
-    ends.heard(rows);
+    ends.rowsArrived(rows);
     channel.postMessage({ kind: "rows", rows });
   };
-  const hear = (message: MessageEvent<string>) => {
-    if (waiting.length === 0) setTimeout(tell, BATCH_MS);
+  const onMessage = (message: MessageEvent<string>) => {
+    if (waiting.length === 0) setTimeout(flush, BATCH_MS);
     waiting.push(JSON.parse(message.data) as EventView);
   };
   const connect = () => {
@@ -42,7 +42,7 @@ export function listen(url: () => string, channel: BroadcastChannel, ends: LiveE
       ends.opened();
       channel.postMessage({ kind: "opened" });
     });
-    stream.addEventListener("message", hear);
+    stream.addEventListener("message", onMessage);
     stream.addEventListener("error", () => {
       ends.lost();
       channel.postMessage({ kind: "lost" });

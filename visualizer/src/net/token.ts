@@ -37,13 +37,13 @@ export function askOtherTabs(
   { got, nobody }: { got(token: string): void; nobody(): void },
 ): void {
   const timer = setTimeout(nobody, PATIENCE_MS);
-  const heard = ({ data }: MessageEvent) => {
+  const onMessage = ({ data }: MessageEvent) => {
     if (data?.kind !== "token" || typeof data.token !== "string") return;
     clearTimeout(timer);
-    channel.removeEventListener("message", heard);
+    channel.removeEventListener("message", onMessage);
     got(data.token);
   };
-  channel.addEventListener("message", heard);
+  channel.addEventListener("message", onMessage);
   channel.postMessage({ kind: "token?" });
 }
 

@@ -107,7 +107,7 @@ export function createPageStore(place: Place, theme: Theme) {
         state,
         { run, rows, hasEarlier }: { run: string; rows: readonly EventView[]; hasEarlier: boolean },
       ) => (run === state.run ? { ...state, log: merged(state.log, rows), hasEarlier } : state),
-      heard: (state, { rows }: { rows: readonly EventView[] }) => {
+      rowsArrived: (state, { rows }: { rows: readonly EventView[] }) => {
         const own = rows.filter(({ run }) => run === state.run);
         return own.length === 0 || state.detail === null ? state : { ...state, log: merged(state.log, own) };
       },

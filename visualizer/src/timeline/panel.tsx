@@ -63,7 +63,7 @@ export function TimelinePanel({ view }: { view: View }) {
 }
 
 /** Part of the width that a duration needs. */
-const ROOM = 0.12;
+const TEXT_SHARE = 0.12;
 
 function BarOf(props: { bar: Bar; name: string; scale: Scale; view: View; isOver: boolean }) {
   const { bar, name, scale, view, isOver } = props;
@@ -77,7 +77,7 @@ function BarOf(props: { bar: Bar; name: string; scale: Scale; view: View; isOver
   const tone = /^fail/.test(name) ? " bad" : name === "skipped" ? " aside" : "";
   const text = isPoint ? "" : duration(toMs - bar.fromMs);
   // Where the text has no room in the bar it stands beside it.
-  const beside = right - left >= ROOM ? "" : right > 0.86 ? " before" : " after";
+  const beside = right - left >= TEXT_SHARE ? "" : right > 0.86 ? " before" : " after";
   const parts = bar.parts.length > 1 ? bar.parts.slice(1).map(({ fromMs }) => scale(fromMs)) : [];
   return (
     <button

@@ -30,7 +30,7 @@ export interface LearningDeps {
   /** The run's state folder: what our own agents did there is never learned. */
   readonly home: string;
   /** `<home>/staging/<run>`: where an agent works, and nothing else. */
-  readonly scratch: string;
+  readonly runFolder: string;
   readonly files: Files;
   /** Null: the rules write the note. */
   readonly runner: AgentRunner | null;
@@ -49,9 +49,9 @@ interface CheckedNote {
 
 /**
  * What one run holds in its hands: the words of a session, which never go into the machine's context. A process that
- * takes the run over has an empty desk: what stands on it is made again from the session's file, which must be the same.
+ * takes the run over has an empty cache: what it held is made again from the session's file, which must be the same.
  */
-export interface Desk {
+export interface RunCache {
   /** The session's file. */
   session(key: string, space: string): Promise<SessionFile>;
   facts(): SessionFacts;
@@ -65,18 +65,18 @@ export interface Desk {
   faults: readonly string[];
 }
 
-export function createDesk(find: {
+export function createRunCache(find: {
   readonly session: (space: string, key: string) => Promise<{ session: SessionFile; facts: SessionFacts }>;
   readonly evidence: (
     session: SessionFile,
     facts: SessionFacts,
   ) => Promise<{ evidence: Evidence; facts: SessionFacts }>;
-}): Desk {
+}): RunCache {
   let session: SessionFile | null = null;
   let evidence: Evidence | null = null;
   let facts: SessionFacts | null = null;
 
-  const desk: Desk = {
+  const cache: RunCache = {
     extraction: null,
     checked: null,
     faults: [],
@@ -95,22 +95,22 @@ export function createDesk(find: {
     session: async (key, space) => {
       if (session !== null) return session;
       const found = await find.session(space, key);
-      desk.keepSession(found.session, found.facts);
+      cache.keepSession(found.session, found.facts);
       return found.session;
     },
     evidence: async ({ space, key, fingerprint }) => {
       if (evidence !== null) return evidence;
-      const file = await desk.session(key, space);
+      const file = await cache.session(key, space);
       if (file.fingerprint !== fingerprint) {
         throw new SlowwaveError(
           "session_changed",
           "The session went on while it was learned; it is learned anew.",
         );
       }
-      const read = await find.evidence(file, desk.facts());
-      desk.keepEvidence(read.evidence, read.facts);
+      const read = await find.evidence(file, cache.facts());
+      cache.keepEvidence(read.evidence, read.facts);
       return read.evidence;
     },
   };
-  return desk;
+  return cache;
 }
