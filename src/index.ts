@@ -78,6 +78,7 @@ export type {
   RunStore,
   RunTally,
   Signal,
+  UnfinishedPage,
   UnfinishedRun,
 } from "./domain/run.ts";
 export type {

@@ -181,7 +181,7 @@ function nextWatermark(
  * Where the one job of each space lives (original, section 2, point S).
  *
  * Every write names the token and fence it acts under, and can be repeated: the second call finds its own
- * trace. `lost` means the lease is no longer the caller's, and the caller must stop.
+ * trace. Calls of one store for one space take effect in the order in which they were asked. `lost` means the lease is no longer the caller's, and the caller must stop.
  */
 export interface JobStore {
   /**

@@ -174,6 +174,28 @@ export function areIntentsOf(run: string, intents: readonly Intent[]): boolean {
 /** A run that is not over, as one who looks for dead owners needs it. */
 export type UnfinishedRun = Pick<RunRecord, "id" | "space" | "owner">;
 
+export interface UnfinishedPage {
+  readonly space?: string;
+  readonly after?: string;
+  readonly limit: number;
+}
+
+const UNFINISHED_PER_PAGE = 200;
+
+/** Every active run, oldest first, page by page. */
+export async function* everyUnfinished(
+  runs: Pick<RunStore, "unfinished">,
+  filter: { readonly space?: string } = {},
+): AsyncGenerator<UnfinishedRun> {
+  for (let after: string | undefined; ; ) {
+    const cursor = after === undefined ? {} : { after };
+    const page = await runs.unfinished({ ...filter, ...cursor, limit: UNFINISHED_PER_PAGE });
+    yield* page;
+    after = page.at(-1)?.id;
+    if (page.length < UNFINISHED_PER_PAGE) return;
+  }
+}
+
 export interface RunFilter {
   readonly space?: string;
   readonly state?: RunRecord["state"];
@@ -218,7 +240,10 @@ export function contextOf({ snapshot }: Pick<RunRecord, "snapshot">): Readonly<R
   }
 }
 
-/** The durable engine's log: runs, their events, snapshots and intents. */
+/**
+ * The durable engine's log: runs, their events, snapshots and intents. Calls of one store that concern one run take effect
+ * in the order in which they were asked, whether or not anyone waited for those before.
+ */
 export interface RunStore {
   /** Creates the run with its first commit. Repeating it with the same content is ok. */
   create(run: NewRun, first: CommitRequest): Promise<CommitOutcome>;
@@ -229,8 +254,8 @@ export interface RunStore {
   commit(request: CommitRequest): Promise<CommitOutcome>;
   read(run: string): Promise<RunRecord | null>;
   list(filter: RunFilter): Promise<readonly RunRecord[]>;
-  /** Every active run, oldest first, however many: of one space, or of all. */
-  unfinished(filter: { space?: string }): Promise<readonly UnfinishedRun[]>;
+  /** Active runs, oldest first, one page of them: of one space, or of all; `after`: behind the run with this id. */
+  unfinished(page: UnfinishedPage): Promise<readonly UnfinishedRun[]>;
   /** Open intents of the root machine, oldest first; those of one commit in its order. */
   openIntents(run: string): Promise<readonly Intent[]>;
   /** The child actors of a run that have a state of their own, with their open intents; in the order they began. */
@@ -275,7 +300,12 @@ export interface RunStore {
   cancelRequests(owner: string): Promise<readonly string[]>;
   /** Adds an observation (never a machine event): beats, agent messages, findings. Not fenced: it decides nothing. Returns its id. */
   note(run: string, note: { atMs: number; type: string; data: unknown }): Promise<number>;
-  /** Log rows with an id above `after`, oldest first; of one run, or of all. */
+  /**
+   * Log rows with an id above `after`, oldest first; of one run, or of all. Nothing that becomes visible later has a lower
+   * id than a row that was shown: who reads on after the last row seen misses none. So does `tail`, whose newest row may
+   * be where a follower begins. A store that hands out ids before they are visible shows rows only once no lower id can
+   * follow.
+   */
   log(query: { run?: string; after: number; limit: number }): Promise<readonly LogRow[]>;
   /** The newest log rows with an id below `before` (absent: of all), oldest first; of one run, or of all. */
   tail(query: { run?: string; before?: number; limit: number }): Promise<readonly LogRow[]>;

@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import type { Store } from "../domain/ports.ts";
-import type { RunRecord } from "../domain/run.ts";
+import { everyUnfinished, type RunRecord, type UnfinishedRun } from "../domain/run.ts";
 import type { DurableRun } from "./options.ts";
 import type { Successor } from "./versions.ts";
 
@@ -82,7 +82,7 @@ async function recoverNow(
   const closedSpaces = new Set<string>();
   const isLeft = abandonment(engine);
   // Oldest first: they hold what younger ones wait for.
-  for (const run of await unfinished(store, filter)) {
+  for await (const run of unfinished(store, filter)) {
     if (engine.isLive(run.id) || closedSpaces.has(run.space)) continue;
     try {
       if (!(await isLeft(run.owner))) continue;
@@ -104,13 +104,13 @@ async function recoverNow(
   return adopted;
 }
 
-async function unfinished(
+async function* unfinished(
   store: Pick<Store, "runs">,
   { run, ...filter }: { space?: string; run?: string },
-): Promise<readonly Pick<RunRecord, "id" | "space" | "owner">[]> {
-  if (run === undefined) return store.runs.unfinished(filter);
+): AsyncGenerator<UnfinishedRun> {
+  if (run === undefined) return yield* everyUnfinished(store.runs, filter);
   const record = await store.runs.read(run);
-  return record?.state === "active" ? [record] : [];
+  if (record?.state === "active") yield record;
 }
 
 /** Tells whose runs may be taken: those of dead owners and one's own. Each owner is looked at once; the dead stay dead. */

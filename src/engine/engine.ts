@@ -9,7 +9,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import { NO_FENCE, refusal, tokenHeldBy } from "../domain/job.ts";
 import type { LeaseHolder } from "../domain/phase2.ts";
 import type { Locks, Store } from "../domain/ports.ts";
-import type { RunRecord } from "../domain/run.ts";
+import { everyUnfinished, type RunRecord } from "../domain/run.ts";
 import { checkSpaceKey, type Settings } from "../domain/settings.ts";
 import { createDurableEngine } from "../durable/engine.ts";
 import type { DurableEngine, DurableOptions, DurableRun } from "../durable/options.ts";
@@ -198,7 +198,7 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
       emit({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true, state });
       // An agent must not outlive its engine: what dead processes left running in the space is ended before anything
       // else happens there, also what belongs to another of its runs.
-      for (const other of await store.runs.unfinished({ space })) {
+      for await (const other of everyUnfinished(store.runs, { space })) {
         const isDead =
           live.get(other.id) === undefined && (await store.liveness.probe(other.owner)) === "dead";
         if (isDead) await endOrphan(other);

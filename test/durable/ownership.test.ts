@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { assign, createMachine } from "xstate";
+import type { UnfinishedPage } from "../../src/domain/run.ts";
 import { overriding } from "../paths/world/ports.ts";
 import { durableWorld } from "./world.ts";
 
@@ -41,10 +42,10 @@ test("recovery goes on looking after the store was busy once", async () => {
   await first.start({ id: "r", input: undefined });
   const base = store();
   let looks = 0;
-  const unfinished = async (filter: { space?: string }) => {
+  const unfinished = async (page: UnfinishedPage) => {
     looks += 1;
     if (looks === 2) throw new Error("busy");
-    return base.runs.unfinished(filter);
+    return base.runs.unfinished(page);
   };
   const second = open({ store: { ...base, runs: overriding(base.runs, { unfinished }) } });
   await second.recover();
@@ -188,4 +189,21 @@ test("a run of another machine is left alone: it is neither taken over nor parke
     expect(await open({ unknownVersions }).recover({ run: "r" })).toEqual([]);
   }
   expect(shared.runs.get("r")).toEqual(before);
+});
+
+test("however many runs a dead process left, all are found, a page at a time", async () => {
+  const { open, store } = durableWorld(idle);
+  const first = open();
+  const ids = Array.from({ length: 450 }, (_, at) => `r${String(at).padStart(3, "0")}`);
+  for (const id of ids) await first.start({ id, input: undefined });
+  await first.close({ runs: "leave" });
+  const base = store();
+  const asked: UnfinishedPage[] = [];
+  const unfinished = (page: UnfinishedPage) => {
+    asked.push(page);
+    return base.runs.unfinished(page);
+  };
+  const second = open({ store: { ...base, runs: overriding(base.runs, { unfinished }) } });
+  expect((await second.recover({})).map(({ id }) => id)).toEqual(ids);
+  expect(asked).toEqual([{ limit: 200 }, { after: "r199", limit: 200 }, { after: "r399", limit: 200 }]);
 });

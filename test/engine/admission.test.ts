@@ -109,7 +109,10 @@ test("a start that must not wait is refused by name where every place is taken",
   const refused = { code: "no_place" };
   await expect(engine.start({ space: "s1", waitForPlace: false })).rejects.toMatchObject(refused);
   await expect(engine.startIfDue({ space: "s1", waitForPlace: false })).rejects.toMatchObject(refused);
-  expect([engine.live().map((run) => run.id), (await store.jobs.read("s1"))?.status]).toEqual([[id], "pending"]);
+  expect([engine.live().map((run) => run.id), (await store.jobs.read("s1"))?.status]).toEqual([
+    [id],
+    "pending",
+  ]);
 });
 
 test("an engine that abandons its runs ends their agents, writes nothing of them, and can take them up again", async () => {

@@ -79,11 +79,13 @@ function runReads(
         .filter((run) => before === undefined || run.id < before)
         .sort((a, b) => (a.id < b.id ? 1 : -1))
         .slice(0, limit),
-    unfinished: async ({ space }) =>
+    unfinished: async ({ space, after = "", limit }) =>
       [...runs.values()]
         .filter((run) => run.state === "active" && (space === undefined || run.space === space))
+        .filter(({ id }) => id > after)
         .map(({ id, space: of, owner }) => ({ id, space: of, owner }))
-        .sort((a, b) => (a.id < b.id ? -1 : 1)),
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .slice(0, limit),
     openIntents: async (run) => intents.get(run) ?? [],
     actors: async (run) => [...(actors.get(run)?.values() ?? [])],
     tally: async ({ space }) => {

@@ -8,6 +8,7 @@ import type {
   RunRecord,
   RunTally,
   Signal,
+  UnfinishedPage,
   UnfinishedRun,
 } from "../../domain/run.ts";
 import { applyPatches } from "../../domain/state-patch.ts";
@@ -119,7 +120,7 @@ export interface RunQueries {
   signalOf(run: string, key: string): Signal | null;
   inbox(owner: string): Inbox;
   toCancel(owner: string): readonly string[];
-  unfinished(filter: { space?: string }): readonly UnfinishedRun[];
+  unfinished(page: UnfinishedPage): readonly UnfinishedRun[];
 }
 
 function readsOf(db: Database) {
@@ -166,8 +167,12 @@ function readsOf(db: Database) {
       "select id from runs where paused_at is not null and owner = ? and state = 'active'",
     )
     .pluck();
-  const unfinished = db.prepare<[], UnfinishedRun>(`${UNFINISHED} order by id`);
-  const unfinishedOf = db.prepare<[string], UnfinishedRun>(`${UNFINISHED} and space = ? order by id`);
+  const unfinished = db.prepare<UnfinishedPage, UnfinishedRun>(
+    `${UNFINISHED} and id > @after order by id limit @limit`,
+  );
+  const unfinishedOf = db.prepare<UnfinishedPage, UnfinishedRun>(
+    `${UNFINISHED} and space = @space and id > @after order by id limit @limit`,
+  );
   const toCancel = db
     .prepare<[string], string>(
       "select id from runs where owner = ? and cancel_requested_at is not null and state = 'active' order by id",
@@ -259,6 +264,7 @@ export function runQueries(db: Database): RunQueries {
     signalOf: (of, key) => signalByKey.get(of, key) ?? null,
     inbox: (owner) => ({ signals: openSignals.all(owner), paused: paused.all(owner) }),
     toCancel: (owner) => toCancel.all(owner),
-    unfinished: ({ space }) => (space === undefined ? unfinished.all() : unfinishedOf.all(space)),
+    unfinished: ({ space, after = "", limit }) =>
+      (space === undefined ? unfinished : unfinishedOf).all({ space: space ?? "", after, limit }),
   };
 }

@@ -7,6 +7,7 @@ import { generationContract, purgeContract } from "./generations.ts";
 import { commitOf, inStep, NOW_MS, newRun, type OpenWorld, type World } from "./given.ts";
 import { claimContract, settlementContract } from "./jobs.ts";
 import { memoryContract } from "./memories.ts";
+import { orderContract } from "./order.ts";
 import { retentionContract, runContract } from "./runs.ts";
 import { projectContract, sessionContract } from "./sessions.ts";
 
@@ -17,6 +18,7 @@ const CONTRACTS = {
   due: dueContract,
   clock: clockContract,
   commits: commitContract,
+  order: orderContract,
   memories: memoryContract,
   runs: runContract,
   actors: actorContract,
