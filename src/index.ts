@@ -137,6 +137,13 @@ export {
   type Phase2Invocation,
   type Phase2Logic,
 } from "./engine/phase2-actor.ts";
+export {
+  createPhase2Steps,
+  type DurableStep,
+  type Phase2Steps,
+  type Phase2StepsOptions,
+  type SteppedRequest,
+} from "./engine/phase2-steps.ts";
 export type { Files, Folder } from "./files/folder.ts";
 export type { Phase2Context, Phase2Input } from "./machines/context.ts";
 export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";

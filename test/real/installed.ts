@@ -3,10 +3,14 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 /**
- * The folder of commands of an npm package, installed in a cache of its own beside the dependencies.
+ * The folder of commands of an npm package, installed with those `besides` (`name@version`) in a cache of its own beside the dependencies.
  * Null, and loudly so, when it can't be had: the network is not the project's to promise.
  */
-export function installed(npmPackage: string, version: string): string | null {
+export function installed(
+  npmPackage: string,
+  version: string,
+  besides: readonly string[] = [],
+): string | null {
   const folder = resolve(
     "node_modules/.cache/slowwave-real",
     `${npmPackage.replace(/\W+/g, "-")}-${version}`,
@@ -17,7 +21,7 @@ export function installed(npmPackage: string, version: string): string | null {
       mkdirSync(folder, { recursive: true });
       const wanted = `${npmPackage}@${version}`;
       const quiet = ["--no-audit", "--no-fund", "--no-save", "--loglevel=error"];
-      execFileSync("npm", ["install", "--prefix", folder, ...quiet, wanted], {
+      execFileSync("npm", ["install", "--prefix", folder, ...quiet, wanted, ...besides], {
         timeout: 240_000,
         stdio: ["ignore", "ignore", "pipe"],
       });
