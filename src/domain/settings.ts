@@ -34,6 +34,8 @@ export interface Settings {
   /** A run is kept while it is among so many newest of its space, or so young; a failed one for twice both. */
   readonly keepRuns: number;
   readonly keepRunDays: number;
+  /** How many refused workspaces are kept for inspection, none longer than 14 days. */
+  readonly keepRejected: number;
   readonly model: string | null;
   /** Severities of single checks of the gate, by their codes; the others keep theirs. */
   readonly gate: GateSettings;
@@ -59,6 +61,7 @@ export const DEFAULT_SETTINGS: Settings = {
   maxCostUsdPerDay: null,
   keepRuns: 200,
   keepRunDays: 90,
+  keepRejected: 20,
   model: null,
   gate: {},
 };
@@ -93,6 +96,7 @@ export const GATE_DEFAULTS = {
   leftover_removed: "warn",
   workspace_overflow: "refuse",
   file_too_large: "repair",
+  too_many_lines: "repair",
   memory_too_large: "repair",
   too_many_files: "repair",
   size_kept: "warn",

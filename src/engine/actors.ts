@@ -85,7 +85,12 @@ function phase2Actors(environment: ActorDeps) {
     confirmOwnership: confirmOwnership(job),
     publishMemory: publishMemory(deps),
     keepDraft: keepDraft(deps),
-    closeAgent: closeAgent({ ...agent, files: environment.files, beforeClose }),
+    closeAgent: closeAgent({
+      ...agent,
+      files: environment.files,
+      beforeClose,
+      maxRejected: settings.keepRejected,
+    }),
     recordSuccess: recordSuccess(job),
     recordFailure: recordFailure(job),
   };

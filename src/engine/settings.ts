@@ -33,6 +33,7 @@ export const settingsSchema: z.ZodType<Settings> = z.strictObject({
   maxCostUsdPerDay: limit,
   keepRuns: z.int().min(1),
   keepRunDays: z.int().min(1),
+  keepRejected: z.int().min(1),
   model: z.string().min(1).nullable(),
   gate: z.partialRecord(
     z.enum(Object.keys(GATE_DEFAULTS) as [GateCode, ...GateCode[]], {

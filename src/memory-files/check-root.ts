@@ -140,6 +140,7 @@ const WHAT: Record<Problem["kind"], string> = {
   "hard-link": "a hard link",
   unreadable: "not readable",
   "too-large": "too large",
+  "too-many-lines": "of too many lines",
   "too-deep": "too deep",
   "too-many": "too many files",
   collision: "the same name as another but for case",

@@ -25,6 +25,8 @@ export type ProblemKind =
   | "hard-link"
   | "unreadable"
   | "too-large"
+  /** Made by the gate alone, of a file that was read. */
+  | "too-many-lines"
   | "too-deep"
   | "too-many"
   | "collision";

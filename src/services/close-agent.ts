@@ -18,7 +18,8 @@ export interface CloseDeps {
   readonly registry: AgentRegistry;
   readonly clock: Clock;
   readonly files: Files;
-  readonly rejected?: RejectedLimits;
+  /** How many refused workspaces are kept for inspection; absent: 20. */
+  readonly maxRejected?: number;
   /** The last renewal of the lease; the guarded write decides, so its failure only is noted. */
   beforeClose?(): Promise<void>;
   /** For one agent to end, by all means together. */
@@ -34,7 +35,7 @@ const CLOSE_MS = 30_000;
  */
 export function closeAgent(deps: CloseDeps) {
   return fromPromise<void, CloseInput>(async ({ input }) => {
-    const { holder, places, clock, files, rejected } = deps;
+    const { holder, places, clock, files, maxRejected } = deps;
     await deps
       .beforeClose?.()
       .catch((error: unknown) => holder.recordEvent("lease.unrenewed", { why: causeOf(error) }));
@@ -42,7 +43,7 @@ export function closeAgent(deps: CloseDeps) {
     const [first] = failures;
     if (first !== undefined) holder.recordEvent("gate.finding", agentLeft(first));
     const keep = input.status === "failed_invalid_artifacts";
-    await clearStaging(places, { clock, files, keep, keepRecord: first !== undefined, ...rejected });
+    await clearStaging(places, { clock, files, keep, keepRecord: first !== undefined, maxRejected });
     if (first !== undefined) throw first;
   });
 }
@@ -78,23 +79,19 @@ async function end(handle: AgentHandle, { registry, clock, closeMs = CLOSE_MS }:
   throw new SlowwaveError("agent_unkillable", `The agent did not end within ${closeMs / 1000} s.`);
 }
 
-/** How many refused workspaces are kept for inspection, and for how long. */
-interface RejectedLimits {
-  readonly maxRejected?: number;
-  readonly maxRejectedDays?: number;
-}
-
-export interface ClearOptions extends RejectedLimits {
+export interface ClearOptions {
   readonly clock: Clock;
   readonly files: Files;
   /** Whether the workspace is worth a look: it is moved to `rejected`. */
   readonly keep: boolean;
   /** Whether the record of the agent's process stays: the agent could not be ended, and is looked for again by it. */
   readonly keepRecord?: boolean;
+  /** How many refused workspaces are kept for inspection; absent: 20. */
+  readonly maxRejected?: number | undefined;
 }
 
 const MOST_REJECTED = 20;
-const REJECTED_DAYS = 30;
+const REJECTED_DAYS = 14;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** Removes a run's staging, or moves it to `rejected`. No symlink in it is followed. May be repeated. */
@@ -128,7 +125,7 @@ async function keepQuarantine(places: RunPlaces, { files, clock }: ClearOptions)
 
 async function moveToRejected(places: RunPlaces, { files, clock }: ClearOptions): Promise<boolean> {
   const { runFolder, rejected } = places;
-  if ((await files.facts(runFolder)) === null) return true;
+  if ((await files.facts(runFolder)) === null) return (await files.facts(dirname(rejected))) !== null;
   await removePath(files, rejected);
   await files.makeFolders(rejected);
   await withFolders(files, [runFolder, rejected], async ([from, to]) => {
@@ -149,7 +146,7 @@ async function dateRejected(
 }
 
 async function pruneRejected({ rejected }: RunPlaces, options: ClearOptions): Promise<void> {
-  const { clock, files, maxRejected = MOST_REJECTED, maxRejectedDays = REJECTED_DAYS } = options;
+  const { clock, files, maxRejected = MOST_REJECTED } = options;
   await withFolders(files, [dirname(rejected)], async ([all]) => {
     const kept: { readonly name: string; readonly atMs: number }[] = [];
     for (const { name } of await all.list()) {
@@ -157,7 +154,7 @@ async function pruneRejected({ rejected }: RunPlaces, options: ClearOptions): Pr
       if (facts !== null) kept.push({ name, atMs: facts.changedMs });
     }
     const newestFirst = kept.toSorted((a, b) => b.atMs - a.atMs || (a.name < b.name ? 1 : -1));
-    const oldest = clock.nowMs() - maxRejectedDays * DAY_MS;
+    const oldest = clock.nowMs() - REJECTED_DAYS * DAY_MS;
     const over = newestFirst.filter(({ atMs }, place) => place >= maxRejected || atMs < oldest);
     for (const { name } of over) if (name !== basename(rejected)) await removeTree(all, name);
   });

@@ -29,11 +29,19 @@ export async function candidateIn(
   evidence: readonly HostFile[],
   base: Base,
 ): Promise<Candidate> {
-  const { manifest, problems, kept } = await scan(workspace, {
+  const {
+    manifest: all,
+    problems: odd,
+    kept: read,
+  } = await scan(workspace, {
     limit: fileLimit,
     keep: (path) => !isHostPath(path),
     ignoredFiles: "foreign",
   });
+  const kept = new Map([...read].filter(([, content]) => !hasTooManyLines(content)));
+  const overlong = [...read.keys()].filter((path) => !kept.has(path));
+  const manifest = all.filter(({ path }) => !overlong.includes(path));
+  const problems = [...odd, ...overlong.map((path) => ({ path, kind: "too-many-lines" }) as const)];
   const bytes = (path: string) => kept.get(path) ?? null;
   const texts = new Map<string, string | null>();
   const text = (path: string) => {
@@ -45,6 +53,14 @@ export async function candidateIn(
     return made;
   };
   return { manifest, problems, expected: manifestOf(evidence), evidence, base, bytes, text };
+}
+
+/** The checks cost by the line more than by the byte: a file of nothing but line breaks is not worth their time. */
+function hasTooManyLines(content: Uint8Array): boolean {
+  let lines = 1;
+  for (let at = content.indexOf(10); at >= 0 && lines <= GATE_LIMITS.lines; at = content.indexOf(10, at + 1))
+    lines += 1;
+  return lines > GATE_LIMITS.lines;
 }
 
 function decoded(content: Uint8Array): string | null {
@@ -227,6 +243,8 @@ export const GATE_LIMITS = {
   summaryBytes: 32 * KIB,
   handbookBytes: 2 * MIB,
   skillFileBytes: 1 * MIB,
+  /** Of one file. */
+  lines: 20_000,
   totalBytes: 16 * MIB,
   files: 1000,
 } as const;

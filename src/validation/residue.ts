@@ -227,7 +227,7 @@ function repeats(
       code: "repeated_text",
       what: "repeats what stands there already, over and over",
       ask: "keep it once",
-      lines: looped.flatMap(([, at]) => at.slice(1)),
+      lines: looped.flatMap(([, at]) => at.slice(1)).concat(shortLoops(lines, before)),
     },
     {
       code: "repeated_text",
@@ -258,6 +258,33 @@ function counts(lines: readonly string[]): ReadonlyMap<string, readonly number[]
     const key = `${line}\n${place}`;
     const places = found.get(key);
     if (places === undefined) found.set(key, [at + 1]);
+    else places.push(at + 1);
+  }
+  return found;
+}
+
+/** A short line may well stand there often, but not as often as a loop writes it. */
+const MOST_SHORT_REPEATS = 30;
+
+function shortLoops(lines: readonly string[], before: string | null): readonly number[] {
+  const isShort = (line: string) =>
+    line.length < TELLING && /^(?!#|scope:|applies_to:|```).*[\p{L}\p{N}]/u.test(line);
+  const was = linesByText(before?.split("\n") ?? [], isShort);
+  return [...linesByText(lines, isShort)].flatMap(([line, at]) =>
+    at.length > MOST_SHORT_REPEATS + (was.get(line)?.length ?? 0) ? at.slice(1) : [],
+  );
+}
+
+function linesByText(
+  lines: readonly string[],
+  isCounted: (line: string) => boolean,
+): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, number[]>();
+  for (const [at, raw] of lines.entries()) {
+    const line = raw.trim();
+    if (!isCounted(line)) continue;
+    const places = found.get(line);
+    if (places === undefined) found.set(line, [at + 1]);
     else places.push(at + 1);
   }
   return found;

@@ -178,6 +178,7 @@ function remark(path: string, what: string, fix: "restore" | "remove"): Remark {
  */
 export const sizes: Check = (candidate) => [
   ...largeFiles(candidate),
+  ...longFiles(candidate),
   ...total(candidate),
   ...count(candidate),
 ];
@@ -195,6 +196,23 @@ function largeFiles({ problems, base }: Candidate): readonly Remark[] {
         shown,
         `${shown} is larger than ${limit}.${hint}`,
         `Shorten ${shown} to less than ${limit}, keeping what is most useful.`,
+      );
+    });
+}
+
+function longFiles({ problems, base }: Candidate): readonly Remark[] {
+  const { lines } = GATE_LIMITS;
+  return problems
+    .filter(({ kind }) => kind === "too-many-lines")
+    .map(({ path }) => {
+      const shown = pathText(path);
+      const wasLong = (base.text(path)?.split("\n").length ?? 0) > lines;
+      const hint = wasLong ? " It had as many before the run; shorten it by hand." : "";
+      return repair(
+        "too_many_lines",
+        shown,
+        `${shown} has more than ${lines} lines.${hint}`,
+        `Shorten ${shown} to less than ${lines} lines, keeping what is most useful.`,
       );
     });
 }

@@ -58,8 +58,14 @@ export async function verifyWorkspace(
     const all = [...secretRemarks, ...cutRemarks, ...(await residue(found)), ...judged.remarks];
     const { findings, remarks, answer } = verdictOf(all, rules);
     const isOver = answer.verdict === "refused" || (answer.verdict !== "passed" && rules.repairsLeft === 0);
-    if (isOver) await withoutSecrets(workspace, found);
-    else {
+    if (isOver) {
+      await withoutSecrets(workspace, found);
+      await applyFixes(
+        workspace,
+        remarks.filter(({ fix }) => fix?.do === "remove"),
+        hostFiles,
+      );
+    } else {
       for (const [path, content] of rewritten) await rewrite(workspace, path, content);
       await applyFixes(workspace, remarks, hostFiles);
     }
@@ -76,7 +82,10 @@ async function cutInjections(candidate: Candidate, { severities }: Rules) {
 }
 
 /** What is kept of a refused run is read by people, and must not spread what the agent should not have written. */
-async function withoutSecrets(workspace: Folder, { manifest, text }: Candidate): Promise<void> {
+async function withoutSecrets(workspace: Folder, { manifest, problems, text }: Candidate): Promise<void> {
+  // Nobody looked through these: they may hold anything, and are not kept.
+  for (const { path, kind } of problems)
+    if (kind === "too-large" || kind === "too-many-lines") await rewrite(workspace, path, null);
   for (const { path } of manifest) {
     const content = isHostPath(path) ? null : text(path);
     const clear = content === null ? null : redact(content);

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { createActor, toPromise } from "xstate";
@@ -136,13 +136,13 @@ test("staging that the gate refused is moved aside also where its agent can't be
   ]);
 });
 
-test("of refused stagings the newest 20 of the last 30 days are kept", async () => {
+test("of refused stagings the newest 20 of the last 14 days are kept", async () => {
   const { close, places, clock } = setup();
   const folder = dirname(places.rejected);
   for (let days = 1; days <= 40; days += 1) {
     const old = join(folder, `old${days}`);
     mkdirSync(join(old, "workspace"), { recursive: true });
-    const at = new Date(clock.nowMs() - (days + 12) * DAY_MS);
+    const at = new Date(clock.nowMs() - (days - 4) * DAY_MS);
     utimesSync(old, at, at);
   }
   await close("failed_invalid_artifacts");
@@ -159,6 +159,26 @@ test("of refused stagings the newest 20 of the last 30 days are kept", async () 
   await many.close("failed_invalid_artifacts");
   const young = Array.from({ length: 19 }, (_, at) => `young${at + 1}`);
   expect(readdirSync(all).sort()).toEqual(["r1", ...young].sort());
+});
+
+test("a person may keep fewer refused stagings", async () => {
+  const { close, places, clock } = setup({ maxRejected: 2 });
+  for (const days of [1, 2, 3]) {
+    const old = join(dirname(places.rejected), `old${days}`);
+    mkdirSync(old, { recursive: true });
+    const at = new Date(clock.nowMs() - days * DAY_MS);
+    utimesSync(old, at, at);
+  }
+  await close("failed_invalid_artifacts");
+  expect(readdirSync(dirname(places.rejected)).sort()).toEqual(["old1", "r1"]);
+});
+
+test("a refused staging that is gone already is no failure, also where none was ever kept", async () => {
+  const { close, places } = setup();
+  rmSync(places.runFolder, { recursive: true });
+  rmSync(dirname(places.rejected), { recursive: true, force: true });
+  await close("failed_invalid_artifacts");
+  expect(existsSync(dirname(places.rejected))).toBe(false);
 });
 
 test("folders that an agent closed to everyone are removed, also without being root", () => {

@@ -108,6 +108,7 @@ const SPOILED: readonly Spoil[] = [
     "with one bullet 300 times",
     ending("- the same thing again and again, as a model in a loop writes it\n".repeat(300)),
   ],
+  ["with a short bullet 300 times", ending("- LOOP\n".repeat(300))],
   ["with one line that never ends", ending(`- ${"and then the build is run again ".repeat(200)}[Task 1]`)],
   ["with a placeholder at its end", ending("\n[Rest of the existing file content remains unchanged...]")],
   ["with dots at its end", ending("\n...")],

@@ -160,6 +160,12 @@ const REPAIRABLE: readonly Case[] = [
     codes: ["file_too_large"],
   },
   {
+    agent: "a handbook of nothing but line breaks",
+    damage: write("MEMORY.md", Buffer.from("x\n".repeat(GATE_LIMITS.lines))),
+    verdict: "repairable",
+    codes: ["too_many_lines"],
+  },
+  {
     agent: "skills that are too large together",
     damage: all(
       ...Array.from({ length: 17 }, (_, n) => write(`skills/s/${n}.md`, size(GATE_LIMITS.skillFileBytes))),

@@ -39,8 +39,8 @@ export function inStep(world: World): World {
         if (typeof member === "object" && member !== null) return follow(member);
         if (typeof member !== "function") return member;
         return async (...args: readonly unknown[]) => {
-          const said = args.map((arg) => (arg as { nowMs?: unknown } | null)?.nowMs);
-          const nowMs = said.find((time) => typeof time === "number");
+          const times = args.map((arg) => (arg as { nowMs?: unknown } | null)?.nowMs);
+          const nowMs = times.find((time) => typeof time === "number");
           if (nowMs !== undefined) await setNowMs(nowMs as number);
           return member.apply(target, args);
         };
