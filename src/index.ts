@@ -11,6 +11,20 @@
  * `slowwave/agents`. Sessions that other agents keep: `slowwave/transcripts`.
  */
 export type {
+  AdmissionCarrier,
+  AdmissionLimits,
+  AdmissionRefusal,
+  AdmissionStore,
+  AdmitOutcome,
+  AdmitRequest,
+  Admitted,
+  DueTerms,
+  FleetOverview,
+  TenantRow,
+  WorkerReport,
+  WorkerRow,
+} from "./domain/admission.ts";
+export type {
   AgentConfig,
   AgentEvent,
   AgentHandle,

@@ -196,6 +196,11 @@ export const ERROR_CODES = {
   lease_uncertain: "The lease could not be renewed in time.",
   run_ending: "The run is ending and its workspace is being cleared.",
 
+  // Workers and their fleet.
+  tenant_rule_other: "Workers of one store tell tenants by one rule; another one is in use.",
+  fleet_paused: "The tenant, or the whole fleet, is paused; `slowwave fleet resume` lifts that.",
+  worker_cut_off: "The worker could not reach the store for so long that it ended its agents.",
+
   // The durable engine.
   engine_closed: "The engine is closed; create a new one.",
   run_exists: "There is a run of this id with another input; choose another id.",

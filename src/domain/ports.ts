@@ -6,6 +6,7 @@
  * one alone. A store that stays busy longer than its patience rejects with code `store_busy`.
  */
 
+import type { AdmissionStore } from "./admission.ts";
 import type { ConnectionStore } from "./connection.ts";
 import type { GenerationStore } from "./generation.ts";
 import type { JobStore } from "./job.ts";
@@ -24,6 +25,7 @@ export interface Store {
   /** The store's time, Unix milliseconds: where it decides, and since when jobs are due. */
   nowMs(): Promise<number>;
   readonly jobs: JobStore;
+  readonly admissions: AdmissionStore;
   readonly memories: MemoryStore;
   readonly runs: RunStore;
   readonly generations: GenerationStore;
@@ -72,6 +74,10 @@ export interface Liveness {
   /** `unregister` is death by one's own will; a killed process needs none. Ids are never used again: a dead one is forgotten. */
   register(owner: string): Promise<{ unregister(): Promise<void> }>;
   probe(owner: string): Promise<"alive" | "dead" | "unknown">;
+  /** An owner that was not renewed for so long counts as dead. Null: locks tell, and nothing has to be renewed. */
+  readonly ttlMs: number | null;
+  /** Milliseconds since this owner of this process was renewed last, by a clock that never goes back; 0 where locks tell. */
+  sinceBeatMs(owner: string): number;
 }
 
 /** Exclusive locks of one machine, for what is a machine's own: folders, and the places of its agents. */

@@ -449,11 +449,7 @@ class Engine {
     return isInTime;
   }
 
-  abandon(): void {
-    const why = new SlowwaveError(
-      "run_abandoned",
-      "This process may have been taken for dead; whoever has the run now continues it.",
-    );
+  abandon(why = new SlowwaveError("run_abandoned", "This process was cut off and left the run.")): void {
     for (const entry of [...this.lives.values()]) this.#ask(entry, (live) => live.leave(why));
   }
 
@@ -471,12 +467,9 @@ class Engine {
       });
       await this.#within(graceMs, Promise.all(ends));
     } else await this.#within(graceMs, Promise.all(leaving.map(({ live }) => live?.drained())));
-    const why = new SlowwaveError(
-      "engine_closed",
-      "The engine was closed; the next process continues the run.",
+    this.abandon(
+      new SlowwaveError("engine_closed", "The engine was closed; the next process continues the run."),
     );
-    for (const entry of leaving)
-      if (this.lives.has(entry.run.id)) this.#ask(entry, (live) => live.leave(why));
     this.committed$.complete();
     this.emitted$.complete();
     await (await this.#registration)?.unregister();

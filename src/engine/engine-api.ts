@@ -70,7 +70,11 @@ export interface Engine {
    * Spaces that a killed `apply` or `purge` still had are free again. `maxLiveRuns`: the limit of this process from now
    * on (see `EngineOptions`); runs for which there is no place now are taken over when one is free.
    */
-  recover(options?: { readonly maxLiveRuns?: number | null }): Promise<readonly Run[]>;
+  recover(options?: {
+    readonly maxLiveRuns?: number | null;
+    /** Only the runs: nothing else that dead processes left is looked for. */
+    readonly runsOnly?: boolean;
+  }): Promise<readonly Run[]>;
   /** From any process; `requested` when a living owner elsewhere will see it within 2 seconds. */
   cancel(run: string): Promise<"cancelled" | "requested" | "over" | "unknown">;
   /** The runs that this process works on now, begun here or taken over. */

@@ -115,9 +115,9 @@ export function createEngine(options: EngineOptions): Engine {
     events$: observers.events$,
     start: (request = {}) => start(request),
     startIfDue: (request = {}) => startIfDue(parts, settingsFrom(request, defaults), request, start),
-    recover: ({ maxLiveRuns } = {}) => {
+    recover: async ({ maxLiveRuns, runsOnly = false } = {}) => {
       if (maxLiveRuns !== undefined) admission.setLimit(maxLiveRuns);
-      return recover();
+      return runsOnly ? (await durable.recover()).map((run) => live.of(run)) : recover();
     },
     cancel: (run) => cancel(parts, durable, run),
     live: () => live.all(),

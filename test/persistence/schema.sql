@@ -1,3 +1,15 @@
+CREATE TABLE admissions (
+  space text primary key not null,
+  tenant text not null,
+  worker text,
+  until integer not null
+) strict, without rowid;
+
+CREATE TRIGGER admissions_consumed after update of status on jobs
+when new.status = 'running' and new.kind = 'memory_consolidate_global' begin
+  delete from admissions where space = new.job_key;
+end;
+
 CREATE TABLE blobs (
   hash text primary key not null,
   bytes blob not null
@@ -73,6 +85,15 @@ CREATE TABLE exclusions (
   at integer not null
 ) strict, without rowid;
 
+CREATE TABLE fleet (
+  id integer primary key not null check (id = 1),
+  -- Null until a worker said how tenants are told from space keys.
+  tenant_rule text,
+  separator text not null default '/',
+  is_paused integer not null default 0,
+  last_served text
+) strict;
+
 CREATE TABLE generation_files (
   generation text not null references generations (id),
   position integer not null,
@@ -123,14 +144,28 @@ CREATE TABLE jobs (
   input_watermark integer,
   last_success_watermark integer,
   fence integer not null default 0,
-  last_beat_at integer, before_claim text, due_since integer,
+  last_beat_at integer, before_claim text, due_since integer, tenant text not null default '',
   primary key (kind, job_key)
 );
 
 CREATE INDEX jobs_due on jobs (kind, max(coalesce(due_since, 0), coalesce(retry_at, 0) * 1000), job_key)
   where coalesce(input_watermark, 0) > coalesce(last_success_watermark, 0);
 
+CREATE INDEX jobs_due_by_tenant
+on jobs (tenant, max(coalesce(due_since, 0), coalesce(retry_at, 0) * 1000), job_key)
+where kind = 'memory_consolidate_global' and status <> 'running'
+  and coalesce(input_watermark, 0) > coalesce(last_success_watermark, 0);
+
 CREATE INDEX jobs_errors on jobs (kind, last_error, job_key) where last_error is not null;
+
+CREATE INDEX jobs_running on jobs (tenant, job_key) where kind = 'memory_consolidate_global' and status = 'running';
+
+CREATE TRIGGER jobs_tenant after insert on jobs begin
+  update jobs set tenant = (
+    select case instr(new.job_key, separator) when 0 then '' else substr(new.job_key, 1, instr(new.job_key, separator) - 1) end
+    from fleet
+  ) where kind = new.kind and job_key = new.job_key;
+end;
 
 CREATE TABLE journal (
   number integer primary key,
@@ -142,6 +177,8 @@ CREATE TABLE journal (
 ) strict;
 
 CREATE INDEX journal_by_space on journal (space, number);
+
+CREATE TABLE paused_tenants (tenant text primary key not null) strict, without rowid;
 
 CREATE TABLE project_paths (
   path text primary key not null,
@@ -338,3 +375,9 @@ when new.accepted is old.accepted and new.accepted is not null begin
 end;
 
 CREATE INDEX stage1_outputs_unjudged on stage1_outputs (space) where accepted is null;
+
+CREATE TABLE workers (
+  worker text primary key not null,
+  report text not null,
+  beat_at integer not null
+) strict, without rowid;

@@ -26,7 +26,7 @@ import { machineNowMs } from "../machine-clock.ts";
 import type { MemoryWorld } from "./world.ts";
 
 type JobWorld = Pick<MemoryWorld, "jobs" | "settlements"> &
-  Partial<Pick<MemoryWorld, "before" | "settledAt" | "dueSince">>;
+  Partial<Pick<MemoryWorld, "before" | "settledAt" | "dueSince" | "fleet">>;
 
 /** Writes a row, and with it since when it is due. */
 function putJob({ jobs, dueSince }: Pick<JobWorld, "jobs" | "dueSince">, row: JobRow, nowMs: number): void {
@@ -77,6 +77,7 @@ export function memoryJobs(world: JobWorld, nowMs: () => number = machineNowMs):
 
   function given(row: JobRow, { token, remember }: ClaimRequest): ClaimOutcome {
     put(row);
+    world.fleet?.admissions.delete(row.job_key);
     return claimAnswer(row, remember === true ? rowBeforeClaim(row.job_key, token) : null);
   }
 
@@ -119,6 +120,7 @@ export function memoryJobs(world: JobWorld, nowMs: () => number = machineNowMs):
       if (!isHeldUnder(row, token)) return null;
       const next = applyTakeover(row, by);
       put(next);
+      world.fleet?.admissions.delete(space);
       return { space, token, fence: next.fence };
     },
     enqueue: async (space, watermark) => enqueueIn({ jobs, dueSince }, space, watermark, nowMs()),

@@ -1,6 +1,7 @@
 import type { LocalStore } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
 import { machineNowMs } from "../machine-clock.ts";
+import { memoryAdmissions } from "./admissions.ts";
 import { memoryGenerations } from "./generations.ts";
 import { memoryJobs } from "./jobs.ts";
 import { memoryMemories } from "./memories.ts";
@@ -31,6 +32,7 @@ export function openMemoryStore({
     clock: "caller",
     nowMs: async () => nowMs(),
     jobs: guarded(memoryJobs(world, nowMs)),
+    admissions: guarded(memoryAdmissions(world)),
     memories: guarded(memoryMemories(world, nowMs)),
     runs: guarded(memoryRuns(world)),
     generations: guarded(memoryGenerations(world)),

@@ -23,6 +23,7 @@ import {
   sighted,
 } from "../../domain/session.ts";
 import { acceptRecords } from "../../import/record.ts";
+import { emptyFleet } from "./admissions.ts";
 import { enqueueIn, memoryJobs } from "./jobs.ts";
 import { forgetSession, isRefusedIn } from "./memories.ts";
 import type { MemoryWorld } from "./world.ts";
@@ -34,6 +35,7 @@ export function memorySessions(world: MemoryWorld, storeNowMs: () => number): Se
     jobs: sessionJobs,
     before: new Map(),
     dueSince: new Map(),
+    fleet: emptyFleet(),
   });
   return {
     sight: async (space, seen, nowMs) => {

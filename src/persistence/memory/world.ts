@@ -6,6 +6,7 @@ import type { Liveness, Locks } from "../../domain/ports.ts";
 import type { ActorRow, Intent, LogRow, RunRecord, Signal } from "../../domain/run.ts";
 import type { EvidenceRow, Exclusion, Project, SessionRow, SourceRow } from "../../domain/session.ts";
 import { storeError } from "../errors.ts";
+import { emptyFleet, type FleetWorld } from "./admissions.ts";
 
 /** What a memory store keeps. Stores that share a world compete as processes on one database do. */
 export interface MemoryWorld {
@@ -13,6 +14,8 @@ export interface MemoryWorld {
   readonly jobs: Map<string, JobRow>;
   /** By space: since when it is due, while it is dirty. */
   readonly dueSince: Map<string, number>;
+  /** Places for spaces, and who is given them. */
+  readonly fleet: FleetWorld;
   /** By space: the row a dry run claimed, as it was before, and under which token. */
   readonly before: Map<string, { readonly token: string; readonly row: JobRow }>;
   /** By space and token: how the job was settled. */
@@ -72,6 +75,7 @@ export function createMemoryWorld(): MemoryWorld {
   return {
     jobs: new Map(),
     dueSince: new Map(),
+    fleet: emptyFleet(),
     before: new Map(),
     settlements: new Map(),
     settledAt: new Map(),
@@ -123,6 +127,8 @@ export function memoryOwners(held: Set<string>): {
 
   return {
     liveness: {
+      ttlMs: null,
+      sinceBeatMs: () => 0,
       register: async (owner) => {
         const unregister = acquire(`owner ${owner}`);
         if (unregister === null) throw storeError("store_busy", `owner ${owner}`);

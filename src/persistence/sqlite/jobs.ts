@@ -84,9 +84,9 @@ export interface JobTable {
 }
 
 /** What `isDirty` says, as the index of what is due says it. */
-const DIRTY = "coalesce(input_watermark, 0) > coalesce(last_success_watermark, 0)";
+export const DIRTY = "coalesce(input_watermark, 0) > coalesce(last_success_watermark, 0)";
 /** What `dueAtMs` says, likewise. */
-const DUE_AT = "max(coalesce(due_since, 0), coalesce(retry_at, 0) * 1000)";
+export const DUE_AT = "max(coalesce(due_since, 0), coalesce(retry_at, 0) * 1000)";
 /** What `nextDueSince` says of the row that is written; a column's name alone is the row before. */
 const DUE_SINCE = `case
   when coalesce(@input_watermark, 0) <= coalesce(@last_success_watermark, 0) then null

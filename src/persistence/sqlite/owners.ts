@@ -36,6 +36,8 @@ export function fileOwners(folder: string, holders: Holders): LocalOwners {
   const pathOf = (owner: string) => join(folder, lockFileName(owner));
   return {
     liveness: {
+      ttlMs: null,
+      sinceBeatMs: () => 0,
       register: async (owner) => {
         mkdirSync(folder, { recursive: true });
         const unregister = await acquire(pathOf(owner), `owner ${owner}`, { removeAfterwards: true });

@@ -2,6 +2,7 @@ import type { Database } from "better-sqlite3";
 import { STAGE1_KIND } from "../../domain/job.ts";
 import type { LocalStore } from "../../domain/ports.ts";
 import { memoryOwners } from "../memory/world.ts";
+import { sqliteAdmissions } from "./admissions.ts";
 import { blobTable } from "./blob-table.ts";
 import { compact } from "./connect.ts";
 import { refusedThreads } from "./forget.ts";
@@ -38,6 +39,7 @@ export function storeOn(
     clock: "caller",
     nowMs: async () => nowMs(),
     jobs: sqliteJobs(db, jobs, writer),
+    admissions: sqliteAdmissions(db, { jobs, writer, nowMs }),
     memories: sqliteMemories(db, { jobs, blobs, writer, refused, stage1, sessions }),
     runs: sqliteRuns(db, writer),
     generations: sqliteGenerations(db, jobs, blobs, writer),

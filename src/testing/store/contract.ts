@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Connection } from "../../domain/connection.ts";
 import type { Store } from "../../domain/ports.ts";
+import { admissionContract } from "./admissions.ts";
 import { actorContract, commitContract } from "./commits.ts";
 import { clockContract, dueContract } from "./due.ts";
 import { generationContract, purgeContract } from "./generations.ts";
@@ -15,6 +16,7 @@ const CONTRACTS = {
   life: lifeContract,
   claims: claimContract,
   settlements: settlementContract,
+  admissions: admissionContract,
   due: dueContract,
   clock: clockContract,
   commits: commitContract,

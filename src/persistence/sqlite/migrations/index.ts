@@ -13,6 +13,7 @@ import {
 import { learning } from "./0009-learning.ts";
 import { patches } from "./0010-patches.ts";
 import { due } from "./0011-due.ts";
+import { admission } from "./0012-admission.ts";
 
 /** In order, never edited once released: the number of a migration is its place, and the schema's version. */
 export const MIGRATIONS: readonly string[] = [
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly string[] = [
   learning,
   patches,
   due,
+  admission,
 ];
 
 /**

@@ -1,0 +1,106 @@
+import type { Clock } from "../domain/clock.ts";
+import type { Store } from "../domain/ports.ts";
+
+/** A worker tells of itself so often, or three times within the time after which it would be taken for dead. */
+const BEAT_MS = 5_000;
+/** How far the store's clock is from this one's is asked this often. */
+const CLOCK_MS = 60_000;
+/** So much of the time after which others take a process for dead may pass without a beat. */
+const FENCE_SHARE = 2 / 3;
+
+/** Tells the fleet that a worker lives, and the worker when the fleet may think that it does not. */
+export interface Heart {
+  /** The first beat; rejects when the store can't be reached. */
+  start(): Promise<void>;
+  beat(): Promise<void>;
+  /** Milliseconds since the store last knew that this process lives. */
+  ageMs(): number;
+  /** False: others may have taken this process for dead. */
+  isTrusted(): boolean;
+  stop(): void;
+}
+
+export interface HeartOptions {
+  readonly store: Pick<Store, "admissions" | "liveness" | "clock" | "nowMs">;
+  readonly clock: Clock;
+  readonly owner: string;
+  readonly sendBeat: (clockOffsetMs: number) => Promise<void>;
+  /** Others may take this process for dead from now on: it must end its agents before they start theirs. */
+  readonly cutOff: () => void;
+  /** The store knows again that it lives. */
+  readonly back: () => void;
+}
+
+/**
+ * Where the store tells life by rows that are renewed, a process that could not renew its own for two thirds of the time
+ * after which it counts as dead is cut off; so is one that finds that it stood still for so long itself. Its agents have
+ * the last third to end. Where locks of the machine tell, nothing needs to be fenced.
+ */
+export function createHeart({ store, clock, owner, sendBeat, cutOff, back }: HeartOptions): Heart {
+  const { ttlMs } = store.liveness;
+  const fenceMs = ttlMs === null ? Number.POSITIVE_INFINITY : ttlMs * FENCE_SHARE;
+  const beatMs = ttlMs === null ? BEAT_MS : Math.min(BEAT_MS, ttlMs / 3);
+  const checkMs = ttlMs === null ? null : Math.min(1_000, ttlMs / 15);
+  let beatTimer: unknown = null;
+  let checkTimer: unknown = null;
+  let sentAtMs = clock.monotonicMs();
+  let checkedAtMs = clock.monotonicMs();
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let offsetMs = 0;
+  let isCutOff = false;
+  let isStopped = false;
+
+  async function beat(): Promise<void> {
+    if (store.clock === "store" && clock.monotonicMs() - askedAtMs >= CLOCK_MS) {
+      const beforeMs = clock.nowMs();
+      const storeMs = await store.nowMs();
+      offsetMs = Math.round(storeMs - (beforeMs + clock.nowMs()) / 2);
+      askedAtMs = clock.monotonicMs();
+    }
+    await sendBeat(offsetMs);
+    sentAtMs = clock.monotonicMs();
+  }
+
+  function beatLater(): void {
+    beatTimer = clock.setTimeout(async () => {
+      // What fails is told by its age.
+      await beat().catch(() => {});
+      if (!isStopped) beatLater();
+    }, beatMs);
+  }
+
+  function ageMs(): number {
+    return ttlMs === null ? clock.monotonicMs() - sentAtMs : store.liveness.sinceBeatMs(owner);
+  }
+
+  function checkLater(ms: number): void {
+    checkTimer = clock.setTimeout(() => {
+      const stoodStillMs = clock.monotonicMs() - checkedAtMs;
+      checkedAtMs = clock.monotonicMs();
+      const isLate = Math.max(stoodStillMs, ageMs()) > fenceMs;
+      if (isLate !== isCutOff) {
+        isCutOff = isLate;
+        if (isLate) cutOff();
+        else back();
+      }
+      if (!isStopped) checkLater(ms);
+    }, ms);
+  }
+
+  return {
+    start: async () => {
+      await beat();
+      beatLater();
+      checkedAtMs = clock.monotonicMs();
+      if (checkMs !== null) checkLater(checkMs);
+    },
+    beat,
+    ageMs,
+    isTrusted: () => !isCutOff,
+    stop: () => {
+      isStopped = true;
+      clock.clearTimeout(beatTimer);
+      clock.clearTimeout(checkTimer);
+    },
+  };
+}

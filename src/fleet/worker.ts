@@ -1,0 +1,348 @@
+import { hostname } from "node:os";
+import {
+  type AdmissionLimits,
+  DEFAULT_TENANT_RULE,
+  type DueTerms,
+  tenantRule,
+  type WorkerReport,
+} from "../domain/admission.ts";
+import type { Clock } from "../domain/clock.ts";
+import { SlowwaveError } from "../domain/failure.ts";
+import type { Store } from "../domain/ports.ts";
+import { DEFAULT_SETTINGS } from "../domain/settings.ts";
+import { clockOf } from "../durable/system.ts";
+import type { Engine, Run, StartRequest } from "../engine/engine-api.ts";
+import { createHeart, type Heart } from "./heart.ts";
+import { createLooks, type Looks } from "./looks.ts";
+import { measureFleet } from "./metrics.ts";
+import { createStarter, type Starter } from "./starter.ts";
+import type { Worker, WorkerOptions, WorkerState, WorkerStatus } from "./worker-api.ts";
+
+/** Between two looks where nothing wakes the worker before; spread by a quarter to either side. */
+const LOOK_MS = 1_000;
+/** What a dispatcher was left with by others is looked for in every so many looks. */
+const FETCH_EVERY = 5;
+/** A round of a worker that works in rounds ends a drain only after what it began; others may take long. */
+const DEFAULT_DRAIN_MS = 10 * 60_000;
+const DEFAULT_CONCURRENCY = 8;
+/** In these no agent works yet, so that a run costs nothing when it is cancelled. */
+const BEFORE_ITS_AGENT = /^(?:claiming|loading|syncing)(?:\.|$)/;
+
+/**
+ * A worker on the store of its engine. It takes over the runs of dead workers and begins what is due, within its own places
+ * and the limits of the fleet, until it is stopped or drained.
+ *
+ * ```ts
+ * const store = await openSqliteStore({ path: "/var/lib/memory/slowwave.db" });
+ * const engine = createEngine({ store, agent: extractiveAgent(), home: "/var/lib/memory" });
+ * const worker = createWorker({ engine, store, concurrency: 8, limits: { tenant: 6, fleet: 400 } });
+ * await worker.start();
+ * process.once("SIGTERM", async () => {
+ *   await worker.drain();
+ *   await engine.close();
+ *   await store.close();
+ * });
+ * ```
+ */
+export function createWorker(options: WorkerOptions): Worker {
+  return new FleetWorker(options);
+}
+
+class FleetWorker implements Worker {
+  readonly #options: WorkerOptions;
+  readonly #engine: Engine;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #concurrency: number;
+  readonly #limits: AdmissionLimits;
+  readonly #name: string;
+  readonly #heart: Heart;
+  readonly #starter: Starter;
+  readonly #ending = new AbortController();
+  readonly #startedAtMs: number;
+  #looks: Looks | null = null;
+  #state: WorkerState = "new";
+  #takeovers = 0;
+  /** Looks since the dispatcher was asked. */
+  #unfetched = FETCH_EVERY;
+  /** Monotonic: when the next round may begin; null while one is under way. */
+  #nextRoundMs: number | null = 0;
+  #roundBeganMs = 0;
+
+  constructor(options: WorkerOptions) {
+    checkOptions(options);
+    const { engine, store, concurrency = DEFAULT_CONCURRENCY, limits = {} } = options;
+    this.#options = options;
+    this.#engine = engine;
+    this.#store = store;
+    this.#clock = clockOf(options.clock);
+    this.#concurrency = concurrency;
+    this.#limits = { fleet: null, tenant: null, ...limits };
+    this.#name = options.name ?? `${hostname()}-${process.pid}`;
+    this.#startedAtMs = this.#clock.nowMs();
+    this.#starter = createStarter({
+      engine,
+      store,
+      clock: this.#clock,
+      settings: options.settings ?? {},
+      retryAfterMs: options.rounds?.everyMs ?? null,
+      ended: () => this.#looks?.wake(),
+      mayStart: () => this.#state === "working",
+      failed: (space, error) => this.#report(space, error),
+    });
+    this.#heart = createHeart({
+      store,
+      clock: this.#clock,
+      owner: engine.owner,
+      sendBeat: (offsetMs) =>
+        store.admissions.beat({ report: this.#describe(offsetMs), nowMs: this.#clock.nowMs() }),
+      cutOff: () => this.#cutOff(),
+      back: () => this.#back(),
+    });
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== "new") return;
+    const { tenantOf: rule = DEFAULT_TENANT_RULE, dispatcher } = this.#options;
+    const { admissions } = this.#store;
+    const nowMs = this.#clock.nowMs();
+    if (!(await admissions.setTenantRule({ rule, worker: this.#engine.owner, nowMs }))) {
+      throw new SlowwaveError(
+        "tenant_rule_other",
+        `A worker that lives tells tenants otherwise than by "${rule}"; start all of them with one rule.`,
+      );
+    }
+    this.#state = "working";
+    const takeovers = this.#engine.events$.subscribe((event) => {
+      if (event.type === "run.started" && event.adopted) this.#takeovers += 1;
+    });
+    this.#ending.signal.addEventListener("abort", () => takeovers.unsubscribe());
+    if (this.#options.rounds == null) await this.#takeOver();
+    await this.#heart.start();
+    await dispatcher?.start();
+    measureFleet(
+      {
+        status: () => this.status(),
+        overview: (tenants) => admissions.overview({ ...this.#terms(), tenants }),
+      },
+      { clock: this.#clock, until: this.#ending.signal },
+    );
+    this.#looks = createLooks(this.#clock, () => this.#look());
+    if (this.#options.rounds == null) {
+      await admissions.watch(() => this.#looks?.wake(), this.#ending.signal);
+    }
+  }
+
+  status(): WorkerStatus {
+    return {
+      worker: this.#engine.owner,
+      name: this.#name,
+      state: this.#state,
+      concurrency: this.#concurrency,
+      running: this.#engine.live().length,
+      starting: this.#starter.starting().length,
+      takeovers: this.#takeovers,
+      leasesLost: this.#starter.leasesLost(),
+      startedAtMs: this.#startedAtMs,
+      beatAgeMs: Math.round(this.#heart.ageMs()),
+    };
+  }
+
+  async run(request: StartRequest): Promise<Run> {
+    const { space = "global" } = request;
+    if (this.#state !== "working") {
+      throw new SlowwaveError("no_place", "This worker begins nothing now; ask another one, or later.");
+    }
+    if (this.#free() <= 0) throw noPlace(`All ${this.#concurrency} places of this worker are taken.`);
+    const { admissions } = this.#store;
+    const worker = this.#engine.owner;
+    const refusal = await admissions.admitSpace({ space, worker, limits: this.#limits, ...this.#terms() });
+    if (refusal === "paused") {
+      throw new SlowwaveError(
+        "fleet_paused",
+        `Nothing is begun for the space "${space}": it is paused; \`slowwave fleet resume\` lifts that.`,
+      );
+    }
+    if (refusal === "fleet-limit") throw noPlace("As many spaces are at work as the fleet may have.");
+    if (refusal === "tenant-limit") throw noPlace("As many spaces of its tenant are at work as may be.");
+    // Running or admitted already: the claim decides, and the run says so itself.
+    return this.#starter.startNow(request, refusal === null);
+  }
+
+  stop(): void {
+    if (this.#state !== "stopped") this.#state = "stopped";
+    this.#ending.abort();
+    this.#heart.stop();
+    void this.#looks?.stop();
+  }
+
+  async drain({ graceMs = DEFAULT_DRAIN_MS }: { readonly graceMs?: number } = {}): Promise<void> {
+    if (this.#state === "draining" || this.#state === "stopped") return;
+    this.#state = "draining";
+    const deadlineMs = this.#clock.monotonicMs() + graceMs;
+    await this.#looks?.stop();
+    await this.#heart.beat().catch(() => {});
+    await this.#options.dispatcher?.stop().catch(() => {});
+    await this.#starter.settled();
+    const { runs } = this.#engine.runs.getSnapshot().context;
+    for (const { id } of this.#engine.live()) {
+      if (BEFORE_ITS_AGENT.test(runs.get(id)?.state ?? "")) void this.#engine.cancel(id).catch(() => {});
+    }
+    const ends = this.#engine.live().map(({ result }) => result.catch(() => {}));
+    await within(this.#clock, deadlineMs - this.#clock.monotonicMs(), Promise.all(ends));
+    this.stop();
+    await this.#store.admissions.leave(this.#engine.owner).catch(() => {});
+  }
+
+  /** Answers in how many milliseconds to look again at the latest. */
+  async #look(): Promise<number> {
+    const { rounds } = this.#options;
+    const spread = 0.75 + (this.#options.random ?? Math.random)() / 2;
+    try {
+      if (rounds != null) return await this.#lookInRound(rounds);
+      await this.#admit();
+    } catch (error) {
+      this.#report(null, error);
+    }
+    return LOOK_MS * spread;
+  }
+
+  async #lookInRound({ everyMs, before }: NonNullable<WorkerOptions["rounds"]>): Promise<number> {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#nextRoundMs !== null) {
+      if (nowMs < this.#nextRoundMs) return this.#nextRoundMs - nowMs;
+      this.#nextRoundMs = null;
+      this.#roundBeganMs = nowMs;
+      await before?.().catch((error: unknown) => this.#report(null, error));
+      await this.#takeOver().catch((error: unknown) => this.#report(null, error));
+    }
+    const begun = await this.#admit().catch((error: unknown) => this.#report(null, error));
+    if (begun !== undefined && begun > 0) return everyMs;
+    if (this.#starter.starting().length + this.#engine.live().length > 0) return everyMs;
+    this.#nextRoundMs = this.#roundBeganMs + everyMs;
+    return Math.max(0, this.#nextRoundMs - this.#clock.monotonicMs());
+  }
+
+  /** Begins what is due in the places that are free; how many spaces. */
+  async #admit(): Promise<number> {
+    this.#starter.follow();
+    const free = this.#free();
+    if (this.#state !== "working" || free <= 0) return 0;
+    const { dispatcher } = this.#options;
+    const worker = this.#engine.owner;
+    const askedMs = this.#clock.monotonicMs();
+    const outcome = await this.#store.admissions.admit({
+      worker,
+      count: free,
+      limits: this.#limits,
+      ...this.#terms(),
+      ...(dispatcher === undefined ? {} : { carrier: dispatcher }),
+    });
+    if (outcome.hasAbandonedRuns) await this.#engine.recover({ runsOnly: true });
+    for (const { space } of outcome.admitted) this.#starter.start({ space, askedMs });
+    return outcome.admitted.length + (await this.#fetch(outcome.carried));
+  }
+
+  /** Takes what a dispatcher carries, when something was handed to it, and now and then what others left there. */
+  async #fetch(carried: number): Promise<number> {
+    const { dispatcher } = this.#options;
+    this.#unfetched += 1;
+    if (dispatcher === undefined || (carried === 0 && this.#unfetched < FETCH_EVERY)) return 0;
+    this.#unfetched = 0;
+    const deliveries = await dispatcher.fetch(Math.max(0, this.#free()));
+    const askedMs = this.#clock.monotonicMs();
+    for (const delivery of deliveries) this.#starter.start({ space: delivery.space, askedMs, delivery });
+    return deliveries.length;
+  }
+
+  #takeOver(): Promise<readonly Run[]> {
+    return this.#engine.recover({ maxLiveRuns: this.#concurrency });
+  }
+
+  #free(): number {
+    const live = new Set(this.#engine.live().map(({ space }) => space));
+    const starting = this.#starter.starting().filter((space) => !live.has(space));
+    return this.#concurrency - this.#engine.live().length - starting.length;
+  }
+
+  #cutOff(): void {
+    if (this.#state === "working") this.#state = "cut-off";
+    this.#report(
+      null,
+      new SlowwaveError("worker_cut_off", "The store could not be reached; the agents here are ended."),
+    );
+    this.#engine.abandon().catch((error: unknown) => this.#report(null, error));
+  }
+
+  #back(): void {
+    if (this.#state === "cut-off") this.#state = "working";
+    this.#engine.recover({ runsOnly: true }).catch((error: unknown) => this.#report(null, error));
+    this.#looks?.wake();
+  }
+
+  /** What comes of a worker that ends, or of a store that is closed under it, is no news. */
+  #report(space: string | null, error: unknown): void {
+    if (this.#state === "draining" || this.#state === "stopped") return;
+    this.#options.onProblem?.(space, error);
+  }
+
+  #terms(): DueTerms {
+    const { successCooldownSeconds, retries } = { ...DEFAULT_SETTINGS, ...this.#options.settings };
+    return { successCooldownSeconds, retries, nowMs: this.#clock.nowMs() };
+  }
+
+  #describe(clockOffsetMs: number): WorkerReport {
+    const { worker, name, concurrency, running, takeovers, leasesLost, startedAtMs } = this.status();
+    return {
+      worker,
+      name,
+      host: hostname(),
+      pid: process.pid,
+      version: this.#options.version ?? "",
+      state: this.#state === "draining" ? "draining" : "working",
+      concurrency,
+      limits: this.#limits,
+      running,
+      takeovers,
+      leasesLost,
+      startedAtMs,
+      clockOffsetMs,
+    };
+  }
+}
+
+/** At most so long; never rejects. */
+function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimeout(resolve, Math.max(0, ms));
+    const done = () => {
+      clock.clearTimeout(timer);
+      resolve();
+    };
+    work.then(done, done);
+  });
+}
+
+function noPlace(why: string): SlowwaveError {
+  return new SlowwaveError(
+    "no_place",
+    `${why} If the space is due, it begins by itself when its turn comes.`,
+  );
+}
+
+function checkOptions({ concurrency, limits = {}, tenantOf = DEFAULT_TENANT_RULE }: WorkerOptions): void {
+  const counts = {
+    concurrency,
+    "limits.fleet": limits.fleet,
+    "limits.tenant": limits.tenant,
+    ...limits.tenants,
+  };
+  for (const [name, count] of Object.entries(counts)) {
+    if (count == null || (Number.isInteger(count) && count > 0)) continue;
+    throw new SlowwaveError(
+      "invalid_settings",
+      `createWorker: ${name} must be a whole number of at least 1.`,
+    );
+  }
+  tenantRule(tenantOf);
+}
