@@ -160,6 +160,7 @@ export {
 } from "./engine/phase2-steps.ts";
 export type { Files, Folder } from "./files/folder.ts";
 export type { Phase2Context, Phase2Input } from "./machines/context.ts";
+export { PHASE1_VERSION, phase1Machine } from "./machines/phase1.ts";
 export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";
 export type { ApplyAnswer } from "./memory-files/apply.ts";
 export type { Purged } from "./memory-files/purge/purge.ts";

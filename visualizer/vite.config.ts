@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { PHASE1_VERSION, phase1Machine } from "../src/machines/phase1.ts";
 import { PHASE2_VERSION, phase2Machine } from "../src/machines/phase2.ts";
 import { classicScript } from "./layout/classic-script.ts";
 import { licences } from "./layout/licences.ts";
@@ -10,7 +11,14 @@ export default defineConfig({
   // The page may be mounted under any path, or opened as a file.
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact", development: false } },
-  plugins: [charts([{ machine: phase2Machine, version: PHASE2_VERSION }]), classicScript(), licences()],
+  plugins: [
+    charts([
+      { machine: phase2Machine, version: PHASE2_VERSION },
+      { machine: phase1Machine, version: PHASE1_VERSION },
+    ]),
+    classicScript(),
+    licences(),
+  ],
   build: {
     outDir: fileURLToPath(new URL("../dist/visualizer", import.meta.url)),
     emptyOutDir: true,

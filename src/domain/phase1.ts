@@ -266,6 +266,9 @@ const STATUSES: Readonly<Record<LearnStatus, Texts>> = {
   },
 };
 
+/** Every way in which a run of phase 1 can end. */
+export const LEARN_STATUSES = Object.keys(STATUSES) as readonly LearnStatus[];
+
 export function isLearnStatus(status: string): status is LearnStatus {
   return Object.hasOwn(STATUSES, status);
 }

@@ -1,5 +1,5 @@
 import type { Outcome } from "./job.ts";
-import { isLearnStatus, LEARN_STATES, learnAdvice, learnLine } from "./phase1.ts";
+import { isLearnStatus, LEARN_STATES, LEARN_STATUSES, learnAdvice, learnLine } from "./phase1.ts";
 
 /**
  * The names a run can end with, and what each means to the person: one table for progress, advice and lists.
@@ -173,31 +173,35 @@ const STATUSES: Readonly<Record<Status, StatusTexts>> = {
   },
 };
 
-/** A run of phase 1 stands in the same log and ends with a word of its own. */
-function textsOf(status: string): StatusTexts {
-  if (Object.hasOwn(STATUSES, status)) return STATUSES[status as Status];
-  if (!isLearnStatus(status)) return STATUSES.failed_agent;
+/** The machine of a run, as its record names it; both share some words for how a run can end. */
+export type MachineName = "phase1" | "phase2";
+
+/** A run of phase 1 stands in the same log; what a word means there is its own. */
+function textsOf(status: string, machine: string): StatusTexts {
+  const isLearned = isLearnStatus(status) && (machine === "phase1" || !Object.hasOwn(STATUSES, status));
+  if (!isLearned) return Object.hasOwn(STATUSES, status) ? STATUSES[status as Status] : STATUSES.failed_agent;
   const line = learnLine(status);
   return { progress: `phase 1 ${line || "complete"}`, advice: learnAdvice(status), line };
 }
 
 export const RUNNING_TEXT = "phase 2 running";
 
-export function progressOf(status: Status): string {
-  return textsOf(status).progress;
+export function progressOf(status: Status, machine: string = "phase2"): string {
+  return textsOf(status, machine).progress;
 }
 
-export function adviceOf(status: Status): string {
-  return textsOf(status).advice;
+export function adviceOf(status: Status, machine: string = "phase2"): string {
+  return textsOf(status, machine).advice;
 }
 
-export function lineOfStatus(status: Status): string {
-  return textsOf(status).line;
+export function lineOfStatus(status: Status, machine: string = "phase2"): string {
+  return textsOf(status, machine).line;
 }
 
-/** Every status with this outcome. */
-export function statusesWith(outcome: Outcome): readonly Status[] {
-  return (Object.keys(STATUSES) as Status[]).filter((status) => outcomeOf(status) === outcome);
+/** Every status with this outcome that runs of the machine can end with. */
+export function statusesWith(outcome: Outcome, machine: MachineName = "phase2"): readonly Status[] {
+  const words = machine === "phase1" ? [...LEARN_STATUSES, "parked_unknown_version"] : Object.keys(STATUSES);
+  return (words as Status[]).filter((status) => outcomeOf(status) === outcome);
 }
 
 /** What each state of the machine means to a person who waits, by its dotted name or the first part of it. */
@@ -216,7 +220,11 @@ const STATES: Readonly<Record<string, { readonly title: string; readonly doing: 
 };
 
 /** A title and what is being done, for a state; null for an ending, which its status describes. */
-export function describeState(state: string): { readonly title: string; readonly doing: string } | null {
+export function describeState(
+  state: string,
+  machine: string = "phase2",
+): { readonly title: string; readonly doing: string } | null {
   const first = state.split(".")[0] ?? "";
-  return STATES[state] ?? STATES[first] ?? LEARN_STATES[first] ?? null;
+  if (machine === "phase1") return LEARN_STATES[first] ?? null;
+  return STATES[state] ?? STATES[first] ?? null;
 }

@@ -2,7 +2,7 @@ import type { AgentUsage } from "../domain/agent.ts";
 import type { AgentReport, DryRun, RunResult, StateSpan } from "../domain/event.ts";
 import { changesBetween, type FileChanges, type Finding, type Manifest } from "../domain/generation.ts";
 import type { Store } from "../domain/ports.ts";
-import { contextOf, type LogRow, type RunRecord } from "../domain/run.ts";
+import { contextOf, type LogRow, type RunRecord, subjectOf } from "../domain/run.ts";
 import { adviceOf, outcomeOf, type Status } from "../domain/status.ts";
 import { type BudgetUse, budgetsOf, NOTHING_USED, usedIn } from "../domain/usage.ts";
 import type { Phase2Context } from "../machines/context.ts";
@@ -37,8 +37,7 @@ export async function resultOf(
   const outcome = draft?.manifest ?? published;
   return {
     run,
-    // A run of phase 1 belongs to no space of the log.
-    space: record.space || (context.space ?? ""),
+    space: subjectOf(record).space,
     outcome: outcomeOf(status),
     status,
     reason: outcomeOf(status) === "succeeded" ? null : reasonOf(record, context, status),
@@ -81,8 +80,8 @@ function statusOf(record: RunRecord, context: Phase2Context): Status {
 function reasonOf(record: RunRecord, context: Phase2Context, status: Status): RunResult["reason"] {
   // Of a skip the cause is the whole of what there is to say.
   if (outcomeOf(status) === "skipped")
-    return { code: status, message: context.cause ?? adviceOf(status), cause: null };
-  return { code: status, message: adviceOf(status), cause: record.parked ?? context.cause };
+    return { code: status, message: context.cause ?? adviceOf(status, record.machine), cause: null };
+  return { code: status, message: adviceOf(status, record.machine), cause: record.parked ?? context.cause };
 }
 
 function agentOf(context: Phase2Context, log: readonly LogRow[]): AgentReport | null {

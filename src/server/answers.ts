@@ -21,6 +21,8 @@ const allowed = z.strictObject({ ok: z.boolean(), why: z.string() });
 const runSummary = z.strictObject({
   id: z.string(),
   space: z.string(),
+  machine: z.string().describe("phase2, or phase1 where a session was learned"),
+  session: z.string().nullable().describe("key of that session"),
   state: z.enum(["active", "done", "error", "parked"]),
   value: z.string().describe("dotted state of the machine"),
   outcome: outcome.nullable(),
@@ -121,7 +123,11 @@ const generation = z.custom<Generation>().describe("id, space, parent, run, kind
 
 export const sessionsAnswer = z.strictObject({
   sessions: z.array(
-    z.custom<api.SessionsAnswer["sessions"][number]>().describe("a session and what became of it"),
+    z
+      .custom<api.SessionsAnswer["sessions"][number]>()
+      .describe(
+        "a session, its project, and in a sentence what became of it; `{time}` in it stands for `at`",
+      ),
   ),
   counts: z.record(z.string(), count),
 }) satisfies z.ZodType<api.SessionsAnswer>;

@@ -2,6 +2,7 @@ import type { RunResult } from "../domain/event.ts";
 import type { FileChanges, Generation } from "../domain/generation.ts";
 import type { JobRow, Outcome } from "../domain/job.ts";
 import type { SessionRow } from "../domain/session.ts";
+import type { SessionSentence } from "../domain/session-sentence.ts";
 import type { Status } from "../domain/status.ts";
 import type { BudgetUse } from "../domain/usage.ts";
 import type { DayLimits } from "../internal/runs.ts";
@@ -24,6 +25,10 @@ export interface RunsAnswer {
 export interface RunSummary {
   readonly id: string;
   readonly space: string;
+  /** `phase2`, or `phase1` where a session was learned. */
+  readonly machine: string;
+  /** Key of that session; null for a consolidation. */
+  readonly session: string | null;
   readonly state: "active" | "done" | "error" | "parked";
   /** Dotted state value. */
   readonly value: string;
@@ -116,7 +121,7 @@ export interface CancelAnswer {
   readonly outcome: "cancelled" | "requested" | "over" | "unknown";
 }
 
-/** `GET /api/machine`: the definition, and the chart as laid out at build time. */
+/** `GET /api/machine?machine`: the definition, and the chart as laid out at build time. */
 export interface MachineAnswer {
   readonly id: string;
   readonly version: string;
@@ -124,7 +129,7 @@ export interface MachineAnswer {
   readonly definition: unknown;
 }
 
-/** `GET /api/coverage`, and `coverage/paths.json`. */
+/** `GET /api/coverage?machine`: what the path tests wrote, `coverage/paths.json` or `coverage/paths-phase1.json`. */
 export interface CoverageAnswer {
   readonly machine: string;
   readonly hash: string;
@@ -138,11 +143,17 @@ export interface CoverageAnswer {
   readonly paths: readonly string[];
 }
 
-/** `GET /api/sessions?space`: what became of each session that an agent keeps here, newest first. */
+/** `GET /api/sessions?space&limit`: what became of each session that an agent keeps here, newest first. */
 export interface SessionsAnswer {
-  readonly sessions: readonly SessionRow[];
+  readonly sessions: readonly SessionView[];
   /** How many there are, by verdict. */
   readonly counts: Readonly<Record<string, number>>;
+}
+
+/** A session with what a person reads of it. */
+export interface SessionView extends SessionRow, SessionSentence {
+  /** Of the repository or folder it was held in, as people call it; null where nobody knows. */
+  readonly projectName: string | null;
 }
 
 /** `GET /api/generations?space` */

@@ -7,7 +7,7 @@ import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import { type Controls, clockOf, type Engine } from "../internal/engine.ts";
-import { PHASE2_VERSION, phase2Machine } from "../internal/machine.ts";
+import { PHASE2_VERSION, phase1Machine, phase2Machine } from "../internal/machine.ts";
 import { createFeed } from "./feed.ts";
 import { createRelay } from "./inspector.ts";
 import { memoryRoutes } from "./memory-routes.ts";
@@ -42,7 +42,7 @@ export interface AppOptions {
   readonly hosts?: readonly string[];
   /** Folder of the built page; default: the one this package brings. */
   readonly page?: string;
-  /** File of the path coverage; default: the one the path tests write. */
+  /** File of phase 2's path coverage; default: the one the path tests write. */
   readonly coverage?: string;
   readonly clock?: Clock;
   /** Sentences that the page shows the person above the runs, asked for with each list of them. */
@@ -71,18 +71,14 @@ export function createApp(options: AppOptions): App {
   const { store, engine, base = "", maintenance } = options;
   const clock = clockOf(options.clock);
   const feed = createFeed(store.runs, clock);
-  const replayer = createReplayer(phase2Machine, store.runs);
+  const replayer = createReplayer([phase2Machine, phase1Machine], store.runs);
   const access = { token: options.token, hosts: options.hosts ?? [] };
-  const relay = createRelay({ runs: store.runs, feed, replayer, machine: phase2Machine, base, ...access });
+  const relay = createRelay({ runs: store.runs, feed, replayer, base, ...access });
   const subscription = engine?.events$.subscribe(() => feed.wake());
   const routes = [
     ...runRoutes({ store, engine, clock, feed, replayer, notices: options.notices }),
     ...memoryRoutes({ generations: store.generations, maintenance }),
-    ...machineRoutes({
-      machine: phase2Machine,
-      version: PHASE2_VERSION,
-      coverage: options.coverage ?? null,
-    }),
+    ...machineRoutes({ coverage: options.coverage ?? null }),
   ];
   const app = mounted({ routes, base, access, page: openPage(options.page) });
   return {

@@ -294,7 +294,6 @@ export interface StreamRunDeps {
   readonly runs: Pick<RunStore, "log">;
   readonly feed: Feed;
   readonly replayer: Replayer;
-  readonly machine: AnyStateMachine;
 }
 
 const PAGE = 500;
@@ -305,9 +304,9 @@ const PATIENCE_MS = 15_000;
  * once; what it returns goes on until `signal` is raised. `send` is waited for, so that a slow reader holds
  * back one page and no more.
  */
-export function streamRun(run: RunRecord, { runs, feed, replayer, machine }: StreamRunDeps) {
+export function streamRun(run: RunRecord, { runs, feed, replayer }: StreamRunDeps) {
   const replayed = replayer.begin(run);
-  const writer = createMessageWriter(run.id, machine);
+  const writer = createMessageWriter(run.id, replayer.machineOf(run));
   return async (send: (message: InspectionMessage) => Promise<void>, signal: AbortSignal): Promise<void> => {
     let after = 0;
     const messagesOf = (row: LogRow) => {

@@ -197,9 +197,11 @@ const space = z.string().transform((key) => {
 const count = (most: number) => z.coerce.number().int().min(1).max(most);
 const row = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
+const machine = z.enum(["phase1", "phase2"]).default("phase2");
+export const machineFields = z.object({ machine });
 export const runsFields = z.object({
   space: space.optional(),
-  machine: z.enum(["phase1", "phase2"]).default("phase2"),
+  machine,
   outcome: z.enum(["active", "succeeded", "failed", "skipped", "cancelled"]).optional(),
   before: id.optional(),
   limit: count(500).default(50),

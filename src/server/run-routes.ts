@@ -5,14 +5,28 @@ import type { AnyStateMachine } from "xstate";
 import type { Clock } from "../domain/clock.ts";
 import type { Store } from "../domain/ports.ts";
 import type { Engine } from "../internal/engine.ts";
-import { structureHash } from "../internal/machine.ts";
+import {
+  PHASE1_VERSION,
+  PHASE2_VERSION,
+  phase1Machine,
+  phase2Machine,
+  structureHash,
+} from "../internal/machine.ts";
 import * as answers from "./answers.ts";
 import type { CancelAnswer, CoverageAnswer, MachineAnswer, SnapshotAnswer, StartAnswer } from "./api.ts";
 import { type Feed, liveStream } from "./feed.ts";
 import type { Replayer } from "./replay.ts";
 import * as fields from "./request.ts";
 import { httpError, type Route, route } from "./request.ts";
-import { earlierEvents, exportRun, listRuns, readRun, runDetail, summaryOf } from "./run-views.ts";
+import {
+  earlierEvents,
+  exportRun,
+  listRuns,
+  listSessions,
+  readRun,
+  runDetail,
+  summaryOf,
+} from "./run-views.ts";
 
 export interface RunRoutesDeps {
   readonly store: Store;
@@ -46,10 +60,7 @@ export function runRoutes(deps: RunRoutesDeps): readonly Route[] {
       summary: "Sessions that agents keep here, newest first, each with what became of it.",
       query: fields.sessionsFields,
       answer: answers.sessionsAnswer,
-      handle: async ({ query: { space, limit } }) => ({
-        sessions: await store.sessions.list({ space, limit }),
-        counts: await store.sessions.count(space),
-      }),
+      handle: ({ query }) => listSessions(store, query, clock.nowMs()),
     }),
     route({
       method: "post",
@@ -130,9 +141,10 @@ async function start(
 }
 
 async function cancel({ store, engine, clock }: RunRoutesDeps, run: string): Promise<CancelAnswer> {
-  const { state } = await readRun(store.runs, run);
+  const { state, machine } = await readRun(store.runs, run);
   if (state !== "active") return { outcome: "over" };
-  if (engine === undefined) {
+  // A run that learns a session is not this engine's; its own process hears of it.
+  if (engine === undefined || machine !== phase2Machine.id) {
     return { outcome: (await store.runs.requestCancel(run, clock.nowMs())) ? "requested" : "over" };
   }
   const outcome = await engine.cancel(run);
@@ -173,36 +185,42 @@ async function live(
   return context.body(stream);
 }
 
-export interface MachineRoutesDeps {
-  readonly machine: AnyStateMachine;
-  readonly version: string;
-  /** Null: where the path tests write it. */
-  readonly coverage: string | null;
-}
+const MACHINES = {
+  phase1: { machine: phase1Machine, version: PHASE1_VERSION },
+  phase2: { machine: phase2Machine, version: PHASE2_VERSION },
+} as const;
 
-/** The statechart, and what the path tests walked of it. */
-export function machineRoutes({ machine, version, coverage }: MachineRoutesDeps): readonly Route[] {
-  const view = machineView(machine, version);
+/** The statecharts, and what the path tests walked of them. `coverage`: phase 2's; null: where the path tests write it. */
+export function machineRoutes({ coverage }: { readonly coverage: string | null }): readonly Route[] {
   return [
     route({
       method: "get",
       path: "/machine",
-      summary: "The statechart every run follows.",
+      summary: "The statechart that every run of this machine follows.",
+      query: fields.machineFields,
       answer: answers.machineAnswer,
-      handle: async () => view,
+      handle: async ({ query: { machine } }) => machineView(MACHINES[machine]),
     }),
     route({
       method: "get",
       path: "/coverage",
       summary: "Which transitions the path tests walked.",
+      query: fields.machineFields,
       answer: answers.coverageAnswer,
-      handle: () => readCoverage(coverage),
+      handle: ({ query: { machine } }) =>
+        readCoverage(machine === "phase2" ? coverage : null, COVERAGE_FILES[machine]),
     }),
   ];
 }
 
 /** The machine as the page reads it: its resolved definition, where functions are told by name. */
-function machineView(machine: AnyStateMachine, version: string): MachineAnswer {
+function machineView({
+  machine,
+  version,
+}: {
+  readonly machine: AnyStateMachine;
+  readonly version: string;
+}): MachineAnswer {
   return {
     id: machine.id,
     version,
@@ -212,20 +230,20 @@ function machineView(machine: AnyStateMachine, version: string): MachineAnswer {
 }
 
 /** What the path tests wrote: beside the compiled server in a package, in the checkout else. */
-const PLACES = ["../coverage/paths.json", "../../coverage/paths.json"];
+const FOLDERS = ["../coverage/", "../../coverage/"];
+const COVERAGE_FILES = { phase1: "paths-phase1.json", phase2: "paths.json" } as const;
 
 /** Throws `coverage_missing` when there is none, or what is there is something else. */
-async function readCoverage(file: string | null): Promise<CoverageAnswer> {
+async function readCoverage(file: string | null, name: string): Promise<CoverageAnswer> {
   const places =
-    file === null ? PLACES.map((place) => fileURLToPath(new URL(place, import.meta.url))) : [file];
+    file === null
+      ? FOLDERS.map((folder) => fileURLToPath(new URL(`${folder}${name}`, import.meta.url)))
+      : [file];
   for (const place of places) {
     const found = await readFile(place, "utf8").then(coverageIn, () => null);
     if (found !== null) return found;
   }
-  throw httpError(
-    "coverage_missing",
-    "There is no coverage here; the path tests (`npm test`) write coverage/paths.json.",
-  );
+  throw httpError("coverage_missing", "There is no coverage here; the path tests (`npm test`) write it.");
 }
 
 function coverageIn(text: string): CoverageAnswer | null {

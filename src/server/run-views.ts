@@ -1,8 +1,17 @@
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobRow, type Outcome } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
-import type { LogRow, RunRecord, RunStore, RunTally } from "../domain/run.ts";
-import { describeState, lineOfStatus, outcomeOf, type Status, statusesWith } from "../domain/status.ts";
+import { type LogRow, type RunRecord, type RunStore, type RunTally, subjectOf } from "../domain/run.ts";
+import type { SessionRow } from "../domain/session.ts";
+import { sentenceWriter } from "../domain/session-sentence.ts";
+import {
+  describeState,
+  lineOfStatus,
+  type MachineName,
+  outcomeOf,
+  type Status,
+  statusesWith,
+} from "../domain/status.ts";
 import { budgetsOf, NOTHING_USED } from "../domain/usage.ts";
 import { dotted } from "../internal/machine.ts";
 import {
@@ -24,6 +33,7 @@ import type {
   RunAnswer,
   RunSummary,
   RunsAnswer,
+  SessionsAnswer,
   SnapshotAnswer,
 } from "./api.ts";
 import { eventView, parsed } from "./feed.ts";
@@ -34,7 +44,7 @@ import { httpError } from "./request.ts";
 export interface RunsQuery {
   readonly space?: string | undefined;
   /** Runs that learn a session are many and small; they are listed when they are asked for. Default: phase2. */
-  readonly machine?: "phase1" | "phase2" | undefined;
+  readonly machine?: MachineName | undefined;
   readonly outcome?: Outcome | "active" | undefined;
   /** The last id of the previous page. */
   readonly before?: string | undefined;
@@ -51,7 +61,7 @@ export async function listRuns(
       ? {}
       : outcome === "active"
         ? { state: outcome }
-        : { statuses: statusesOf(outcome) };
+        : { statuses: statusesOf(outcome, machine) };
   // One more than asked for tells whether there is a next page.
   const found = await runs.list({ ...where, ...kind, machines: [machine], limit: limit + 1 });
   const page = found.slice(0, limit);
@@ -64,13 +74,31 @@ export async function listRuns(
   };
 }
 
+/** The sessions of a space, with the sentence and the project of each. */
+export async function listSessions(
+  { sessions, projects }: Pick<Store, "sessions" | "projects">,
+  { space, limit }: { readonly space: string; readonly limit: number },
+  nowMs: number,
+): Promise<SessionsAnswer> {
+  const [rows, counts, write, known] = await Promise.all([
+    sessions.list({ space, limit }),
+    sessions.count(space),
+    sentenceWriter(sessions, space, nowMs),
+    projects.list(),
+  ]);
+  const names = new Map(known.map(({ id, name }) => [id, name]));
+  const nameOf = ({ project, cwd }: SessionRow) =>
+    names.get(project ?? "") ?? cwd?.split("/").findLast((part) => part !== "") ?? null;
+  return { sessions: rows.map((row) => ({ ...row, ...write(row), projectName: nameOf(row) })), counts };
+}
+
 /** Phase 1 has no space of its own in the log. */
 const LEARN_RUNS = "";
 
 function without(
   all: readonly RunTally[],
   learned: readonly RunTally[],
-  machine: "phase1" | "phase2",
+  machine: MachineName,
 ): readonly RunTally[] {
   if (machine === "phase1") return learned;
   const counted = (row: RunTally) =>
@@ -93,7 +121,8 @@ export function summaryOf(record: RunRecord): RunSummary {
   const status = statusOf(record, context);
   return {
     id: record.id,
-    space: record.space,
+    ...subjectOf(record),
+    machine: record.machine,
     state: record.state,
     value,
     outcome: status === null ? null : outcomeOf(status),
@@ -124,16 +153,16 @@ const LINE_LENGTH = 200;
 export function lineOf(record: RunRecord, value: string, context: Partial<Phase2Context>): string {
   if (record.state === "active") {
     if (record.cancelRequestedAtMs !== null) return "asked to cancel";
-    return describeState(value)?.doing ?? value;
+    return describeState(value, record.machine)?.doing ?? value;
   }
   const status = statusOf(record, context) ?? "failed_agent";
-  // A run of phase 1 learned one session, by its key.
   const { key } = context as { readonly key?: unknown };
   if (status === "succeeded")
     return typeof key === "string" ? `learned ${key}` : memories(context.inputs ?? 0);
   const cause = record.parked ?? context.cause ?? null;
   const isCauseShown = cause !== null && ["failed", "skipped"].includes(outcomeOf(status));
-  const line = isCauseShown ? `${lineOfStatus(status)}: ${cause}` : lineOfStatus(status);
+  const words = lineOfStatus(status, record.machine);
+  const line = isCauseShown ? `${words}: ${cause}` : words;
   return line.length > LINE_LENGTH ? `${line.slice(0, LINE_LENGTH - 1)}…` : line;
 }
 
@@ -145,8 +174,8 @@ export function statusOf(record: RunRecord, context: Partial<Phase2Context>): St
 }
 
 /** What to ask the store for to find the runs of this outcome. */
-export function statusesOf(outcome: Outcome): readonly (Status | null)[] {
-  const known = statusesWith(outcome);
+export function statusesOf(outcome: Outcome, machine: MachineName = "phase2"): readonly (Status | null)[] {
+  const known = statusesWith(outcome, machine);
   return outcome === "failed" ? [...known, null] : known;
 }
 
@@ -177,9 +206,12 @@ export async function runDetail(id: string, deps: DetailDeps): Promise<RunAnswer
   const { store, nowMs, events = EVENTS_SHOWN } = deps;
   const record = await readRun(store.runs, id);
   const at = snapshotOf(record);
+  const subject = subjectOf(record);
   const [log, job, life, rival, day] = await Promise.all([
     store.runs.tail({ run: id, limit: events + 1 }),
-    store.jobs.read(record.space),
+    subject.session === null
+      ? store.jobs.read(record.space)
+      : store.sessions.job(subject.space, subject.session),
     store.liveness.probe(record.owner),
     store.runs.list({ space: record.space, state: "active", limit: 1 }),
     dayBudgetOf(store.runs, record, at.context.settings ?? {}, nowMs),
@@ -252,6 +284,9 @@ function mayCancel(record: RunRecord, value: string): May {
   if (value === "publishing.committing" || value.startsWith("succeeding")) {
     return { ok: false, why: "Past the point of no return: the publish is brought to its end." };
   }
+  if (record.machine === "phase1" && (value === "recording" || value === "skipping")) {
+    return { ok: false, why: "Past the point of no return: the end of the session is being kept." };
+  }
   if (value.startsWith("failing")) return { ok: false, why: "It is ending already." };
   return {
     ok: true,
@@ -261,6 +296,10 @@ function mayCancel(record: RunRecord, value: string): May {
 
 function mayRetry(record: RunRecord, job: JobRow | null, rival: RunRecord | null, canStart: boolean): May {
   if (record.state === "active") return { ok: false, why: "It is not over; cancel it first." };
+  const { session } = subjectOf(record);
+  if (session !== null) {
+    return { ok: false, why: `\`slowwave learn --session ${session} --again\` learns the session anew.` };
+  }
   if (rival !== null) return { ok: false, why: `Run ${rival.id} works on this space.` };
   if (!canStart) return { ok: false, why: "This server only looks; use `slowwave run --now`." };
   if (job === null || !isDirty(job)) {

@@ -45,7 +45,7 @@ function failedRun(): readonly Step[] {
 
 test("the copied test of a run passes, and fails when the machine would go another way; neither holds a token", async () => {
   const log = failedRun();
-  const run = { id: "01k\n*/", status: "failed_agent", value: "failed" } as const;
+  const run = { id: "01k\n*/", status: "failed_agent", value: "failed", machine: "phase2" } as const;
   const right = asTest(run, log) ?? "";
   const wrong =
     asTest(
@@ -60,7 +60,9 @@ test("the copied test of a run passes, and fails when the machine would go anoth
 });
 
 test("a log without its beginning makes no test", () => {
-  expect(asTest({ id: "r", status: null, value: "failed" }, failedRun().slice(1))).toBe(null);
+  expect(asTest({ id: "r", status: null, value: "failed", machine: "phase2" }, failedRun().slice(1))).toBe(
+    null,
+  );
 });
 
 const ALIASES = { slowwave: "src/index.ts", xstate: "node_modules/xstate", vitest: "node_modules/vitest" };

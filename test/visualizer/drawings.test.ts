@@ -146,6 +146,8 @@ test("runs are found by tab and by every word of id, space, status and reason", 
     ...{
       id,
       space: "global",
+      machine: "phase2",
+      session: null as string | null,
       state: outcome === null ? ("active" as const) : ("done" as const),
       value: "",
       outcome,
@@ -156,6 +158,8 @@ test("runs are found by tab and by every word of id, space, status and reason", 
     run("a", "failed", "the lease was lost"),
     run("b", "succeeded", "42 memories"),
     run("c", null, ""),
+    // What learned a session is listed with the sessions.
+    { ...run("d", "failed", "the lease was lost"), machine: "phase1", session: "claude-1" },
   ];
   const ids = (...[tab, wanted]: [Parameters<typeof filterRuns>[1], string]) =>
     filterRuns(runs, tab, wanted).map(({ id }) => id);

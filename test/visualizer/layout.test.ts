@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createMachine } from "xstate";
+import { PHASE1_VERSION, phase1Machine } from "../../src/machines/phase1.ts";
 import { PHASE2_VERSION, phase2Machine } from "../../src/machines/phase2.ts";
 import { layOut } from "../../visualizer/layout/lay-out.ts";
 import type { Box, Chart, ChartState, Point } from "../../visualizer/src/chart/chart.ts";
@@ -28,24 +29,12 @@ const parallel = createMachine({
   },
 });
 const phase2 = await layOut(phase2Machine, PHASE2_VERSION);
+const phase1 = await layOut(phase1Machine, PHASE1_VERSION);
 const player = await layOut(parallel as never, "1");
 
-describe("phase 2 as it is drawn", () => {
+describe("the drawing of phase 2", () => {
   test("shows every transition of the machine under the name the path tests give it", () => {
     expect(phase2.transitions.map(({ id }) => id)).toEqual(transitions.all.map(({ id }) => id));
-  });
-
-  test("draws a line for every transition that leads somewhere else", () => {
-    const drawn = new Set(phase2.edges.flatMap((edge) => edge.transitions));
-    const missing = phase2.transitions.filter(({ id, target }) => target !== null && !drawn.has(id));
-    expect(missing).toEqual([]);
-  });
-
-  test("says of every state and every transition what it is for", () => {
-    const silent = [...phase2.states.slice(1), ...phase2.transitions].filter(
-      ({ description }) => description === "",
-    );
-    expect(silent).toEqual([]);
   });
 
   test("keeps the main road straight, from the claim to the success", () => {
@@ -54,12 +43,31 @@ describe("phase 2 as it is drawn", () => {
     expect(Math.max(...middles) - Math.min(...middles)).toBeLessThan(2);
   });
 
+  test("is the same however often it is laid out", async () => {
+    expect(await layOut(phase2Machine, PHASE2_VERSION)).toEqual(phase2);
+  });
+});
+
+describe.each([phase2, phase1])("as it is drawn, $id", (chart) => {
+  test("has a line for every transition that leads somewhere else", () => {
+    const drawn = new Set(chart.edges.flatMap((edge) => edge.transitions));
+    const missing = chart.transitions.filter(({ id, target }) => target !== null && !drawn.has(id));
+    expect(missing).toEqual([]);
+  });
+
+  test("says of every state and every transition what it is for", () => {
+    const silent = [...chart.states.slice(1), ...chart.transitions].filter(
+      ({ description }) => description === "",
+    );
+    expect(silent).toEqual([]);
+  });
+
   test("lets no line run through a state or a name", () => {
     const boxes = [
-      ...phase2.states.filter(({ kind, depth }) => depth === 1 || kind === "root"),
-      ...phase2.edges.flatMap(({ id, label }) => (label === null ? [] : [{ ...label, path: id }])),
+      ...chart.states.filter(({ kind, depth }) => depth === 1 || kind === "root"),
+      ...chart.edges.flatMap(({ id, label }) => (label === null ? [] : [{ ...label, path: id }])),
     ];
-    const outer = phase2.edges.filter(({ id }) => !id.includes("."));
+    const outer = chart.edges.filter(({ id }) => !id.includes("."));
     const crossed = outer.flatMap(({ id, points }) => {
       const stretches = points.slice(1).map((end, at) => between(points[at] ?? end, end));
       return boxes
@@ -68,13 +76,9 @@ describe("phase 2 as it is drawn", () => {
     });
     expect(crossed).toEqual([]);
   });
-
-  test("is the same however often it is laid out", async () => {
-    expect(await layOut(phase2Machine, PHASE2_VERSION)).toEqual(phase2);
-  });
 });
 
-describe.each([phase2, player])("any machine: $id", (chart) => {
+describe.each([phase2, phase1, player])("any machine: $id", (chart) => {
   test("all states are on the drawing, the nested ones inside theirs", () => {
     const outside = chart.states.filter(
       (state) =>

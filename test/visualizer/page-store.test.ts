@@ -7,7 +7,17 @@ const COUNTS = { active: 0, succeeded: 1, failed: 0, skipped: 0, cancelled: 0 };
 
 function summary(id: string, updatedAtMs = 0): RunSummary {
   return {
-    ...{ id, space: "global", state: "active", value: "claiming", outcome: null, status: null, line: "" },
+    ...{
+      id,
+      space: "global",
+      machine: "phase2",
+      session: null,
+      state: "active",
+      value: "claiming",
+      outcome: null,
+      status: null,
+      line: "",
+    },
     ...{ inputs: null, createdAtMs: 0, updatedAtMs, cancelRequestedAtMs: null },
   } as const;
 }
@@ -28,7 +38,10 @@ function detail(id: string, events: RunAnswer["events"], hasEarlier = false): Ru
 }
 
 function store(run: string | null = "r") {
-  const { trigger, getSnapshot } = createPageStore({ run, at: null, tab: "events" }, "system");
+  const { trigger, getSnapshot } = createPageStore(
+    { list: "runs", run, session: null, at: null, tab: "events" },
+    "system",
+  );
   return { send: trigger, now: () => getSnapshot().context };
 }
 
@@ -98,9 +111,10 @@ describe("looking at a moment", () => {
   test("an address of the same run moves the moment, of another run everything", () => {
     const { send, now } = store();
     send.detailRead({ detail: detail("r", [word(1)]), nowMs: 0 });
-    send.placed({ place: { run: "r", at: 1, tab: "snapshot" } });
+    const rest = { list: "runs", session: null } as const;
+    send.placed({ place: { ...rest, run: "r", at: 1, tab: "snapshot" } });
     expect(now()).toMatchObject({ run: "r", at: 1, tab: "snapshot", detail: { run: { id: "r" } } });
-    send.placed({ place: { run: "s", at: null, tab: "agent" } });
+    send.placed({ place: { ...rest, run: "s", at: null, tab: "agent" } });
     expect(now()).toMatchObject({ run: "s", at: null, tab: "agent", detail: null });
   });
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { actOf, BINDINGS } from "../../visualizer/src/keys/bindings.ts";
 import { scrollTo, windowOf } from "../../visualizer/src/list/window.ts";
-import { hashOf, placeOf, TABS, withoutToken } from "../../visualizer/src/state/address.ts";
+import { hashOf, LISTS, placeOf, TABS, withoutToken } from "../../visualizer/src/state/address.ts";
 import { indexOf, merged } from "../../visualizer/src/state/log.ts";
 import { stepped } from "../../visualizer/src/state/steps.ts";
 import { word } from "./log.ts";
@@ -12,19 +12,26 @@ describe("the address", () => {
     fc.assert(
       fc.property(
         fc.record({
+          list: fc.constantFrom(...LISTS),
           run: fc.option(fc.string({ minLength: 1 })),
+          session: fc.option(fc.string({ minLength: 1 })),
           at: fc.option(fc.integer({ min: 1 })),
           tab: fc.constantFrom(...TABS),
         }),
         (place) => {
-          expect(placeOf(hashOf(place))).toEqual(place);
+          // A run that is chosen knows its session.
+          const session = place.run === null ? place.session : null;
+          expect(placeOf(hashOf(place))).toEqual({ ...place, session });
         },
       ),
     );
   });
 
   test("nonsense in it is left out", () => {
-    expect(placeOf("#run=&at=-3&tab=nothing&at=x")).toEqual({ run: null, at: null, tab: "events" });
+    expect(placeOf("#list=all&run=&session=&at=-3&tab=nothing&at=x")).toEqual({
+      ...{ list: "runs", run: null, session: null },
+      ...{ at: null, tab: "events" },
+    });
   });
 
   test("gives up its token, and a link never holds one", () => {

@@ -56,7 +56,11 @@ export function layFloor(
     const to = boxes.get(link.to);
     if (from === undefined || to === undefined) continue;
     lines.set(link.id, {
-      points: fall(from, to, { hub, bus, under, middle, road: [...road.boxes.values()] }),
+      points: fall(from, to, {
+        ...{ hub, bus, under, middle },
+        road: [...road.boxes.values()],
+        all: [...boxes.values()],
+      }),
       label: null,
     });
   }
@@ -70,9 +74,11 @@ interface Levels {
   readonly under: number;
   readonly middle: number;
   readonly road: readonly Box[];
+  /** The road and the floor: what passes under the floor passes by both. */
+  readonly all: readonly Box[];
 }
 
-function fall(from: Box, to: Box, { hub, bus, under, middle, road }: Levels): readonly Point[] {
+function fall(from: Box, to: Box, { hub, bus, under, middle, road, all }: Levels): readonly Point[] {
   if (from.y + from.height > bus) return line([from.x + from.width, middle], [to.x, middle]);
   const goal = to.x + to.width / 2;
   const centre = from.x + from.width / 2;
@@ -80,7 +86,7 @@ function fall(from: Box, to: Box, { hub, bus, under, middle, road }: Levels): re
   if (centre > hub.x + hub.width / 2) {
     return [...drop(from, from.x + from.width - 18, bus, road), ...line([goal, bus], [goal, to.y])];
   }
-  return [...drop(from, from.x + 18, under, road), ...line([goal, under], [goal, to.y + to.height])];
+  return [...drop(from, from.x + 18, under, all), ...line([goal, under], [goal, to.y + to.height])];
 }
 
 /** Straight down, or, where another box stands below, out at the nearer side and down beside it. */

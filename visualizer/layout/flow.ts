@@ -94,6 +94,7 @@ export async function flow(
     const taken = {
       lines: drawn.filter((other) => other.id !== id).map((other) => other.points),
       labels: [...lines.values()].flatMap((other) => other.label ?? []),
+      boxes: [...boxes.values()].flatMap((box) => [box, timeAbove(box)]),
     };
     lines.set(id, {
       points,
@@ -102,6 +103,11 @@ export async function flow(
   }
   const rightmost = [...lines.values()].map(({ label }) => (label === null ? 0 : label.x + label.width));
   return { width: Math.max(placed.width ?? 0, ...rightmost), height: placed.height ?? 0, boxes, lines };
+}
+
+/** Where the page writes how long a run was in the state: over the left of its box. */
+function timeAbove({ x, y }: Box): Box {
+  return { x, y: y - 20, width: 44, height: 20 };
 }
 
 const SIDES = {

@@ -14,12 +14,11 @@ import { createView } from "./view.ts";
 const THEME_KEY = "slowwave-theme";
 
 takeToken();
-const [chart] = charts;
 const home = document.getElementById("page");
-if (chart === undefined || home === null) throw new Error("The page was built without a chart.");
+if (charts.length === 0 || home === null) throw new Error("The page was built without a chart.");
 
 const session = createSession(createApi(document.baseURI, readToken), storedTheme());
-const view = createView(session, chart);
+const view = createView(session, charts);
 
 effect(() => {
   const { theme } = session.state.value;
@@ -33,7 +32,9 @@ effect(() => {
 effect(() => {
   const { detail, run } = session.state.value;
   document.title =
-    run === null ? "Slowwave" : visibleLine(`${detail?.run.outcome ?? "running"} · ${run} · Slowwave`);
+    run === null
+      ? "Slowwave"
+      : visibleLine(`${detail?.run.outcome ?? "running"} · ${detail?.run.session ?? run} · Slowwave`);
 });
 
 addEventListener("dragover", (event) => event.preventDefault());

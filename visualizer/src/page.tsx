@@ -9,7 +9,8 @@ import { EventsPanel } from "./events/panel.tsx";
 import { HeaderPanel } from "./header/panel.tsx";
 import { Help } from "./keys/help.tsx";
 import { obeyKeys } from "./keys/obey.ts";
-import { RunsPanel } from "./runs/panel.tsx";
+import { SessionCard } from "./sessions/card.tsx";
+import { SidePanel } from "./side/panel.tsx";
 import { SnapshotPanel } from "./snapshot/panel.tsx";
 import { TABS, type Tab } from "./state/address.ts";
 import { Line } from "./text/shown.tsx";
@@ -26,12 +27,12 @@ const PANELS: Readonly<Record<Tab, (props: { view: View }) => preact.JSX.Element
   coverage: CoveragePanel,
 };
 
-/** Runs on the left; one run beside them: chart above, timeline and details below. One choice drives all. */
+/** Runs or sessions on the left; one run beside them: chart above, timeline and details below. One choice drives all. */
 export function Page({ view }: { view: View }) {
   const { session } = view;
-  const { run, detail, connection } = session.state.value;
+  const { run, session: picked, detail, connection } = session.state.value;
   const help = useSignal(false);
-  const showsRuns = useSignal(run === null);
+  const showsRuns = useSignal(run === null && picked === null);
   useEffect(() => {
     obeyKeys(view, () => {
       help.value = true;
@@ -41,17 +42,12 @@ export function Page({ view }: { view: View }) {
   return (
     <main class={`page${showsRuns.value && !isFile ? " choosing" : ""}${isFile ? " alone" : ""}`}>
       {!isFile && (
-        <div class="side">
-          <h1 class="brand">
-            <b>Slowwave</b> <span>memory consolidation</span>
-          </h1>
-          <RunsPanel
-            view={view}
-            onChoose={() => {
-              showsRuns.value = false;
-            }}
-          />
-        </div>
+        <SidePanel
+          view={view}
+          onChoose={() => {
+            showsRuns.value = false;
+          }}
+        />
       )}
       <div class="work">
         <HeaderPanel
@@ -67,6 +63,7 @@ export function Page({ view }: { view: View }) {
           <Welcome view={view} />
         ) : (
           <>
+            <SessionCard view={view} />
             <Reason view={view} />
             <ChartPanel view={view} />
             <div class="deck">

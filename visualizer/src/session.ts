@@ -1,12 +1,14 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { DiffAnswer, EventView, ExportedRun, SnapshotAnswer } from "../../src/server/api.ts";
 import { type Api, ApiError } from "./net/api.ts";
-import { hashOf, type Place, placeOf } from "./state/address.ts";
+import { hashOf, type List, type Place, placeOf } from "./state/address.ts";
 import { indexOf } from "./state/log.ts";
 import { createPageStore, type PageState, type PageStore, type Theme } from "./state/page-store.ts";
 
 const RUNS_PAGE = 500;
 const MOST_RUNS = 20_000;
+/** As many as the server gives at once. */
+export const SESSIONS_SHOWN = 500;
 const EVENTS_PAGE = 1_000;
 /** News come in bursts; what they lead to is asked for once. */
 const QUIET_MS = 150;
@@ -22,6 +24,9 @@ export interface Session {
   /** There is a server and a token for it: what is chosen may be asked for. */
   admit(): void;
   select(run: string): void;
+  /** Picks a session, with the newest of its runs if one is kept. */
+  selectSession(key: string): void;
+  show(list: List): void;
   lookAt(at: number | null): void;
   rowsArrived(rows: readonly EventView[]): void;
   refresh(): void;
@@ -77,7 +82,8 @@ export function createSession(api: Api, theme: Theme): Session {
     const newest = await api.runs(null, RUNS_PAGE);
     send.runsRead({ answer: newest });
     const first = newest.runs.find(({ state: is }) => is === "active") ?? newest.runs[0];
-    if (read().run === null && first !== undefined && !isNarrow()) select(first.id);
+    const { run, list } = read();
+    if (run === null && list === "runs" && first !== undefined && !isNarrow()) select(first.id);
     if (!isFirst) return;
     let before = newest.nextBefore;
     while (before !== null && read().runs.length < MOST_RUNS) {
@@ -87,17 +93,42 @@ export function createSession(api: Api, theme: Theme): Session {
     }
   }
 
+  async function readSessions(): Promise<void> {
+    const [answer, learned] = await Promise.all([
+      api.sessions(SESSIONS_SHOWN),
+      api.runs(null, RUNS_PAGE, "phase1"),
+    ]);
+    send.sessionsRead({ answer, runs: learned.runs });
+    // A picked session that was being waited for may have a run by now.
+    const { session } = read();
+    if (session !== null) selectSession(session);
+  }
+
   const readChosen = () => {
     const { run } = read();
     if (run !== null) readDetail(run).catch(failed);
   };
   const soonRuns = debounced(QUIET_MS, () => readRuns().catch(failed));
+  const soonSessions = debounced(QUIET_MS, () => {
+    if (read().list === "sessions") readSessions().catch(failed);
+  });
   const soonDetail = debounced(QUIET_MS, readChosen);
   const laterDetail = debounced(CHATTER_MS, readChosen);
 
   function select(run: string): void {
     send.runChosen({ run });
   }
+
+  function selectSession(key: string): void {
+    const newest = read().runs.find(({ session }) => session === key);
+    send.sessionChosen({ key, run: newest?.id ?? null });
+  }
+
+  // The sessions are read when somebody looks at them.
+  const isAtSessions = computed(() => state.value.list === "sessions");
+  effect(() => {
+    if (isAtSessions.value && isAdmitted.value && file.peek() === null) readSessions().catch(failed);
+  });
 
   // A run that is chosen is read, from wherever the choice came.
   const chosen = computed(() => state.value.run);
@@ -137,17 +168,21 @@ export function createSession(api: Api, theme: Theme): Session {
     if (chosen.value !== null) asked.clear();
   });
 
-  const place = computed((): Place => ({ run: state.value.run, at: state.value.at, tab: state.value.tab }));
+  const place = computed((): Place => {
+    const { list, run, session, at, tab } = state.value;
+    return { list, run, session, at, tab };
+  });
   let shown: Place = place.peek();
   effect(() => {
-    const { run, at, tab } = place.value;
-    const hash = hashOf({ run, at, tab });
+    const hash = hashOf(place.value);
     if (hash === location.hash) return;
     const url = `${location.pathname}${location.search}${hash}`;
     // Another run is another page to go back to; a step in time is not.
-    if (shown.run !== null && shown.run !== run) history.pushState(null, "", url);
+    const { run, session } = place.value;
+    const wasSomething = shown.run !== null || shown.session !== null;
+    if (wasSomething && (shown.run !== run || shown.session !== session)) history.pushState(null, "", url);
     else history.replaceState(null, "", url);
-    shown = { run, at, tab };
+    shown = place.value;
   });
   addEventListener("popstate", () => send.placed({ place: placeOf(location.hash) }));
   addEventListener("hashchange", () => send.placed({ place: placeOf(location.hash) }));
@@ -161,19 +196,25 @@ export function createSession(api: Api, theme: Theme): Session {
       isAdmitted.value = true;
     },
     select,
+    selectSession,
+    show: (list) => send.listChosen({ list }),
     notify,
     failed,
     lookAt: (at) => send.lookedAt({ at }),
     rowsArrived(rows) {
       send.rowsArrived({ rows });
       const steps = rows.filter(({ sequence }) => sequence !== null);
-      if (steps.length > 0) soonRuns();
+      if (steps.length > 0) {
+        soonRuns();
+        soonSessions();
+      }
       const { run: own } = read();
       if (steps.some(({ run }) => run === own)) soonDetail();
       else if (rows.some(({ run }) => run === own)) laterDetail();
     },
     refresh() {
       soonRuns();
+      soonSessions();
       soonDetail();
     },
     open(exported) {

@@ -9,6 +9,7 @@ import { indexOf } from "./state/log.ts";
 /** What the panels draw: the chosen run, as it stands at the moment that is looked at. */
 export interface View {
   readonly session: Session;
+  /** Of the machine that the chosen run followed, or that would learn the picked session. Read anew wherever it is used. */
   readonly chart: Chart;
   readonly nowMs: ReadonlySignal<number>;
   readonly steps: ReadonlySignal<readonly Step[]>;
@@ -34,13 +35,19 @@ export interface View {
 
 const TICK_MS = 500;
 
-export function createView(session: Session, chart: Chart): View {
+/** `charts`: the main machine first. */
+export function createView(session: Session, charts: readonly Chart[]): View {
   const { state, file } = session;
   const clock = signal(Date.now());
   setInterval(() => {
     clock.value = Date.now();
   }, TICK_MS);
 
+  const machine = computed(() => {
+    const { detail, list, run } = state.value;
+    return detail?.machine.id ?? (list === "sessions" && run === null ? "phase1" : "phase2");
+  });
+  const chart = computed(() => charts.find(({ id }) => id === machine.value) ?? (charts[0] as Chart));
   const log = computed(() => state.value.log);
   const at = computed(() => state.value.at);
   const detail = computed(() => state.value.detail);
@@ -68,7 +75,9 @@ export function createView(session: Session, chart: Chart): View {
   const seenVisits = computed(() => visitsOf(seen.value, isOver.value && at.value === null));
   return {
     session,
-    chart,
+    get chart() {
+      return chart.value;
+    },
     nowMs,
     steps,
     seen,
@@ -86,7 +95,9 @@ export function createView(session: Session, chart: Chart): View {
     visits,
     endMs,
     times: computed(() => timeIn(seenVisits.value, atMs.value)),
-    taken: computed(() => takenBy(chart, seen.value)),
-    possible: computed(() => (value.value === null ? new Set<string>() : possibleNext(chart, value.value))),
+    taken: computed(() => takenBy(chart.value, seen.value)),
+    possible: computed(() =>
+      value.value === null ? new Set<string>() : possibleNext(chart.value, value.value),
+    ),
   };
 }

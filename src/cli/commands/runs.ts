@@ -1,6 +1,6 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Store } from "../../domain/ports.ts";
-import type { RunRecord } from "../../domain/run.ts";
+import { type RunRecord, subjectOf } from "../../domain/run.ts";
 import { countOption, EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore } from "../store.ts";
 import { type RunSummary, showRun, summaryOf } from "../ui/run-page.ts";
@@ -13,14 +13,23 @@ export function addRuns(program: Command, shell: Shell, end: (code: Promise<numb
     .description("Lists the runs of the space, newest first.")
     .addOption(countOption("--last <n>", "how many", 20))
     .option("--all-spaces", "of every space")
+    .addOption(
+      new Option("--machine <name>", "phase2 (consolidating), or phase1: the runs that learned a session")
+        .choices(["phase1", "phase2"])
+        .default("phase2"),
+    )
     .addHelpText(
       "after",
-      examples("slowwave runs", "slowwave runs --last 5 --json", "slowwave runs show last"),
-    )
-    .action((options: { last: number; allSpaces?: boolean }, command: Command) =>
-      end(
-        listRuns(invocation(shell, command), { last: options.last, allSpaces: options.allSpaces === true }),
+      examples(
+        "slowwave runs",
+        "slowwave runs --last 5 --json",
+        "slowwave runs --machine phase1",
+        "slowwave runs show last",
       ),
+    )
+    .action(
+      (options: { last: number; allSpaces?: boolean; machine: "phase1" | "phase2" }, command: Command) =>
+        end(listRuns(invocation(shell, command), { ...options, allSpaces: options.allSpaces === true })),
     );
   runs
     .command("show")
@@ -37,20 +46,45 @@ export function addRuns(program: Command, shell: Shell, end: (code: Promise<numb
 /** `slowwave runs`; returns the exit code. */
 export async function listRuns(
   { places, output, json }: Invocation,
-  { last, allSpaces }: { readonly last: number; readonly allSpaces: boolean },
+  { last, allSpaces, machine }: RunsFlags,
 ): Promise<number> {
   const store = await openExistingStore(places);
   try {
-    // Runs that learn a session are many and small: `slowwave sessions` tells of each.
-    const filter = allSpaces ? { limit: last, machines: ["phase2"] } : { space: places.space, limit: last };
-    const runs = store === null ? [] : await summaries(await store.runs.list(filter), store);
+    const records = store === null ? [] : await newest(store, { last, allSpaces, machine, places });
+    const runs = store === null ? [] : await summaries(records, store);
     if (json) output.printJson({ runs });
-    else if (runs.length === 0) output.info("No runs yet; `slowwave run` makes the first.");
-    else output.print(...runs.map(runLine));
+    else if (runs.length === 0) {
+      output.info(
+        machine === "phase1"
+          ? "No session was learned lately; `slowwave learn` learns what is due."
+          : "No runs yet; `slowwave run` makes the first.",
+      );
+    } else output.print(...runs.map(runLine));
     return EXIT.ok;
   } finally {
     await store?.close();
   }
+}
+
+interface RunsFlags {
+  readonly last: number;
+  readonly allSpaces: boolean;
+  /** Runs that learn a session are many and small, and listed only when they are asked for. */
+  readonly machine: "phase1" | "phase2";
+}
+
+/** Runs of phase 1 belong to no space of the log, so theirs is read from each. */
+const SEARCHED = 10_000;
+
+async function newest(
+  { runs }: Store,
+  { last, allSpaces, machine, places: { space } }: RunsFlags & Pick<Invocation, "places">,
+): Promise<readonly RunRecord[]> {
+  const machines = [machine];
+  if (allSpaces) return runs.list({ machines, limit: last });
+  if (machine === "phase2") return runs.list({ machines, space, limit: last });
+  const all = await runs.list({ machines, limit: SEARCHED });
+  return all.filter((record) => subjectOf(record).space === space).slice(0, last);
 }
 
 function summaries(records: readonly RunRecord[], store: Store): Promise<readonly RunSummary[]> {
@@ -73,6 +107,7 @@ const PAINT = {
 export function runLine({
   run,
   space,
+  session,
   outcome,
   status,
   inputs,
@@ -81,11 +116,10 @@ export function runLine({
   finishedAt,
 }: RunSummary): Line {
   const spent = finishedAt === null ? "" : elapsed(Date.parse(finishedAt) - Date.parse(startedAt));
+  const what = session ?? `${inputs} inputs${dryRun ? ", dry run" : ""}`;
   return [
     `${run}  ${moment(Date.parse(startedAt))}  `,
     PAINT[outcome]((status ?? outcome).padEnd(30)),
-    dim(
-      ` ${spent.padStart(10)}  ${inputs} inputs${dryRun ? ", dry run" : ""}${space === "global" ? "" : `  ${space}`}`,
-    ),
+    dim(` ${spent.padStart(10)}  ${what}${space === "global" ? "" : `  ${space}`}`),
   ];
 }

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
-import type { JobRow } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
-import { isExcluded, jobKeyOf, type SessionRow } from "../../domain/session.ts";
+import { isExcluded, type SessionRow } from "../../domain/session.ts";
+import { type SessionSentence, sentenceAt, sentenceWriter } from "../../domain/session-sentence.ts";
 import { lookAround, READERS, type Source } from "../../internal/learning.ts";
 import { openMemoryStore } from "../../internal/store.ts";
 import { folderNamed, sessionNamed, surroundingsOf } from "../learning.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, openStore } from "../store.ts";
-import { about, bold, counted, dim, green, type Line, moment, quoted, red, yellow } from "../ui/text.ts";
+import { bold, counted, dim, green, type Line, moment, quoted, red, yellow } from "../ui/text.ts";
 
 type End = (code: Promise<number>) => Promise<void>;
 
@@ -144,96 +144,24 @@ async function listSessions(at: Invocation, flags: { from?: string; limit: strin
     await lookAround({ ...deps, clock: { nowMs: world.nowMs } }, { space: places.space });
     const filter = { space: places.space, limit: Number(flags.limit), ...(agents ? { agents } : {}) };
     const rows = await store.sessions.list(filter);
-    const sentenceFor = await sentenceWriter(store, places.space, world.nowMs());
-    if (json)
-      output.printJson({ sessions: rows.map((row) => ({ ...row, sentence: sentenceFor(row).sentence })) });
+    const write = await sentenceWriter(store.sessions, places.space, world.nowMs());
+    const sentenceOf = (row: SessionRow) => sentenceAt(write(row), moment);
+    if (json) output.printJson({ sessions: rows.map((row) => ({ ...row, sentence: sentenceOf(row) })) });
     else if (rows.length === 0)
       output.print("No sessions were found; `slowwave sources` shows where they are looked for.");
-    else for (const row of rows) output.print(sessionLine(row, sentenceFor(row)));
+    else for (const row of rows) output.print(sessionLine(row, write(row)));
     return EXIT.ok;
   } finally {
     await store.close();
   }
 }
 
-interface Standing {
-  readonly sentence: string;
-  readonly tone: "good" | "open" | "bad" | "quiet";
-}
-
-/** One sentence on each session, with the time where it waits for one. */
-async function sentenceWriter(
-  store: Store,
-  space: string,
-  nowMs: number,
-): Promise<(row: SessionRow) => Standing> {
-  const jobs = new Map((await store.sessions.jobs()).map((job) => [job.job_key, job]));
-  const exclusions = await store.sessions.exclusions();
-  return (row) => {
-    if (isExcluded(row, exclusions)) return { sentence: "excluded", tone: "quiet" };
-    return sentenceOf(row, jobs.get(jobKeyOf(space, row.key)) ?? null, nowMs);
-  };
-}
-
-function sentenceOf(row: SessionRow, job: JobRow | null, nowMs: number): Standing {
-  if (job?.status === "running" && (job.lease_until ?? 0) * 1000 > nowMs) {
-    return { sentence: "is being learned", tone: "open" };
-  }
-  switch (row.verdict) {
-    case "learned":
-      return { sentence: "learned", tone: "good" };
-    case "nobody_spoke":
-      return { sentence: "nobody spoke in it", tone: "quiet" };
-    case "no_signal":
-      return { sentence: "nothing in it was worth a note", tone: "quiet" };
-    case "not_idle":
-      return (row.verdictUntil ?? 0) > nowMs
-        ? { sentence: `waits until ${moment(row.verdictUntil ?? 0)} (somebody spoke lately)`, tone: "open" }
-        : { sentence: "due", tone: "open" };
-    case "too_old":
-      return { sentence: "too old; `slowwave learn --session` learns it all the same", tone: "quiet" };
-    case "subagent":
-      return { sentence: "an agent started it", tone: "quiet" };
-    case "own":
-      return { sentence: "an agent of Slowwave made it", tone: "quiet" };
-    case "headless":
-      return { sentence: "a program held it", tone: "quiet" };
-    case "gone":
-      return { sentence: "its file is gone", tone: "quiet" };
-    case "failed":
-    case "unreadable":
-    case "unknown_format":
-      return failedSentence(row, job, nowMs);
-    default:
-      return { sentence: "due", tone: "open" };
-  }
-}
-
-const TRIES = 3;
-
-function failedSentence({ verdict }: SessionRow, job: JobRow | null, nowMs: number): Standing {
-  const why =
-    verdict === "unknown_format"
-      ? "of an unknown format"
-      : verdict === "unreadable"
-        ? "not readable"
-        : "failed";
-  const retryMs = (job?.retry_at ?? 0) * 1000;
-  const isExhausted = job !== null && TRIES - job.retry_remaining >= TRIES;
-  const when = isExhausted
-    ? "no retry is left; `slowwave learn --session` tries again"
-    : retryMs > nowMs
-      ? `tried again in ${about((retryMs - nowMs) / 1000)}`
-      : "due again";
-  return { sentence: `${why}${job?.last_error ? ` (${job.last_error})` : ""}; ${when}`, tone: "bad" };
-}
-
-function sessionLine(row: SessionRow, { sentence, tone }: Standing): Line {
-  const style = { good: green, open: yellow, bad: red, quiet: dim }[tone];
+function sessionLine(row: SessionRow, sentence: SessionSentence): Line {
+  const style = { good: green, open: yellow, bad: red, quiet: dim }[sentence.tone];
   return [
     `${moment(row.changedAt)} ${row.key} `,
     row.cwd === null ? "" : dim(`${row.cwd} `),
-    style(sentence),
+    style(sentenceAt(sentence, moment)),
   ];
 }
 
@@ -245,14 +173,14 @@ async function showSession(at: Invocation, id: string): Promise<number> {
   try {
     const { space } = places;
     const row = await sessionNamed(id, store, space);
-    const standing = (await sentenceWriter(store, space, world.nowMs()))(row);
+    const sentence = (await sentenceWriter(store.sessions, space, world.nowMs()))(row);
     const evidence = await store.sessions.evidence(space, row.key);
     const [note = null] = (await store.memories.versionsOf(space, row.key)).slice(0, 1);
     if (json) {
-      output.printJson({ ...row, sentence: standing.sentence, note, evidence });
+      output.printJson({ ...row, sentence: sentenceAt(sentence, moment), note, evidence });
       return EXIT.ok;
     }
-    output.print(sessionLine(row, standing), dim(row.path));
+    output.print(sessionLine(row, sentence), dim(row.path));
     if (row.persons !== null) {
       output.print(
         dim(`${counted(row.persons, "turn")} of a person, ${counted(row.tools ?? 0, "tool call")}`),

@@ -1,13 +1,14 @@
 import type { Command } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
-import type { LogRow } from "../../domain/run.ts";
+import { type LogRow, type RunSubject, subjectOf } from "../../domain/run.ts";
 import { systemClock } from "../../internal/engine.ts";
 import type { BudgetMeter, EventView, RunAnswer } from "../../server/api.ts";
 import { createFeed, eventView, type Feed } from "../../server/feed.ts";
 import { runDetail } from "../../server/run-views.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, runNamed } from "../store.ts";
+import { whose } from "../ui/run-page.ts";
 import {
   about,
   bold,
@@ -95,11 +96,14 @@ interface Watched {
 
 /** Line by line: of one run from its beginning, of a space from now on. */
 async function announce({ at: { output, json }, store, feed, run, isSeen, signal }: Watched): Promise<void> {
-  const spaces = new Map<string, string>();
-  const spaceOf = async ({ run: id }: LogRow) => {
-    const space = spaces.get(id) ?? (await store.runs.read(id))?.space ?? "";
-    spaces.set(id, space);
-    return space;
+  const spaces = new Map<string, RunSubject>();
+  const whoseRow = async ({ run: id }: LogRow) => {
+    const known = spaces.get(id);
+    if (known !== undefined) return known;
+    const record = await store.runs.read(id);
+    const of = record === null ? { space: "", session: null } : subjectOf(record);
+    spaces.set(id, of);
+    return of;
   };
   let after = run === null ? await feed.newest() : 0;
   if (run === null) output.info(dim("Watching; what happens from now on is told. Ctrl-C ends it."));
@@ -107,10 +111,12 @@ async function announce({ at: { output, json }, store, feed, run, isSeen, signal
     const isOver = run !== null && (await store.runs.read(run))?.state !== "active";
     const rows = await nextRows({ store, feed, run, signal }, after, isOver);
     for (const row of rows) {
-      const space = await spaceOf(row);
+      const { space, session } = await whoseRow(row);
       if (!isSeen(space)) continue;
       const view = eventView(row);
-      const line: Line | null = json ? printableJsonLine({ space, ...view }) : watchedRow(view, space);
+      const line: Line | null = json
+        ? printableJsonLine({ space, ...(session === null ? {} : { session }), ...view })
+        : watchedRow(view, session ?? space);
       if (line !== null) output.print(line);
     }
     after = rows.at(-1)?.id ?? after;
@@ -140,7 +146,7 @@ async function draw({ at: { output, world }, store, feed, run, isSeen, signal }:
   while (!signal.aborted) {
     const newest = await feed.newest();
     const alive = (await store.runs.list({ state: "active", limit: 100 })).filter(
-      ({ id, space }) => isSeen(space) && (run === null || id === run),
+      (record) => isSeen(subjectOf(record).space) && (run === null || record.id === run),
     );
     const nowMs = world.nowMs();
     const blocks: (readonly Line[])[] = [];
@@ -161,11 +167,7 @@ async function draw({ at: { output, world }, store, feed, run, isSeen, signal }:
 
 async function lastLine(store: Store, id: string, nowMs: number): Promise<Line> {
   const { run } = await runDetail(id, { store, canStart: false, nowMs, events: 1 });
-  return [
-    dim(`run ${run.id} of space ${run.space}: `),
-    `${run.outcome} (${run.status})`,
-    dim(` ${run.line}`),
-  ];
+  return [dim(`run ${run.id} ${whose(run)}: `), `${run.outcome} (${run.status})`, dim(` ${run.line}`)];
 }
 
 /** A run as a few lines that are drawn again and again: where it is, who holds it, what it has used, what the agent says. */
@@ -182,7 +184,7 @@ export function watchedRun(answer: RunAnswer, nowMs: number, columns: number): r
   ];
   const used = budget.filter(isTelling).map(meter);
   return [
-    [bold(`run ${run.id}`), dim(` of space ${run.space}, ${elapsed(Math.max(0, nowMs - run.createdAtMs))}`)],
+    [bold(`run ${run.id}`), dim(` ${whose(run)}, ${elapsed(Math.max(0, nowMs - run.createdAtMs))}`)],
     line("state", cyan(run.value), ` ${elapsed(Math.max(0, nowMs - since))}`, dim(` ${run.line}`)),
     line("path", dim(clipped(pathOf(steps), columns - 12))),
     line("lease", leaseText(answer, nowMs)),
@@ -227,11 +229,11 @@ function meter({ name, used, limit, unit, estimated }: BudgetMeter): string {
   return `${name} ${text}${unit === name ? "" : ` ${unit}`}`;
 }
 
-/** A row of the log as one line, for a pipe. Null for what says nothing to a reader. */
-export function watchedRow(row: EventView, space: string): Line | null {
+/** A row of the log as one line, for a pipe; `of`: its space, or the session that is learned. Null for what says nothing to a reader. */
+export function watchedRow(row: EventView, of: string): Line | null {
   const text = textOf(row);
   if (text === null) return null;
-  return [dim(`${moment(row.atMs)} ${row.run} ${space} `), text];
+  return [dim(`${moment(row.atMs)} ${row.run} ${of} `), text];
 }
 
 const LONGEST_TEXT = 300;

@@ -1,16 +1,27 @@
 import type { RunResult, StateSpan } from "../../domain/event.ts";
 import type { Outcome } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
-import { contextOf, type LogRow, type RunRecord } from "../../domain/run.ts";
+import { contextOf, type LogRow, type RunRecord, subjectOf } from "../../domain/run.ts";
 import { outcomeOf, type Status } from "../../domain/status.ts";
 import { type BudgetUse, isNear, usedOf } from "../../domain/usage.ts";
 import { type ActorLine, actorsOf, resultOf, spansOf, wholeLog } from "../../internal/runs.ts";
 import { EXIT, type Invocation } from "../shell.ts";
 import { openExistingStore, runNamed } from "../store.ts";
 import { findingLines, refusalLines } from "./run-report.ts";
-import { bold, clipped, cyan, dim, elapsed, green, type Line, moment, red } from "./text.ts";
+import { bold, clipped, counted, cyan, dim, elapsed, green, type Line, moment, red } from "./text.ts";
+
+/** What a run of phase 1 read and wrote; null where it did not come so far. */
+interface Learned {
+  readonly extractor: string;
+  readonly persons: number | null;
+  readonly tools: number | null;
+  readonly redacted: number | null;
+  readonly noteBytes: number | null;
+}
 
 interface RunView extends RunSummary {
+  /** Null for a consolidation. */
+  readonly learned: Learned | null;
   readonly states: readonly StateSpan[];
   readonly heartbeats: { readonly count: number; readonly lastAt: string | null };
   /** While it is unfinished: its child actors, by their path. */
@@ -52,12 +63,18 @@ async function viewOf(run: string, store: Store, transcript: boolean): Promise<R
   const isAlive = record.state === "active" && (await store.liveness.probe(record.owner)) === "alive";
   return {
     ...summaryOf(record, isAlive),
+    learned: subjectOf(record).session === null ? null : learnedIn(contextOf(record) as Partial<Learned>),
     states: spansOf(log),
     heartbeats: { count: beats.length, lastAt: timeOf(beats.at(-1)) },
     actors: record.state === "active" ? await actorsOf(store.runs, run) : [],
     result: await resultOf(store, run),
     ...(transcript ? { transcript: log.flatMap(transcriptEntriesIn) } : {}),
   };
+}
+
+function learnedIn(context: Partial<Learned>): Learned {
+  const { extractor = "rules", persons = null, tools = null, redacted = null, noteBytes = null } = context;
+  return { extractor, persons, tools, redacted, noteBytes };
 }
 
 function timeOf(row: LogRow | undefined): string | null {
@@ -77,11 +94,11 @@ function picture(view: RunView, columns: number, home: string): readonly Line[] 
   const { result, heartbeats, states } = view;
   const field = (name: string, value: string): Line => [dim(name.padEnd(12)), value];
   return [
-    [bold(`run ${view.run}`), dim(view.space === "" ? " of phase 1" : ` of space ${view.space}`)],
+    [bold(`run ${view.run}`), dim(` ${whose(view)}`)],
     field("outcome", view.status === null ? view.outcome : `${view.outcome} (${view.status})`),
     field("started", moment(Date.parse(view.startedAt))),
     ...(view.finishedAt === null ? [] : [field("finished", moment(Date.parse(view.finishedAt)))]),
-    field("inputs", String(view.inputs)),
+    ...(view.learned === null ? [field("inputs", String(view.inputs))] : learnedOf(view.learned, field)),
     field(
       "heartbeats",
       `${heartbeats.count}${heartbeats.lastAt === null ? "" : `, last ${moment(Date.parse(heartbeats.lastAt))}`}`,
@@ -98,6 +115,24 @@ function picture(view: RunView, columns: number, home: string): readonly Line[] 
     ...filesOf(result),
     ...(result === null ? [] : endOf(result, home)),
     ...(view.transcript === undefined ? [] : ["", dim("transcript"), ...view.transcript.map(transcriptLine)]),
+  ];
+}
+
+/** Whose run it is, in words: a consolidation's space, or the session that was learned. */
+export function whose({ space, session }: Pick<RunSummary, "space" | "session">): string {
+  return session === null ? `of space ${space}` : `of phase 1, session ${session} of space ${space}`;
+}
+
+function learnedOf(
+  { extractor, persons, tools, redacted, noteBytes }: Learned,
+  field: (name: string, value: string) => Line,
+): readonly Line[] {
+  const read = `${counted(persons ?? 0, "turn")} of a person, ${counted(tools ?? 0, "tool call")}`;
+  const replaced = redacted === null || redacted === 0 ? "" : `, ${counted(redacted, "secret")} replaced`;
+  return [
+    field("extractor", extractor),
+    ...(persons === null ? [] : [field("read", `${read}${replaced}`)]),
+    ...(noteBytes === null ? [] : [field("note", counted(noteBytes, "byte"))]),
   ];
 }
 
@@ -180,6 +215,8 @@ function filesOf(result: RunResult | null): readonly Line[] {
 export interface RunSummary {
   readonly run: string;
   readonly space: string;
+  /** Key of the session that a run of phase 1 learned; null for a consolidation. */
+  readonly session: string | null;
   readonly outcome: Outcome | "running" | "unfinished";
   /** Null while it has none. */
   readonly status: Status | null;
@@ -198,7 +235,7 @@ export function summaryOf(record: RunRecord, isAlive: boolean): RunSummary {
   const isOver = record.state !== "active";
   return {
     run: record.id,
-    space: record.space,
+    ...subjectOf(record),
     outcome: isOver ? outcomeOf(known) : isAlive ? "running" : "unfinished",
     status: isOver ? known : null,
     inputs: inputs ?? 0,

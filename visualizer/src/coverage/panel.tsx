@@ -17,8 +17,10 @@ export function CoveragePanel({ view }: { view: View }) {
   const chosenPath = useSignal(-1);
   useEffect(() => {
     if (coverage !== null || session.file.value !== null) return;
-    session.api.coverage().then((answer) => session.send.coverageRead({ coverage: answer }), session.failed);
-  }, [coverage]);
+    session.api
+      .coverage(chart.id === "phase1" ? "phase1" : "phase2")
+      .then((answer) => session.send.coverageRead({ coverage: answer }), session.failed);
+  }, [coverage, chart.id]);
 
   const heat = coverage === null ? null : heatOf(coverage);
   const pathsOf = (id: string) => coverage?.transitions.find((each) => each.id === id)?.paths ?? [];
@@ -36,7 +38,7 @@ export function CoveragePanel({ view }: { view: View }) {
           <span class="hint" role="status">
             {coverage === null
               ? session.file.value === null
-                ? "No coverage is here: the path tests write it to coverage/paths.json."
+                ? "No coverage is here: the path tests write it."
                 : "A file of one run has no coverage."
               : `${coverage.paths.length.toLocaleString("en")} paths · ${untested === 0 ? "every transition is walked" : `${untested} not walked`}`}
           </span>

@@ -17,18 +17,19 @@ export function HeaderPanel({
   onBack: () => void;
   onHelp: () => void;
 }) {
-  const { detail, run, connection, at } = view.session.state.value;
+  const { detail, run, session, list, connection, at } = view.session.state.value;
+  const name = session ?? detail?.run.session ?? run;
   const summary = detail?.run;
   const tone = summary === undefined ? "active" : toneOfRun(summary);
   const heading = useRef<HTMLHeadingElement>(null);
   return (
     <header class="top">
       <button type="button" class="quiet back" onClick={onBack}>
-        ‹ Runs
+        ‹ {list === "sessions" ? "Sessions" : "Runs"}
       </button>
       <div class="title">
-        <h1 ref={heading} title={visibleLine(run ?? "")}>
-          {run === null ? "No run chosen" : <Line text={run} limit={60} />}
+        <h1 ref={heading} title={visibleLine(run === null ? (name ?? "") : `run ${run}`)}>
+          {name === null ? "No run chosen" : <Line text={name} limit={60} />}
         </h1>
         {summary !== undefined && (
           <span class={`chip ${tone}`}>

@@ -1,9 +1,18 @@
 import { filterRuns } from "../runs/filter.ts";
+import { filterSessions, pickedSession } from "../sessions/filter.ts";
 import { TABS } from "../state/address.ts";
 import type { Theme } from "../state/page-store.ts";
 import { stepped } from "../state/steps.ts";
 import type { View } from "../view.ts";
 import { type Act, actOf } from "./bindings.ts";
+
+/** The next session of the list, or the one before. */
+function stepSession({ session }: View, by: number): void {
+  const shown = filterSessions(session.state.value);
+  const next =
+    shown[Math.max(0, shown.findIndex(({ key }) => key === pickedSession(session.state.value)) + by)];
+  if (next !== undefined) session.selectSession(next.key);
+}
 
 /** Gives the whole page its keys. */
 export function obeyKeys(view: View, showHelp: () => void): void {
@@ -31,6 +40,7 @@ function obey(act: Act, view: View, showHelp: () => void): unknown {
     case "now":
       return session.lookAt(null);
     case "run": {
+      if (state.list === "sessions") return stepSession(view, act.by);
       const runs = filterRuns(state.runs, state.tabOfRuns, state.wantedRuns);
       const next = runs[Math.max(0, runs.findIndex(({ id }) => id === state.run) + act.by)];
       return next === undefined ? null : session.select(next.id);
@@ -44,7 +54,7 @@ function obey(act: Act, view: View, showHelp: () => void): unknown {
     case "theme":
       return session.send.themeChosen({ theme: NEXT_THEME[state.theme] });
     case "filter-runs":
-      return document.getElementById("filter-runs")?.focus();
+      return document.getElementById(`filter-${state.list}`)?.focus();
     case "filter-events":
       session.send.tabChosen({ tab: "events" });
       return requestAnimationFrame(() => document.getElementById("filter-events")?.focus());

@@ -8,6 +8,7 @@ import type {
   GenerationsAnswer,
   RunAnswer,
   RunsAnswer,
+  SessionsAnswer,
   SnapshotAnswer,
   StartAnswer,
 } from "../../../src/server/api.ts";
@@ -53,7 +54,9 @@ export function createApi(base: string, token: () => string | null) {
 
   const of = (run: string) => `runs/${encodeURIComponent(run)}`;
   return {
-    runs: (before: string | null, limit: number) => ask<RunsAnswer>("runs", { before, limit }),
+    runs: (before: string | null, limit: number, machine: MachineName = "phase2") =>
+      ask<RunsAnswer>("runs", { before, limit, machine }),
+    sessions: (limit: number) => ask<SessionsAnswer>("sessions", { limit }),
     run: (run: string) => ask<RunAnswer>(of(run)),
     events: (run: string, before: number, limit: number) =>
       ask<{ readonly events: readonly EventView[]; readonly hasEarlier: boolean }>(`${of(run)}/events`, {
@@ -63,7 +66,7 @@ export function createApi(base: string, token: () => string | null) {
     at: (run: string, sequence: number) => ask<SnapshotAnswer>(`${of(run)}/at/${sequence}`),
     cancel: (run: string) => ask<CancelAnswer>(`${of(run)}/cancel`, {}, {}),
     start: (space: string) => ask<StartAnswer>("runs", {}, { space, now: true }),
-    coverage: () => ask<CoverageAnswer>("coverage"),
+    coverage: (machine: MachineName) => ask<CoverageAnswer>("coverage", { machine }),
     generations: (space: string) => ask<GenerationsAnswer>("generations", { space }),
     diff: (from: string | null, to: string) => ask<DiffAnswer>("diff", { from: from ?? "", to }),
     exported: (run: string) => ask<ExportedRun>(`${of(run)}/export`),
@@ -74,5 +77,8 @@ export function createApi(base: string, token: () => string | null) {
     },
   };
 }
+
+/** The machines that the page draws. */
+export type MachineName = "phase1" | "phase2";
 
 type Query = Readonly<Record<string, string | number | null | undefined>>;

@@ -5,11 +5,11 @@ export type RunTab = Outcome | "active" | "all";
 
 export const RUN_TABS: readonly RunTab[] = ["all", "active", "succeeded", "failed", "skipped", "cancelled"];
 
-/** What a person searches for: in id, space, status and reason; every word must be there. */
+/** What a person searches for: in id, space, status and reason; every word must be there. Consolidations alone. */
 export function filterRuns(runs: readonly RunSummary[], tab: RunTab, wanted: string): readonly RunSummary[] {
   const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
-  if (tab === "all" && words.length === 0) return runs;
   return runs.filter((run) => {
+    if ((run.session ?? null) !== null) return false;
     if (tab !== "all" && toneOfRun(run) !== tab) return false;
     const text = `${run.id} ${run.space} ${run.status ?? ""} ${run.value} ${run.line}`.toLowerCase();
     return words.every((word) => text.includes(word));

@@ -8,7 +8,7 @@ const INIT = "xstate.init";
  * states to the same end. Needs nothing but the library. Null when the log does not begin at the beginning.
  */
 export function asTest(
-  run: Pick<RunAnswer["run"], "id" | "status" | "value">,
+  run: Pick<RunAnswer["run"], "id" | "status" | "value" | "machine">,
   steps: readonly Step[],
 ): string | null {
   const [first, ...rest] = steps;
@@ -17,7 +17,8 @@ export function asTest(
   const events = rest.map(({ data }) => literal(data, "    "));
   const states = steps.map(({ value }) => JSON.stringify(value));
   const title = `run ${run.id}: ${run.status ?? run.value}`;
-  return `import { phase2Machine } from "slowwave";
+  const machine = run.machine === "phase1" ? "phase1Machine" : "phase2Machine";
+  return `import { ${machine} } from "slowwave";
 import { expect, test } from "vitest";
 import { initialTransition, transition } from "xstate";
 
@@ -27,10 +28,10 @@ test(${literal(title, "  ")}, () => {
 ${events.map((event) => `    ${event},`).join("\n")}
   ];
 
-  let [snapshot] = initialTransition(phase2Machine, input as never);
+  let [snapshot] = initialTransition(${machine}, input as never);
   const states = [dotted(snapshot.value)];
   for (const event of events) {
-    [snapshot] = transition(phase2Machine, snapshot, event as never);
+    [snapshot] = transition(${machine}, snapshot, event as never);
     states.push(dotted(snapshot.value));
   }
 

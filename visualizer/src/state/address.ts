@@ -1,6 +1,9 @@
 /** What the address bar holds after `#`: enough to show somebody else the same thing. Never the token. */
 export interface Place {
+  readonly list: List;
   readonly run: string | null;
+  /** Key of the session that was picked; null where a run is chosen, which knows its own. */
+  readonly session: string | null;
   /** Id of the log row that is looked at; null = now. */
   readonly at: number | null;
   readonly tab: Tab;
@@ -9,19 +12,27 @@ export interface Place {
 export const TABS = ["events", "snapshot", "agent", "artifacts", "coverage"] as const;
 export type Tab = (typeof TABS)[number];
 
+/** What the list at the side shows. */
+export const LISTS = ["runs", "sessions"] as const;
+export type List = (typeof LISTS)[number];
+
 export function placeOf(hash: string): Place {
   const words = new URLSearchParams(hash.replace(/^#/, ""));
   const at = Number(words.get("at") ?? Number.NaN);
   return {
+    list: LISTS.find((list) => list === words.get("list")) ?? "runs",
     run: words.get("run") || null,
+    session: words.get("run") ? null : words.get("session") || null,
     at: Number.isSafeInteger(at) && at > 0 ? at : null,
     tab: TABS.find((tab) => tab === words.get("tab")) ?? "events",
   };
 }
 
-export function hashOf({ run, at, tab }: Place): string {
+export function hashOf({ list, run, session, at, tab }: Place): string {
   const words = new URLSearchParams();
+  if (list !== "runs") words.set("list", list);
   if (run !== null) words.set("run", run);
+  else if (session !== null) words.set("session", session);
   if (at !== null) words.set("at", String(at));
   if (tab !== "events") words.set("tab", tab);
   const text = words.toString();

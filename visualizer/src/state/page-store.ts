@@ -5,11 +5,13 @@ import type {
   RunAnswer,
   RunSummary,
   RunsAnswer,
+  SessionsAnswer,
+  SessionView,
   SnapshotAnswer,
 } from "../../../src/server/api.ts";
 import type { Kind } from "../events/kinds.ts";
 import type { RunTab } from "../runs/filter.ts";
-import type { Place, Tab } from "./address.ts";
+import type { List, Place, Tab } from "./address.ts";
 import { merged } from "./log.ts";
 
 /** `file`: an exported run was opened; there is no server behind the page. */
@@ -18,13 +20,21 @@ export type Theme = "system" | "dark" | "light";
 
 export interface PageState {
   readonly connection: Connection;
-  /** Newest first. */
+  readonly list: List;
+  /** Newest first; consolidations, and the runs that learned a session. */
   readonly runs: readonly RunSummary[];
   readonly counts: RunsAnswer["counts"] | null;
   /** For the person, above the runs. */
   readonly notices: readonly string[];
   readonly tabOfRuns: RunTab;
   readonly wantedRuns: string;
+  /** Newest first; null until they are read. */
+  readonly sessions: readonly SessionView[] | null;
+  /** By verdict, over all there are. */
+  readonly sessionCounts: SessionsAnswer["counts"];
+  readonly wantedSessions: string;
+  /** Key of the session that was picked. */
+  readonly session: string | null;
 
   readonly run: string | null;
   readonly detail: RunAnswer | null;
@@ -58,6 +68,9 @@ const NOTHING_OF_A_RUN = {
   picked: null,
 } as const;
 
+/** Another run may be of the other machine. */
+const FORGET_COVERAGE = { coverage: null } as const;
+
 /** All the page knows. Every change is one of these events, and each is a pure function of what was before. */
 export function createPageStore(place: Place, theme: Theme) {
   return createStore({
@@ -68,6 +81,9 @@ export function createPageStore(place: Place, theme: Theme) {
       notices: [],
       tabOfRuns: "all",
       wantedRuns: "",
+      sessions: null,
+      sessionCounts: {},
+      wantedSessions: "",
       ...NOTHING_OF_A_RUN,
       ...place,
       kinds: [],
@@ -86,11 +102,28 @@ export function createPageStore(place: Place, theme: Theme) {
         counts: answer.counts,
         notices: answer.notices ?? [],
       }),
+      /** Sessions as they are now, and the newest runs that learned them. */
+      sessionsRead: (state, { answer, runs }: { answer: SessionsAnswer; runs: readonly RunSummary[] }) => ({
+        ...state,
+        sessions: answer.sessions,
+        sessionCounts: answer.counts,
+        runs: newestFirst([...runs, ...state.runs]),
+      }),
       runChosen: (state, { run }: { run: string }) =>
-        run === state.run ? state : { ...state, ...NOTHING_OF_A_RUN, run },
+        run === state.run ? state : { ...state, ...NOTHING_OF_A_RUN, ...FORGET_COVERAGE, session: null, run },
+      /** A session with the newest of its runs, if one is kept. */
+      sessionChosen: (state, { key, run }: { key: string; run: string | null }) => {
+        const session = run === null ? key : null;
+        return run === state.run && session === state.session
+          ? state
+          : { ...state, ...NOTHING_OF_A_RUN, ...FORGET_COVERAGE, session, run };
+      },
+      listChosen: (state, { list }: { list: List }) => ({ ...state, list }),
       /** The address changed under the page. */
       placed: (state, { place: to }: { place: Place }) =>
-        to.run === state.run ? { ...state, ...to } : { ...state, ...NOTHING_OF_A_RUN, ...to },
+        to.run === state.run && to.session === state.session
+          ? { ...state, ...to }
+          : { ...state, ...NOTHING_OF_A_RUN, ...FORGET_COVERAGE, ...to },
       detailRead: (state, { detail, nowMs }: { detail: RunAnswer; nowMs: number }) => {
         if (detail.run.id !== state.run) return state;
         const isFirst = state.log.length === 0;
@@ -122,6 +155,7 @@ export function createPageStore(place: Place, theme: Theme) {
         tabOfRuns: tab ?? state.tabOfRuns,
         wantedRuns: wanted ?? state.wantedRuns,
       }),
+      sessionsFiltered: (state, { wanted }: { wanted: string }) => ({ ...state, wantedSessions: wanted }),
       rowsFiltered: (state, { kind, wanted }: { kind?: Kind; wanted?: string }) => ({
         ...state,
         kinds: kind === undefined ? state.kinds : toggled(state.kinds, kind),
