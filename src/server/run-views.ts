@@ -1,7 +1,8 @@
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobRow, type Outcome } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
-import { type LogRow, type RunRecord, type RunStore, type RunTally, subjectOf } from "../domain/run.ts";
+import type { LogRow, RunRecord, RunStore, RunTally } from "../domain/run.ts";
+import { subjectOf } from "../domain/run-subject.ts";
 import type { SessionRow } from "../domain/session.ts";
 import { sentenceWriter } from "../domain/session-sentence.ts";
 import {

@@ -33,6 +33,8 @@ describe("the runs", () => {
         {
           id: second,
           space: "global",
+          machine: "phase2",
+          session: null,
           state: "done",
           value: "skipped",
           outcome: "skipped",
@@ -46,6 +48,8 @@ describe("the runs", () => {
         {
           id: first,
           space: "global",
+          machine: "phase2",
+          session: null,
           state: "done",
           value: "succeeded",
           outcome: "succeeded",

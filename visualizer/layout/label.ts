@@ -51,8 +51,8 @@ interface Place extends Stretch {
 /** On this stretch, where nothing is covered; null if it is taken everywhere. */
 function freeOf(place: Place, isLevel: boolean, { lines, labels, boxes }: Taken): Label | null {
   const all = [...lines.flatMap(stretches).map(boxAround), ...labels, ...boxes];
-  const room = lengthOf(place) / 2;
-  for (let by = 0; by < room; by += 4) {
+  const reach = lengthOf(place) / 2;
+  for (let by = 0; by < reach; by += 4) {
     for (const label of [named(place, isLevel, by), named(place, isLevel, -by)]) {
       if (!all.some((box) => overlap(label, box))) return label;
     }

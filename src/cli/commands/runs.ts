@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Store } from "../../domain/ports.ts";
-import { type RunRecord, subjectOf } from "../../domain/run.ts";
+import type { RunRecord } from "../../domain/run.ts";
+import { subjectOf } from "../../domain/run-subject.ts";
 import { countOption, EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore } from "../store.ts";
 import { type RunSummary, showRun, summaryOf } from "../ui/run-page.ts";

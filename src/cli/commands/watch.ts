@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
-import { type LogRow, type RunSubject, subjectOf } from "../../domain/run.ts";
+import type { LogRow } from "../../domain/run.ts";
+import { type RunSubject, subjectOf } from "../../domain/run-subject.ts";
 import { systemClock } from "../../internal/engine.ts";
 import type { BudgetMeter, EventView, RunAnswer } from "../../server/api.ts";
 import { createFeed, eventView, type Feed } from "../../server/feed.ts";

@@ -1,7 +1,8 @@
 import type { RunResult, StateSpan } from "../../domain/event.ts";
 import type { Outcome } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
-import { contextOf, type LogRow, type RunRecord, subjectOf } from "../../domain/run.ts";
+import { contextOf, type LogRow, type RunRecord } from "../../domain/run.ts";
+import { subjectOf } from "../../domain/run-subject.ts";
 import { outcomeOf, type Status } from "../../domain/status.ts";
 import { type BudgetUse, isNear, usedOf } from "../../domain/usage.ts";
 import { type ActorLine, actorsOf, resultOf, spansOf, wholeLog } from "../../internal/runs.ts";
