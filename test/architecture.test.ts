@@ -109,6 +109,14 @@ test("the folders of src import only what the table lets them, and the table has
   expect(wrong).toEqual([]);
 });
 
+test("only the PostgreSQL store knows the package pg, so that everybody else needs none", () => {
+  const PG = /(?:from|import\()\s*"pg(?:-[a-z]+)?"/;
+  const folders = sources()
+    .filter((file) => PG.test(code(file)))
+    .map((file) => dirname(relative(SRC, file)));
+  expect([...new Set(folders)]).toEqual([join("persistence", "postgres")]);
+});
+
 /** Where the clocks come from that are passed in where a host gives none. */
 const CLOCKS = [join("durable", "system.ts"), join("persistence", "machine-clock.ts")];
 

@@ -140,6 +140,9 @@ export const ERROR_CODES = {
   store_corrupt: "The database is damaged; move it away with its log and restore a backup.",
   store_foreign: "The database belongs to another program; choose another home.",
   store_newer: "The database was written by a newer Slowwave; update this one.",
+  store_outdated: "The database's schema is of an older Slowwave; the message says how to bring it up.",
+  store_url_invalid: "The address, or the schema's name, of the database is not one of PostgreSQL.",
+  postgres_driver_missing: "The package pg is not installed; `npm install pg`.",
   store_unavailable: "The database can't be opened or read; the cause says more.",
   blob_damaged:
     "The stored copy of a file is damaged or missing; the message says what it can be mended from.",

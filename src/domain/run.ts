@@ -171,6 +171,11 @@ export function areIntentsOf(run: string, intents: readonly Intent[]): boolean {
   return intents.every(isOwn) && new Set(intents.map(({ key }) => key)).size === intents.length;
 }
 
+/** Whether every intent that a commit names is its run's own: those of the root machine, and those of its actors. */
+export function namesOwnIntents({ run, intents, actors = [] }: CommitRequest): boolean {
+  return [intents, ...actors.map((actor) => actor.intents)].every((own) => areIntentsOf(run, own));
+}
+
 /** A run that is not over, as one who looks for dead owners needs it. */
 export type UnfinishedRun = Pick<RunRecord, "id" | "space" | "owner">;
 
@@ -238,6 +243,12 @@ export function contextOf({ snapshot }: Pick<RunRecord, "snapshot">): Readonly<R
   } catch {
     return {};
   }
+}
+
+/** The status that the context of an ended run holds; of a machine that has none, null. */
+export function statusOf(run: Pick<RunRecord, "snapshot">): string | null {
+  const { status } = contextOf(run);
+  return typeof status === "string" ? status : null;
 }
 
 /**

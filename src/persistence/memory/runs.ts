@@ -1,13 +1,14 @@
 import type { RetentionRequest, RetentionSlice } from "../../domain/ports.ts";
 import {
-  areIntentsOf,
   type CommitRequest,
   judgeRepeated,
   type LogRow,
+  namesOwnIntents,
   type RunRecord,
   type RunStore,
   type RunTally,
   type Signal,
+  statusOf,
 } from "../../domain/run.ts";
 import { applyPatches } from "../../domain/state-patch.ts";
 import { storeError } from "../errors.ts";
@@ -74,7 +75,7 @@ function runReads(
         .filter((run) => state === undefined || run.state === state)
         .filter((run) => machines === undefined || machines.includes(run.machine))
         .filter(
-          (run) => statuses === undefined || (run.state !== "active" && statuses.includes(endedWith(run))),
+          (run) => statuses === undefined || (run.state !== "active" && statuses.includes(statusOf(run))),
         )
         .filter((run) => before === undefined || run.id < before)
         .sort((a, b) => (a.id < b.id ? 1 : -1))
@@ -93,7 +94,7 @@ function runReads(
       for (const run of runs.values()) {
         if (space !== undefined && run.space !== space) continue;
         const { state } = run;
-        const status = state === "active" ? null : endedWith(run);
+        const status = state === "active" ? null : statusOf(run);
         const key = `${state}/${status}`;
         counts.set(key, { state, status, count: (counts.get(key)?.count ?? 0) + 1 });
       }
@@ -277,9 +278,8 @@ function close({ signals }: RunWorld, id: number, end: Pick<Signal, "state" | "s
   if (signal?.state === "open") signals[id - 1] = { ...signal, ...end };
 }
 
-function demandOwn({ run, intents: named, actors: changed = [] }: CommitRequest): void {
-  if (![named, ...changed.map((actor) => actor.intents)].every((own) => areIntentsOf(run, own)))
-    throw storeError("store_rejected", "in memory");
+function demandOwn(request: CommitRequest): void {
+  if (!namesOwnIntents(request)) throw storeError("store_rejected", "in memory");
 }
 
 function activeRun({ runs }: RunWorld, id: string, fence: number): RunRecord | null {
@@ -290,16 +290,6 @@ function activeRun({ runs }: RunWorld, id: string, fence: number): RunRecord | n
 function put({ runs }: RunWorld, run: RunRecord): RunRecord {
   runs.set(run.id, run);
   return run;
-}
-
-/** Snapshots are the machine's own; one that holds no such text has no status. */
-function endedWith({ snapshot }: RunRecord): string | null {
-  try {
-    const status = (JSON.parse(snapshot) as { context?: { status?: unknown } } | null)?.context?.status;
-    return typeof status === "string" ? status : null;
-  } catch {
-    return null;
-  }
 }
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -315,7 +305,7 @@ export function memoryRetention(world: MemoryWorld, request: RetentionRequest): 
   const isOver = ({ state }: RunRecord) => state === "done" || state === "error";
   const isPast = (run: RunRecord, place: number) => {
     if (place < keepRuns || run.updatedAtMs >= untilMs || !isOver(run)) return false;
-    const isFailed = (endedWith(run) ?? "failed").startsWith("failed");
+    const isFailed = (statusOf(run) ?? "failed").startsWith("failed");
     return !isFailed || (place >= 2 * keepRuns && run.updatedAtMs < longUntilMs);
   };
   let removed = 0;

@@ -1,6 +1,6 @@
-import { createHmac } from "node:crypto";
 import type { Database } from "better-sqlite3";
 import { isStoredTime, type MemoryStore, type Stage1Output } from "../../domain/memory.ts";
+import { EVERY_SPACE, refusalHash } from "../refusals.ts";
 import type { BlobTable } from "./blob-table.ts";
 import type { JobTable } from "./jobs.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -102,8 +102,6 @@ export interface RefusedThreads {
   count(space: string): number;
 }
 
-const EVERY_SPACE = "";
-
 export function refusedThreads(db: Database): RefusedThreads {
   // Read when it is needed first: a store that only reads may have been opened before the key was there.
   let key: Uint8Array | undefined;
@@ -119,10 +117,9 @@ export function refusedThreads(db: Database): RefusedThreads {
     .prepare<[string, string], number>("select count(*) from refused_threads where space in (?, ?)")
     .pluck();
 
-  /** The space is hashed with the id, so that two spaces' rows do not show that they speak of one thread. */
   function hashOf(space: string, threadId: string): Uint8Array {
     key ??= readKey.get() ?? new Uint8Array();
-    return createHmac("sha256", key).update(`${space}\0${threadId}`).digest();
+    return refusalHash(key, space, threadId);
   }
 
   return {

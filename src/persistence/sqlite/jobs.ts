@@ -24,24 +24,8 @@ import {
   refusal,
   type Settled,
 } from "../../domain/job.ts";
+import { JOB_COLUMNS } from "../columns.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
-
-const COLUMNS = [
-  "kind",
-  "job_key",
-  "status",
-  "worker_id",
-  "ownership_token",
-  "started_at",
-  "finished_at",
-  "lease_until",
-  "retry_at",
-  "retry_remaining",
-  "last_error",
-  "input_watermark",
-  "last_success_watermark",
-  "fence",
-] as const satisfies readonly (keyof JobRow)[];
 
 /** "This row is mine": every guarded write names it, with `held(lease)` as its parameters. */
 function guards(kind: JobKind) {
@@ -61,7 +45,7 @@ function held({ space, token, fence }: Lease) {
   return { space, lease_token: token, lease_fence: fence };
 }
 
-const ASSIGNMENTS = COLUMNS.map((column) => `${column} = @${column}`).join(", ");
+const ASSIGNMENTS = JOB_COLUMNS.map((column) => `${column} = @${column}`).join(", ");
 
 /** The rows of one kind in the table `jobs`, as steps of a transaction that someone else holds. */
 export interface JobTable {
@@ -96,10 +80,10 @@ const DUE_SINCE = `case
 /** `nowMs`: since when what becomes dirty is due. */
 export function jobTable(db: Database, nowMs: () => number, kind: JobKind = JOB_KIND): JobTable {
   const guard = guards(kind);
-  const select = `select ${COLUMNS.join(", ")} from jobs`;
+  const select = `select ${JOB_COLUMNS.join(", ")} from jobs`;
   const one = db.prepare<{ space: string }, JobRow>(`${select} where ${guard.row}`);
   const insert = db.prepare<JobRow & { due_now: number }>(
-    `insert into jobs (${COLUMNS.join(", ")}, due_since) values (${COLUMNS.map((column) => `@${column}`).join(", ")},
+    `insert into jobs (${JOB_COLUMNS.join(", ")}, due_since) values (${JOB_COLUMNS.map((column) => `@${column}`).join(", ")},
        case when coalesce(@input_watermark, 0) > coalesce(@last_success_watermark, 0) then @due_now end)`,
   );
   const replaceWhere = (where: string) =>
@@ -143,7 +127,7 @@ export function jobTable(db: Database, nowMs: () => number, kind: JobKind = JOB_
 
 /** Rows of a kind by their keys, and what is due by how long it is. */
 function jobLists(db: Database, kind: JobKind): Pick<JobTable, "list" | "due"> {
-  const select = `select ${COLUMNS.join(", ")}`;
+  const select = `select ${JOB_COLUMNS.join(", ")}`;
   const listWhere = (where: string) =>
     db.prepare<Required<JobPage>, JobRow>(
       `${select} from jobs where kind = '${kind}' and job_key > @after ${where} order by job_key limit @limit`,

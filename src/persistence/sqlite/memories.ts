@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
 import {
@@ -11,6 +10,7 @@ import {
 } from "../../domain/memory.ts";
 import { checkSpaceKey } from "../../domain/settings.ts";
 import { acceptRecords, cleanRecord, judgeRecord } from "../../import/record.ts";
+import { hashOfText } from "../refusals.ts";
 import type { BlobTable } from "./blob-table.ts";
 import { forgottenThreads, type RefusedThreads } from "./forget.ts";
 import type { JobTable } from "./jobs.ts";
@@ -309,7 +309,7 @@ function recordedInputs(
     for (const chunk of inChunks(
       outputs.flatMap(({ rawMemory, rolloutSummary }) => [rawMemory, rolloutSummary]),
     )) {
-      const texts = chunk.map((text) => [hashOf(text), text] as const);
+      const texts = chunk.map((text) => [hashOfText(text), text] as const);
       for (const [hash, text] of texts) hashes.set(text, hash);
       const missing = await read(() => new Set(blobs.missing(texts.map(([hash]) => hash))));
       const fresh = texts.filter(([hash]) => missing.has(hash));
@@ -370,10 +370,6 @@ function* inChunks(texts: readonly string[]): Iterable<readonly string[]> {
     size = 0;
   }
   if (chunk.length > 0) yield chunk;
-}
-
-function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 function textOf(bytes: Uint8Array): string {

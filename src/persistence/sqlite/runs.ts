@@ -1,10 +1,10 @@
 import type { Database } from "better-sqlite3";
 import {
-  areIntentsOf,
   type CommitOutcome,
   type CommitRequest,
   judgeRepeated,
   type NewRun,
+  namesOwnIntents,
   type RunStore,
 } from "../../domain/run.ts";
 import { storeError } from "../errors.ts";
@@ -333,7 +333,6 @@ function commitsOf(db: Database, queries: RunQueries, statements: ReturnType<typ
   return { create, commit, committed, settleState };
 }
 
-function demandOwn(db: Database, { run, intents, actors = [] }: CommitRequest): void {
-  if (![intents, ...actors.map((actor) => actor.intents)].every((own) => areIntentsOf(run, own)))
-    throw storeError("store_rejected", db.name);
+function demandOwn(db: Database, request: CommitRequest): void {
+  if (!namesOwnIntents(request)) throw storeError("store_rejected", db.name);
 }

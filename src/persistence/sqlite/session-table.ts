@@ -1,33 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { type EvidenceRow, jobKeyOf, type SessionFilter, type SessionRow } from "../../domain/session.ts";
+import { SESSION_FIELDS } from "../columns.ts";
 import type { JobTable } from "./jobs.ts";
-
-/** Column and field, in the order of the table. */
-const FIELDS = {
-  space: "space",
-  key: "key",
-  agent: "agent",
-  root: "root",
-  path: "path",
-  fingerprint: "fingerprint",
-  updated_at: "updatedAt",
-  changed_at: "changedAt",
-  bytes: "bytes",
-  said_at: "saidAt",
-  first_at: "firstAt",
-  cwd: "cwd",
-  project: "project",
-  branch: "branch",
-  version: "version",
-  headless: "headless",
-  parent: "parent",
-  persons: "persons",
-  tools: "tools",
-  verdict: "verdict",
-  verdict_until: "verdictUntil",
-  verdict_at: "verdictAt",
-  note_hash: "noteHash",
-} as const satisfies Record<string, keyof SessionRow>;
 
 type Stored = Omit<SessionRow, "headless"> & { readonly headless: number | null };
 
@@ -44,8 +18,8 @@ export interface SessionTable {
 }
 
 export function sessionTable(db: Database, jobs: JobTable): SessionTable {
-  const columns = Object.keys(FIELDS).join(", ");
-  const fields = Object.entries(FIELDS)
+  const columns = Object.keys(SESSION_FIELDS).join(", ");
+  const fields = Object.entries(SESSION_FIELDS)
     .map(([column, field]) => `${column} as ${field}`)
     .join(", ");
   const one = db.prepare<[string, string], Stored>(
@@ -61,7 +35,7 @@ export function sessionTable(db: Database, jobs: JobTable): SessionTable {
     "select verdict, count(*) as count from sessions where space = ? group by verdict order by verdict",
   );
   const put = db.prepare(
-    `insert or replace into sessions (${columns}) values (${Object.values(FIELDS)
+    `insert or replace into sessions (${columns}) values (${Object.values(SESSION_FIELDS)
       .map((field) => `@${field}`)
       .join(", ")})`,
   );

@@ -1,0 +1,243 @@
+import { createHash } from "node:crypto";
+import { databaseError, isCut, patiently } from "./patience.ts";
+import { decode, encoded } from "./text.ts";
+
+/** What of the package `pg` is used; written down here so that the public types need none of its own. */
+export interface SqlStatement {
+  readonly text: string;
+  readonly values: unknown[];
+  readonly types: { getTypeParser(oid: number, format?: string): unknown };
+  readonly query_timeout: number;
+  readonly name?: string;
+}
+
+export interface SqlResult {
+  readonly rows: unknown[];
+  readonly rowCount: number | null;
+}
+
+export interface SqlClient {
+  query(statement: SqlStatement): Promise<SqlResult | readonly SqlResult[]>;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "end", listener: () => void): unknown;
+  on(event: "notification", listener: (message: { channel: string }) => void): unknown;
+  removeListener(event: "error", listener: (error: Error) => void): unknown;
+  /** The server's process, as it said itself when the connection was made; a pooler says another number. */
+  readonly processID?: number | null;
+  /** Back into the pool; with an error it is closed instead. */
+  release(error?: Error | boolean): void;
+}
+
+/** A pool of the package `pg`, version 8. */
+export interface PostgresPool {
+  connect(): Promise<SqlClient>;
+  end(): Promise<void>;
+}
+
+export type Query = <Row = Record<string, unknown>>(
+  sql: string,
+  values?: readonly unknown[],
+) => Promise<{ readonly rows: readonly Row[]; readonly count: number }>;
+
+/**
+ * The one way to the database, shared by all ports. Statements name tables as `slowwave.jobs`, whatever the schema is
+ * called. Everything is repeated while what goes wrong passes by itself, for `patienceMs`.
+ */
+export interface Database {
+  /** Server and database in words, without a password. */
+  readonly place: string;
+  readonly schema: string;
+  readonly quotedSchema: string;
+  /** Whether connections are sessions of the server's: with a pooler in transaction mode between they are not. */
+  readonly hasSessions: boolean;
+  /** One statement, committed when this resolves. Repeated, it must find its own trace. */
+  readonly query: Query;
+  /** The same, for a statement that is another one when it is repeated. */
+  retry<T>(work: (query: Query, attempt: number) => Promise<T>): Promise<T>;
+  /**
+   * One transaction (read committed). `locks` are held to its end, taken before anything is read; always in the order
+   * given, so that two transactions can't wait for each other.
+   */
+  transaction<T>(
+    work: (query: Query, attempt: number) => Promise<T>,
+    options?: { readonly locks?: readonly (Lock | null)[]; readonly isReadOnly?: boolean },
+  ): Promise<T>;
+  /** A connection of its own until it is closed or lost. Not repeated. */
+  session(on: { lost(): void; notified(channel: string): void }): Promise<Session>;
+  /** Finishes what was asked for; everything later is refused with `store_closed`. */
+  close(): Promise<void>;
+}
+
+export interface Session {
+  readonly query: Query;
+  close(): void;
+}
+
+/** A lock that a transaction holds to its end, shared with others or not. */
+export interface Lock {
+  readonly key: string;
+  readonly isShared: boolean;
+}
+
+/** What has the same name is locked together, in one schema. */
+export function lockOf(schema: string, name: string, isShared = false): Lock {
+  const digest = createHash("sha256").update(`slowwave\0${schema}\0${name}`).digest();
+  return { key: digest.readBigInt64BE().toString(), isShared };
+}
+
+export interface DatabaseOptions {
+  readonly pool: PostgresPool;
+  readonly getTypeParser: (oid: number, format?: string) => unknown;
+  readonly place: string;
+  readonly schema: string;
+  readonly patienceMs: number;
+  /** Whether connections are sessions of the server's. False: a pooler gives each transaction another one. */
+  readonly hasSessions: boolean;
+}
+
+const INT8 = 20;
+const INT8_ARRAY = 1016;
+
+/** Puts statements to a connection: in the store's schema, with values as the database can hold them. */
+function statements(options: DatabaseOptions, quotedSchema: string) {
+  const named = new Map<string, string>();
+  const types = {
+    getTypeParser: (oid: number, format?: string) => {
+      // Ids and times stay far below 2 ** 53.
+      if (oid === INT8) return Number;
+      if (oid === INT8_ARRAY)
+        return (text: string) => text.slice(1, -1).split(",").filter(Boolean).map(Number);
+      return options.getTypeParser(oid, format);
+    },
+  };
+
+  function inSchema(sql: string): string {
+    const known = named.get(sql);
+    if (known !== undefined) return known;
+    // A setting's name in quotes is none of ours.
+    const text = sql.replace(/(?<![\w'"])slowwave\./g, () => `${quotedSchema}.`);
+    if (named.size < NAMED_LIMIT) named.set(sql, text);
+    return text;
+  }
+
+  return (client: Pick<SqlClient, "query">): Query =>
+    async (sql, values = []) => {
+      const answer = await client.query({
+        text: inSchema(sql),
+        values: values.map(encoded),
+        types,
+        query_timeout: Math.max(options.patienceMs, SHORTEST_TIMEOUT_MS),
+        ...(values.length > 0 && options.hasSessions ? { name: nameOf(sql) } : {}),
+      });
+      const { rows, rowCount } = (Array.isArray(answer) ? answer.at(-1) : answer) as SqlResult;
+      for (const row of rows) decode(row as Record<string, unknown>);
+      return { rows: rows as never, count: rowCount ?? 0 };
+    };
+}
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const { pool, place, schema, patienceMs } = options;
+  const quotedSchema = `"${schema.replaceAll('"', '""')}"`;
+  const queryOn = statements(options, quotedSchema);
+  let isClosed = false;
+  let underWay = 0;
+  let onIdle: (() => void) | null = null;
+
+  async function guarded<T>(work: (attempt: number) => Promise<T>): Promise<T> {
+    if (isClosed) throw databaseError("store_closed", place);
+    underWay += 1;
+    try {
+      return await patiently(work, { place, patienceMs });
+    } finally {
+      underWay -= 1;
+      if (underWay === 0) onIdle?.();
+    }
+  }
+
+  /** A connection of the pool, which goes back into it whole or not at all. */
+  async function borrowed<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    let failure: unknown = null;
+    // Without a listener a connection that breaks between two statements would end the process.
+    const listener = (error: Error) => {
+      failure = error;
+    };
+    client.on("error", listener);
+    try {
+      return await work(queryOn(client));
+    } catch (error) {
+      if (isCut(error)) failure ??= error;
+      throw error;
+    } finally {
+      client.removeListener("error", listener);
+      client.release(failure !== null);
+    }
+  }
+
+  return {
+    place,
+    schema,
+    quotedSchema,
+    hasSessions: options.hasSessions,
+    query: (sql, values) => guarded(() => borrowed((query) => query(sql, values))) as never,
+    retry: (work) => guarded((attempt) => borrowed((query) => work(query, attempt))),
+    transaction: (work, { locks = [], isReadOnly = false } = {}) =>
+      guarded((attempt) =>
+        borrowed(async (query) => {
+          const mode = isReadOnly
+            ? "isolation level repeatable read read only"
+            : "isolation level read committed";
+          await query([`begin ${mode}`, ...locks.flatMap(lockStatement)].join("; "));
+          try {
+            const value = await work(query, attempt);
+            await query("commit");
+            return value;
+          } catch (error) {
+            await query("rollback").catch(() => {});
+            throw error;
+          }
+        }),
+      ),
+    session: async ({ lost, notified }) => {
+      if (isClosed) throw databaseError("store_closed", place);
+      const client = await pool.connect();
+      let isOpen = true;
+      const end = (isLost: boolean) => {
+        if (!isOpen) return;
+        isOpen = false;
+        client.release(true);
+        if (isLost) lost();
+      };
+      client.on("error", () => end(true));
+      client.on("end", () => end(true));
+      client.on("notification", ({ channel }) => notified(channel));
+      return { query: queryOn(client), close: () => end(false) };
+    },
+    close: async () => {
+      if (isClosed) return;
+      isClosed = true;
+      if (underWay > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+    },
+  };
+}
+
+const SHORTEST_TIMEOUT_MS = 1_000;
+
+/** Statements that are remembered under their schema; those that are put together from parts are few. */
+const NAMED_LIMIT = 500;
+
+const statementNames = new Map<string, string>();
+
+/** What a prepared statement is known by in its session. */
+function nameOf(sql: string): string {
+  const known = statementNames.get(sql);
+  if (known !== undefined) return known;
+  const name = `slowwave_${createHash("sha256").update(sql).digest("hex").slice(0, 24)}`;
+  if (statementNames.size < NAMED_LIMIT) statementNames.set(sql, name);
+  return name;
+}
+
+function lockStatement(lock: Lock | null): readonly string[] {
+  if (lock === null) return [];
+  return [`select pg_advisory_xact_lock${lock.isShared ? "_shared" : ""}(${lock.key})`];
+}

@@ -1,0 +1,2 @@
+export type { PostgresPool } from "./database.ts";
+export { openPostgresStore, type PostgresStoreOptions } from "./open.ts";
