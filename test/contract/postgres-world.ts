@@ -18,9 +18,14 @@ export function postgresWorld(kind: Kind): OpenWorld {
     made ??= makeDatabase(kind);
     const { database, url } = await made;
     await empty(database.url);
-    const a = await openOnTestTime(url);
-    const b = kind.doors === 2 ? await openOnTestTime(url) : a;
-    return { a, b, close: async () => void (await Promise.all([a.close(), b === a ? null : b.close()])) };
+    const time: TestTime = { ms: null };
+    const a = await openOnTestTime(url, time);
+    const b = kind.doors === 2 ? await openOnTestTime(url, time) : a;
+    const setNowMs = async (nowMs: number) => {
+      time.ms = nowMs;
+    };
+    const close = async () => void (await Promise.all([a.close(), b === a ? null : b.close()]));
+    return { a, b, close, setNowMs };
   };
 }
 
@@ -46,46 +51,16 @@ async function empty(url: string): Promise<void> {
   await client.end();
 }
 
-/**
- * The contract's tests say what time it is with each call; this store does not listen. So each call sets its clock first:
- * what it decides is decided by that clock all the same.
- */
-export async function openOnTestTime(url: string, options: PostgresStoreOptions = {}): Promise<Store> {
-  let time: number | null = null;
-  const clock = () => time;
-  const store = await openPostgresStore({
-    url,
-    ownerTtlMs: 5_000,
-    ...options,
-    clock,
-  } as PostgresStoreOptions);
-  const setting = <Port extends object>(port: Port): Port =>
-    new Proxy(port, {
-      get: (target, name) => {
-        const member: unknown = Reflect.get(target, name);
-        if (typeof member !== "function") return member;
-        return (...values: readonly unknown[]) => {
-          time = timeIn(values) ?? time;
-          return (member as (...values: readonly unknown[]) => unknown).apply(target, [...values]);
-        };
-      },
-    });
-  const { jobs, sessions, retire } = store;
-  return {
-    ...store,
-    jobs: setting(jobs),
-    sessions: setting(sessions),
-    retire: (request) => {
-      time = request.nowMs;
-      return retire(request);
-    },
-  };
+/** The time that stores of a test go by, in place of the database's. */
+export interface TestTime {
+  ms: number | null;
 }
 
-function timeIn(values: readonly unknown[]): number | null {
-  for (const value of values) {
-    const { nowMs } = (typeof value === "object" && value !== null ? value : {}) as { nowMs?: unknown };
-    if (typeof nowMs === "number") return nowMs;
-  }
-  return null;
+export function openOnTestTime(
+  url: string,
+  time: TestTime,
+  options: PostgresStoreOptions = {},
+): Promise<Store> {
+  const given = { url, ownerTtlMs: 5_000, ...options, clock: () => time.ms };
+  return openPostgresStore(given as PostgresStoreOptions);
 }

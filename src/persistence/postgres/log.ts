@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers";
-import type { RunStore } from "../../domain/run.ts";
+import type { LogRow, RunStore } from "../../domain/run.ts";
 import type { Database } from "./database.ts";
 import { type Line, LOG, lineOf } from "./run-queries.ts";
 
@@ -17,39 +17,37 @@ const HORIZON = `(select base from slowwave.log_base)
 const WAITS_MS = [1, 2, 4, 8, 16, 32];
 
 /**
- * The log of all runs is read up to the oldest transaction that is under way: whoever follows it by the last id misses
- * nothing. A transaction that stays open for long, of whichever program in the cluster, holds such a reader up.
+ * The log is read up to the oldest transaction that is under way: whoever follows it by the last id misses nothing. A
+ * transaction that stays open for long, of whichever program in the cluster, holds a reader of the whole log up. A reader
+ * of one run waits for a moment alone: nearly all of its rows are written one after the other, by its owner.
  */
 export function runLog(db: Database): Pick<RunStore, "log" | "tail"> {
-  async function ofAll(
-    test: string,
+  async function read(
+    { run, test, order }: { readonly run?: string; readonly test: string; readonly order: "asc" | "desc" },
     values: readonly unknown[],
-    order: "asc" | "desc",
-  ): Promise<readonly Line[]> {
+  ): Promise<readonly LogRow[]> {
     for (const wait of [...WAITS_MS, null]) {
       const { rows } = await db.query<Line & { readonly isSafe: boolean }>(
-        `select log.*, id < ${HORIZON} as "isSafe" from (${LOG} where ${test} order by id ${order} limit $2) log
-         order by id ${order}`,
-        values,
+        `select log.*, id < ${HORIZON} as "isSafe"
+         from (${LOG} where ${run === undefined ? "" : "run = $3 and"} ${test} order by id ${order} limit $2) log
+         order by id`,
+        run === undefined ? values : [...values, run],
       );
-      const safe = rows.filter(({ isSafe }) => isSafe).map(({ isSafe: _, ...row }) => row);
-      if (safe.length === rows.length || wait === null) return safe;
+      const safe = rows.filter(({ isSafe }) => isSafe);
+      const isWhole = safe.length === rows.length || (wait === null && run !== undefined);
+      if (isWhole || wait === null) {
+        return (isWhole ? rows : safe).map(({ isSafe: _, ...row }) => lineOf(row));
+      }
       await new Promise<void>((resolve) => setTimeout(resolve, wait));
     }
     return [];
   }
 
   return {
-    log: async ({ run, after, limit }) => {
-      if (run === undefined) return (await ofAll("id > $1", [after, limit], "asc")).map(lineOf);
-      const sql = `${LOG} where run = $1 and id > $2 order by id limit $3`;
-      return (await db.query<Line>(sql, [run, after, limit])).rows.map(lineOf);
-    },
-    tail: async ({ run, before = Number.MAX_SAFE_INTEGER, limit }) => {
-      if (run === undefined) return (await ofAll("id < $1", [before, limit], "desc")).map(lineOf).reverse();
-      const sql = `${LOG} where run = $1 and id < $2 order by id desc limit $3`;
-      return (await db.query<Line>(sql, [run, before, limit])).rows.map(lineOf).reverse();
-    },
+    log: ({ run, after, limit }) =>
+      read({ test: "id > $1", order: "asc", ...(run !== undefined && { run }) }, [after, limit]),
+    tail: ({ run, before = Number.MAX_SAFE_INTEGER, limit }) =>
+      read({ test: "id < $1", order: "desc", ...(run !== undefined && { run }) }, [before, limit]),
   };
 }
 

@@ -11,7 +11,7 @@ import { acceptRecords } from "../../import/record.ts";
 import type { Database, Query } from "./database.ts";
 import { forgettingOf } from "./forget.ts";
 import { recordedInputsOf } from "./inputs.ts";
-import { type JobRows, spaceLock } from "./jobs.ts";
+import { type JobRows, type StoreClock, spaceLock } from "./jobs.ts";
 import { refusalLock, refusalsOf, refusedOf } from "./refusals.ts";
 
 /** Texts as they are stored: bytes. */
@@ -28,9 +28,9 @@ export function outputOf(row: StoredOutput): Stage1Output {
   return { ...row, rawMemory: row.rawMemory.toString(), rolloutSummary: row.rolloutSummary.toString() };
 }
 
-export function postgresMemories(db: Database, jobs: JobRows): MemoryStore {
+export function postgresMemories(db: Database, jobs: JobRows, clock: StoreClock): MemoryStore {
   return {
-    ...stage1Writes(db, jobs),
+    ...stage1Writes(db, jobs, clock),
     ...stage1Reads(db),
     ...recordedInputsOf(db),
     ...refusalsOf(db),
@@ -57,7 +57,7 @@ export const stage1Rows = {
   /** Also enqueues phase 2 by the newest of what changed. */
   upsert: async (
     query: Query,
-    jobs: JobRows,
+    { jobs, now }: { readonly jobs: JobRows; readonly now: number | null },
     space: string,
     records: readonly Stage1Output[],
   ): Promise<Omit<UpsertOutcome, "redacted">> => {
@@ -83,7 +83,7 @@ export const stage1Rows = {
       }
       await put(query, space, [...fresh.values()]);
     }
-    if (newest !== null) await jobs.enqueue(query, space, newest);
+    if (newest !== null) await jobs.enqueue(query, space, newest, now);
     return counts;
   },
 };
@@ -149,25 +149,34 @@ export function takingIn(db: Database, space: string) {
   return [refusalLock(db, true), spaceLock(db, space)];
 }
 
-function stage1Writes(db: Database, jobs: JobRows): Pick<MemoryStore, "upsert" | "withdraw"> {
+function stage1Writes(
+  db: Database,
+  jobs: JobRows,
+  clock: StoreClock,
+): Pick<MemoryStore, "upsert" | "withdraw"> {
   return {
     upsert: async (space, inputs) => {
       checkSpaceKey(space);
+      const now = clock();
       const { records, redacted } = await acceptRecords(inputs);
-      const counts = await db.transaction((query) => stage1Rows.upsert(query, jobs, space, records), {
-        locks: takingIn(db, space),
-      });
+      const counts = await db.transaction(
+        (query) => stage1Rows.upsert(query, { jobs, now }, space, records),
+        {
+          locks: takingIn(db, space),
+        },
+      );
       return { ...counts, redacted };
     },
     withdraw: async (space, threadId) => {
       checkSpaceKey(space);
+      const now = clock();
       return db.transaction(
         async (query) => {
           const row = await stage1Rows.read(query, space, threadId);
           if (row === null || (row.rawMemory === "" && row.rolloutSummary === "")) return "unchanged";
           const sourceUpdatedAt = isStoredTime(row.sourceUpdatedAt) ? row.sourceUpdatedAt + 1 : 1;
           await put(query, space, [{ ...row, sourceUpdatedAt, rawMemory: "", rolloutSummary: "" }]);
-          await jobs.enqueue(query, space, sourceUpdatedAt);
+          await jobs.enqueue(query, space, sourceUpdatedAt, now);
           return "withdrawn";
         },
         { locks: takingIn(db, space) },

@@ -104,11 +104,11 @@ export function runReads(
       const sql = `${RUN} where ${where} order by id desc limit $1`;
       return (await query<RunRow>(sql, values)).rows.map((row) => stateOf(row).run);
     },
-    unfinished: async ({ space }) => {
+    unfinished: async ({ space, after = "", limit }) => {
       const { rows } = await query<UnfinishedRun>(
         `select id, space, owner from slowwave.runs
-         where state = 'active' and ($1::text is null or space = $1) order by id`,
-        [space],
+         where state = 'active' and id > $2 and ($1::text is null or space = $1) order by id limit $3`,
+        [space, after, limit],
       );
       return rows;
     },

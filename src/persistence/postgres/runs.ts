@@ -9,6 +9,7 @@ import {
 } from "../../domain/run.ts";
 import type { Database, Query } from "./database.ts";
 import { type Group, groupWriter, type Member, rowsOf } from "./group.ts";
+import { type InOrder, inOrder } from "./in-order.ts";
 import { ROWS_OF_TRANSACTION, runLog } from "./log.ts";
 import { databaseError } from "./patience.ts";
 import { loggedAt, readSignal, readState, runReads, signalOf } from "./run-queries.ts";
@@ -16,40 +17,19 @@ import type { Watch } from "./watch.ts";
 
 export function postgresRuns(db: Database, watching: Watch): RunStore {
   const group = groupWriter(db);
-  const inOrder = orderByRun();
+  const order = inOrder();
   return {
     ...runReads(db),
     ...runLog(db),
-    ...stepsOf(db, group, inOrder),
-    ...ownersOf(db, inOrder),
-    ...leavingsOf(db, inOrder, watching),
+    ...stepsOf(db, group, order),
+    ...ownersOf(db, order),
+    ...leavingsOf(db, order, watching),
     ...redactionsOf(db),
     watch: async (listener, until) => watching.watch(listener, until),
   };
 }
 
-/** Does what is asked for one run in the order in which it was asked, and what concerns different runs side by side. */
-type InOrder = <T>(run: string, work: () => Promise<T>) => Promise<T>;
-
-function orderByRun(): InOrder {
-  const last = new Map<string, Promise<unknown>>();
-  return (run, work) => {
-    const before = last.get(run);
-    // At once where nothing is under way, so that all that steps in one turn is written together.
-    const mine = before === undefined ? work() : before.then(work, work);
-    const settled = mine.then(
-      () => {},
-      () => {},
-    );
-    last.set(run, settled);
-    void settled.then(() => {
-      if (last.get(run) === settled) last.delete(run);
-    });
-    return mine;
-  };
-}
-
-function stepsOf(db: Database, group: Group, inOrder: InOrder): Pick<RunStore, "create" | "commit" | "note"> {
+function stepsOf(db: Database, group: Group, order: InOrder): Pick<RunStore, "create" | "commit" | "note"> {
   async function write(member: Extract<Member, { step: CommitRequest }>): Promise<CommitOutcome> {
     const { step } = member;
     if (!namesOwnIntents(step) || rowsOf(member) >= ROWS_OF_TRANSACTION)
@@ -57,10 +37,10 @@ function stepsOf(db: Database, group: Group, inOrder: InOrder): Pick<RunStore, "
     return (await group.write(member)) === null ? judge(db.query, step) : "ok";
   }
   return {
-    create: (run, step) => inOrder(step.run, () => write({ kind: "create", run, step })),
-    commit: (step) => inOrder(step.run, () => write({ kind: "step", step })),
+    create: (run, step) => order.one(step.run, () => write({ kind: "create", run, step })),
+    commit: (step) => order.one(step.run, () => write({ kind: "step", step })),
     note: (run, { atMs, type, data: value }) =>
-      inOrder(run, async () => {
+      order.one(run, async () => {
         const data = JSON.stringify(value) ?? "null";
         const written = await group.write({ kind: "note", run, atMs, type, data });
         if (written !== null) return written;
@@ -91,11 +71,11 @@ async function lockState(query: Query, run: string) {
 }
 
 /** Whose a run is. */
-function ownersOf(db: Database, inOrder: InOrder): Pick<RunStore, "takeOver" | "park"> {
+function ownersOf(db: Database, order: InOrder): Pick<RunStore, "takeOver" | "park"> {
   return {
-    takeOver: (request) => inOrder(request.run, () => db.transaction((query) => takeOver(query, request))),
+    takeOver: (request) => order.one(request.run, () => db.transaction((query) => takeOver(query, request))),
     park: ({ run, fence, reason, nowMs }) =>
-      inOrder(run, () =>
+      order.one(run, () =>
         db.transaction(async (query) => {
           const state = await lockState(query, run);
           if (state === null || state.run.fence !== fence) return false;
@@ -141,14 +121,14 @@ async function takeOver(
 /** What any process may leave for a run: its owner hears of it. */
 function leavingsOf(
   db: Database,
-  inOrder: InOrder,
+  order: InOrder,
   watching: Watch,
 ): Pick<RunStore, "signal" | "closeSignals" | "pause" | "requestCancel"> {
   const change = (run: string, sql: string, values: readonly unknown[]) =>
-    inOrder(run, () => watching.leave(async (query) => (await query(sql, [run, ...values])).count === 1));
+    order.one(run, () => watching.leave(async (query) => (await query(sql, [run, ...values])).count === 1));
   return {
     signal: ({ run, key, event, nowMs }) =>
-      inOrder(run, () =>
+      order.one(run, () =>
         watching.leave(async (query, attempt) => {
           const known = key === null ? null : await signalOf(query, run, key);
           if (known !== null) return known;
@@ -169,7 +149,7 @@ function leavingsOf(
         }),
       ),
     closeSignals: ({ run, fence, ids }) =>
-      inOrder(run, async () => {
+      order.one(run, async () => {
         const { rows } = await db.query(
           `with held as (select id from slowwave.runs where id = $1 and fence = $2 for share),
            closed as (update slowwave.signals set state = 'unhandled'

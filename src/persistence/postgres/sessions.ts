@@ -108,7 +108,7 @@ async function claim(query: Query, asked: SessionClaim, now: number | null): Pro
   const { space, key, token } = asked;
   const { row, nowMs } = await sessionJobs.lock(query, jobKeyOf(space, key), now);
   const request = { ...asked, nowMs };
-  if (isHeldUnder(row, token)) return give(query, applyTakeover(row, request), row);
+  if (isHeldUnder(row, token)) return give(query, applyTakeover(row, request), row, nowMs);
   if ((await refusedOf(query, space, [key])).has(key)) return { kind: "skipped", why: "forgotten" };
   const session = await sessionRows.read(query, space, key);
   if (session === null) return { kind: "skipped", why: "unknown" };
@@ -120,13 +120,18 @@ async function claim(query: Query, asked: SessionClaim, now: number | null): Pro
   const known = { noteAt: isStoredTime(noteAt) ? noteAt : null, live: live.rows[0]?.count ?? 0 };
   const why = sessionRefusal(row, session, known, request);
   return why === null
-    ? give(query, claimedSession(row, session.updatedAt, request), row)
+    ? give(query, claimedSession(row, session.updatedAt, request), row, nowMs)
     : { kind: "skipped", why };
 }
 
-async function give(query: Query, row: JobRow, before: JobRow | null): Promise<SessionClaimOutcome> {
-  if (before === null) await sessionJobs.insert(query, row);
-  else await sessionJobs.replace(query, row);
+async function give(
+  query: Query,
+  row: JobRow,
+  before: JobRow | null,
+  nowMs: number,
+): Promise<SessionClaimOutcome> {
+  if (before === null) await sessionJobs.insert(query, row, nowMs);
+  else await sessionJobs.replace(query, row, { nowMs });
   return { kind: "claimed", fence: row.fence, watermark: row.input_watermark ?? 0 };
 }
 
@@ -146,7 +151,7 @@ function endsOf(
     if (!owns(row, lease)) {
       return (await settlements.outcome(query, lease)) === outcome ? "already" : "lost";
     }
-    await sessionJobs.replace(query, change(row, nowMs));
+    await sessionJobs.replace(query, change(row, nowMs), { nowMs });
     await settlements.put(query, lease, outcome, nowMs);
     return null;
   }
@@ -198,7 +203,7 @@ function endsOf(
             await sessionRows.forget(query, space, key);
             return "forgotten";
           }
-          await keepNote(query, jobs, { ...settlement, note: records[0] ?? null });
+          await keepNote(query, { jobs, now }, { ...settlement, note: records[0] ?? null });
           const { verdict, facts, noteHash, nowMs: verdictAt } = settlement;
           await change(query, space, key, { ...facts, verdict, verdictUntil: null, verdictAt, noteHash });
           await sessionRows.replaceEvidence(query, space, key, settlement.evidence);
@@ -212,15 +217,15 @@ function endsOf(
 
 async function keepNote(
   query: Query,
-  jobs: JobRows,
+  by: { readonly jobs: JobRows; readonly now: number | null },
   { space, key, note, facts, nowMs }: Pick<SessionRecord, "space" | "key" | "note" | "facts" | "nowMs">,
 ): Promise<void> {
   if (note !== null) {
-    await stage1Rows.upsert(query, jobs, space, [note]);
+    await stage1Rows.upsert(query, by, space, [note]);
     return;
   }
   if (!(await stage1Rows.remove(query, space, key))) return;
-  await jobs.enqueue(query, space, Math.floor((facts.saidAt ?? nowMs) / 1000));
+  await by.jobs.enqueue(query, space, Math.floor((facts.saidAt ?? nowMs) / 1000), by.now);
 }
 
 function exclusionsOf(

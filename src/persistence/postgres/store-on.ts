@@ -1,7 +1,8 @@
 import type { Store } from "../../domain/ports.ts";
+import { postgresAdmissions } from "./admissions.ts";
 import type { Database } from "./database.ts";
 import { postgresGenerations } from "./generations.ts";
-import { leasesOf, phase2Jobs, postgresJobs, type StoreClock } from "./jobs.ts";
+import { nowIn, phase2Jobs, postgresJobs, type StoreClock } from "./jobs.ts";
 import { ownerLife } from "./liveness.ts";
 import { postgresMemories } from "./memories.ts";
 import { postgresConnections, postgresProjects } from "./projects.ts";
@@ -40,12 +41,17 @@ export function storeOn(
   const liveness = ownerLife(db, session, { ttlMs, monotonicMs });
   const watching = watchLeavings(db, session);
   const jobs = phase2Jobs;
-  const { release } = postgresJobs(db, sessionJobs, clock);
-  const leases = { ...leasesOf(db, sessionJobs, clock), release };
+  const leases = postgresJobs(db, sessionJobs, clock);
   let closing: Promise<void> | null = null;
   return {
+    clock: "store",
+    nowMs: async () => {
+      const { rows } = await db.query<{ nowMs: number }>(`select ${nowIn("$1")} as "nowMs"`, [clock()]);
+      return rows[0]?.nowMs ?? 0;
+    },
     jobs: postgresJobs(db, jobs, clock),
-    memories: postgresMemories(db, jobs),
+    admissions: postgresAdmissions(db),
+    memories: postgresMemories(db, jobs, clock),
     runs: postgresRuns(db, watching),
     generations: postgresGenerations(db, jobs),
     liveness,

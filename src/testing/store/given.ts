@@ -32,17 +32,20 @@ export function inStep(world: World): World {
   if (world.a.clock === "caller") return world;
   if (setNowMs === undefined)
     throw new Error("A store with a clock of its own needs a world with `setNowMs`.");
+  let before: Promise<unknown> = Promise.resolve();
   const follow = <Part extends object>(part: Part): Part =>
     new Proxy(part, {
       get: (target, name) => {
         const member: unknown = Reflect.get(target, name, target);
         if (typeof member === "object" && member !== null) return follow(member);
         if (typeof member !== "function") return member;
-        return async (...args: readonly unknown[]) => {
-          const times = args.map((arg) => (arg as { nowMs?: unknown } | null)?.nowMs);
-          const nowMs = times.find((time) => typeof time === "number");
-          if (nowMs !== undefined) await setNowMs(nowMs as number);
-          return member.apply(target, args);
+        return (...args: readonly unknown[]) => {
+          const said = args.map((arg) => (arg as { nowMs?: unknown } | null)?.nowMs);
+          const nowMs = said.find((time) => typeof time === "number") as number | undefined;
+          // Each after the one before, so that the calls reach the store in the order in which they were made.
+          const ready = before.then(() => (nowMs === undefined ? undefined : setNowMs(nowMs)));
+          before = ready;
+          return ready.then(() => member.apply(target, args));
         };
       },
     });

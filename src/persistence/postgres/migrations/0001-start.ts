@@ -34,9 +34,10 @@ create table slowwave.jobs (
   due_since bigint,
   primary key (kind, job_key)
 ) with (fillfactor = 70);
--- What is not dirty is never due, and most spaces are not.
-create index jobs_dirty on slowwave.jobs (kind, input_watermark, job_key)
+-- What is not dirty is never due, and most spaces are not. Of what is, those come first that wait longest.
+create index jobs_due on slowwave.jobs (kind, (greatest(coalesce(due_since, 0), coalesce(retry_at, 0) * 1000)), job_key)
   where coalesce(input_watermark, 0) > coalesce(last_success_watermark, 0);
+create index jobs_errors on slowwave.jobs (kind, last_error, job_key) where last_error is not null;
 create index jobs_running on slowwave.jobs (kind, job_key) where status = 'running';
 
 create table slowwave.settlements (
