@@ -1,0 +1,237 @@
+import { describe, expect, test } from "vitest";
+import { openMemoryStore } from "../../src/persistence/memory/index.ts";
+import { fleetWorld, heldAgents } from "./world.ts";
+
+describe("a worker", () => {
+  test("begins what is due in its places, and the next as soon as one is free", async () => {
+    const { worker, clock, statuses } = await fleetWorld("a", "b", "c");
+    const { agent, finish, working, most } = heldAgents();
+    const one = worker(agent, { concurrency: 2 });
+    await one.worker.start();
+    await clock.advance(0);
+    await expect.poll(working).toEqual(["a", "b"]);
+    expect(one.worker.status()).toMatchObject({ state: "working", running: 2, starting: 0, concurrency: 2 });
+    finish("a");
+    await expect.poll(() => clock.advance(50).then(working)).toEqual(["b", "c"]);
+    finish("b");
+    finish("c");
+    await expect.poll(statuses).toEqual(["a succeeded", "b succeeded", "c succeeded"]);
+    expect([most(), one.problems]).toEqual([2, []]);
+  });
+
+  test("finds what becomes due later by looking, with nothing that wakes it", async () => {
+    const { worker, clock, enqueue, statuses } = await fleetWorld();
+    const { worker: one } = worker();
+    await one.start();
+    await clock.advance(0);
+    await enqueue("late");
+    await expect.poll(() => clock.advance(1_000).then(statuses)).toEqual(["late succeeded"]);
+  });
+
+  test("shares the limits of tenants and fleet with the others, and none leaves a skipped run", async () => {
+    const spaces = ["t1/a", "t1/b", "t1/c", "t2/a", "t2/b", "t3/a"];
+    const { worker, clock, statuses } = await fleetWorld(...spaces);
+    const { agent, finish, working, most } = heldAgents();
+    const limits = { tenant: 1, fleet: 2 };
+    for (let n = 0; n < 3; n += 1) await worker(agent, { limits }).worker.start();
+    const seen = new Set<string>();
+    while (seen.size < spaces.length) {
+      await expect.poll(() => clock.advance(250).then(() => working().length)).toBeGreaterThan(0);
+      const [first = ""] = working();
+      expect(new Set(working().map((space) => space.split("/")[0])).size).toBe(working().length);
+      seen.add(first);
+      finish(first);
+      await expect.poll(working).not.toContain(first);
+    }
+    await expect.poll(statuses).toEqual(spaces.map((space) => `${space} succeeded`));
+    expect(most()).toBeLessThanOrEqual(2);
+  });
+
+  test("leaves a space whose day is used up alone, and writes no run for it", async () => {
+    const { worker, clock, store, statuses, enqueue } = await fleetWorld("a");
+    const { worker: one } = worker(undefined, { settings: { maxRunsPerDay: 1 } });
+    await one.start();
+    await expect.poll(() => clock.advance(1_000).then(statuses)).toEqual(["a succeeded"]);
+    await store.jobs.enqueue("a", 1);
+    await enqueue("b");
+    await expect.poll(() => clock.advance(1_000).then(statuses)).toEqual(["a succeeded", "b succeeded"]);
+  });
+
+  test("goes on with others when a space can't be begun, and tries that one again later", async () => {
+    const { worker, clock, statuses } = await fleetWorld("bad", "good");
+    const one = worker();
+    const { startIfDue } = one.engine;
+    let refused = 0;
+    Object.assign(one.engine, {
+      startIfDue: async (request: { space: string }) => {
+        if (request.space !== "bad" || refused > 0) return startIfDue(request);
+        refused += 1;
+        throw new Error("no root");
+      },
+    });
+    await one.worker.start();
+    await expect.poll(() => clock.advance(1_000).then(statuses)).toEqual(["good succeeded"]);
+    expect(one.problems).toEqual(["bad: no root"]);
+    await expect
+      .poll(() => clock.advance(10_000).then(statuses))
+      .toEqual(["bad succeeded", "good succeeded"]);
+  });
+
+  test("takes over what a dead one left, no more than it has places for", async () => {
+    const { worker, clock, shared, statuses } = await fleetWorld("a", "b", "c");
+    const first = heldAgents();
+    const dead = worker(first.agent, { store: openMemoryStore({ world: shared }) });
+    await dead.worker.start();
+    await clock.advance(0);
+    await expect.poll(first.working).toEqual(["a", "b", "c"]);
+    dead.worker.stop();
+    shared.held.clear();
+    const { agent, working, finish, most } = heldAgents();
+    const next = worker(agent, { concurrency: 2 });
+    await next.worker.start();
+    for (const left of [2, 2, 1]) {
+      await expect.poll(() => working().length).toBe(left);
+      finish(working()[0] ?? "");
+      await expect.poll(() => working().length).toBeLessThanOrEqual(2);
+    }
+    await expect.poll(statuses).toEqual(["a succeeded", "b succeeded", "c succeeded"]);
+    expect([most(), next.worker.status().takeovers]).toEqual([2, 3]);
+  });
+
+  test("is refused when a living one tells tenants by another rule", async () => {
+    const { worker } = await fleetWorld();
+    await worker().worker.start();
+    const other = worker(undefined, { tenantOf: "prefix::" }).worker.start();
+    await expect(other).rejects.toMatchObject({ code: "tenant_rule_other" });
+    expect(() => worker(undefined, { tenantOf: "first word" })).toThrow(/A rule for tenants/);
+    expect(() => worker(undefined, { concurrency: 0 })).toThrow(/concurrency must be/);
+  });
+});
+
+describe("a run that is asked for by name", () => {
+  test("begins at once where there is a place, and is refused by name where there is none", async () => {
+    const { worker, clock, store, statuses } = await fleetWorld("t/a", "t/b");
+    const { agent, working, finish } = heldAgents();
+    const one = worker(agent, { concurrency: 2, limits: { tenant: 1 } });
+    await one.worker.start();
+    await clock.advance(0);
+    await expect.poll(working).toEqual(["t/a"]);
+    const refused = { code: "no_place" };
+    await expect(one.worker.run({ space: "t/b" })).rejects.toMatchObject(refused);
+    const other = await one.worker.run({ space: "other", now: true });
+    expect((await other.result).status).toBe("skipped_not_dirty");
+    await store.admissions.pause({ tenant: "other", isPaused: true });
+    await expect(one.worker.run({ space: "other/x" })).rejects.toMatchObject({ code: "fleet_paused" });
+    finish("t/a");
+    await expect.poll(() => clock.advance(50).then(working)).toEqual(["t/b"]);
+    finish("t/b");
+    await expect.poll(statuses).toEqual(["other skipped_not_dirty", "t/a succeeded", "t/b succeeded"]);
+  });
+
+  test("is refused when all places of the worker are taken", async () => {
+    const { worker, clock } = await fleetWorld("a");
+    const { agent, working } = heldAgents();
+    const one = worker(agent, { concurrency: 1 });
+    await one.worker.start();
+    await clock.advance(0);
+    await expect.poll(working).toEqual(["a"]);
+    await expect(one.worker.run({ space: "b" })).rejects.toMatchObject({ code: "no_place" });
+  });
+});
+
+describe("the end of a worker", () => {
+  test("a drain begins nothing more, waits for the agents at work, and leaves the fleet", async () => {
+    const { worker, clock, store, statuses, enqueue } = await fleetWorld("a");
+    const { agent, working, finish } = heldAgents();
+    const one = worker(agent);
+    await one.worker.start();
+    await clock.advance(0);
+    await expect.poll(working).toEqual(["a"]);
+    const drained = one.worker.drain({ graceMs: 600_000 });
+    await enqueue("b");
+    await clock.advance(5_000);
+    const overview = () =>
+      store.admissions.overview({ successCooldownSeconds: 0, retries: 3, nowMs: clock.nowMs(), tenants: 9 });
+    expect((await overview()).workers).toMatchObject([{ state: "draining" }]);
+    finish("a");
+    await drained;
+    expect([(await overview()).workers, await statuses(), one.problems]).toEqual([[], ["a succeeded"], []]);
+    expect(one.worker.status().state).toBe("stopped");
+  });
+
+  test("a drain hands back a space in which no agent works yet, at no cost", async () => {
+    const { worker, clock, shared, store, statuses } = await fleetWorld("a");
+    const inner = openMemoryStore({ world: shared });
+    let isLoading = false;
+    const select = () => {
+      isLoading = true;
+      return new Promise<never>(() => {});
+    };
+    const one = worker(undefined, { store: { ...inner, memories: { ...inner.memories, select } } });
+    await one.worker.start();
+    await clock.advance(0);
+    await expect.poll(() => isLoading).toBe(true);
+    await one.worker.drain({ graceMs: 600_000 });
+    const { status, retry_remaining, retry_at } = (await store.jobs.read("a")) ?? {};
+    expect([status, retry_remaining, retry_at]).toEqual(["pending", 3, null]);
+    expect([await statuses(), one.problems]).toEqual([["a cancelled"], []]);
+  });
+
+  test("a drain that takes too long ends all the same", async () => {
+    const { worker, clock } = await fleetWorld("a");
+    const { agent, working } = heldAgents();
+    const one = worker(agent);
+    await one.worker.start();
+    await clock.advance(0);
+    await expect.poll(working).toEqual(["a"]);
+    const drained = one.worker.drain({ graceMs: 1_000 });
+    await expect.poll(() => clock.advance(500).then(() => one.worker.status().state)).toBe("stopped");
+    await drained;
+    expect(working()).toEqual(["a"]);
+  });
+
+  test("a worker that is cut off ends its agents by itself, and goes on with its runs when it is back", async () => {
+    const { worker, clock, shared, statuses } = await fleetWorld("a");
+    const { agent, working, finish } = heldAgents();
+    const inner = openMemoryStore({ world: shared });
+    let sinceBeatMs = 0;
+    const store = {
+      ...inner,
+      liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs: () => sinceBeatMs },
+    };
+    const one = worker(agent, { store });
+    await one.worker.start();
+    await clock.advance(0);
+    await expect.poll(working).toEqual(["a"]);
+    sinceBeatMs = 9_999;
+    await clock.advance(1_000);
+    expect([one.worker.status().state, working()]).toEqual(["working", ["a"]]);
+    sinceBeatMs = 10_001;
+    await clock.advance(1_000);
+    expect(one.worker.status().state).toBe("cut-off");
+    await expect.poll(working).toEqual([]);
+    expect(one.problems).toEqual(["null: The store could not be reached; the agents here are ended."]);
+    sinceBeatMs = 0;
+    await expect.poll(() => clock.advance(1_000).then(working)).toEqual(["a"]);
+    finish("a");
+    await expect.poll(statuses).toEqual(["a succeeded"]);
+  });
+
+  test("a worker that stood still for too long is cut off although its row was renewed since", async () => {
+    const { worker, clock, shared } = await fleetWorld("a");
+    const { agent, working, spaces } = heldAgents();
+    const inner = openMemoryStore({ world: shared });
+    const store = { ...inner, liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs: () => 0 } };
+    let stoodStillMs = 0;
+    const one = worker(agent, {
+      store,
+      clock: { ...clock, monotonicMs: () => clock.monotonicMs() + stoodStillMs },
+    });
+    await one.worker.start();
+    await clock.advance(0);
+    await expect.poll(working).toEqual(["a"]);
+    stoodStillMs = 12_000;
+    await clock.advance(1_000);
+    await expect.poll(() => clock.advance(1_000).then(() => spaces)).toEqual(["a", "a"]);
+  });
+});
