@@ -372,10 +372,12 @@ class Engine {
     how: { key?: string; timeoutMs?: number } = {},
   ): Promise<Receipt> {
     this.#demandOpen();
-    const { key = null, timeoutMs = 5_000 } = how;
+    const { timeoutMs = 5_000 } = how;
     const plain = this.#shared.values.plainEvent(event);
     const here = this.lives.get(run);
-    if (here !== undefined && key === null) return here.run.send(event as never);
+    if (here !== undefined && how.key === undefined) return here.run.send(event as never);
+    // With a key the store finds what it has left already, if it has to try twice.
+    const key = how.key ?? this.#ids.token();
     const { runs } = this.#options.store;
     const signal = await runs.signal({ run, key, event: plain.text, nowMs: this.#clock.nowMs() });
     if (signal === null) {

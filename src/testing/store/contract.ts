@@ -9,6 +9,7 @@ import { commitOf, inStep, NOW_MS, newRun, type OpenWorld, type World } from "./
 import { claimContract, settlementContract } from "./jobs.ts";
 import { memoryContract } from "./memories.ts";
 import { orderContract } from "./order.ts";
+import { repetitionContract } from "./repeats.ts";
 import { retentionContract, runContract } from "./runs.ts";
 import { projectContract, sessionContract } from "./sessions.ts";
 
@@ -21,6 +22,7 @@ const CONTRACTS = {
   clock: clockContract,
   commits: commitContract,
   order: orderContract,
+  repeats: repetitionContract,
   memories: memoryContract,
   runs: runContract,
   actors: actorContract,
@@ -35,6 +37,8 @@ const CONTRACTS = {
 
 /** The parts of the contract, in the order in which a new store is best made to pass them. */
 export type StoreContractPart = keyof typeof CONTRACTS;
+
+export const CONTRACT_PARTS = Object.keys(CONTRACTS) as readonly StoreContractPart[];
 
 /** What a test opens: a store, or two of them on the same data. */
 export type OpenStore = () => Promise<Store | World>;
@@ -51,9 +55,7 @@ export type OpenStore = () => Promise<Store | World>;
 export function storeContract(
   name: string,
   open: OpenStore,
-  {
-    parts = Object.keys(CONTRACTS) as StoreContractPart[],
-  }: { readonly parts?: readonly StoreContractPart[] } = {},
+  { parts = CONTRACT_PARTS }: { readonly parts?: readonly StoreContractPart[] } = {},
 ): void {
   const openWorld = async (): Promise<World> => {
     const opened = await open();
