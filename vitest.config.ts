@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/longest-first.ts";
 
-const NOT_HERE = ["test/long/**", "test/real/**", "test/browser/**"];
+const NOT_HERE = ["test/long/**", "test/fleet/**", "test/real/**", "test/browser/**"];
 
 /** They replace a module (`vi.mock`), which must be done before anything loads it. */
 const ALONE = ["test/paths/{executed,crash,mutation}.test.ts"];

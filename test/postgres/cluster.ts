@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly durable?: boolean;
   /** Also listens here, on a free port: for what must be cut off by the network. A Unix socket alone otherwise. */
   readonly host?: string;
+  /** Keeps the write-ahead log beside the data folder instead of in it. */
+  readonly apartLog?: boolean;
   /** More lines of `postgresql.conf`. */
   readonly settings?: Readonly<Record<string, string | number>>;
 }
@@ -71,6 +73,7 @@ trap '' INT TERM HUP
 while kill -0 "$1" 2>/dev/null && [ -d "$2" ]; do sleep 1; done
 for pid in "$2"/*/data/postmaster.pid; do [ -f "$pid" ] && kill -QUIT "$(head -n 1 "$pid")"; done
 for pid in "$2"/*/pgbouncer.pid; do [ -f "$pid" ] && kill -TERM "$(head -n 1 "$pid")"; done
+for disk in "$2"/*/data; do umount -l "$disk" 2>/dev/null; done
 for try in 1 2 3 4 5; do rm -rf "$2" 2>/dev/null && break; sleep 1; done
 `;
 
@@ -111,7 +114,18 @@ export async function startCluster(parent: string, name: string, options: Cluste
   const locale =
     // Keys must be ordered by bytes whatever the database's own order is: these know upper and lower case.
     ["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"];
-  run(bin, account, "initdb", ["-D", join(folder, "data"), "-U", "slowwave", "-A", "trust", "-N", ...locale]);
+  const apart = options.apartLog ? [`--waldir=${join(folder, "wal")}`] : [];
+  run(bin, account, "initdb", [
+    "-D",
+    join(folder, "data"),
+    "-U",
+    "slowwave",
+    "-A",
+    "trust",
+    "-N",
+    ...locale,
+    ...apart,
+  ]);
   configure(folder, major, { port: cluster.port, host: options.host }, settingsOf(options));
   cluster.start();
   return cluster;

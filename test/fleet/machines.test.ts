@@ -1,0 +1,57 @@
+import { describe, expect, test } from "vitest";
+import { majorsHere } from "../postgres/servers.ts";
+import { ALL_IS_WELL } from "./invariants.ts";
+import { findFaketime } from "./machine.ts";
+import { hasNetworks } from "./network.ts";
+import { cutWorker, freezeWorker, killWorkers, type Scale, skewClocks } from "./scenarios.ts";
+
+const [major = 15] = majorsHere();
+const SMALL: Scale = { major, spaces: 40, ttlMs: 5_000 };
+
+describe.skipIf(majorsHere().length === 0)("of a fleet on PostgreSQL", () => {
+  test("workers that are killed with their disks cost no run and no input: others go on at once", async () => {
+    const figures = await killWorkers({ ...SMALL, spaces: 60, kills: 4 });
+    console.log(figures);
+    const { verdict, kills, takeoversOfTheLiving, peak } = figures;
+    expect({ verdict, kills, takeoversOfTheLiving }).toEqual({
+      verdict: ALL_IS_WELL,
+      kills: 4,
+      takeoversOfTheLiving: [],
+    });
+    expect(figures.nextAgentMaxSeconds).toBeLessThanOrEqual((2 * SMALL.ttlMs) / 1_000);
+    expect(peak.fleet).toBeLessThanOrEqual(20);
+    expect(peak.tenant).toBeLessThanOrEqual(6);
+  });
+
+  test("a worker that stood still ends its agents within a second of waking, and writes nothing", async () => {
+    const figures = await freezeWorker(SMALL);
+    console.log(figures);
+    expect(figures.verdict).toEqual(ALL_IS_WELL);
+    expect(figures.agents).toBeGreaterThan(0);
+    expect(figures.tailMs).toBeLessThanOrEqual(1_000);
+  });
+
+  test.skipIf(!hasNetworks()).each(["both", "up", "down", "reset"] as const)(
+    "a worker that is cut off (%s) ends its agents before others begin theirs, and comes back by itself",
+    async (how) => {
+      const figures = await cutWorker({ ...SMALL, how });
+      console.log(how, figures);
+      expect(figures.verdict).toEqual(ALL_IS_WELL);
+      expect(figures.agents).toBeGreaterThan(0);
+      expect(figures.endedAfterMs).toBeLessThanOrEqual(SMALL.ttlMs);
+      expect(figures.backAfterMs).toBeLessThan(30_000);
+    },
+  );
+
+  test.skipIf(findFaketime() === null)(
+    "clocks that are two hours off rob nobody of a lease, and are told",
+    async () => {
+      const { verdict, takeoversOfTheLiving, offsetsHours } = await skewClocks(SMALL);
+      expect({ verdict, takeoversOfTheLiving, offsetsHours }).toEqual({
+        verdict: ALL_IS_WELL,
+        takeoversOfTheLiving: [],
+        offsetsHours: [-2, 0, 2],
+      });
+    },
+  );
+});
