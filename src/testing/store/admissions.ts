@@ -25,6 +25,8 @@ export function admissionContract(name: string, open: OpenWorld): void {
     let b: Store;
     beforeEach(async () => {
       world = await open();
+      // What is enqueued is due since then.
+      await world.setNowMs?.(NOW_MS);
       ({ a, b } = world);
     });
     afterEach(() => world.close());
