@@ -153,7 +153,7 @@ const STATUSES: Readonly<Record<Status, StatusTexts>> = {
     line: "the memory could not be published",
     progress: "phase 2 failed (could not publish)",
     advice:
-      "The memory root could not be written; check its space and permissions, then run again: it continues there.",
+      "The memory could not be published; put right what the cause says, then run again: it continues where it stopped.",
   },
   failed_lost_ownership: {
     line: "the lease was lost",
