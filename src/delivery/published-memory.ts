@@ -2,6 +2,7 @@ import type { ProjectStore } from "../domain/session.ts";
 import type { Files, Folder } from "../files/folder.ts";
 import { openRoot, readMark } from "../memory-files/check-root.ts";
 import { SCAN_LIMITS } from "../memory-files/memory-path.ts";
+import { splitReferences } from "../text/handbook.ts";
 import {
   branchOf,
   linesOf,
@@ -10,7 +11,7 @@ import {
   type Part,
   taskNumber,
   titleOf,
-} from "../memory-files/outline.ts";
+} from "../text/outline.ts";
 
 /** What readers are shown of a memory: the two files an agent consolidated, cut into what can be chosen from. */
 export interface PublishedMemory {
@@ -160,5 +161,5 @@ function bulletsOf({ body }: Part): readonly string[] {
     else if (isOpen && /^\s+\S/.test(text)) bullets.push(`${bullets.pop() ?? ""} ${text.trim()}`);
     isOpen = text.trim() !== "" && bullets.length > 0;
   }
-  return bullets.map((bullet) => bullet.replace(/(?:\s*\[Task \d{1,6}\])+\s*$/, "").trim());
+  return bullets.map((bullet) => splitReferences(bullet).text.trim());
 }

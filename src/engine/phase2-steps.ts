@@ -181,7 +181,7 @@ function eventsOf(
 ): Promise<readonly EventObject[]> {
   return new Promise((resolve) => {
     const leaves: Leaf[] = [];
-    const said: EventObject[] = [];
+    const events: EventObject[] = [];
     let snapshot = from;
     let isOver = false;
     const report = (event: EventObject) => {
@@ -189,12 +189,12 @@ function eventsOf(
       const plain = plainEvent(event).event;
       const moved: Macrostep | null = transitions.transition(snapshot, plain);
       if (moved === null) return;
-      said.push(plain);
+      events.push(plain);
       snapshot = moved.snapshot;
       isOver = snapshot.status !== "active" || moved.effects.some(isWork);
       if (!isOver) return;
       for (const leaf of leaves) leaf.stop();
-      resolve(said);
+      resolve(events);
     };
     for (const { src, ref, input } of starts) {
       const logic = actors[src];

@@ -1,3 +1,4 @@
+import { splitReferences } from "../text/handbook.ts";
 import type { Fact } from "./facts.ts";
 import type { Group } from "./groups.ts";
 import type { Handbook } from "./handbook.ts";
@@ -72,9 +73,7 @@ export function personsGroups(
 }
 
 function plainBullet(line: string): string {
-  return line
-    .replace(/^\s*[-*+] /, "")
-    .replace(/(?:\s*\[Task \d+\])+\s*$/, "")
-    .replace(/ \(\d{4}-\d\d-\d\d\)$/, "")
+  return splitReferences(line.replace(/^\s*[-*+] /, ""))
+    .text.replace(/ \(\d{4}-\d\d-\d\d\)$/, "")
     .trim();
 }

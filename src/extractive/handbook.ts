@@ -1,9 +1,16 @@
+import {
+  type HandbookCitation,
+  type HandbookGroup,
+  type HandbookSection,
+  parseHandbook,
+  splitReferences,
+} from "../text/handbook.ts";
 import type { Kind } from "./sections.ts";
 import { normalFolder } from "./thread.ts";
 
 /**
- * MEMORY.md read back: the base of the next consolidation, and what the summary is made from. Anything that is not in
- * the handbook's own form was written by somebody, and is kept as text.
+ * MEMORY.md as facts: the base of the next consolidation, and what the summary is made from. Anything that is not in
+ * the form that the consolidator itself writes was written by somebody, and is kept as text.
  */
 export interface Handbook {
   /** Text before the first group. */
@@ -49,86 +56,61 @@ export const kindTitles: Readonly<Record<Kind, string>> = {
   failure: "Failures and how to do differently",
 };
 
+export const kinds: readonly Kind[] = ["preference", "knowledge", "failure"];
+
 export function readHandbook(text: string): Handbook {
-  const [preamble = "", ...blocks] = text.replace(/\r\n?/g, "\n").split(/^(?=# Task Group:)/m);
-  if (preamble.startsWith("# Task Group:"))
-    return { preamble: "", groups: [preamble, ...blocks].map(readGroup) };
-  return { preamble: preamble.trim(), groups: blocks.map(readGroup) };
+  const { preamble, groups } = parseHandbook(text.replace(/\r\n?/g, "\n"));
+  return { preamble: preamble.trim(), groups: groups.map(readGroup) };
 }
 
-function readGroup(block: string): Group {
-  const [head = "", ...sections] = block.split(/^(?=##? )/m).reduce(joinHead, []);
+function readGroup({ family, cwd, text, sections, tasks: found }: HandbookGroup): Group {
   const items: Record<Kind, Item[]> = { preference: [], knowledge: [], failure: [] };
   const tasks: TaskEntry[] = [];
   const foreign: string[] = [];
   for (const section of sections) {
-    const title = section
-      .slice(0, Math.max(section.indexOf("\n"), 0) || section.length)
-      .replace(/^##? /, "")
-      .trim();
-    const task = /^Task (\d{1,4}): (.*)$/.exec(title);
-    const kind = kinds.find((candidate) => kindTitles[candidate] === title);
-    if (section.startsWith("## ") && task !== null)
-      tasks.push(readTask(Number(task[1]), task[2] ?? "", section));
-    else if (section.startsWith("## ") && kind !== undefined)
+    const task = found.find(({ line }) => line === section.line);
+    const kind = kinds.find((candidate) => kindTitles[candidate] === section.title);
+    if (task !== undefined && task.title !== null && task.number <= MOST_TASKS) {
+      const { number, title, keywords, citations } = task;
+      tasks.push({ number, title, keywords, citations: citations.flatMap(readCitation) });
+    } else if (section.level === 2 && kind !== undefined)
       items[kind] = items[kind].concat(readItems(section));
-    else foreign.push(section.trim());
+    else foreign.push(section.text.trim());
   }
-  const line = /^applies_to: cwd=(.*)$/m.exec(head)?.[1];
-  const rule = line?.lastIndexOf("; reuse_rule=") ?? -1;
-  const applies = rule < 0 ? line : line?.slice(0, rule);
-  const cwd = applies === undefined ? null : applies === noProject ? "" : normalFolder(applies);
   return {
-    family: /^# Task Group:\s*(.*)$/m.exec(head)?.[1]?.trim() ?? "",
-    cwd,
+    family,
+    cwd: cwd === null ? null : cwd === noProject ? "" : normalFolder(cwd),
     tasks,
     items,
     foreign,
-    text: `${block.trim()}\n`,
+    text: `${text.trim()}\n`,
   };
 }
 
-export const kinds: readonly Kind[] = ["preference", "knowledge", "failure"];
+/** The consolidator never numbers beyond. */
+const MOST_TASKS = 9_999;
 
-/** The group's own `# ` line belongs to its head. */
-function joinHead(parts: string[], part: string): string[] {
-  if (parts.length === 0 || (parts.length === 1 && (parts[0] ?? "").trim() === "")) return [part];
-  parts.push(part);
-  return parts;
-}
-
-function readTask(number: number, title: string, section: string): TaskEntry {
-  const citations: Citation[] = [];
-  const keywords: string[] = [];
-  let part = "";
-  for (const line of section.split("\n").slice(1)) {
-    if (line.startsWith("### ")) part = line.slice(4).trim();
-    else if (part === "rollout_summary_files") {
-      const match =
-        /^- rollout_summaries\/([^/\s]+\.md) \((?:.*, )?updated_at=([^,]*), thread_id=(.*)\)$/.exec(line);
-      if (match !== null)
-        citations.push({ file: match[1] ?? "", updatedAt: match[2] ?? "", threadId: match[3] ?? "" });
-    } else if (part === "keywords" && line.startsWith("- ")) keywords.push(...line.slice(2).split(", "));
-  }
-  return { number, title, keywords, citations };
+/** Only one in the consolidator's own form is a fact. */
+function readCitation({ path, rest }: HandbookCitation): readonly Citation[] {
+  const match = /^ \((?:.*, )?updated_at=([^,]*), thread_id=(.*)\)$/.exec(rest);
+  const file = path.slice("rollout_summaries/".length);
+  if (match === null || /[/\s]/.test(file)) return [];
+  return [{ file, updatedAt: match[1] ?? "", threadId: match[2] ?? "" }];
 }
 
 /** Bullets with the lines that continue them; a paragraph counts as a bullet. */
-function readItems(section: string): readonly Item[] {
+function readItems({ lines }: HandbookSection): readonly Item[] {
   const texts: string[] = [];
   let isOpen = false;
-  for (const line of section.split("\n").slice(1)) {
-    if (line.trim() === "") isOpen = false;
-    else if (/^[-*+] /.test(line) || !isOpen) {
-      texts.push(line.replace(/^[-*+] /, "").trim());
+  for (const { text } of lines) {
+    if (text.trim() === "") isOpen = false;
+    else if (/^[-*+] /.test(text) || !isOpen) {
+      texts.push(text.replace(/^[-*+] /, "").trim());
       isOpen = true;
-    } else texts[texts.length - 1] += `\n${line.trimEnd()}`;
+    } else texts[texts.length - 1] += `\n${text.trimEnd()}`;
   }
   return texts.map((text) => {
-    const refs = /(?:\s*\[Task \d{1,4}\])+$/.exec(text)?.[0] ?? "";
-    return {
-      text: text.slice(0, text.length - refs.length).trim(),
-      tasks: [...refs.matchAll(/\d+/g)].map((match) => Number(match[0])),
-    };
+    const { text: words, tasks } = splitReferences(text);
+    return { text: words.trim(), tasks };
   });
 }

@@ -1,3 +1,4 @@
+import { splitReferences } from "../text/handbook.ts";
 import { type ConsolidateInput, consolidate } from "./consolidate.ts";
 import type { Fact } from "./facts.ts";
 import { bullet } from "./groups.ts";
@@ -91,9 +92,8 @@ function citedBy(memory: string, line: number, text: string): readonly LineSessi
 }
 
 function withoutReferences(line: string): string {
-  return line
-    .replace(/(?:\s*\[Task \d+\])+\s*$/, "")
-    .replace(/ \(\d{4}-\d\d-\d\d\)$/, "")
+  return splitReferences(line)
+    .text.replace(/ \(\d{4}-\d\d-\d\d\)$/, "")
     .trim();
 }
 

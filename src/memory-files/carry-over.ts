@@ -1,16 +1,5 @@
 import { NOTHING_YET } from "../text/nothing-yet.ts";
 import {
-  type Block,
-  blocksOf,
-  compareOutlines,
-  fieldOf,
-  markPresent,
-  missingBlocks,
-  plain,
-  type Work,
-} from "./hand-blocks.ts";
-import { annotate, type EditedFile, editsOf, hashOf } from "./hand-edits.ts";
-import {
   branchOf,
   flatten,
   groupOf,
@@ -22,7 +11,18 @@ import {
   taskNumber,
   taskOf,
   titleOf,
-} from "./outline.ts";
+} from "../text/outline.ts";
+import {
+  type Block,
+  blocksOf,
+  compareOutlines,
+  fieldOf,
+  markPresent,
+  missingBlocks,
+  plain,
+  type Work,
+} from "./hand-blocks.ts";
+import { annotate, type EditedFile, editsOf, hashOf } from "./hand-edits.ts";
 
 /** A line of a person's that an agent's result lacks, or a line they took away that is back in it. */
 export interface LostHandEdit {

@@ -1,6 +1,5 @@
 import type { HandEdit } from "../domain/generation.ts";
-import { annotate, type EditedFile, editsOf } from "./hand-edits.ts";
-import { type MatchedParts, matchParts } from "./match-parts.ts";
+import { splitReferences } from "../text/handbook.ts";
 import {
   comparable,
   flatten,
@@ -10,7 +9,9 @@ import {
   type OutlineLine,
   outlineOf,
   type Part,
-} from "./outline.ts";
+} from "../text/outline.ts";
+import { annotate, type EditedFile, editsOf } from "./hand-edits.ts";
+import { type MatchedParts, matchParts } from "./match-parts.ts";
 
 /** The base (`before`), the result (`after`), and where the parts of the one are in the other. */
 export interface Work extends MatchedParts {
@@ -133,7 +134,5 @@ function runIn(body: readonly OutlineLine[], wanted: readonly OutlineLine[]): re
 
 /** Without what changes with the numbers of tasks. */
 export function plain(text: string): string {
-  return comparable(text)
-    .replace(/(?:\s*\[Task \d{1,6}\])+\s*$/, "")
-    .replace(/^## Task \d+/, "## Task");
+  return splitReferences(comparable(text)).text.replace(/^## Task \d+/, "## Task");
 }

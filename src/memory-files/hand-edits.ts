@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { diffArrays } from "diff";
 import type { HandEdit } from "../domain/generation.ts";
-import { comparable, isBlank, linesOf, type OutlineLine } from "./outline.ts";
+import { comparable, isBlank, linesOf, type OutlineLine } from "../text/outline.ts";
 
 /** A file of a generation, with what in it is a person's. */
 export interface EditedFile {

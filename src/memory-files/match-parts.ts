@@ -1,4 +1,4 @@
-import { branchOf, groupOf, type Outline, type Part, taskNumber, titleOf } from "./outline.ts";
+import { branchOf, groupOf, type Outline, type Part, taskNumber, titleOf } from "../text/outline.ts";
 
 /** Where the parts of one version of a file are in another. */
 export interface MatchedParts {

@@ -1,10 +1,10 @@
 import type { Generation, GenerationStore, HandEdit, HandEdits, Manifest } from "../domain/generation.ts";
+import { comparable, isBlank, linesOf } from "../text/outline.ts";
 import { carryOver } from "./carry-over.ts";
 import { difference, type FileDiff, unified } from "./compare.ts";
 import { locateHandEdits } from "./hand-blocks.ts";
 import { annotate, type EditedFile, hashOf, moveHandEdits, recordHandEdits } from "./hand-edits.ts";
 import { isHostPath } from "./host-files.ts";
-import { comparable, isBlank, linesOf } from "./outline.ts";
 
 /** The files of one version of a memory, with what in them is a person's. */
 export interface EditedMemory {

@@ -1,10 +1,10 @@
 import type { Finding, Manifest } from "../domain/generation.ts";
+import { flatten, isBlank, linesOf, outlineOf } from "../text/outline.ts";
 import { pathText, plainText } from "../text/sanitize.ts";
 import { fieldOf, plain } from "./hand-blocks.ts";
 import { isHostPath } from "./host-files.ts";
 import { matchParts } from "./match-parts.ts";
 import { type ReadBlob, textOf } from "./memory-edits.ts";
-import { flatten, isBlank, linesOf, outlineOf } from "./outline.ts";
 
 const NAMED = 3;
 const LETTERS = 80;

@@ -4,7 +4,7 @@ import type { Folder } from "../files/folder.ts";
 import { type HostFile, isHostPath, manifestOf, SUMMARIES } from "../memory-files/host-files.ts";
 import { SCAN_LIMITS } from "../memory-files/memory-path.ts";
 import { type Problem, scan } from "../memory-files/scan.ts";
-import { groupsIn } from "./handbook-parts.ts";
+import { parseHandbook } from "../text/handbook.ts";
 
 /** What the gate judges: a workspace, read once. Everything in it may be hostile. */
 export interface Candidate {
@@ -152,7 +152,7 @@ function missing(before: string, after: string): readonly string[] {
 }
 
 function statements(text: string): readonly string[] {
-  return groupsIn(text).flatMap((group) => group.statements.map((statement) => statement.text));
+  return parseHandbook(text).groups.flatMap((group) => group.statements.map((statement) => statement.text));
 }
 
 async function handbookOf(store: Generations, generation: string): Promise<string | null> {

@@ -1,6 +1,6 @@
 import type { GateCode } from "../domain/settings.ts";
+import { type HandbookGroup, type HandbookTask, parseHandbook } from "../text/handbook.ts";
 import { type Check, limited, type Remark } from "./candidate.ts";
-import { type GroupPart, groupsIn, type TaskPart } from "./handbook-parts.ts";
 
 const PATH = "MEMORY.md";
 const INDEX = "memory_summary.md";
@@ -13,7 +13,7 @@ export const groupForm: Check = ({ text, base }) => {
   const handbook = text(PATH);
   const before = base.text(PATH) ?? "";
   if (handbook === null || handbook.trim() === "" || handbook === before) return [];
-  const [groups, former] = [groupsIn(handbook), groupsIn(before)];
+  const [groups, former] = [parseHandbook(handbook).groups, parseHandbook(before).groups];
   if (groups.length === 0) return [noGroup(former.filter(isWhole).length)];
   const known = new Set(former.map((group) => group.text.trim()));
   const fresh = groups.filter((group) => !known.has(group.text.trim()));
@@ -28,10 +28,10 @@ export const groupForm: Check = ({ text, base }) => {
   ];
 };
 
-function headerFault(group: GroupPart): readonly Remark[] {
+function headerFault(group: HandbookGroup): readonly Remark[] {
   const missing = [
     ...(group.family === "" ? ["a name after `# Task Group:`"] : []),
-    ...(group.scope ? [] : ["a `scope:` line"]),
+    ...(group.hasScope ? [] : ["a `scope:` line"]),
     ...(group.cwd !== null ? [] : ["an `applies_to: cwd=…; reuse_rule=…` line"]),
   ];
   return missing.length === 0
@@ -39,7 +39,7 @@ function headerFault(group: GroupPart): readonly Remark[] {
     : [fault("group_header", group.line, `The task group lacks ${list(missing)}`)];
 }
 
-function taskFault(task: TaskPart): readonly Remark[] {
+function taskFault(task: HandbookTask): readonly Remark[] {
   const lacks = [
     ...(task.citations.length > 0
       ? []
@@ -99,15 +99,15 @@ function worse(
   return [{ finding: { code: "structure_worse", path, message, repair } }];
 }
 
-function isWhole(group: GroupPart): boolean {
+function isWhole(group: HandbookGroup): boolean {
   return headerFault(group).length === 0;
 }
 
-function isCited(task: TaskPart): boolean {
+function isCited(task: HandbookTask): boolean {
   return taskFault(task).length === 0;
 }
 
-function tasksOf(groups: readonly GroupPart[]): readonly TaskPart[] {
+function tasksOf(groups: readonly HandbookGroup[]): readonly HandbookTask[] {
   return groups.flatMap(({ tasks }) => tasks);
 }
 
@@ -121,9 +121,9 @@ export const groupsIndexed: Check = ({ text, base }) => {
   const handbook = text(PATH);
   if (summary === null || handbook === null) return [];
   const isFound = indexOf(summary);
-  const groups = groupsIn(handbook);
+  const groups = parseHandbook(handbook).groups;
   const wasFound = indexOf(base.text(INDEX) ?? "");
-  const former = shares(groupsIn(base.text(PATH) ?? ""), wasFound);
+  const former = shares(parseHandbook(base.text(PATH) ?? "").groups, wasFound);
   return [
     ...lostIndex(base.text(INDEX) ?? "", summary),
     ...limited(groups.filter((group) => !isFound(group)).map(notIndexed), 10),
@@ -141,7 +141,7 @@ function lostIndex(before: string, after: string): readonly Remark[] {
   return [{ finding: { code: "structure_worse", path: INDEX, message, repair } }];
 }
 
-function notIndexed({ line }: GroupPart): Remark {
+function notIndexed({ line }: HandbookGroup): Remark {
   return {
     finding: {
       code: "group_not_indexed",
@@ -153,7 +153,7 @@ function notIndexed({ line }: GroupPart): Remark {
 }
 
 /** Whether a summary leads to a group: by its name, folder or a keyword, or by a search that it proposes. */
-function indexOf(summary: string): (group: GroupPart) => boolean {
+function indexOf(summary: string): (group: HandbookGroup) => boolean {
   const words = summary.toLowerCase();
   const searches = [...summary.matchAll(/search MEMORY\.md for "([^"\n]{4,200})"/g)].map(
     (match) => match[1] ?? "",

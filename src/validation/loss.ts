@@ -1,5 +1,6 @@
 import type { GateCode } from "../domain/settings.ts";
 import { lostHandEdits } from "../memory-files/carry-over.ts";
+import { type HandbookGroup, type HandbookStatement, parseHandbook } from "../text/handbook.ts";
 import { pathText } from "../text/sanitize.ts";
 import {
   type Check,
@@ -9,7 +10,6 @@ import {
   type PastHandbook,
   type Remark,
 } from "./candidate.ts";
-import { type GroupPart, groupsIn, type StatementPart } from "./handbook-parts.ts";
 
 const PATH = "MEMORY.md";
 
@@ -35,7 +35,7 @@ export const memoryKept: Check = async (candidate) => {
   const evidence = evidenceOf(candidate.evidence);
   const after = candidate.text(PATH) ?? "";
   const isStillThere = statementIndex(after);
-  const due = statementsDue(groupsIn(before), evidence);
+  const due = statementsDue(parseHandbook(before).groups, evidence);
   const lost = due.filter(({ text }) => !isStillThere(text));
   const share = due.length < LOSS.fewestStatements ? 0 : lost.length / due.length;
   const isCondensed = Buffer.byteLength(before) > LOSS.condensedAboveBytes;
@@ -47,7 +47,7 @@ export const memoryKept: Check = async (candidate) => {
 };
 
 /** Statements of sessions that are still inputs, and those without a reference beside them. */
-function statementsDue(groups: readonly GroupPart[], evidence: Evidence): readonly StatementPart[] {
+function statementsDue(groups: readonly HandbookGroup[], evidence: Evidence): readonly HandbookStatement[] {
   return groups.flatMap((group) => {
     const alive = new Set(
       group.tasks
@@ -62,7 +62,7 @@ function statementsDue(groups: readonly GroupPart[], evidence: Evidence): readon
   });
 }
 
-function loss(code: GateCode, lost: readonly StatementPart[], due: number): Remark {
+function loss(code: GateCode, lost: readonly HandbookStatement[], due: number): Remark {
   const lines = lost.slice(0, 25).map(({ line }) => line);
   const message = `${lost.length} of ${due} statements of ${PATH} would be lost although their sessions are still there; if that is wanted, set gate.${code} to "warn".`;
   const repair = `${lost.length} of ${due} statements of the former ${PATH} are gone although their sessions are still inputs. Restore what still holds from the summaries those sessions left; it stood in lines ${lines.join(", ")}${lost.length > lines.length ? ", …" : ""} of the former file.`;
@@ -81,11 +81,11 @@ function lostGroups(
   isCondensed: boolean,
 ): readonly Remark[] {
   const cited = new Set(
-    groupsIn(after).flatMap(({ tasks }) =>
+    parseHandbook(after).groups.flatMap(({ tasks }) =>
       tasks.flatMap(({ citations }) => citations.map(({ path }) => path)),
     ),
   );
-  const gone = groupsIn(before).filter((group) => {
+  const gone = parseHandbook(before).groups.filter((group) => {
     const paths = group.tasks.flatMap(({ citations }) => citations.map(({ path }) => path));
     const alive = paths.filter((path) => threadOf.has(path));
     if (alive.length === 0) return false;
@@ -126,7 +126,9 @@ function erosion(
 ): readonly Remark[] {
   let worst: { readonly lost: number; readonly due: number; readonly generation: string } | null = null;
   for (const { generation, text, deleted } of history) {
-    const due = statementsDue(groupsIn(text), evidence).filter((statement) => !deleted.has(statement.text));
+    const due = statementsDue(parseHandbook(text).groups, evidence).filter(
+      (statement) => !deleted.has(statement.text),
+    );
     if (due.length < LOSS.fewestStatements) continue;
     const lost = due.filter((statement) => !isStillThere(statement.text)).length;
     if (lost <= due.length * LOSS.repairAbove) continue;

@@ -1,7 +1,7 @@
 import type { GateCode } from "../domain/settings.ts";
+import { type HandbookCitation, type HandbookGroup, parseHandbook } from "../text/handbook.ts";
 import { readableText } from "../text/sanitize.ts";
 import { type Candidate, type Check, evidenceOf, limited, type Remark } from "./candidate.ts";
-import { type CitationPart, type GroupPart, groupsIn } from "./handbook-parts.ts";
 
 const HANDBOOK = "MEMORY.md";
 
@@ -13,7 +13,7 @@ const HANDBOOK = "MEMORY.md";
  * A reference that led nowhere before the run is not the agent's doing: it is asked about, and never blocks the space.
  */
 export const references: Check = (candidate) => {
-  const groups = groupsIn(candidate.text(HANDBOOK) ?? "");
+  const groups = parseHandbook(candidate.text(HANDBOOK) ?? "").groups;
   return [
     ...limited(citationFaults(groups, candidate)),
     ...limited(taskFaults(groups, candidate.base.text(HANDBOOK) ?? "")),
@@ -21,7 +21,7 @@ export const references: Check = (candidate) => {
   ];
 };
 
-function citationFaults(groups: readonly GroupPart[], candidate: Candidate): readonly Remark[] {
+function citationFaults(groups: readonly HandbookGroup[], candidate: Candidate): readonly Remark[] {
   const { threadOf } = evidenceOf(candidate.evidence);
   const files = new Set(candidate.base.manifest.map(({ path }) => path));
   const before = new Set(lineList(candidate.base.text(HANDBOOK)));
@@ -44,7 +44,7 @@ function lineList(text: string | null): readonly string[] {
 const MOST_VALUES = 50;
 
 /** Whether the id behind `thread_id=` is this one, to its last character; a bullet without an id names its file only. */
-function isThreadOf({ rest }: CitationPart, id: string): boolean {
+function isThreadOf({ rest }: HandbookCitation, id: string): boolean {
   const key = "thread_id=";
   let at = rest.indexOf(key);
   if (at < 0) return true;
@@ -65,7 +65,7 @@ function isEnd(text: string): boolean {
   return /^[`"'\])>\s.]{0,8}$|^[`"']?[,;)](?:\s|$)/.test(text);
 }
 
-function unknownSummary({ line, path }: CitationPart, isOld: boolean): Remark {
+function unknownSummary({ line, path }: HandbookCitation, isOld: boolean): Remark {
   // A name from the agent is shown as it could be a file's, and no longer.
   const shown = path.replace(/[^\w./-]/g, "?").slice(0, 100);
   return fault(
@@ -76,7 +76,7 @@ function unknownSummary({ line, path }: CitationPart, isOld: boolean): Remark {
 }
 
 /** The id itself is not told: findings stay when a thread is purged. */
-function wrongThread({ line, path }: CitationPart): Remark {
+function wrongThread({ line, path }: HandbookCitation): Remark {
   return fault(
     "unknown_thread",
     `Line ${line} of ${HANDBOOK} cites a summary file with a thread id that is not the file's.`,
@@ -84,8 +84,8 @@ function wrongThread({ line, path }: CitationPart): Remark {
   );
 }
 
-function taskFaults(groups: readonly GroupPart[], base: string): readonly Remark[] {
-  const before = new Set(dangling(groupsIn(base)).map(({ text }) => text));
+function taskFaults(groups: readonly HandbookGroup[], base: string): readonly Remark[] {
+  const before = new Set(dangling(parseHandbook(base).groups).map(({ text }) => text));
   return dangling(groups).map(({ line, text, missing }) => {
     const names = missing
       .slice(0, 5)
@@ -100,7 +100,7 @@ function taskFaults(groups: readonly GroupPart[], base: string): readonly Remark
 }
 
 /** Statements with a reference to a task that their group does not have. */
-function dangling(groups: readonly GroupPart[]) {
+function dangling(groups: readonly HandbookGroup[]) {
   return groups.flatMap((group) => {
     const numbers = new Set(group.tasks.map(({ number }) => number));
     return group.statements.flatMap(({ line, text, tasks }) => {
@@ -116,7 +116,7 @@ function mentions(path: string, candidate: Candidate): readonly Remark[] {
   const lines = candidate.text(path)?.split("\n") ?? [];
   const isCitation = new Set(
     path === HANDBOOK
-      ? groupsIn(candidate.text(path) ?? "").flatMap(({ tasks }) =>
+      ? parseHandbook(candidate.text(path) ?? "").groups.flatMap(({ tasks }) =>
           tasks.flatMap(({ citations }) => citations.map(({ line }) => line)),
         )
       : [],

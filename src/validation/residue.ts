@@ -1,6 +1,7 @@
 import { deflateSync } from "node:zlib";
 import type { GateCode } from "../domain/settings.ts";
 import { isHostPath } from "../memory-files/host-files.ts";
+import { splitReferences } from "../text/handbook.ts";
 import { NOTHING_YET } from "../text/nothing-yet.ts";
 import { pathText } from "../text/sanitize.ts";
 import { type Candidate, type Check, evidenceOf, limited, type Remark } from "./candidate.ts";
@@ -291,7 +292,7 @@ function linesByText(
 }
 
 function bulletText(line: string): string {
-  return line.replace(/^\s*(?:[-*+]|\d{1,4}[.)]) /, "").replace(/(?:\s*\[Task \d{1,6}\])+\s*$/, "");
+  return splitReferences(line.replace(/^\s*(?:[-*+]|\d{1,4}[.)]) /, "")).text;
 }
 
 /** One line in which the same words come again and again. */

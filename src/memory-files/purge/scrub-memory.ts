@@ -1,3 +1,4 @@
+import { splitReferences } from "../../text/handbook.ts";
 import { pathText } from "../../text/sanitize.ts";
 import { RAW_MEMORIES, SUMMARIES } from "../host-files.ts";
 import type { Suspicion, Traces } from "./traces.ts";
@@ -279,7 +280,7 @@ function scrubStatements(
       kept.push(text);
       continue;
     }
-    const { words, references } = splitReferences(text);
+    const { text: words, tasks: references } = splitReferences(text);
     const left = references.filter((number) => tasks.has(number));
     const isDangling = references.length > 0 && left.length === 0;
     const goes =
@@ -319,17 +320,6 @@ function isSuspect(
   if (isOwn) return false;
   // The bullet's sources are other threads: one common word more or less proves nothing.
   return hasSource ? found === "likely" : true;
-}
-
-const REFERENCES = /(?:\s*\[Task \d{1,6}\])+\s*$/;
-
-/** Trailing `[Task n]`, in the order in which they stand. */
-function splitReferences(line: string): { readonly words: string; readonly references: readonly number[] } {
-  const found = REFERENCES.exec(line)?.[0] ?? "";
-  return {
-    words: line.slice(0, line.length - found.length),
-    references: [...found.matchAll(/\d+/g)].map((match) => Number(match[0])),
-  };
 }
 
 function isHeadLine(text: string): boolean {

@@ -40,8 +40,8 @@ export function inStep(world: World): World {
         if (typeof member === "object" && member !== null) return follow(member);
         if (typeof member !== "function") return member;
         return (...args: readonly unknown[]) => {
-          const said = args.map((arg) => (arg as { nowMs?: unknown } | null)?.nowMs);
-          const nowMs = said.find((time) => typeof time === "number") as number | undefined;
+          const times = args.map((arg) => (arg as { nowMs?: unknown } | null)?.nowMs);
+          const nowMs = times.find((time) => typeof time === "number") as number | undefined;
           // Each after the one before, so that the calls reach the store in the order in which they were made.
           const ready = before.then(() => (nowMs === undefined ? undefined : setNowMs(nowMs)));
           before = ready;
