@@ -58,6 +58,8 @@ export interface LoadAnswer {
 
 export interface SummariesAnswer {
   readonly base: string | null;
+  /** Names the process that prepared the workspace: another machine has none of this name. */
+  readonly workspace?: string;
 }
 
 export interface RawMemoriesAnswer {
@@ -152,6 +154,6 @@ export interface RunPlaces {
   readonly runFolder: string;
   /** `<home>/rejected/<run>`. */
   readonly rejected: string;
-  /** What readers use. */
+  /** What readers on this machine use. */
   readonly root: string;
 }

@@ -28,6 +28,7 @@ export type FailedStatus =
   | "failed_budget"
   | "failed_publish"
   | "failed_lost_ownership"
+  | "machine_lost"
   | "cancelled"
   | "parked_unknown_version";
 
@@ -159,6 +160,12 @@ const STATUSES: Readonly<Record<Status, StatusTexts>> = {
     line: "the lease was lost",
     progress: "phase 2 failed (lost ownership)",
     advice: "Another worker took the job over, so this run stopped and changed nothing.",
+  },
+  machine_lost: {
+    line: "its machine was lost",
+    progress: "phase 2 failed (machine lost)",
+    advice:
+      "The run's workspace was on a machine that is gone; the job was released at no cost, and the next run begins anew.",
   },
   cancelled: {
     line: "cancelled",

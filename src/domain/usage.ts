@@ -335,7 +335,7 @@ export function hasDayLimits({
 
 /**
  * Counts every run that claimed the job and was created within the last 24 hours, with all it used, whenever it
- * used it; dry runs too, for they cost as much. Skipped runs don't count.
+ * used it; dry runs too, for they cost as much. Skipped runs don't count; of one whose machine was lost only what it used.
  */
 export async function dayUse(runs: Pick<RunStore, "list" | "tail">, request: DayRequest): Promise<DayUse> {
   const { nowMs, limits } = request;
@@ -344,7 +344,8 @@ export async function dayUse(runs: Pick<RunStore, "list" | "tail">, request: Day
     const used = await usedBy(runs, record.id);
     const tokens = used === null ? 0 : tokensOf(used);
     const estimated = used?.estimated ?? false;
-    counted.push({ atMs: record.createdAtMs, runs: 1, tokens, costUsd: used?.costUsd ?? 0, estimated });
+    const count = endOf(record).status === "machine_lost" ? 0 : 1;
+    counted.push({ atMs: record.createdAtMs, runs: count, tokens, costUsd: used?.costUsd ?? 0, estimated });
   }
   const oldestFirst = counted.toReversed();
   const budgets = [

@@ -1,17 +1,34 @@
+import { throwError } from "rxjs";
+import { fromEventObservable, fromPromise } from "xstate";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import type { TranscriptBudget } from "../agents/transcript.ts";
 import type { AgentLimits, AgentRunner } from "../domain/agent.ts";
 import { type Clock, type Ids, settlesWithin } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { changesBetween, type Finding } from "../domain/generation.ts";
-import type { LeaseHolder, RunPlaces, SpawnInput, WatchInput } from "../domain/phase2.ts";
+import type {
+  DraftAnswer,
+  DraftInput,
+  LeaseHolder,
+  Phase2Event,
+  PublishAnswer,
+  PublishInput,
+  RawMemoriesAnswer,
+  RunInput,
+  RunPlaces,
+  SpawnAnswer,
+  SpawnInput,
+  VerifyAnswer,
+  VerifyInput,
+  WatchInput,
+} from "../domain/phase2.ts";
 import type { LocalStore, Store } from "../domain/ports.ts";
 import { contextOf, type LogRow } from "../domain/run.ts";
 import { MAX_REPAIRS, MAX_RESTARTS, type Settings } from "../domain/settings.ts";
 import type { Status } from "../domain/status.ts";
 import { type RunLimits, type Used, usedIn } from "../domain/usage.ts";
 import type { Files, Folder } from "../files/folder.ts";
-import type { Phase2Input } from "../machines/context.ts";
+import { never, type Phase2Input } from "../machines/context.ts";
 import type { RootDeps, RunDeps } from "../memory-files/deps.ts";
 import { changedByHand } from "../memory-files/generation-names.ts";
 import { renderedInputs } from "../memory-files/host-files.ts";
@@ -54,6 +71,8 @@ export interface ActorDeps {
   readonly ids: Ids;
   readonly files: Files;
   readonly published?: RootDeps["published"];
+  /** Done once before the agent is closed or the success recorded. Never rejects. */
+  readonly atItsEnd?: (() => Promise<void>) | undefined;
 }
 
 /** The machine's actors for one run: the only place where names and services meet. */
@@ -65,7 +84,13 @@ function phase2Actors(environment: ActorDeps) {
   const deps = { ...environment, files, gate: settings.gate ?? {} };
   const agent = { ...deps, limits: limitsOf(settings), ...askAgent(deps) };
   /** A step that was stopped half-way must have left the workspace, and the lease must last while the agent ends. */
+  let end: Promise<void> | undefined;
+  const atItsEnd = async () => {
+    end ??= environment.atItsEnd?.();
+    await end;
+  };
   const beforeClose = async () => {
+    await atItsEnd();
     await settlesWithin(clock, SEAL_MS, files.seal());
     const lease = holder.lease();
     const { leaseSeconds } = settings;
@@ -91,7 +116,7 @@ function phase2Actors(environment: ActorDeps) {
       beforeClose,
       maxRejected: settings.keepRejected,
     }),
-    recordSuccess: recordSuccess(job),
+    recordSuccess: recordSuccess({ ...job, before: atItsEnd }),
     recordFailure: recordFailure(job),
   };
 }
@@ -129,29 +154,26 @@ export interface RunEnvironment {
 /** What one run was begun with; a process that takes it over finds the same in its context. */
 export interface RunTerms {
   readonly settings: Settings;
-  /** Where its memory is published; absolute. */
-  readonly root: string;
   /** Unix milliseconds; null = no limit. */
   readonly deadlineAtMs: number | null;
 }
 
 /** The terms of a run that begins now: its time runs from here. */
-export function termsOf({ home, clock }: RunEnvironment, space: string, settings: Settings): RunTerms {
+export function termsOf({ clock }: Pick<RunEnvironment, "clock">, settings: Settings): RunTerms {
   const { maxRunMinutes } = settings;
   const deadlineAtMs = maxRunMinutes === null ? null : clock.nowMs() + maxRunMinutes * 60_000;
-  return { settings, root: home.rootOf(space), deadlineAtMs };
+  return { settings, deadlineAtMs };
 }
 
 /** The machine's input for a run that begins now, with a claim token of its own. */
 export function inputOf(
   { ids, runner }: RunEnvironment,
   { run, space, now, dryRun }: { run: string; space: string; now: boolean; dryRun: boolean },
-  { settings, root, deadlineAtMs }: RunTerms,
+  { settings, deadlineAtMs }: RunTerms,
 ): Phase2Input {
   return {
     run,
     space,
-    root,
     token: ids.token(),
     deadlineAtMs,
     force: now,
@@ -162,18 +184,42 @@ export function inputOf(
   };
 }
 
-/** The machine's actors, bound to one run in this process. `worker`: the owner id that its claim names. */
+/**
+ * The machine's actors, bound to one run in this process. `worker`: the owner id that its claim names. `lost`: the run was
+ * taken over and its workspace is not here; every step that needs it fails with this.
+ */
 export function openRun(
   environment: RunEnvironment,
-  { holder, worker, homeId }: { holder: LeaseHolder; worker: string; homeId: string },
-  { settings, root, deadlineAtMs }: RunTerms,
+  {
+    lost = null,
+    ...bound
+  }: Pick<ActorDeps, "holder" | "worker" | "homeId" | "atItsEnd"> & {
+    readonly lost?: SlowwaveError | null;
+  },
+  { settings, deadlineAtMs }: RunTerms,
 ) {
-  const places = { ...environment.home.placesOf(holder.space, holder.run), root };
+  const { holder } = bound;
+  const places = environment.home.placesOf(holder.space, holder.run);
   const homeNotice = async () => {
     const copy = await environment.home.findCopy();
     return copy === null ? null : homeCopyMessage(copy);
   };
-  return phase2Actors({ ...environment, holder, places, homeId, homeNotice, worker, settings, deadlineAtMs });
+  const actors = phase2Actors({ ...environment, ...bound, places, homeNotice, settings, deadlineAtMs });
+  return lost === null ? actors : { ...actors, ...withoutWorkspace(lost) };
+}
+
+/** Of a run whose workspace was on another machine: it ends with that, whatever else might end it first. */
+function withoutWorkspace(lost: SlowwaveError) {
+  const fails = <Output, Input extends RunInput>() => fromPromise<Output, Input>(() => Promise.reject(lost));
+  return {
+    keepDeadline: never<Phase2Event, { deadlineAtMs: number | null }>(),
+    syncRawMemories: fails<RawMemoriesAnswer, RunInput & { base: string | null }>(),
+    spawnAgent: fails<SpawnAnswer, SpawnInput>(),
+    watchAgent: fromEventObservable<Phase2Event, WatchInput>(() => throwError(() => lost)),
+    verifyArtifacts: fails<VerifyAnswer, VerifyInput>(),
+    publishMemory: fails<PublishAnswer, PublishInput>(),
+    keepDraft: fails<DraftAnswer, DraftInput>(),
+  };
 }
 
 interface AskDeps {

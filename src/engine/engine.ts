@@ -26,8 +26,10 @@ import { announcements, createLeaseHolder, createObservers, type Observers } fro
 import { createHome } from "./home.ts";
 import { localStore } from "./local-store.ts";
 import {
+  bringRootForward,
   clearAbandonedStaging,
   demandContext,
+  findLostWorkspace,
   parkedEvents,
   recoverAbandonedWork,
   releaseParked,
@@ -92,7 +94,7 @@ export function createEngine(options: EngineOptions): Engine {
       throw error;
     });
     const id = parts.ids.run();
-    const terms = termsOf(parts, space, settings);
+    const terms = termsOf(parts, settings);
     place.run = id;
     parts.places.set(id, place);
     live.bind(id, space, terms);
@@ -184,7 +186,9 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
     ids,
     actors: ({ id }) => {
       const binding = live.bindingOf(id);
-      return openRun(parts, { holder: binding.holder, worker: owner(), homeId: parts.homeId }, binding);
+      const { holder, lost, atItsEnd } = binding;
+      const { homeId } = parts;
+      return openRun(parts, { holder, worker: owner(), homeId, lost, atItsEnd }, binding);
     },
     examine: demandContext,
     // One that was cancelled meanwhile, or whose job went on without it, holds nothing to go on with.
@@ -192,8 +196,9 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
     admit: (record, takeOver) => admit(parts, record, takeOver),
     adopting: async ({ id, space, snapshot }) => {
       const { value, context } = JSON.parse(snapshot) as { value: unknown; context: Phase2Context };
-      const { token, settings } = context;
-      const { holder } = live.bind(id, space, context);
+      const { token, settings, deadlineAtMs, workspace } = context;
+      const binding = live.bind(id, space, { settings, deadlineAtMs });
+      const { holder } = binding;
       const state = dotted(value);
       emit({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true, state });
       // An agent must not outlive its engine: what dead processes left running in the space is ended before anything
@@ -204,11 +209,16 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
         if (isDead) await endOrphan(other);
       }
       await endOrphan({ space, id });
+      binding.lost = await findLostWorkspace(parts, { id, space, state, workspace });
       const { leaseSeconds } = settings;
       const request = { space, token, worker: owner(), leaseSeconds, nowMs: clock.nowMs() };
       // The token may own nothing any more because this very run settled the job and died before it could say so.
       // A lease that fits no row is refused by every guard, but a repeated settlement finds its own trace.
-      holder.setLease((await store.jobs.takeOver(request)) ?? { space, token, fence: NO_FENCE });
+      const lease = (await store.jobs.takeOver(request)) ?? { space, token, fence: NO_FENCE };
+      holder.setLease(lease);
+      // Another machine published it: here its folder is brought to the same.
+      if (context.generation !== null)
+        binding.atItsEnd = () => bringRootForward(parts, { run: id, space, lease });
     },
     parked: async (record) => {
       await endOrphan(record).catch(() => {});
@@ -384,6 +394,10 @@ const REPLAYED_EVENTS = 1_000;
 /** What ties one run to this process. */
 interface Binding extends RunTerms {
   readonly holder: LeaseHolder;
+  /** Why the run can't go on, where its workspace was on a machine that is gone. */
+  lost: SlowwaveError | null;
+  /** Done before its agent is closed. Never rejects. */
+  atItsEnd?: () => Promise<void>;
   readonly events$: ReplaySubject<RunEvent>;
 }
 
@@ -428,7 +442,12 @@ function createLiveRuns(deps: {
   return {
     bind(id, space, terms) {
       const holder = createLeaseHolder({ id, space }, { runs: store.runs, clock, emit });
-      const binding = { ...terms, holder, events$: new ReplaySubject<RunEvent>(REPLAYED_EVENTS) };
+      const binding: Binding = {
+        ...terms,
+        holder,
+        lost: null,
+        events$: new ReplaySubject<RunEvent>(REPLAYED_EVENTS),
+      };
       bindings.set(id, binding);
       return binding;
     },

@@ -86,7 +86,7 @@ export async function createPhase2Actor(options: Phase2ActorOptions): Promise<Ph
   const begin = (scope: AnyActorScope, { now = false }: Phase2Invocation = {}) => {
     const run = ids.run();
     begun.add(run);
-    const terms = termsOf(environment, space, settings);
+    const terms = termsOf(environment, settings);
     // No run row, so observations have no log to go to; they are told all the same.
     const holder = createLeaseHolder(
       { id: run, space },

@@ -80,7 +80,7 @@ export async function createPhase2Steps(options: Phase2StepsOptions): Promise<Ph
   /** Recorded as the run's first step: another process goes on under the same id, token and terms. */
   async function begin({ space, now = false }: SteppedRequest): Promise<Phase2Input> {
     await checkRoot({ root: home.rootOf(space), homeId, space, files });
-    const terms = termsOf(environment, space, settings);
+    const terms = termsOf(environment, settings);
     return inputOf(environment, { run: ids.run(), space, now, dryRun: false }, terms);
   }
 

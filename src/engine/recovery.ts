@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../domain/clock.ts";
 import type { RunEvent } from "../domain/event.ts";
-import { codeOf } from "../domain/failure.ts";
+import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import { everyJob, type JobRow, type Lease, tokenHeldBy } from "../domain/job.ts";
 import type { Store } from "../domain/ports.ts";
 import { contextOf, type RunRecord } from "../domain/run.ts";
@@ -10,7 +10,9 @@ import { DEFAULT_SETTINGS, type Settings } from "../domain/settings.ts";
 import { outcomeOf, progressOf } from "../domain/status.ts";
 import { type Files, removeTree } from "../files/folder.ts";
 import type { Phase2Context } from "../machines/context.ts";
+import { bringForward, isBehind } from "../memory-files/bring-forward.ts";
 import type { RootDeps } from "../memory-files/deps.ts";
+import { publishedId } from "../memory-files/generation-names.ts";
 import { finishJournals } from "../memory-files/publish.ts";
 import {
   type FreeSpaceDeps,
@@ -18,7 +20,10 @@ import {
   spacesOfAbandonedOperations,
   withRootLock,
 } from "../memory-files/root-lock.ts";
+import { hasWorkspace } from "../memory-files/staging.ts";
 import { endOrphanProcess } from "../process/tree.ts";
+import { isReleased } from "../services/job.ts";
+import type { Home } from "./home.ts";
 
 interface Deps {
   readonly store: RootDeps["store"] & Pick<Store, "jobs" | "runs" | "liveness">;
@@ -92,7 +97,7 @@ async function settleAbandonedJob(
   const nowMs = run.updatedAtMs;
   if (context.before) {
     await store.jobs.release({ lease, reason: "dry run", restore: context.before, nowMs });
-  } else if (status === "cancelled" || status === "failed_claim") {
+  } else if (isReleased(status) || status === "failed_claim") {
     await store.jobs.release({ lease, reason: status, nowMs });
   } else if (outcomeOf(status) === "succeeded") {
     await store.jobs.succeed({ lease, watermark: context.completionWatermark ?? 0, nowMs });
@@ -131,6 +136,54 @@ export async function clearAbandonedStaging(
   }
 }
 
+/** States that work in what syncing prepared. */
+const IN_A_WORKSPACE = /^(syncing\.rawMemories|spawning|supervising|verifying|drafting|publishing)(\.|$)/;
+
+/** So many runs of a space in a row may lose their machine at no cost; then the work itself is what ends machines. */
+const MOST_LOST_IN_A_ROW = 5;
+
+/**
+ * Why a run that was taken over can't go on here: its workspace was on another machine. Null when it can: it needs none yet
+ * or no more, or its generation is committed, so that only its end is missing.
+ */
+export async function findLostWorkspace(
+  { store, files, home }: { readonly store: Store; readonly files: Files; readonly home: Home },
+  run: {
+    readonly id: string;
+    readonly space: string;
+    /** Dotted. */
+    readonly state: string;
+    readonly workspace: string | undefined;
+  },
+): Promise<SlowwaveError | null> {
+  const { id, space, state, workspace } = run;
+  if (!IN_A_WORKSPACE.test(state)) return null;
+  if (await hasWorkspace({ places: home.placesOf(space, id), files }, workspace)) return null;
+  if ((await store.generations.read(publishedId(id))) !== null) return null;
+  const newest = await store.runs.list({ space, limit: MOST_LOST_IN_A_ROW + 1 });
+  const before = newest.filter((record) => record.id !== id).slice(0, MOST_LOST_IN_A_ROW);
+  const isRepeated =
+    before.length === MOST_LOST_IN_A_ROW &&
+    before.every((record) => contextOf(record).status === "machine_lost");
+  return isRepeated
+    ? new SlowwaveError("failed_agent", `the machines of ${MOST_LOST_IN_A_ROW + 1} runs in a row were lost`)
+    : new SlowwaveError("machine_lost", "the workspace of the run was on a machine that is gone");
+}
+
+/** The memory folder of this machine, after a run that another one published. One that can't be written is left to the next run. */
+export async function bringRootForward(
+  deps: RootDeps & { readonly home: Home },
+  { run, space, lease }: { readonly run: string; readonly space: string; readonly lease: Lease },
+): Promise<void> {
+  const root = deps.home.rootOf(space);
+  const request = { run, space, root, lease };
+  try {
+    if (await isBehind(deps, request)) await withRootLock(deps, space, () => bringForward(deps, request));
+  } catch {
+    // The run's own end does not hang on it.
+  }
+}
+
 /** What observers hear of a run that nobody here can read. Its job row stays as it is until it is cancelled. */
 export function parkedEvents({ id: run, space }: RunRecord, atMs: number): readonly RunEvent[] {
   const status = "parked_unknown_version";
@@ -143,7 +196,7 @@ export function parkedEvents({ id: run, space }: RunRecord, atMs: number): reado
 /** Throws unless the context holds what adopting a run needs before its machine goes on. */
 export function demandContext(run: Pick<RunRecord, "snapshot">): void {
   const context = contextOf(run);
-  for (const name of ["run", "space", "root", "token"]) {
+  for (const name of ["run", "space", "token"]) {
     if (typeof context[name] !== "string") throw new Error(`its context has no ${name}`);
   }
   const leaseSeconds = (context.settings as Partial<Settings> | null | undefined)?.leaseSeconds;

@@ -113,6 +113,7 @@ const ENDING: readonly (Status | null)[] = [
   "cancelled",
   "failed_lost_ownership",
   "failed_confirm_ownership",
+  "machine_lost",
 ];
 
 function isEndedByUs({ status, agentStatus }: Phase2Context): boolean {

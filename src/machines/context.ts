@@ -13,8 +13,6 @@ import type { FailedStatus, SkippedStatus, Status } from "../domain/status.ts";
 export interface Phase2Input {
   readonly run: string;
   readonly space: string;
-  /** Where readers find the memory; absolute. A process that takes the run over publishes there, too. */
-  readonly root: string;
   /** Ownership token of the claim; minted with the run. */
   readonly token: string;
   /** Wall clock, Unix ms, at which the run's time is up; null = no limit. */
@@ -41,6 +39,8 @@ export interface Phase2Context extends Phase2Input {
   readonly inputs: number | null;
   /** Generation the run started from; null before syncing and in an empty space. */
   readonly base: string | null;
+  /** Which process prepared the workspace last. Absent before syncing, and in runs of an earlier version. */
+  readonly workspace?: string;
   readonly config: AgentConfig | null;
   readonly agent: SpawnedAgent | null;
   /** Last status the agent told. */
@@ -133,6 +133,8 @@ export function joinedCause({ cause: before }: { readonly cause: string | null }
 /** What a step may report beside its own failure. */
 const EXACT: readonly FailedStatus[] = [
   "failed_lost_ownership",
+  "failed_agent",
+  "machine_lost",
   "failed_subscribe_status",
   "failed_sandbox_policy",
 ];

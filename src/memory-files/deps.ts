@@ -11,6 +11,8 @@ export interface RunDeps {
   readonly store: Pick<LocalStore, "memories" | "generations" | "locks" | "projects">;
   readonly holder: LeaseHolder;
   readonly places: RunPlaces;
+  /** Owner id of this process; names the workspace that it prepares. */
+  readonly worker: string;
   /** Which home a memory root belongs to; kept in its mark. */
   readonly homeId: string;
   /** What is odd about the home itself, in a sentence; null: nothing. */

@@ -22,24 +22,55 @@ import { contentHash, corruptBlobs, damaged, storedBlob } from "./blobs.ts";
 import { assertOurs, type Mark, markText, openRoot, readMark } from "./check-root.ts";
 import type { RootDeps } from "./deps.ts";
 import { isHostPath } from "./host-files.ts";
-import { foldedPath, MARK, SCAN_LIMITS, TEMPORARY } from "./memory-path.ts";
+import { foldedPath, isRootPlace, MARK, SCAN_LIMITS, TEMPORARY } from "./memory-path.ts";
 
 /**
  * Brings every publish of the space that passed its point of no return to its end; the caller holds the root's
  * lock. Afterwards the root is whole. Does nothing, quickly, when there is none.
+ *
+ * The journal of a folder on another machine is closed: its generation is committed, and that machine brings its folder
+ * forward by the folder's own mark when it looks at it next.
  */
 export async function finishJournals(deps: RootDeps, space: string, root: string): Promise<void> {
   const { generations } = deps.store;
   const next = () => generations.openJournal(space);
   for (let journal = await next(); journal !== null; journal = await next()) {
     try {
-      await rollForward(deps, journal);
+      if (await isHere(deps, journal, root)) await rollForward(deps, journal);
+      else await generations.closeJournal(journal.generation);
     } catch (error) {
       // The memory lives elsewhere now; a folder that nobody reads any more must not hold it up for ever.
       if (journal.root === root) throw error;
       await generations.closeJournal(journal.generation);
     }
   }
+}
+
+/**
+ * Whether the journal was written for the folder that is here. Another machine may have written it, even for the same path:
+ * then the folder's mark names another generation, or a new folder would get the changed files alone.
+ */
+async function isHere(deps: RootDeps, journal: Journal, root: string): Promise<boolean> {
+  const { files, homeId, store } = deps;
+  const folder = await openRoot(files, journal.root);
+  if (folder === null) return journal.root === root && (await writesAll(deps, journal));
+  try {
+    const mark = await readMark(folder);
+    // A folder that is taken over bears no mark yet.
+    const isFresh = mark === null && !(await folder.list()).some(({ name }) => isRootPlace(name));
+    if (isFresh) return journal.root === root && (await writesAll(deps, journal));
+    if (mark === null) return journal.root === root;
+    if (mark.home !== homeId || mark.space !== journal.space) return false;
+    if (mark.generation === undefined || mark.generation === journal.generation) return true;
+    return mark.generation === ((await store.generations.read(journal.generation))?.parent ?? null);
+  } finally {
+    await folder.close();
+  }
+}
+
+async function writesAll({ store }: RootDeps, { generation, steps }: Journal): Promise<boolean> {
+  const written = new Set(steps.flatMap((step) => (step.do === "write" ? [step.path] : [])));
+  return ((await store.generations.manifest(generation)) ?? []).every(({ path }) => written.has(path));
 }
 
 export interface Publication {
@@ -80,7 +111,7 @@ export async function publishManifest(deps: RootDeps, publication: Publication):
 }
 
 /** A folder that was behind holds what neither the parent nor the new generation has; it may be replaced all the same. */
-function withFound(
+export function withFound(
   steps: readonly JournalStep[],
   actual: Manifest,
   before: Manifest,
@@ -190,10 +221,20 @@ function foldersOf(path: string): readonly string[] {
  * It stays, and the next run finds it as an edit. Rejects with `root_write_failed`, the journal still open.
  */
 export async function rollForward(deps: RootDeps, journal: Journal): Promise<void> {
-  const { store, files } = deps;
+  const { store } = deps;
   const generation = await store.generations.read(journal.generation);
   const parent = generation?.parent ?? null;
   const before = parent === null ? [] : ((await store.generations.manifest(parent)) ?? []);
+  await writeRoot(deps, journal, before);
+  await store.generations.closeJournal(journal.generation);
+}
+
+/**
+ * Takes the steps of a journal in its folder, and shows what became of it; the caller holds the lock of the root. `before`:
+ * what the folder may hold of each file beside what a step says was there. Rejects with `root_write_failed`.
+ */
+export async function writeRoot(deps: RootDeps, journal: Journal, before: Manifest): Promise<void> {
+  const { files } = deps;
   try {
     await files.makeFolders(journal.root);
     const root = await openRoot(files, journal.root);
@@ -213,7 +254,6 @@ export async function rollForward(deps: RootDeps, journal: Journal): Promise<voi
   }
   // Before the journal is closed: a process that is killed here leaves it to the next one, which shows the memory again.
   await deps.published?.({ space: journal.space, root: journal.root });
-  await store.generations.closeJournal(journal.generation);
 }
 
 async function layOut(deps: RootDeps, root: Folder, journal: Journal, before: Manifest): Promise<void> {

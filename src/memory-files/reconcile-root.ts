@@ -45,7 +45,7 @@ export interface Head {
   readonly manifest: Manifest;
 }
 
-interface ReconcileRequest {
+export interface ReconcileRequest {
   readonly run: string;
   readonly space: string;
   readonly root: string;

@@ -23,8 +23,10 @@ interface StagedFiles {
 export async function prepareWorkspace(
   { store, places, files }: Pick<RunDeps, "store" | "places" | "files">,
   { base, summaries, handEdits, projects }: StagedFiles,
+  worker: string,
 ): Promise<void> {
   await files.makeFolders(places.runFolder);
+  await nameWorkspace({ places, files }, null);
   await forgetVerified({ places, files });
   const above = await files.open(dirname(places.workspace));
   try {
@@ -47,6 +49,38 @@ export async function prepareWorkspace(
     }
   } finally {
     await above.close();
+  }
+  await nameWorkspace({ places, files }, worker);
+}
+
+/** Beside the workspace: which process prepared it, written when it is whole. */
+const PREPARED_BY = "prepared-by";
+const NAME_BYTES = 1_000;
+
+async function nameWorkspace({ places, files }: StagingDeps, worker: string | null): Promise<void> {
+  const runFolder = await files.open(places.runFolder);
+  try {
+    await runFolder.remove(PREPARED_BY);
+    if (worker !== null) await runFolder.create(PREPARED_BY, Buffer.from(worker));
+  } finally {
+    await runFolder.close();
+  }
+}
+
+/**
+ * Whether the workspace that this process prepared is on this machine, whole. A machine that had the run before may hold
+ * one that another process prepared, or half prepared. `worker` undefined: an earlier version named none, so a folder
+ * is enough.
+ */
+export async function hasWorkspace({ places, files }: StagingDeps, worker: string | undefined): Promise<boolean> {
+  if ((await files.facts(places.workspace))?.kind !== "folder") return false;
+  if (worker === undefined) return true;
+  const runFolder = await files.open(places.runFolder);
+  try {
+    const read = await runFolder.read(PREPARED_BY, NAME_BYTES);
+    return read.kind === "file" && Buffer.from(read.content).toString() === worker;
+  } finally {
+    await runFolder.close();
   }
 }
 

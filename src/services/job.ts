@@ -31,6 +31,7 @@ import type {
 import type { RunStore } from "../domain/run.ts";
 import { schedulerOf } from "../domain/scheduler.ts";
 import type { Settings } from "../domain/settings.ts";
+import type { Status } from "../domain/status.ts";
 import { type DayLimits, dayUse, hasDayLimits, spentSentence } from "../domain/usage.ts";
 
 export interface ClaimDeps {
@@ -205,9 +206,15 @@ export function confirmOwnership({ jobs, holder, clock, settings }: SettleDeps) 
   });
 }
 
-/** The guarded write of the success (original, section 2.5); a dry run puts the row back instead. */
-export function recordSuccess({ jobs, holder, clock }: SettleDeps) {
+/** The guarded write of the success (original, section 2.5), after `before`; a dry run puts the row back instead. */
+export function recordSuccess({
+  jobs,
+  holder,
+  clock,
+  before,
+}: SettleDeps & { before?: () => Promise<void> }) {
   return fromPromise<SettleAnswer, SuccessInput>(async ({ input }) => {
+    await before?.();
     const lease = holder.lease();
     if (lease === null) return "lost";
     const { restore } = input;
@@ -221,7 +228,7 @@ export function recordSuccess({ jobs, holder, clock }: SettleDeps) {
 
 /**
  * The guarded write of the failure (original, section 2.6): the strict one; only when that changed nothing
- * the fallback for a row without a token. A cancelled run releases the job instead.
+ * the fallback for a row without a token. A run that was cancelled, or whose machine is gone, releases the job instead.
  */
 export function recordFailure({ jobs, holder, clock, settings }: SettleDeps) {
   return fromPromise<SettleAnswer, FailureInput>(async ({ input }) => {
@@ -231,12 +238,17 @@ export function recordFailure({ jobs, holder, clock, settings }: SettleDeps) {
       const nowMs = clock.nowMs();
       const { restore } = input;
       if (restore) return jobs.release({ lease, reason: "dry run", restore, nowMs });
-      if (input.status === "cancelled") return jobs.release({ lease, reason: "cancelled", nowMs });
+      if (isReleased(input.status)) return jobs.release({ lease, reason: input.status, nowMs });
       const failure = { lease, reason: input.status, retryDelaySeconds: settings.retryDelaySeconds, nowMs };
       const outcome = await jobs.fail(failure);
       return outcome === "lost" ? jobs.failUnowned(failure) : outcome;
     });
   });
+}
+
+/** Ends that are no failure of the work: the space is due again at once, and no retry is used up. */
+export function isReleased(status: Status): boolean {
+  return status === "cancelled" || status === "machine_lost";
 }
 
 /**

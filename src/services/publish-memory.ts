@@ -21,6 +21,7 @@ import type {
 import { type Folder, splitPath, within } from "../files/folder.ts";
 import { inputsDigest } from "../memory-files/apply.ts";
 import { contentHash, missingBlobs } from "../memory-files/blobs.ts";
+import { bringForward, isBehind } from "../memory-files/bring-forward.ts";
 import type { RunDeps } from "../memory-files/deps.ts";
 import { isConsolidated, publishedId } from "../memory-files/generation-names.ts";
 import { isHostPath, manifestOf, renderedInputs } from "../memory-files/host-files.ts";
@@ -93,7 +94,7 @@ export function publishMemory(deps: RunDeps) {
 async function publish(deps: RunDeps, input: PublishInput, lease: Lease): Promise<PublishAnswer> {
   const { store, places } = deps;
   const { run, space, base } = input;
-  if ((await store.generations.read(publishedId(run))) !== null) return finish(deps, input);
+  if ((await store.generations.read(publishedId(run))) !== null) return finish(deps, input, lease);
   const ours = await verifiedFiles(deps, input);
   const reconciled = await reconcileRoot(deps, { run, space, root: places.root, lease });
   if (reconciled === "lost") return { kind: "lost" };
@@ -150,9 +151,15 @@ async function publish(deps: RunDeps, input: PublishInput, lease: Lease): Promis
   return outcome === "lost" ? { kind: "lost" } : { kind: "published", generation: generation.id };
 }
 
-/** An earlier attempt passed the point of no return: only its end is missing, whosever the job is now. */
-async function finish(deps: RunDeps, { run, space }: PublishInput): Promise<PublishAnswer> {
-  await finishJournals(deps, space, deps.places.root);
+/**
+ * An earlier attempt passed the point of no return: only its end is missing, whosever the job is now. On another machine
+ * the folder is the one of that machine, and is brought to the generation in effect.
+ */
+async function finish(deps: RunDeps, { run, space }: PublishInput, lease: Lease): Promise<PublishAnswer> {
+  const { root } = deps.places;
+  await finishJournals(deps, space, root);
+  const request = { run, space, root, lease };
+  if (await isBehind(deps, request)) await bringForward(deps, request);
   return { kind: "published", generation: publishedId(run) };
 }
 

@@ -104,8 +104,8 @@ export function syncSummaries(deps: RunDeps) {
     const projects = await identitiesOf(store, new Set(inputs.map(({ cwd }) => cwd)));
     const handEdits =
       reconciled.head === null ? null : await handEditsDiff(store.generations, reconciled.head);
-    await prepareWorkspace(deps, { base, summaries, handEdits, projects });
-    return { base: reconciled.head?.generation.id ?? null };
+    await prepareWorkspace(deps, { base, summaries, handEdits, projects }, deps.worker);
+    return { base: reconciled.head?.generation.id ?? null, workspace: deps.worker };
   });
 }
 

@@ -23,6 +23,7 @@ const CODES: Readonly<Record<Status, readonly [plain: number, strict: number]>> 
   failed_budget: [5, 5],
   failed_publish: [1, 1],
   failed_lost_ownership: [1, 1],
+  machine_lost: [1, 1],
   cancelled: [1, 1],
   parked_unknown_version: [1, 1],
 };

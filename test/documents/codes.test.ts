@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { ERROR_CODES } from "../../src/domain/failure.ts";
 
 /** Statuses of runs have a table of their own, and the server's refusals stand in its own files. */
-const ELSEWHERE = /^(failed|skipped|succeeded)_/;
+const ELSEWHERE = /^((failed|skipped|succeeded)_|machine_lost$)/;
 
 /** Every code that an error is made with in `src`, by the file that makes it. */
 function codesInUse(): ReadonlyMap<string, string> {

@@ -466,7 +466,7 @@ test.each(["the next start, though that run is skipped", "a recovery of all spac
   },
 );
 
-test("a run that is taken over is published where it was meant to be, and its first process changes nothing any more", async () => {
+test("a run that is taken over is published where the process that goes on has its memory, and its first process changes nothing any more", async () => {
   const { home, root, open, shared } = await phase2World();
   const elsewhere = join(home, "elsewhere");
   let letGo: () => void = () => {};
@@ -489,12 +489,16 @@ test("a run that is taken over is published where it was meant to be, and its fi
   });
   const result = await adopted?.result;
   expect([adopted?.id, result?.status]).toEqual([run.id, "succeeded"]);
-  const published = await treeOf(elsewhere);
-  expect([published?.["memory_summary.md"], await treeOf(root)]).toEqual([SUMMARY, null]);
+  const published = await treeOf(root);
+  expect([published?.["memory_summary.md"], await treeOf(elsewhere)]).toEqual([SUMMARY, null]);
   const row = shared.jobs.get("global");
   letGo();
   await expect(run.result).rejects.toMatchObject({ code: "run_taken_over" });
-  expect([await treeOf(elsewhere), shared.jobs.get("global")]).toEqual([published, row]);
+  expect([await treeOf(root), await treeOf(elsewhere), shared.jobs.get("global")]).toEqual([
+    published,
+    null,
+    row,
+  ]);
 });
 
 /** A world in which a run's agent is at work and never ends, and what is stored of that run. */

@@ -59,7 +59,17 @@ function benchOf(run: string, lease: Lease) {
     no_task_group: "off",
   } as const;
   const holder = { run, space: SPACE, lease: () => lease, setLease: () => {}, recordEvent: () => {} };
-  const deps = { store, holder, places, homeId: "home", clock: systemClock, ids, files: nodeFiles(), gate };
+  const deps = {
+    store,
+    holder,
+    places,
+    worker: run,
+    homeId: "home",
+    clock: systemClock,
+    ids,
+    files: nodeFiles(),
+    gate,
+  };
   return { deps, lease, runFolder, workspace, input: { run, space: SPACE } };
 }
 

@@ -141,6 +141,9 @@ export async function originalWorld(openPlace: OpenPlace): Promise<OriginalWorld
     row: () => store.jobs.read("global"),
     async start(agent = diligent, { before, fault, ...options } = {}) {
       const own = await place.open();
+      // Another home is another machine: what is locked there is not locked here.
+      const { locks, ...shared } = own;
+      const isElsewhere = options.home !== undefined;
       const entered: string[] = [];
       const waiting: { state: string; times: number; resolve: () => void }[] = [];
       let dead = false;
@@ -161,13 +164,13 @@ export async function originalWorld(openPlace: OpenPlace): Promise<OriginalWorld
         agent: typeof agent === "function" ? functionAgent(agent) : agent,
         ...options,
         store: {
-          ...own,
+          ...shared,
           jobs: throughPassage("jobs", own.jobs, passage),
           memories: throughPassage("memories", own.memories, passage),
           runs: throughPassage("runs", own.runs, passage),
           generations: throughPassage("generations", own.generations, passage),
           liveness: throughPassage("liveness", own.liveness, passage),
-          locks: throughPassage("locks", own.locks, passage),
+          ...(isElsewhere ? {} : { locks: throughPassage("locks", locks, passage) }),
         },
       });
       engine.events$.subscribe((event) => {

@@ -75,6 +75,7 @@ export const ANSWERS: Readonly<Record<string, readonly Happening[]>> = {
     broke("spawnAgent"),
     broke("spawnAgent", "failed_subscribe_status"),
     broke("spawnAgent", "failed_sandbox_policy"),
+    broke("spawnAgent", "failed_agent"),
   ],
   watchAgent: [
     {
@@ -88,6 +89,7 @@ export const ANSWERS: Readonly<Record<string, readonly Happening[]>> = {
     done("verifyArtifacts", "repairable", { verdict: "repairable", findings: 1, codes: ["summary_version"] }),
     done("verifyArtifacts", "refused", { verdict: "refused", findings: 1, codes: ["symlink"] }),
     broke("verifyArtifacts"),
+    broke("verifyArtifacts", "machine_lost"),
   ],
   confirmOwnership: [
     done("confirmOwnership", "owner", { owner: true }),

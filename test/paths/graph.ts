@@ -13,7 +13,6 @@ export const LOOPS = 2;
 export const INPUT: Phase2Input = {
   run: "run",
   space: "global",
-  root: "/memories",
   token: "token",
   deadlineAtMs: 3_600_000,
   force: false,

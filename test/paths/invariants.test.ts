@@ -35,7 +35,7 @@ describe("in every reachable state with its whole context", () => {
     const belongs: Record<string, (status: string) => boolean> = {
       succeeded: (status) => status.startsWith("succeeded"),
       skipped: (status) => status.startsWith("skipped_"),
-      failed: (status) => status.startsWith("failed_") || status === "cancelled",
+      failed: (status) => /^(failed_|cancelled$|machine_lost$)/.test(status),
     };
     const ends = states.filter(({ state }) => state.status === "done");
     const wrong = ends.filter(({ state }) => !belongs[String(state.value)]?.(status(state) ?? "none"));

@@ -7,7 +7,6 @@ import { phase2Machine } from "../../src/machines/phase2.ts";
 const INPUT: Phase2Input = {
   run: "run-1",
   space: "global",
-  root: "/memories",
   token: "token",
   deadlineAtMs: null,
   force: false,

@@ -216,7 +216,10 @@ describe("a publish that stops after its point of no return", () => {
     const moved = join(home, "moved");
     const deps = { ...next.deps, places: { ...next.deps.places, root: moved } };
     const input = { run: "r3", space: "global" };
-    expect(await answerOf(syncSummaries(deps), input)).toEqual({ base: "r2-published" });
+    expect(await answerOf(syncSummaries(deps), input)).toEqual({
+      base: "r2-published",
+      workspace: "worker",
+    });
     expect(await store.generations.openJournal("global")).toBeNull();
     await answerOf(syncRawMemories(deps), { ...input, base: "r2-published" });
     await answerOf(verifyArtifacts(deps), { ...input, base: "r2-published", repairsLeft: 2 });

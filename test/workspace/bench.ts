@@ -115,14 +115,15 @@ export async function desk(
       };
       const places = { runFolder, workspace, rejected: join(home, "rejected", run), root };
       const gate = options.gate ?? FORMLESS;
-      const deps: RunDeps = { store, holder, places, homeId: HOME_ID, clock, ids, files, gate };
+      const worker = "worker";
+      const deps: RunDeps = { store, holder, places, worker, homeId: HOME_ID, clock, ids, files, gate };
       const input = { run, space: SPACE };
       const self: DeskRun = {
         run,
         deps,
         workspace,
         findings,
-        summaries: () => answerOf(syncSummaries(deps), input),
+        summaries: async () => ({ base: (await answerOf(syncSummaries(deps), input)).base }),
         rawMemories: (base) => answerOf(syncRawMemories(deps), { ...input, base }),
         verify: (base) => answerOf(verifyArtifacts(deps), { ...input, base, repairsLeft: 2 }),
         publish: (base) => answerOf(publishMemory(deps), { ...input, base }),

@@ -56,7 +56,7 @@ describe("the workspace of a run", () => {
     await run.sync();
     expect(await tree(run.workspace)).toEqual(fresh);
     expect(await tree(join(d.home, "outside"))).toEqual({ "precious.md": "precious" });
-    expect(await readdir(join(d.home, "staging/r1"))).toEqual(["agent.json", "workspace"]);
+    expect(await readdir(join(d.home, "staging/r1"))).toEqual(["agent.json", "prepared-by", "workspace"]);
   });
 
   test("replaces a symlink in its place, and leaves alone what that led to", async () => {

@@ -102,10 +102,10 @@ function succeeded(row: JobRow, { completionWatermark }: Phase2Context, now: num
   };
 }
 
-/** Cancelled, it is released; else it waits for its next try. */
+/** Cancelled, or without its machine, it is released; else it waits for its next try. */
 function failed(row: JobRow, { status }: Phase2Context, now: number): JobRow {
-  if (status === "cancelled") {
-    return { ...row, status: "pending", worker_id: null, lease_until: null, last_error: "cancelled" };
+  if (status === "cancelled" || status === "machine_lost") {
+    return { ...row, status: "pending", worker_id: null, lease_until: null, last_error: status };
   }
   return {
     ...row,
@@ -208,5 +208,6 @@ const TEXTS: Readonly<Record<string, string>> = {
   failed_budget: "phase 2 failed (budget reached)",
   failed_publish: "phase 2 failed (could not publish)",
   failed_lost_ownership: "phase 2 failed (lost ownership)",
+  machine_lost: "phase 2 failed (machine lost)",
   cancelled: "phase 2 cancelled",
 };

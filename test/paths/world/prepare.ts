@@ -66,6 +66,7 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
   "spawnAgent: error": fault("agent.spawn"),
   "spawnAgent: failed_subscribe_status": ({ world }) => world.agents.silenceNext(),
   "spawnAgent: failed_sandbox_policy": ({ world }) => world.faults.once("agent.spawn", sandboxError),
+  "spawnAgent: failed_agent": ({ world }) => world.faults.once("agent.spawn", restlessError),
   "verifyArtifacts: passed": (at) => work(at, "v1\n\nWhat is worth knowing is new.\n"),
   "verifyArtifacts: repairable": (at) => work(at, "What is worth knowing is new.\n"),
   "verifyArtifacts: refused": (at) => {
@@ -75,6 +76,7 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
     for (let file = 0; file < 40; file += 1) writeFileSync(join(skills, `${file}.md`), "much\n");
   },
   "verifyArtifacts: error": fault("files.open"),
+  "verifyArtifacts: machine_lost": ({ world }) => world.faults.once("files.open", lostError),
   "confirmOwnership: owner": nothing,
   "confirmOwnership: not the owner": steal,
   "confirmOwnership: error": fault("jobs.renew"),
@@ -109,14 +111,12 @@ export const PREPARE: Readonly<Record<string, Deed>> = {
     const reason = context.status ?? "";
     const { retryDelaySeconds } = SETTINGS;
     if (context.before !== null) return putBack({ process, context, world });
-    if (reason === "cancelled") await process.store.jobs.release({ lease, reason, nowMs });
+    if (isReleased(context.status)) await process.store.jobs.release({ lease, reason, nowMs });
     else await process.store.jobs.fail({ lease, reason, retryDelaySeconds, nowMs });
   },
   "recordFailure: lost": steal,
   "recordFailure: error": ({ world, context }) =>
-    world.faults.twice(
-      context.status === "cancelled" || context.before !== null ? "jobs.release" : "jobs.fail",
-    ),
+    world.faults.twice(isReleased(context.status) || context.before !== null ? "jobs.release" : "jobs.fail"),
 };
 
 /** What makes somebody say this to the run. While it happens, the actor whose answer is awaited is held. */
@@ -204,6 +204,19 @@ async function putBack({ process, context, world }: At): Promise<void> {
 
 function sandboxError(): SlowwaveError {
   return new SlowwaveError("failed_sandbox_policy", "The agent can't be kept in its workspace.");
+}
+
+function lostError(): SlowwaveError {
+  return new SlowwaveError("machine_lost", "the workspace of the run was on a machine that is gone");
+}
+
+function restlessError(): SlowwaveError {
+  return new SlowwaveError("failed_agent", "the machines of 6 runs in a row were lost");
+}
+
+/** The row is released instead of being told of a failure. */
+function isReleased(status: Phase2Context["status"]): boolean {
+  return status === "cancelled" || status === "machine_lost";
 }
 
 function say(event: AgentEvent): Deed {
