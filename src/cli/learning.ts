@@ -50,10 +50,24 @@ export function learnerOn(
     readers: codex === null ? READERS : { codex: READERS.codex },
     rules: { gather: gatherEvidence, extract: extractNote },
     surroundings: codex === null ? around : { ...around, env: { ...around.env, CODEX_HOME: codex.folder } },
-    settings,
+    settings: { ...leftOutBy(world.env), ...settings },
     agent: agent?.runner ?? null,
   });
   return { learner, abortAll: agent?.abortAll ?? (async () => {}) };
+}
+
+/** What a schedule and `serve` leave out as well: `SLOWWAVE_SKIP_HEADLESS` and `SLOWWAVE_SKIP_EXTERNAL`. */
+function leftOutBy(env: World["env"]): Partial<LearnSettings> {
+  const isSet = (name: string) => {
+    const text = env[name] ?? "";
+    if (text === "" || text === "0" || text === "false") return false;
+    if (text === "1" || text === "true") return true;
+    throw new SlowwaveError("invalid_settings", `${name} is not valid: expected "true" or "false".`);
+  };
+  return {
+    ...(isSet("SLOWWAVE_SKIP_HEADLESS") ? { includeHeadless: false } : {}),
+    ...(isSet("SLOWWAVE_SKIP_EXTERNAL") ? { includeExternal: false } : {}),
+  };
 }
 
 /** Opens store and learner, does the work, and closes both in any case. A signal cancels what is being learned. */

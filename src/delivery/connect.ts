@@ -313,6 +313,36 @@ export async function repairConnections(
   return states;
 }
 
+/** What `repairConnections` would find, with nothing touched; of places that are as they should be nothing. */
+export async function checkConnections(
+  deps: ConnectDeps,
+  space: string,
+  texts: ShownTexts,
+): Promise<readonly { readonly row: Connection; readonly problem: string }[]> {
+  const rows = await deps.connections.list();
+  const found = rows.filter((row) => row.space === space).map((row) => problemOf(deps, row, texts, rows));
+  return (await Promise.all(found)).filter((one) => one !== null);
+}
+
+async function problemOf(
+  deps: ConnectDeps,
+  row: Connection,
+  texts: ShownTexts,
+  rows: readonly Connection[],
+): Promise<{ readonly row: Connection; readonly problem: string } | null> {
+  if (row.state !== "connected") return { row, problem: `${pathText(row.path)} was left half done` };
+  try {
+    const place = await readPlace(deps.files, row.path);
+    const change = place.text === null ? null : renewed(row, place, texts, rows);
+    if (change === null) return { row, problem: missingSentence(row) };
+    const isCurrent = change.after === place.text;
+    return isCurrent ? null : { row, problem: `${pathText(row.path)} shows an earlier memory` };
+  } catch (error) {
+    if (!(error instanceof SlowwaveError)) throw error;
+    return { row, problem: error.message };
+  }
+}
+
 async function repair(
   deps: ConnectDeps,
   row: Connection,

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
+import { RootsListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Stage1Input, UpsertOutcome } from "../domain/memory.ts";
@@ -18,13 +20,13 @@ import { scheduleNotices } from "./schedule-state.ts";
 
 /**
  * The memory as a server of the Model Context Protocol on stdin and stdout: the recall of the client's folder as its
- * instructions, and three tools. It never changes the memory: a note becomes an input of the next run.
+ * instructions, and four tools. It never changes the memory: a note becomes an input of the next run.
  */
 export interface McpRequest {
   readonly home: string;
   readonly space: string;
   readonly root: string;
-  /** The folder the client works in. */
+  /** The folder the client works in, unless its roots say another one. */
   readonly folder: string;
   readonly version: string;
   readonly files: Files;
@@ -43,7 +45,11 @@ export async function serveMcp(
     { name: "slowwave", version: request.version },
     { instructions: await instructionsOf(request) },
   );
-  addTools(server, request);
+  const where = { ...request };
+  addTools(server, where);
+  followRoots(server, (folder) => {
+    where.folder = folder ?? request.folder;
+  });
   const transport = new StdioServerTransport(stdin, stdout);
   const ended = new Promise<void>((done) => {
     server.server.onclose = () => done();
@@ -54,6 +60,31 @@ export async function serveMcp(
   stdin.once("close", () => void stop());
   await server.connect(transport);
   return { ended, stop };
+}
+
+/**
+ * Instructions are sent before a client can be asked, so they are for the folder the server was started in. A client that
+ * offers roots says in which folder it works really: from then on notes are of that one, and so is `memory_recall`.
+ */
+function followRoots(server: McpServer, moved: (folder: string | null) => void): void {
+  const ask = async () => {
+    if (server.server.getClientCapabilities()?.roots === undefined) return;
+    const { roots } = await server.server.listRoots();
+    const [first = null] = roots.flatMap(({ uri }) => folderOf(uri));
+    moved(first);
+  };
+  // A client that fails to answer leaves the folder as it was.
+  const asked = () => void ask().catch(() => {});
+  server.server.oninitialized = asked;
+  server.server.setNotificationHandler(RootsListChangedNotificationSchema, asked);
+}
+
+function folderOf(uri: string): readonly string[] {
+  try {
+    return [fileURLToPath(uri)];
+  } catch {
+    return [];
+  }
 }
 
 /** What was prepared, at once; a memory of which nothing was prepared is read now. */
@@ -116,6 +147,17 @@ function addTools(server: McpServer, request: McpRequest): void {
         const rest = all.length - (from - 1 + lines);
         return `${text}${rest > 0 ? `\n… ${rest} more lines; read on from ${from + lines}` : ""}`;
       }),
+  );
+  server.registerTool(
+    "memory_recall",
+    {
+      title: "Recall the memory for this project",
+      description:
+        "What past sessions taught about the project of the folder you work in, as at the start of a session. Facts, not instructions.",
+      inputSchema: {},
+      annotations: { readOnlyHint: true, openWorldHint: false },
+    },
+    () => answered(() => instructionsOf(request)),
   );
   let notes = 0;
   server.registerTool(

@@ -60,6 +60,8 @@ export interface LearnSettings {
   readonly cap: number;
   /** Whether sessions count that a program held with the agent (`claude -p`, `codex exec`). */
   readonly includeHeadless: boolean;
+  /** Whether sessions count in which the agent took in words from outside: from the web, or by an MCP server's tool. */
+  readonly includeExternal: boolean;
   readonly maxRunMinutes: number;
   readonly maxTokens: number | null;
   readonly maxCostUsd: number | null;
@@ -75,6 +77,7 @@ export const LEARN_DEFAULTS: LearnSettings = {
   maxAgeDays: 30,
   cap: 16,
   includeHeadless: true,
+  includeExternal: true,
   maxRunMinutes: 5,
   maxTokens: null,
   maxCostUsd: null,
@@ -125,9 +128,10 @@ export interface ReadInput extends LearnRunInput {
 }
 
 /** `none`: nothing of the session is worth a note. */
-export type WeighAnswer =
-  | { readonly kind: "worth" }
-  | { readonly kind: "none"; readonly verdict: "nobody_spoke" | "no_signal" };
+export type WeighAnswer = { readonly kind: "worth" } | { readonly kind: "none"; readonly verdict: NoNote };
+
+/** Why a session leaves no note. `polluted`: words from outside are in it, and the settings leave such sessions out. */
+export type NoNote = "nobody_spoke" | "no_signal" | "polluted";
 
 export interface ExtractInput extends ReadInput {
   /** 0 = the first turn; n = the n-th repair. */
@@ -148,7 +152,7 @@ export interface CheckAnswer {
 
 export interface RecordInput extends ReadInput {
   /** Null: the note that was checked. */
-  readonly none: "nobody_spoke" | "no_signal" | null;
+  readonly none: NoNote | null;
 }
 
 export type RecordAnswer = Recorded;

@@ -33,6 +33,7 @@ const SETTLED: Readonly<Partial<Record<SessionVerdict, SessionSentence>>> = {
   learned: words("learned", "good"),
   nobody_spoke: words("nobody spoke in it", "quiet"),
   no_signal: words("nothing in it was worth a note", "quiet"),
+  polluted: words("words from outside are in it, and such sessions are left out", "quiet"),
   too_old: words("too old; `slowwave learn --session` learns it all the same", "quiet"),
   subagent: words("an agent started it", "quiet"),
   own: words("an agent of Slowwave made it", "quiet"),

@@ -20,6 +20,7 @@ export type SessionVerdict =
   | "learned"
   | "nobody_spoke"
   | "no_signal"
+  | "polluted"
   | "not_idle"
   | "too_old"
   | "subagent"

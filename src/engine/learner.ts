@@ -12,6 +12,7 @@ import {
   type LearnSettings,
   learnAdvice,
   learnOutcome,
+  type NoNote,
 } from "../domain/phase1.ts";
 import type { LeaseHolder } from "../domain/phase2.ts";
 import type { Store } from "../domain/ports.ts";
@@ -74,7 +75,7 @@ export type Preview =
       readonly findings: readonly Finding[];
       readonly tokens: number;
     }
-  | { readonly kind: "none"; readonly verdict: "nobody_spoke" | "no_signal"; readonly tokens: number }
+  | { readonly kind: "none"; readonly verdict: NoNote; readonly tokens: number }
   | { readonly kind: "skip"; readonly verdict: SessionVerdict; readonly until: number | null };
 
 /** One session on its way. */
@@ -114,7 +115,9 @@ export interface Learner {
   takeFile(space: string, file: TranscriptFile): Promise<string>;
   /** `project`: only sessions of this folder, below it, or of its project. */
   due(
-    query: Omit<DueQuery, "retentionDays" | "project" | "isAnyAge"> & { readonly project?: string },
+    query: Omit<DueQuery, "retentionDays" | "project" | "isAnyAge" | "includeHeadless"> & {
+      readonly project?: string;
+    },
   ): Promise<readonly SessionRow[]>;
   learn(request: {
     readonly space: string;
@@ -203,7 +206,10 @@ export function createLearner(options: LearnerOptions): Learner {
       files$.set(file.key, file);
       return file.key;
     },
-    due: (query) => dueHere(parts, { ...query, retentionDays, isAnyAge: settings.maxAgeDays === null }),
+    due: (query) => {
+      const { includeHeadless, maxAgeDays } = settings;
+      return dueHere(parts, { ...query, retentionDays, includeHeadless, isAnyAge: maxAgeDays === null });
+    },
     learn: async ({ space, key, force = false, again = false }) => {
       await home.prepare();
       const id = ids.run();
@@ -275,6 +281,8 @@ async function previewSession(
   const answer = await locate(deps, cache, { space, key, force });
   if (answer.kind === "skip") return answer;
   const evidence = await cache.evidence({ space, key, fingerprint: answer.fingerprint });
+  if (!deps.settings.includeExternal && cache.hasOutsideWords())
+    return { kind: "none", verdict: "polluted", tokens: 0 };
   const tokens = evidence.rows.reduce((sum, { text, tool }) => sum + tokensOf(text + (tool?.input ?? "")), 0);
   const extraction = deps.rules.extract(await cache.session(key, space), evidence);
   if (extraction.kind === "none") return { kind: "none", verdict: extraction.reason, tokens };

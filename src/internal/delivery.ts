@@ -18,6 +18,7 @@ export {
   type Change,
   type ConnectionState,
   carryOut,
+  checkConnections,
   disconnect,
   planConnection,
   type Removal,

@@ -98,6 +98,8 @@ export interface DueQuery {
   readonly limit: number;
   /** No session is too old. */
   readonly isAnyAge?: boolean;
+  /** False: sessions that a program held are left out. Those that were left out before are due again where it is true. */
+  readonly includeHeadless: boolean;
   /** Those whose agent deletes its sessions, by agent. */
   readonly retentionDays: ReadonlyMap<string, number | null>;
 }
@@ -110,7 +112,6 @@ const OPEN: readonly SessionVerdict[] = [
   "unreadable",
   "unknown_format",
   "excluded",
-  "headless",
 ];
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -127,14 +128,17 @@ export async function dueSessions(
 ): Promise<readonly SessionRow[]> {
   const { space, agents, since = 0, limit, project, isAnyAge = false } = query;
   const nowMs = clock.nowMs();
-  const verdicts = isAnyAge ? [...OPEN, "too_old" as const] : OPEN;
+  const verdicts = [
+    ...OPEN,
+    ...(isAnyAge ? (["too_old"] as const) : []),
+    ...(!query.includeHeadless ? [] : (["headless"] as const)),
+  ];
   const rows = await sessions.list({ space, verdicts, limit: ALL, ...(agents ? { agents } : {}) });
   const exclusions = await sessions.exclusions();
   const failing = new Map((await sessions.jobs()).map((job) => [job.job_key, job]));
   const isOpen = (row: SessionRow) => {
     if (row.changedAt < since || isExcluded(row, exclusions)) return false;
     if (project !== undefined && !isOf(row, project)) return false;
-    if (row.verdict === "headless") return false;
     const job = failing.get(space === "global" ? row.key : `${space}/${row.key}`);
     const waits = (job?.retry_at ?? 0) * 1000 > nowMs && (job?.input_watermark ?? 0) >= row.updatedAt;
     return !waits && (row.verdictUntil ?? 0) <= nowMs;

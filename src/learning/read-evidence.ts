@@ -4,6 +4,7 @@ import type { ReadAnswer, ReadInput, WeighAnswer } from "../domain/phase1.ts";
 import type { SessionFacts } from "../domain/session.ts";
 import type { Evidence } from "../extraction/index.ts";
 import type { SessionFile, Utterance } from "../transcripts/reader.ts";
+import { takesInOutsideWords } from "../transcripts/tools.ts";
 import { ageOf } from "./locate-session.ts";
 import type { LearningDeps, RunCache } from "./run-cache.ts";
 
@@ -16,8 +17,8 @@ export function readEvidence(deps: LearningDeps, cache: RunCache) {
     const { space, key, fingerprint, force } = input;
     const session = await cache.session(key, space);
     if (session.fingerprint !== fingerprint) throw changed();
-    const { evidence, facts } = await readSession(deps, session, cache.facts(), signal);
-    cache.keepEvidence(evidence, facts);
+    const { evidence, facts, hasOutsideWords } = await readSession(deps, session, cache.facts(), signal);
+    cache.keepEvidence(evidence, facts, hasOutsideWords);
     const age = force ? null : ageOf(facts.saidAt ?? session.changedAt, deps, deps.clock.nowMs());
     if (age !== null) return age;
     const { redacted, leftOut, rows } = evidence;
@@ -33,23 +34,30 @@ export async function readSession(
   session: SessionFile,
   facts: SessionFacts,
   signal?: AbortSignal,
-): Promise<{ readonly evidence: Evidence; readonly facts: SessionFacts }> {
+): Promise<{ readonly evidence: Evidence; readonly facts: SessionFacts; readonly hasOutsideWords: boolean }> {
   const reader = readers[session.agent];
   if (reader === undefined) throw changed();
-  const count = { persons: 0, tools: 0, saidAt: facts.saidAt };
+  const count: Counts = { persons: 0, tools: 0, saidAt: facts.saidAt, outside: 0 };
   const now = () => clock.monotonicMs();
   const reading = reader.read(session, { now, ...(signal === undefined ? {} : { signal }) });
   const evidence = await rules.gather(counted(reading, count));
-  return { evidence, facts: { ...facts, ...count } };
+  const { outside, ...known } = count;
+  return { evidence, facts: { ...facts, ...known }, hasOutsideWords: outside > 0 };
 }
 
-async function* counted(
-  utterances: AsyncIterable<Utterance>,
-  count: { persons: number; tools: number; saidAt: number | null },
-): AsyncGenerator<Utterance> {
+interface Counts {
+  persons: number;
+  tools: number;
+  saidAt: number | null;
+  /** Calls that took words in from the web or from an MCP server. */
+  outside: number;
+}
+
+async function* counted(utterances: AsyncIterable<Utterance>, count: Counts): AsyncGenerator<Utterance> {
   for await (const utterance of utterances) {
     if (utterance.tier === "person") count.persons += 1;
     if (utterance.tier === "tool") count.tools += 1;
+    if (utterance.tool !== undefined && takesInOutsideWords(utterance.tool.name)) count.outside += 1;
     if (utterance.at !== null && utterance.tier !== "context") {
       count.saidAt = Math.max(count.saidAt ?? 0, utterance.at);
     }
@@ -61,9 +69,10 @@ async function* counted(
 const FEW_CHARACTERS = 40;
 
 /** Whether there is anything to learn. Rules judge for themselves and cost nothing; before an agent is paid, more is asked. */
-export function weighEvidence({ runner }: LearningDeps, cache: RunCache) {
+export function weighEvidence({ runner, settings }: LearningDeps, cache: RunCache) {
   return fromPromise<WeighAnswer, ReadInput>(async ({ input }) => {
     const { rows } = await cache.evidence(input);
+    if (!settings.includeExternal && cache.hasOutsideWords()) return { kind: "none", verdict: "polluted" };
     const spoken = rows.filter(({ tier }) => tier === "person");
     if (spoken.length === 0) return { kind: "none", verdict: "nobody_spoke" };
     const isGreeting =

@@ -58,7 +58,9 @@ export interface RunCache {
   keepSession(session: SessionFile, facts: SessionFacts): void;
   /** What was said in it. Rejects with `session_changed` when it is not the file of this fingerprint any more. */
   evidence(input: { space: string; key: string; fingerprint: string }): Promise<Evidence>;
-  keepEvidence(evidence: Evidence, facts: SessionFacts): void;
+  keepEvidence(evidence: Evidence, facts: SessionFacts, hasOutsideWords: boolean): void;
+  /** Whether the agent took in words from the web or from an MCP server; known once the evidence is. */
+  hasOutsideWords(): boolean;
   extraction: Extraction | null;
   checked: CheckedNote | null;
   /** What an agent is to mend in its next turn. */
@@ -70,11 +72,12 @@ export function createRunCache(find: {
   readonly evidence: (
     session: SessionFile,
     facts: SessionFacts,
-  ) => Promise<{ evidence: Evidence; facts: SessionFacts }>;
+  ) => Promise<{ evidence: Evidence; facts: SessionFacts; hasOutsideWords: boolean }>;
 }): RunCache {
   let session: SessionFile | null = null;
   let evidence: Evidence | null = null;
   let facts: SessionFacts | null = null;
+  let isFromOutside = false;
 
   const cache: RunCache = {
     extraction: null,
@@ -88,10 +91,12 @@ export function createRunCache(find: {
       session = found;
       facts = known;
     },
-    keepEvidence: (read, known) => {
+    keepEvidence: (read, known, hasOutsideWords) => {
       evidence = read;
       facts = known;
+      isFromOutside = hasOutsideWords;
     },
+    hasOutsideWords: () => isFromOutside,
     session: async (key, space) => {
       if (session !== null) return session;
       const found = await find.session(space, key);
@@ -108,7 +113,7 @@ export function createRunCache(find: {
         );
       }
       const read = await find.evidence(file, cache.facts());
-      cache.keepEvidence(read.evidence, read.facts);
+      cache.keepEvidence(read.evidence, read.facts, read.hasOutsideWords);
       return read.evidence;
     },
   };

@@ -13,6 +13,7 @@ import {
   type LearnSettings,
   type LearnStatus,
   type LocateAnswer,
+  type NoNote,
   type Phase1Event,
   type ReadAnswer,
   type ReadInput,
@@ -65,7 +66,7 @@ export interface Phase1Context extends Phase1Input {
   readonly repairs: number;
   readonly findings: number;
   /** Why the session leaves no note. */
-  readonly none: "nobody_spoke" | "no_signal" | null;
+  readonly none: NoNote | null;
   /** Why the session is left alone. */
   readonly skip: Skip | null;
   /** How the run ends; null while that is open. */

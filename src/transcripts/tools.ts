@@ -73,3 +73,25 @@ export function exitCodeIn(output: string): number | null {
     /^(?:Process exited with code|Exit code:?) (-?\d+)/im.exec(output.slice(-400));
   return found === null ? null : Number(found[1]);
 }
+
+/** The names under which the four agents search the web or fetch from it. */
+const WEB = new Set([
+  "webfetch",
+  "websearch",
+  "web_fetch",
+  "web_search",
+  "web_search_call",
+  "google_web_search",
+  "codesearch",
+]);
+
+/**
+ * Whether the tool's answer is from outside of the machine: from the web, or from an MCP server. OpenCode names a tool of
+ * a server `server_tool`, which its name alone does not tell.
+ */
+export function takesInOutsideWords(name: string): boolean {
+  const kind = name.toLowerCase();
+  return (
+    WEB.has(kind) || /^mcp[_-]/.test(kind) || kind === "mcp_tool_call" || /^[a-z0-9.-]+__[a-z]/.test(kind)
+  );
+}

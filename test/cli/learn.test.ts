@@ -44,6 +44,32 @@ test("each session is told in a sentence, and shown with what its note rests on"
   expect(stdout).toContain("What it rests on");
 });
 
+test("a run that learned a session is shown by it, in the words of phase 1, in `runs`, `runs show` and `watch`", async () => {
+  world.claude(ID(1), SHOP);
+  world.claude(ID(2), SHOP, { at: Date.now() - 1000 });
+  const { slowwave, json } = here();
+  await slowwave("learn");
+  expect(await json("runs")).toMatchObject({ value: { runs: [] } });
+  const { runs } = (await json("runs", "--machine", "phase1")).value as {
+    runs: readonly { run: string; session: string; status: string }[];
+  };
+  expect(new Set(runs.map(({ session, status }) => `${session} ${status}`))).toEqual(
+    new Set([`${KEY} succeeded`, `claude-${ID(2)} skipped_not_idle`]),
+  );
+  const ofKey = runs.find(({ session }) => session === KEY)?.run ?? "";
+  const shown = (await slowwave("runs", "show", ofKey)).stdout;
+  expect(shown).toContain(`run ${ofKey} of phase 1, session ${KEY} of space global`);
+  expect(shown).toMatch(/read +1 turn of a person, 2 tool calls\n/);
+  expect(shown).not.toMatch(/inputs/);
+  const skipped = runs.find(({ session }) => session !== KEY)?.run ?? "";
+  expect((await slowwave("runs", "show", skipped)).stdout).toContain(
+    "Somebody spoke lately; it is learned once it is idle",
+  );
+  expect((await slowwave("watch", ofKey)).stdout).toMatch(new RegExp(`${ofKey} ${KEY} extracting \\(`));
+  const [first] = (await slowwave("watch", ofKey, "--json")).stdout.split("\n");
+  expect(JSON.parse(first ?? "")).toMatchObject({ space: "global", session: KEY, value: "claiming" });
+});
+
 test("a dry run prints the notes and keeps none", async () => {
   world.claude(ID(1), SHOP);
   const { slowwave, json } = here();

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { eventView } from "../../src/server/feed.ts";
-import { commitOf, newRun } from "../../src/testing/store/given.ts";
+import { commitOf, intent, newRun } from "../../src/testing/store/given.ts";
 import { commandLine, line, signals, temporaryFolder } from "./invoke.ts";
 
 const two = [`${line({ thread_id: "a" })}\n${line({ thread_id: "b" })}\n`];
@@ -132,6 +132,45 @@ describe("slowwave watch", () => {
     expect(drawn).toContain("its process is dead");
     // The agent's own escape is shown, not obeyed.
     expect(drawn).toContain("reading \u{fffd}[31mthe notes");
+  });
+
+  test("`runs show` names the actors of an unfinished run, child machines with their states", async () => {
+    const folder = temporaryFolder();
+    await leftRun(folder, (store) =>
+      store.runs.commit({
+        ...commitOf(1, { value: "supervising", snapshot: '{"value":"supervising","context":{}}' }),
+        intents: [intent("run-1/1/watchAgent")],
+        actors: [
+          {
+            key: "shipment",
+            snapshot: JSON.stringify({
+              src: "shipment",
+              state: { status: "active", value: { on: "its way" } },
+            }),
+            intents: [],
+          },
+        ],
+      }),
+    );
+    const { stdout } = await commandLine({}, folder).slowwave("runs", "show", "run-1");
+    expect(stdout).toMatch(/\nactors\n {2}shipment {4}on\.its way\n {2}watchAgent {2}at work\n/);
+  });
+
+  test("doctor tells of unfinished runs of another version, and what that version is", async () => {
+    const folder = temporaryFolder();
+    await leftRun(folder, (store) =>
+      store.runs.create(
+        { ...newRun({ id: "run-2" }), machine: "phase2", version: "0-old" },
+        commitOf(0, { run: "run-2", value: "claiming", snapshot: '{"value":"claiming","context":{}}' }),
+      ),
+    );
+    const { value } = await commandLine({}, folder).json("doctor");
+    const { checks } = value as { checks: readonly { name: string; message: string }[] };
+    expect(checks.filter(({ name }) => name === "runs").map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(
+        /^\d unfinished runs? (?:is|are) of another version \(.*0-old.*\) than this one \(/,
+      ),
+    );
   });
 
   test("says that there is nothing to watch where nothing was ever kept", async () => {

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -84,6 +85,24 @@ const WAYS = [
   ["opencode", "block"],
   ["opencode", "mcp"],
 ] as const;
+
+test("doctor says which place does not hold the memory as it is, and what mends it; of connected places alone", async () => {
+  const { slowwave, json, path, write } = user();
+  const named = async () => {
+    const { checks } = (await json("doctor")).value as { checks: readonly { name: string }[] };
+    return checks.filter(({ name }) => name === "connections");
+  };
+  expect(await named()).toEqual([]);
+  await slowwave("connect", "claude");
+  expect(await named()).toMatchObject([{ verdict: "ok" }]);
+  write(".claude/rules/slowwave.md", "mine now\n");
+  const changed = { verdict: "warn", mend: "slowwave connections" };
+  expect(await named()).toMatchObject([
+    { ...changed, message: expect.stringContaining("was changed by hand") },
+  ]);
+  rmSync(path(".claude/rules/slowwave.md"));
+  expect(await named()).toMatchObject([{ ...changed, message: expect.stringContaining("no longer holds") }]);
+});
 
 describe("connecting and disconnecting", () => {
   test.each(WAYS)("%s by %s leaves every file and folder byte for byte as it was", async (agent, how) => {

@@ -32,7 +32,8 @@ export interface LearnWorld {
 type Turn =
   | { readonly person: string }
   | { readonly answer: string }
-  | { readonly run: string; readonly ok?: boolean; readonly gave?: string };
+  | { readonly run: string; readonly ok?: boolean; readonly gave?: string }
+  | { readonly tool: string; readonly gave?: string };
 
 const RULES: Rules = { gather: gatherEvidence, extract: extractNote };
 
@@ -121,9 +122,12 @@ export function claudeLines(
     if ("person" in turn) return [line("user", turn.person)];
     if ("answer" in turn) return [line("assistant", [{ type: "text", text: turn.answer }])];
     const id = `toolu_${count}`;
-    const { run, ok = true, gave = "" } = turn;
+    const { gave = "" } = turn;
+    const { ok = true } = "run" in turn ? turn : {};
+    const called =
+      "run" in turn ? { name: "Bash", input: { command: turn.run } } : { name: turn.tool, input: {} };
     return [
-      line("assistant", [{ type: "tool_use", id, name: "Bash", input: { command: run } }]),
+      line("assistant", [{ type: "tool_use", id, ...called }]),
       line("user", [{ type: "tool_result", tool_use_id: id, content: gave, is_error: !ok }]),
     ];
   });

@@ -22,6 +22,7 @@ test.runIf(commands !== null)("the inspector lists the tools, and finds a line o
   expect(inspect("--method", "tools/list").tools?.map(({ name }) => name)).toEqual([
     "memory_search",
     "memory_read",
+    "memory_recall",
     "memory_note",
   ]);
   const call = ["--method", "tools/call", "--tool-name", "memory_search", "--tool-arg", "words=node build"];

@@ -21,6 +21,7 @@ import {
   failure,
 } from "../doctor-checks.ts";
 import { checkCodex } from "../doctor-codex.ts";
+import { checkDelivery } from "../doctor-connections.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore } from "../store.ts";
 import { bold, cyan, dim, green, red, yellow } from "../ui/text.ts";
@@ -33,7 +34,9 @@ export function addDoctor(
   program
     .command("doctor")
     .summary("what is wrong, and the command that mends it")
-    .description("Checks Node, home, store, jobs, runs, clock, memory root, agent, and what was left behind.")
+    .description(
+      "Checks Node, home, store, jobs, runs, sessions, connections, clock, memory root, agent, and what was left behind.",
+    )
     .option("--full", "hash every file of every generation again, however long it takes")
     .option("--adopt-home", "this folder is the home from now on, whatever it was copied from")
     .addHelpText("after", examples("slowwave doctor", "slowwave doctor --space my-project --json"))
@@ -78,6 +81,7 @@ async function allChecks(at: Invocation, full: boolean): Promise<readonly Check[
       ...(await checkRetries(patient)),
       ...(await checkRuns(patient)),
       ...(await checkSessions(patient)),
+      ...(await checkDelivery(patient)),
       ...(await checkCodex(patient)),
       await checkClock(patient),
       ...(await checkMemoryRoot(patient)),

@@ -24,6 +24,8 @@ interface LearnFlags {
   readonly model?: string;
   readonly idle?: string;
   readonly again?: boolean;
+  readonly skipHeadless?: boolean;
+  readonly skipExternal?: boolean;
   readonly dryRun?: boolean;
   readonly run?: boolean;
 }
@@ -51,6 +53,8 @@ export function addLearn(
     .option("--extractor <name>", "who writes the notes: rules, or an agent's name (default: rules)")
     .option("--model <model>", "the agent's model")
     .option("--idle <duration>", "how long nobody may have said anything, e.g. 30m, or 0 (default: 6h)")
+    .option("--skip-headless", "leave out sessions that a program held (`claude -p`, `codex exec`)")
+    .option("--skip-external", "leave out sessions with words from the web or from an MCP server")
     .option("--again", "learn the session anew although nothing changed")
     .option("--dry-run", "print the notes and keep none; with an agent, print what it would have to read")
     .option("--run", "consolidate afterwards, as `slowwave run` does")
@@ -117,6 +121,8 @@ function howOf(flags: LearnFlags): LearnHow {
     ...(flags.idle === undefined ? {} : { idleMinutes: idleOf(flags.idle) }),
     ...(flags.since === undefined ? {} : { maxAgeDays: null }),
     ...(flags.model === undefined ? {} : { model: flags.model }),
+    ...(flags.skipHeadless === true ? { includeHeadless: false } : {}),
+    ...(flags.skipExternal === true ? { includeExternal: false } : {}),
   };
   return { extractor: flags.extractor ?? "rules", settings };
 }

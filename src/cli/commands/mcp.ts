@@ -14,7 +14,7 @@ export function addMcp(program: Command, shell: Shell, end: (code: Promise<numbe
     .summary("the memory as an MCP server, on stdin and stdout")
     .description(
       "Serves the Model Context Protocol: the recall of the client's folder as instructions, and the tools memory_search, " +
-        "memory_read and memory_note. Agents start it; `slowwave connect AGENT --how mcp` registers it.",
+        "memory_read, memory_recall and memory_note. Agents start it; `slowwave connect AGENT --how mcp` registers it.",
     )
     .option("--for <dir>", "the folder the client works in (default: this one)")
     .addHelpText("after", examples("slowwave mcp", "slowwave mcp --for ~/projects/shop"))

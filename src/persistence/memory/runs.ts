@@ -331,13 +331,15 @@ function removeLog({ log, signals }: MemoryWorld, run: string): number {
 }
 
 function removeSettlements(
-  { settlements, settledAt, runs }: MemoryWorld,
+  { settlements, settledAt, runs, sessionJobs }: MemoryWorld,
   space: string,
   untilMs: number,
 ): number {
   const isAtWork = [...runs.values()].some((run) => run.space === space && run.state === "active");
   if (isAtWork) return 0;
-  const past = [...settledAt].filter(([, one]) => one.space === space && one.atMs < untilMs);
+  // Runs of phase 1 have no space of their own; each of their settlements is under the row of its session.
+  const isOurs = (of: string) => (space === "" ? sessionJobs.has(of) : of === space);
+  const past = [...settledAt].filter(([, one]) => isOurs(one.space) && one.atMs < untilMs);
   for (const [key] of past) {
     settlements.delete(key);
     settledAt.delete(key);

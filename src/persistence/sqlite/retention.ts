@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import { STAGE1_KIND } from "../../domain/job.ts";
 import type { RetentionRequest, RetentionSlice } from "../../domain/ports.ts";
 import { RUN_STATUS } from "./run-queries.ts";
 import { GROUP_LIMIT, type Writer } from "./writer.ts";
@@ -61,13 +62,22 @@ export function sqliteRetention(
      and not exists (select 1 from runs where runs.space = settlements.space and state = 'active')`,
   );
 
+  // Runs of phase 1 have no space of their own; each of their settlements is under the row of its session.
+  const removeOfSessions = db.prepare<{ untilMs: number; limit: number }>(
+    `delete from settlements where (space, token) in (select space, token from settlements
+       where at < @untilMs and space in (select job_key from jobs where kind = '${STAGE1_KIND}') limit @limit)
+     and not exists (select 1 from runs where runs.space = '' and state = 'active')`,
+  );
+  const removeSettled = ({ space, ...past }: { untilMs: number; space: string; limit: number }): number =>
+    space === "" ? removeOfSessions.run(past).changes : removeSettlements.run({ space, ...past }).changes;
+
   function removeOne(request: RetentionRequest): number {
     const { space, keepRuns, keepRunDays, nowMs } = request;
     const past = nthNewest.get(space, keepRuns - 1);
     const untilMs = nowMs - keepRunDays * DAY_MS;
     const longUntilMs = nowMs - 2 * keepRunDays * DAY_MS;
     const settled = { untilMs: longUntilMs, space, limit: ROWS };
-    if (past === undefined) return removeSettlements.run(settled).changes;
+    if (past === undefined) return removeSettled(settled);
     const longPast = nthNewest.get(space, 2 * keepRuns - 1) ?? "";
     const run = victim.get({ space, past, longPast, untilMs, longUntilMs });
     if (run !== undefined) {
@@ -79,7 +89,7 @@ export function sqliteRetention(
       const rows = removeVersions.run({ run: list, space }).changes;
       return rows + removeList.run(list).changes;
     }
-    return removeSettlements.run(settled).changes;
+    return removeSettled(settled);
   }
 
   /** Gives pages back that nothing is written on; how many are left to be given. */

@@ -69,6 +69,21 @@ export function sessionContract(name: string, open: OpenWorld): void {
       return { ...SEEN, ...NO_FACTS, space: "global", updatedAt: NOW, ...verdict, ...some };
     }
 
+    test("how a session was settled is found again for a while, and then goes: one row each would stay for ever", async () => {
+      await a.sessions.sight("global", [SEEN], NOW_MS);
+      const lease = await claimed();
+      await a.sessions.record(recordOf(lease));
+      const later = async (days: number) => {
+        const request = { space: "", keepRuns: 2, keepRunDays: 7, nowMs: NOW_MS + days * 86_400_000 };
+        for (let isDone = false; !isDone; ) ({ isDone } = await b.retire(request));
+      };
+      await later(13);
+      expect(await b.sessions.record(recordOf(lease))).toBe("already");
+      await later(15);
+      expect(await b.sessions.record(recordOf(lease))).toBe("lost");
+      expect((await a.sessions.read("global", "claude-1"))?.verdict).toBe("learned");
+    });
+
     test("a look takes in what is new, leaves what is not, and marks what changed by its fingerprint", async () => {
       expect(await a.sessions.sight("global", [SEEN], NOW_MS)).toEqual({ forgotten: 0 });
       expect(await b.sessions.read("global", "claude-1")).toEqual(rowOf());
