@@ -1,3 +1,4 @@
+import { STAGE1_KIND } from "../../domain/job.ts";
 import type { RetentionRequest, RetentionSlice } from "../../domain/ports.ts";
 import type { Database, Query } from "./database.ts";
 import { nowIn, type StoreClock, spaceLock } from "./jobs.ts";
@@ -87,9 +88,14 @@ async function removeSettlements(
   now: number | null,
   keptMs: number,
 ): Promise<number> {
+  // Runs of phase 1 have no space of their own; each of their settlements is under the row of its session.
+  const isOurs =
+    space === ""
+      ? `$1 = '' and space in (select job_key from slowwave.jobs where kind = '${STAGE1_KIND}')`
+      : "space = $1";
   const { count } = await query(
     `delete from slowwave.settlements where (space, token) in (
-       select space, token from slowwave.settlements where space = $1 and at < ${nowIn("$2")} - $3::bigint limit $4)
+       select space, token from slowwave.settlements where ${isOurs} and at < ${nowIn("$2")} - $3::bigint limit $4)
      and not exists (select 1 from slowwave.runs where runs.space = $1 and state = 'active')`,
     [space, now, keptMs, ROWS],
   );
