@@ -57,6 +57,14 @@ export function countOption(flags: string, description: string, fallback: number
   });
 }
 
+/** Reads what an option that takes a whole number of at least one was given. */
+export function wholeNumber(flag: string): (text: string) => number {
+  return (text) => {
+    if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+    throw new SlowwaveError("invalid_usage", `${flag} needs a whole number of at least 1, not "${text}".`);
+  };
+}
+
 export const EXIT = { ok: 0, failed: 1, usage: 2, skipped: 3, refused: 4, budget: 5 } as const;
 
 /** The exit code of a run that came to an end (contract, section 3); signals have codes of their own. */

@@ -133,7 +133,7 @@ export interface AdmissionStore {
    * claimed for `ADMISSION_MS` is over. Paused tenants get nothing.
    */
   admit(request: AdmitRequest): Promise<AdmitOutcome>;
-  /** A place for this space, due or not. Null: it is admitted; else why not. */
+  /** A place for this space, due or not. Null: it is admitted, be it that this worker was given it before; else why not. */
   admitSpace(
     request: Omit<AdmitRequest, "count"> & { readonly space: string },
   ): Promise<AdmissionRefusal | null>;

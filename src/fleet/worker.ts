@@ -7,7 +7,7 @@ import {
   type WorkerReport,
 } from "../domain/admission.ts";
 import type { Clock } from "../domain/clock.ts";
-import { SlowwaveError } from "../domain/failure.ts";
+import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import { DEFAULT_SETTINGS } from "../domain/settings.ts";
 import { clockOf } from "../durable/system.ts";
@@ -283,6 +283,7 @@ class FleetWorker implements Worker {
   /** What comes of a worker that ends, or of a store that is closed under it, is no news. */
   #report(space: string | null, error: unknown): void {
     if (this.#state === "draining" || this.#state === "stopped") return;
+    if (["engine_closed", "store_closed"].includes(codeOf(error) ?? "")) return;
     this.#options.onProblem?.(space, error);
   }
 

@@ -27,6 +27,8 @@ const STATUS: Readonly<Record<string, number>> = {
   looks_only: 409,
   other_machine: 409,
   skipped_running: 409,
+  no_place: 409,
+  fleet_paused: 409,
   draft_outdated: 409,
   ambiguous_draft: 409,
   ambiguous_generation: 409,

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import type { AgentFunction } from "../../src/agents/function-agent.ts";
+import { createWorker } from "../../src/fleet/worker.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { keepDue } from "../../src/server/schedule.ts";
-import { manualClock } from "../agents/manual-clock.ts";
 import { diligent, phase2World, session } from "./phase2-world.ts";
 
 /** Agents that work until they are let go, and how many were at work at once. */
@@ -56,12 +55,14 @@ test("what a killed process left is taken over within the limit of the schedule,
   engine.events$.subscribe((event) => {
     if (event.type === "run.finished") finished.push(event.space);
   });
-  const options = { jobs: store.jobs, engine, everyMs: 60_000, successCooldownSeconds: 0, retries: 3 };
-  const schedule = keepDue({
-    ...options,
-    clock: manualClock(),
-    failed: (_, error) => expect(error).toBeNull(),
+  const schedule = createWorker({
+    engine,
+    store,
+    concurrency: 2,
+    rounds: { everyMs: 60_000 },
+    onProblem: (_, error) => expect(error).toBeNull(),
   });
+  await schedule.start();
   await work(6, 2);
   await expect.poll(() => finished.sort()).toEqual(["s0", "s1", "s2", "s3", "s4", "s5"]);
   schedule.stop();

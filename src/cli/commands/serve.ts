@@ -5,22 +5,24 @@ import { type Command, Option } from "commander";
 import type { RunEvent } from "../../domain/event.ts";
 import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
-import { createControls, type Engine, systemClock } from "../../internal/engine.ts";
-import { type DayLimits, dayUse, hasDayLimits } from "../../internal/runs.ts";
+import { createControls, type Engine } from "../../internal/engine.ts";
+import { createWorker, type Worker } from "../../internal/fleet.ts";
+import type { Learner } from "../../internal/learning.ts";
 import { scheduleNotices } from "../../internal/schedule.ts";
 import { createApp, type Listening, listen } from "../../server/app.ts";
 import { pageFolder } from "../../server/page.ts";
-import { keepDue } from "../../server/schedule.ts";
 import { hasLearned, learnDue, learnerOn } from "../learning.ts";
 import { withEngine } from "../run-with-engine.ts";
-import { choicesFrom, type FlagValues } from "../settings.ts";
-import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { type Choices, choicesFrom, type FlagValues } from "../settings.ts";
+import { EXIT, examples, type Invocation, invocation, type Shell, wholeNumber } from "../shell.ts";
 import { rootOf } from "../store.ts";
 import { counted, dim, durationMs, type Line, yellow } from "../ui/text.ts";
+import { packageVersion } from "../version.ts";
 
 interface ServeOptions {
   readonly port?: number;
   readonly every?: number;
+  readonly concurrency?: number;
   readonly agent?: string;
   readonly model?: string;
 }
@@ -43,10 +45,15 @@ export function addServe(
         "learn and run what is due, now and then as often, e.g. 10m",
       ).argParser((text) => durationMs(text, "--every")),
     )
+    .addOption(
+      new Option("--concurrency <n>", "with --every: runs at work at once (default: 2)").argParser(
+        wholeNumber("--concurrency"),
+      ),
+    )
     .option("--agent <name>", "which agent works in runs started here (default: extractive)")
     .option("--model <model>", "the agent's model")
     .addHelpText("after", examples("slowwave serve", "slowwave serve --port 8080 --every 15m"))
-    .action(({ port, every, agent, model }: ServeOptions, command: Command) =>
+    .action(({ port, every, concurrency, agent, model }: ServeOptions, command: Command) =>
       end(
         serve(invocation(shell, command), {
           values: {
@@ -55,6 +62,7 @@ export function addServe(
           },
           port: port ?? null,
           everyMs: every ?? null,
+          concurrency: concurrency ?? null,
         }),
       ),
     );
@@ -71,54 +79,45 @@ export interface ServeFlags {
   readonly port: number | null;
   /** Null: runs are only started by hand. */
   readonly everyMs: number | null;
+  /** Null: the usual number. */
+  readonly concurrency: number | null;
 }
 
 const USUAL_PORT = 7411;
 
 /** `slowwave serve`: until a signal ends it; returns the exit code. */
-export async function serve(at: Invocation, { values, port, everyMs }: ServeFlags): Promise<number> {
+export async function serve(at: Invocation, flags: ServeFlags): Promise<number> {
   const { places, output, json } = at;
-  const choices = choicesFrom(values, at.world.env, places.configFile);
+  const choices = choicesFrom(flags.values, at.world.env, places.configFile);
   return withEngine(at, choices, async (engine, store) => {
     const ended = closing(engine);
     const token = await serveToken(places.home);
     const memoryRoot = (space: string) => rootOf(places, space);
     const maintenance = createControls({ store, home: places.home, memoryRoot });
-    const app = createApp({ store, engine, maintenance, token, notices: () => scheduleNotices(places.home) });
-    const listening = await listenOn(app, port);
-    const { successCooldownSeconds, retries } = choices.settings;
     const failed = (space: string | null, error: unknown) => output.info(yellow(complaint(space, error)));
     const { learner } = learnerOn(at, store, { extractor: "rules", settings: {} });
-    const learnRound = async () => {
-      if (!(await hasLearned(store, places.space))) return;
-      const count = await learnDue(learner, places.space);
-      if (count > 0) output.info(dim(`${counted(count, "session")} learned`));
-    };
-    const schedule =
-      everyMs === null
-        ? null
-        : keepDue({
-            jobs: store.jobs,
-            engine,
-            clock: systemClock,
-            everyMs,
-            successCooldownSeconds,
-            retries,
-            failed,
-            before: learnRound,
-            isSpent: (space) => isSpent(store, space, choices.settings),
-          });
-    if (schedule === null) await engine.recover().catch((error: unknown) => failed(null, error));
+    const worker = roundsOf(at, { engine, store, learner, choices, flags, failed });
+    const app = createApp({
+      store,
+      // What is asked for by name has no place of its own: it is begun within the limit, or refused at once.
+      engine: worker === null ? engine : { ...engine, start: (request = {}) => worker.run(request) },
+      maintenance,
+      token,
+      notices: () => scheduleNotices(places.home),
+    });
+    const listening = await listenOn(app, flags.port);
     const subscription = engine.events$.subscribe((event) => output.info(...lineOf(event)));
-    const address = `http://127.0.0.1:${listening.port}/`;
-    if (json) output.printJson({ url: `${address}#token=${token}`, port: listening.port, token });
-    else output.print(`${address}#token=${token}`);
-    if (pageFolder() === null)
-      output.info(yellow("The page is not built (`npm run build`); the API answers."));
     try {
+      if (worker === null) await engine.recover().catch((error: unknown) => failed(null, error));
+      else await worker.start();
+      const address = `http://127.0.0.1:${listening.port}/`;
+      if (json) output.printJson({ url: `${address}#token=${token}`, port: listening.port, token });
+      else output.print(`${address}#token=${token}`);
+      if (pageFolder() === null)
+        output.info(yellow("The page is not built (`npm run build`); the API answers."));
       await ended;
     } finally {
-      schedule?.stop();
+      worker?.stop();
       await learner.close();
       subscription.unsubscribe();
       app.close();
@@ -129,10 +128,38 @@ export async function serve(at: Invocation, { values, port, everyMs }: ServeFlag
   });
 }
 
-async function isSpent({ runs }: Store, space: string, limits: DayLimits): Promise<boolean> {
-  if (!hasDayLimits(limits)) return false;
-  const { freeAtMs } = await dayUse(runs, { space, limits, nowMs: systemClock.nowMs() });
-  return freeAtMs !== null;
+/** Runs at work at once where nothing else is said; each has an agent of its own. */
+const USUAL_CONCURRENCY = 2;
+
+/** The worker that learns and runs what is due in rounds; null when runs are only started by hand. */
+function roundsOf(
+  { places, output }: Invocation,
+  on: {
+    readonly engine: Engine;
+    readonly store: Store;
+    readonly learner: Learner;
+    readonly choices: Choices;
+    readonly flags: ServeFlags;
+    readonly failed: (space: string | null, error: unknown) => void;
+  },
+): Worker | null {
+  const { engine, store, learner, choices, failed } = on;
+  const { everyMs, concurrency } = on.flags;
+  if (everyMs === null) return null;
+  const before = async () => {
+    if (!(await hasLearned(store, places.space))) return;
+    const count = await learnDue(learner, places.space);
+    if (count > 0) output.info(dim(`${counted(count, "session")} learned`));
+  };
+  return createWorker({
+    engine,
+    store,
+    concurrency: concurrency ?? USUAL_CONCURRENCY,
+    settings: choices.settings,
+    rounds: { everyMs, before },
+    version: packageVersion(),
+    onProblem: failed,
+  });
 }
 
 /** Resolves when the engine is closed, which is what a signal does first. */

@@ -51,7 +51,8 @@ export function memoryAdmissions(world: World): AdmissionStore {
       const tenant = tenantIn(world, space);
       if (fleet.isPaused || pausedTenants.has(tenant)) return "paused";
       if (row !== undefined && isLeaseAlive(row, Math.floor(nowMs / 1000))) return "running";
-      if (isAdmitted(world, space)) return "admitted";
+      const holder = admissions.get(space)?.worker ?? null;
+      if (holder !== null) return holder === worker ? null : "admitted";
       if (row?.status !== "running") {
         const taken = placesTaken(world);
         if (totalOf(taken) >= (limits.fleet ?? Number.POSITIVE_INFINITY)) return "fleet-limit";

@@ -119,7 +119,7 @@ async function admitSpace(
     readonly nowMs: number;
     readonly tenant: string;
     readonly isPaused: boolean;
-    readonly isAdmitted: boolean;
+    readonly holder: string | null;
     readonly ofTenant: number;
     readonly ofAll: number;
   };
@@ -132,8 +132,7 @@ async function admitSpace(
      select clock.now as "nowMs", own.tenant, job.status, job.lease_until,
        coalesce((select is_paused from slowwave.fleet), false)
          or exists (select 1 from slowwave.paused_tenants p where p.tenant = own.tenant) as "isPaused",
-       exists (select 1 from slowwave.admissions where space = $1 and worker is not null and until > clock.now)
-         as "isAdmitted",
+       (select worker from slowwave.admissions where space = $1 and until > clock.now) as holder,
        (select count(*) from taken where taken.tenant = own.tenant) as "ofTenant",
        (select count(*) from taken) as "ofAll"
      from clock, (select slowwave.tenant_of($1) collate "C" as tenant) own
@@ -145,7 +144,7 @@ async function admitSpace(
   const { nowMs, tenant } = found;
   if (found.isPaused) return "paused";
   if (isLeaseAlive(found, Math.floor(nowMs / 1000))) return "running";
-  if (found.isAdmitted) return "admitted";
+  if (found.holder !== null) return found.holder === worker ? null : "admitted";
   if (found.status !== "running") {
     if (found.ofAll >= (limits.fleet ?? Number.POSITIVE_INFINITY)) return "fleet-limit";
     if (found.ofTenant >= limitOf(tenant, limits)) return "tenant-limit";

@@ -88,7 +88,8 @@ function places(
     const { isPaused } = rows.fleet.get() as FleetRow;
     if (isPaused === 1 || rows.paused.all().includes(tenant)) return "paused";
     if (row !== null && isLeaseAlive(row, Math.floor(nowMs / 1000))) return "running";
-    if ((rows.holder.get(space) ?? null) !== null) return "admitted";
+    const holder = rows.holder.get(space) ?? null;
+    if (holder !== null) return holder === worker ? null : "admitted";
     if (row?.status !== "running") {
       const taken = placesTaken(rows);
       const total = [...taken.values()].reduce((sum, count) => sum + count, 0);

@@ -250,7 +250,6 @@ const OPERATIONS: { readonly [Name in PortName]: Operations<Store[Name]> } = {
     // Told that the space has a place, which is its own.
     admitSpace: {
       ask: ({ admissions }) => admissions.admitSpace({ ...ADMIT, space: "dirty" }),
-      again: "admitted",
     },
     handBack: {
       ask: ({ admissions }) => admissions.handBack({ worker: "worker-w", spaces: ["given"], nowMs: NOW_MS }),

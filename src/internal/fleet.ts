@@ -1,0 +1,5 @@
+/**
+ * Working on what is due, with others. For the command line and the server; nothing here is promised to hosts.
+ */
+export { createWorker } from "../fleet/worker.ts";
+export type { Worker, WorkerStatus } from "../fleet/worker-api.ts";
