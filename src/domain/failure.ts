@@ -182,6 +182,7 @@ export const ERROR_CODES = {
   unknown_draft: "No dry run of this hash is kept.",
   ambiguous_draft: "Several dry runs begin so; give more of the hash.",
   draft_outdated: "Something changed since the dry run; the message says what. Make another.",
+  workspace_replaced: "The agent took its workspace away, or put something else in its place; run again.",
   gate_refused: "The workspace no longer passes the gate; run again.",
 
   // Agents.

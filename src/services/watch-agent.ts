@@ -1,4 +1,23 @@
-import { concat, defer, map, NEVER, Observable, type Subscriber, Subscription } from "rxjs";
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  distinctUntilChanged,
+  EMPTY,
+  ignoreElements,
+  map,
+  merge,
+  NEVER,
+  type Observable,
+  of,
+  Subject,
+  switchMap,
+  takeUntil,
+  takeWhile,
+  tap,
+  withLatestFrom,
+} from "rxjs";
 import { fromEventObservable } from "xstate";
 import type { AgentRegistry } from "../agents/agent-registry.ts";
 import {
@@ -13,7 +32,7 @@ import type { AgentEvent, AgentHandle, AgentRunner } from "../domain/agent.ts";
 import type { Clock } from "../domain/clock.ts";
 import { causeOf } from "../domain/failure.ts";
 import type { LeaseHolder, Phase2Event, RunPlaces, WatchInput } from "../domain/phase2.ts";
-import { agentMeter, type RunLimits } from "../domain/usage.ts";
+import { type AgentMeter, agentMeter, type RunLimits } from "../domain/usage.ts";
 import type { Files } from "../files/folder.ts";
 import { withoutSecrets } from "../text/redact.ts";
 import { plainText } from "../text/sanitize.ts";
@@ -45,7 +64,7 @@ export function watchAgent(deps: WatchDeps) {
     if (handle === null) return gone(deps);
     const finisher = finishers.get(handle.id) ?? finishing(handle, deps);
     finishers.set(handle.id, finisher);
-    return new Observable((subscriber) => follow(deps, finisher, handle, input, subscriber));
+    return defer(() => follow({ deps, handle, finisher, input }));
   });
 }
 
@@ -55,96 +74,101 @@ function gone({ runner, places, clock }: WatchDeps): Observable<Phase2Event> {
   return concat(ended.pipe(map((): Phase2Event => ({ type: "agent.gone" }))), NEVER);
 }
 
-function follow(
-  deps: WatchDeps,
-  finisher: Finishing,
-  handle: AgentHandle,
-  input: WatchInput,
-  to: Subscriber<Phase2Event>,
-) {
+interface Turn {
+  readonly deps: WatchDeps;
+  readonly handle: AgentHandle;
+  readonly finisher: Finishing;
+  readonly input: WatchInput;
+}
+
+/**
+ * What one turn comes to: `agent.running` at most once, then one last event, after which nothing follows. Completes
+ * only when the agent's stream ended without that.
+ */
+function follow(turn: Turn): Observable<Phase2Event> {
+  const { deps, handle, finisher, input } = turn;
   const { clock, limits, registry } = deps;
   const counted = registry.meterOf(handle.id);
   const meter = counted ?? agentMeter();
-  // A repair turn is not told by the replay of the turns before it.
-  let listening = input.repair === 0;
-  let running = false;
-  let over = false;
-  let ended = false;
+  const asked$ = new Subject<void>();
+  const ended$ = new Subject<void>();
   let lastEventMs = clock.monotonicMs();
+  // The replay of the turns before a repair is held to the limits, too, but is no news.
+  const isNews$ = input.repair === 0 ? of(true) : concat(of(false), asked$.pipe(map(() => true)));
+
+  const agent$ = handle.events$.pipe(
+    tap((event) => {
+      lastEventMs = clock.monotonicMs();
+      if (counted === null) meter.count(event);
+    }),
+    withLatestFrom(isNews$),
+    concatMap(([event, isNews]) => {
+      const past = exceeded(meter.used(), limits);
+      if (past !== null) return of(budgetReached(past));
+      finisher.look(meter);
+      const news = isNews ? newsOf(event) : null;
+      return news === null ? EMPTY : of(news);
+    }),
+  );
+  const repair$ = input.repair === 0 ? EMPTY : askForRepair(turn, meter, () => asked$.next());
+  const turn$ = merge(agent$, repair$).pipe(tap({ complete: () => ended$.next() }));
+  const alarms$ = merge(
+    alarmsOf(turn, () => lastEventMs),
+    finisher.timeIsNear$.pipe(
+      tap(() => finisher.look(meter)),
+      ignoreElements(),
+    ),
+  ).pipe(takeUntil(ended$));
+  return merge(alarms$, turn$).pipe(
+    distinctUntilChanged((before, { type }) => before.type === type),
+    takeWhile(isRunning, true),
+    switchMap((event) => (isRunning(event) ? of(event) : concat(of(event), NEVER))),
+  );
+}
+
+function isRunning({ type }: Phase2Event): boolean {
+  return type === "agent.running";
+}
+
+function budgetReached(why: string): Phase2Event {
+  return { type: "budget.reached", why };
+}
+
+/** Silence and growth: what the agent does not report itself. */
+function alarmsOf({ deps, handle }: Turn, lastEventMs: () => number): Observable<Phase2Event> {
+  const { clock, files, limits, places, registry } = deps;
   const minutes = limits.maxSilenceMinutes;
-  const folders = growingFolders(deps.places, {
-    start: registry.startOf(handle.id),
-    maxBytes: limits.maxOutputBytes,
-  });
-  const alarms = new Subscription();
-  alarms.add(
-    watchSilence(clock, minutes, () => lastEventMs, handle.lastActivityMs).subscribe(() =>
-      emit({
-        type: "budget.reached",
-        why: `the agent said nothing for ${plural(minutes ?? 0, "minute")}, no more is allowed (maxSilenceMinutes)`,
+  const start = registry.startOf(handle.id);
+  const folders = growingFolders(places, { start, maxBytes: limits.maxOutputBytes });
+  const silence = `the agent said nothing for ${plural(minutes ?? 0, "minute")}, no more is allowed (maxSilenceMinutes)`;
+  return merge(
+    watchSilence(clock, minutes, lastEventMs, handle.lastActivityMs).pipe(map(() => budgetReached(silence))),
+    watchGrowth({ clock, files, folders }).pipe(map(budgetReached)),
+  );
+}
+
+/** Gives the agent the next task, with what it could not be told in its last turn. Emits only if that fails. */
+function askForRepair(
+  { deps, handle, finisher, input }: Turn,
+  meter: AgentMeter,
+  asked: () => void,
+): Observable<Phase2Event> {
+  return defer(() => deps.repairPrompt(input)).pipe(
+    concatMap((task) => {
+      asked();
+      const request = finisher.unsaid();
+      const text = request === null ? task : `${task}\n\n${request}`;
+      meter.asked(text);
+      return handle.prompt(text);
+    }),
+    ignoreElements(),
+    catchError((error: unknown) =>
+      of<Phase2Event>({
+        type: "agent.errored",
+        why: `the repair could not be asked for: ${causeOf(error)}`,
       }),
     ),
   );
-  alarms.add(finisher.timeIsNear$.subscribe(() => finisher.look(meter)));
-  alarms.add(
-    watchGrowth({ clock, files: deps.files, folders }).subscribe((why) =>
-      emit({ type: "budget.reached", why }),
-    ),
-  );
-
-  function emit(event: Phase2Event): void {
-    if (over) return;
-    if (event.type === "agent.running") {
-      if (running) return;
-      running = true;
-    } else {
-      over = true;
-      alarms.unsubscribe();
-    }
-    to.next(event);
-  }
-
-  function finish(): void {
-    alarms.unsubscribe();
-    if (!over) to.complete();
-  }
-
-  const events = handle.events$.subscribe({
-    next(event) {
-      lastEventMs = clock.monotonicMs();
-      if (counted === null) meter.count(event);
-      const past = over ? null : exceeded(meter.used(), limits);
-      if (past !== null) return emit({ type: "budget.reached", why: past });
-      if (!over) finisher.look(meter);
-      const news = listening ? newsOf(event) : null;
-      if (news !== null) emit(news);
-    },
-    error: (error: unknown) => to.error(error),
-    complete() {
-      ended = true;
-      if (listening) finish();
-    },
-  });
-
-  async function askForRepair(): Promise<void> {
-    const task = await deps.repairPrompt(input);
-    if (to.closed) return;
-    listening = true;
-    const request = finisher.unsaid();
-    const text = request === null ? task : `${task}\n\n${request}`;
-    meter.asked(text);
-    await handle.prompt(text);
-    if (ended) finish();
-  }
-  if (!listening) {
-    askForRepair().catch((error: unknown) =>
-      emit({ type: "agent.errored", why: `the repair could not be asked for: ${causeOf(error)}` }),
-    );
-  }
-  return () => {
-    alarms.unsubscribe();
-    events.unsubscribe();
-  };
 }
 
 function newsOf(event: AgentEvent): Phase2Event | null {

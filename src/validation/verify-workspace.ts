@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { Finding, Manifest } from "../domain/generation.ts";
 import type { VerifyAnswer } from "../domain/phase2.ts";
 import { type GateSettings, gateSeverity } from "../domain/settings.ts";
@@ -101,7 +102,9 @@ export async function inWorkspace<Result>(
 ): Promise<Result> {
   const above = await files.open(dirname(path));
   try {
-    const workspace = await above.enter(basename(path));
+    const workspace = await above.enter(basename(path)).catch((error: unknown) => {
+      throw isReplaced(error) ? replaced(error) : error;
+    });
     try {
       return await use(workspace);
     } finally {
@@ -110,6 +113,18 @@ export async function inWorkspace<Result>(
   } finally {
     await above.close();
   }
+}
+
+function isReplaced(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR", "ELOOP"].includes(codeOf(error) ?? "");
+}
+
+function replaced(cause: unknown): SlowwaveError {
+  return new SlowwaveError(
+    "workspace_replaced",
+    "The agent took its workspace away, or put something else in its place; run again.",
+    { cause },
+  );
 }
 
 /** Does to the workspace what the host can put right itself. Removals first: one may stand where a file is restored. */

@@ -443,7 +443,16 @@ describe("the gate, when the agent leaves", () => {
     const { run, base, outside, at } = await workspace();
     await rm(at, { recursive: true });
     await symlink(outside, at);
-    await expect(run.verify(base)).rejects.toMatchObject({ code: expect.stringMatching(/ENOTDIR|ELOOP/) });
+    await expect(run.verify(base)).rejects.toMatchObject({ code: "workspace_replaced" });
     expect(await readFile(join(outside, "secret.md"), "utf8")).toBe("v1\nnot for readers");
+  });
+
+  test("a workspace that is gone is told in words", async () => {
+    const { run, base, at } = await workspace();
+    await rm(at, { recursive: true });
+    await expect(run.verify(base)).rejects.toMatchObject({
+      code: "workspace_replaced",
+      message: "The agent took its workspace away, or put something else in its place; run again.",
+    });
   });
 });
