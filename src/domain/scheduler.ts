@@ -6,13 +6,20 @@ import { type Clock, withLongTimers } from "./clock.ts";
  * clock owns their time. Beside `clock.ts`, since commands that only read must not load RxJS.
  */
 export function schedulerOf(clock: Clock): SchedulerLike {
+  const known = schedulers.get(clock);
+  if (known !== undefined) return known;
   const patient = withLongTimers(clock);
-  return {
+  const scheduler: SchedulerLike = {
     now: () => clock.nowMs(),
     schedule: <State>(work: Work<State>, delay?: number, state?: State) =>
       new ClockAction(patient, work).schedule(state, delay),
   };
+  schedulers.set(clock, scheduler);
+  return scheduler;
 }
+
+/** One of each clock, which all runs of a process share. */
+const schedulers = new WeakMap<Clock, SchedulerLike>();
 
 type Work<State> = (this: SchedulerAction<State>, state: State) => void;
 

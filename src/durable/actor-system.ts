@@ -1,18 +1,25 @@
 import type { AnyActorLogic, AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Intent } from "../domain/run.ts";
-import { ActorRef, type ActorState, findActor, refOf, reviveRefs } from "./actor-ref.ts";
+import { ActorNames } from "./actor-names.ts";
+import { ActorRef, type ActorState, findActor, reviveRefs } from "./actor-ref.ts";
 import { type Effect, errorEvent } from "./effects.ts";
 import { Leaf } from "./leaf.ts";
+import { OpenIntents } from "./open-intents.ts";
 import type { PlainEvent, Values } from "./plain-event.ts";
 import type { PreparedMachine } from "./prepared-machine.ts";
-import { StepRecord, type SystemStep, snapshotEvent } from "./step-record.ts";
-import { beginActor, dotted, INERT_SYSTEM, type StepSystem, stepActor } from "./transition.ts";
+import { NO_STEP, StepRecord, type SystemStep, snapshotEvent } from "./step-record.ts";
+import { beginActor, dotted, type StepSystem, stepActor } from "./transition.ts";
 
 /** What the actor systems of an engine share. */
 export interface SystemWorld {
   readonly values: Values;
   prepare(machine: AnyStateMachine): PreparedMachine;
+}
+
+/** The run that a system of actors belongs to. */
+export interface SystemHost {
+  /** An event from custom actions, and from whoever holds a reference. */
+  enqueueFromInside(target: ActorRef, event: EventObject): void;
 }
 
 /** Messages that the actors of a run may send each other in one step; more is taken for an endless exchange. */
@@ -26,27 +33,29 @@ const MAX_MESSAGES = 10_000;
 export class ActorSystem implements StepSystem {
   readonly run: string;
   readonly root: ActorRef;
+  readonly intents: OpenIntents;
   readonly #world: SystemWorld;
   /** Overrides of the root machine's own actors. */
   readonly #actors: Readonly<Record<string, AnyActorLogic>>;
-  #named: Map<string, object> | null = null;
+  #names: ActorNames | null = null;
   /** Owners of intents that were settled without a commit: stored with the next one. */
-  #unsaved = new Set<ActorRef>();
-  #step = new StepRecord({ sequence: 0, atMs: 0 });
-  /** From custom actions, and from whoever holds a reference. */
-  readonly #deliver: (target: ActorRef, event: EventObject) => void;
+  #unsaved: Set<ActorRef> | null = null;
+  /** Of the step that is being taken; let go with it, as a run that waits for days has no use for it. */
+  #step: StepRecord = NO_STEP;
+  readonly #host: SystemHost;
 
   constructor(
     world: SystemWorld,
     run: string,
     machine: AnyStateMachine,
     actors: Readonly<Record<string, AnyActorLogic>>,
-    deliver: (target: ActorRef, event: EventObject) => void,
+    host: SystemHost,
   ) {
     this.#world = world;
     this.#actors = actors;
-    this.#deliver = deliver;
+    this.#host = host;
     this.run = run;
+    this.intents = new OpenIntents(run, world.values);
     const of = { id: machine.id, src: machine.id, kind: "machine", state: { status: "active" } } as const;
     this.root = new ActorRef(this, undefined, of);
     this.root.prepared = world.prepare(machine);
@@ -62,8 +71,11 @@ export class ActorSystem implements StepSystem {
   }
 
   // What XState and the machines ask of a system.
-  _register = INERT_SYSTEM._register;
-  _sendInspectionEvent = INERT_SYSTEM._sendInspectionEvent;
+  _register(id: string): string {
+    return id;
+  }
+
+  _sendInspectionEvent(): void {}
 
   _bookId(): string {
     this.#step.booked += 1;
@@ -72,39 +84,29 @@ export class ActorSystem implements StepSystem {
 
   /** Called by XState with an actor of its own first, then here with ours. */
   _set(systemId: string, actor: object): void {
-    const known = this.#named?.get(systemId);
-    const holder = refOf(known) ?? known;
-    const isFree =
-      holder === undefined || holder === actor || (holder instanceof ActorRef && holder.isStopped);
-    if (!isFree) throw new Error(`Actor with system ID '${systemId}' already exists.`);
-    this.#named ??= new Map();
-    this.#named.set(systemId, actor);
+    this.#names ??= new ActorNames();
+    this.#names.set(systemId, actor);
   }
 
   _unregister(ref: ActorRef): void {
-    if (!(ref instanceof ActorRef)) return;
-    for (const child of Object.values(ref.children())) if (child !== undefined) this._unregister(child);
-    if (ref.systemId !== undefined) this.#named?.delete(ref.systemId);
+    this.#names?.free(ref);
   }
 
   _relay(source: unknown, target: ActorRef, event: EventObject): void {
     if (source instanceof Leaf) source.relay(target, event);
-    else this.#deliver(target, event);
+    else this.#host.enqueueFromInside(target, event);
   }
 
   get(systemId: string): ActorRef | undefined {
-    const actor = this.#named?.get(systemId);
-    return refOf(actor) ?? (actor as ActorRef | undefined);
+    return this.#names?.get(systemId);
   }
 
   getAll(): Record<string, ActorRef> {
-    return Object.fromEntries(
-      [...(this.#named ?? [])].map(([id, actor]) => [id, (refOf(actor) ?? actor) as ActorRef]),
-    );
+    return this.#names?.all() ?? {};
   }
 
   deliver(target: ActorRef, event: EventObject): void {
-    this.#deliver(target, event);
+    this.#host.enqueueFromInside(target, event);
   }
 
   prepare(machine: AnyStateMachine): PreparedMachine {
@@ -141,26 +143,29 @@ export class ActorSystem implements StepSystem {
     at: { sequence: number; atMs: number; ended?: { owner: ActorRef; key: string } | null },
   ): SystemStep | null {
     this.#step = new StepRecord(at);
-    const rings = at.ended?.owner.intents.find(({ key, kind }) => key === at.ended?.key && kind === "timer");
-    if (at.ended && rings !== undefined) this.#detachTimers(at.ended.owner, rings.child);
+    if (at.ended) this.intents.rung(at.ended.owner, at.ended.key);
     if (!target.isStopped) this.#take(target, event, false);
     const isNothing = this.#step.isEmpty;
     if (at.ended) this.#closeEnded(at.ended);
-    return isNothing ? null : this.#close(target);
+    if (!isNothing) return this.#close(target);
+    this.#step = NO_STEP;
+    return null;
   }
 
   #closeEnded({ owner, key }: { owner: ActorRef; key: string }): void {
-    const leaf = this.leaves.get(key);
+    const leaf = this.intents.leaves.get(key);
     if (leaf !== undefined) leaf.isStopped = true;
     if (!owner.intents.some((intent) => intent.key === key)) return;
-    this.closeIntent(owner, key);
+    this.intents.close(this.#step, owner, key);
+    this.#unsaved ??= new Set();
     this.#unsaved.add(owner);
   }
 
   #close(target: ActorRef): SystemStep {
     const { messages, removed, changed, outside } = this.#step;
-    for (const owner of this.#unsaved) changed.add(owner);
-    this.#unsaved.clear();
+    for (const owner of this.#unsaved ?? []) changed.add(owner);
+    this.#unsaved = null;
+    this.#step = NO_STEP;
     return { value: stateValueOf(target), messages, removed, changed, outside };
   }
 
@@ -168,7 +173,7 @@ export class ActorSystem implements StepSystem {
   #relay(target: ActorRef, event: EventObject): void {
     if (target.isStopped) return;
     if (target.kind === "leaf" || target.kind === "missing") {
-      this.#sendToLeaf(target, event);
+      this.intents.sendToLeaf(this.#step, target, event);
       return;
     }
     if (target.isBusy || !target.isStarted) {
@@ -259,10 +264,10 @@ export class ActorSystem implements StepSystem {
           this.#relay(effect.to, effect.event);
           break;
         case "timer":
-          this.#setTimer(self, effect);
+          this.intents.setTimer(this.#step, self, effect);
           break;
         case "stop":
-          if (effect.ref === null) this.#cancelTimers(self, effect.child);
+          if (effect.ref === null) this.intents.cancelTimers(this.#step, self, effect.child);
           else this.#letGo(effect.ref);
           break;
         case "emit":
@@ -281,21 +286,9 @@ export class ActorSystem implements StepSystem {
   #start(ref: ActorRef): void {
     if (ref.isStopped || ref.isStarted) return;
     ref.isStarted = true;
-    const parent = ref._parent as ActorRef;
     if (ref.systemId !== undefined) this._set(ref.systemId, ref);
     if (ref.kind === "leaf" || ref.kind === "missing") {
-      const input = this.#world.values.textOf(ref.input ?? null, `The input of the actor "${ref.id}"`);
-      const { systemId, _syncSnapshot: syncSnapshot } = ref;
-      this.#openIntent(parent, ref, {
-        child: ref.id,
-        kind: "start",
-        src: ref.src,
-        input,
-        dueAtMs: null,
-        ...(systemId && { systemId }),
-        ...(syncSnapshot && { syncSnapshot }),
-      });
-      ref.input = undefined;
+      this.intents.startLeaf(this.#step, ref);
       return;
     }
     const effects = ref.pending as readonly Effect[];
@@ -357,7 +350,7 @@ export class ActorSystem implements StepSystem {
     ref.mailbox = [];
     this._unregister(ref);
     if (ref.kind === "leaf" || ref.kind === "missing") {
-      this.#closeLeaf(ref);
+      this.intents.closeLeaf(this.#step, ref);
       return;
     }
     for (const child of Object.values(ref.children())) if (child !== undefined) this.#letGo(child);
@@ -368,85 +361,6 @@ export class ActorSystem implements StepSystem {
     if (ref === this.root || !ref.isStarted) this.#step.changed.add(ref);
     else this.#step.removed.push(ref.key);
     if (ref._parent !== undefined) this.#step.changed.add(ref._parent);
-  }
-
-  #closeLeaf(ref: ActorRef): void {
-    const owner = ref._parent as ActorRef;
-    const intent = owner.intents.find(
-      ({ child, kind, key }) => kind === "start" && child === ref.id && this.isOf(key, ref),
-    );
-    if (intent !== undefined) this.closeIntent(owner, intent.key, true);
-  }
-
-  /** Which leaf an intent is of, where several had one name after the other. */
-  readonly leaves = new Map<string, ActorRef>();
-
-  isOf(key: string, ref: ActorRef): boolean {
-    return this.leaves.get(key) === ref;
-  }
-
-  /** The intent is no longer open. With `isStopped`, what runs for it is stopped after the commit. */
-  closeIntent(owner: ActorRef, key: string, isStopped = false): void {
-    owner.intents = owner.intents.filter((intent) => intent.key !== key);
-    this.leaves.delete(key);
-    this.#step.changed.add(owner);
-    if (isStopped) this.#step.drop(key);
-  }
-
-  #openIntent(owner: ActorRef, ref: ActorRef | null, of: Omit<Intent, "key" | "run">): Intent {
-    const name = owner.key === "" ? of.child : `${owner.key}/${of.child}`;
-    let key = `${this.run}/${this.#step.sequence}/${name}`;
-    for (let n = 2; owner.intents.some((intent) => intent.key === key); n += 1) {
-      key = `${this.run}/${this.#step.sequence}/${name}~${n}`;
-    }
-    const intent = { key, run: this.run, ...of };
-    owner.intents = [...owner.intents, intent];
-    if (ref !== null) this.leaves.set(key, ref);
-    this.#step.changed.add(owner);
-    this.#step.outside.push({ kind: "open", intent, owner, ref });
-    return intent;
-  }
-
-  #setTimer(self: ActorRef, { child, event, delayMs, to }: Effect & { kind: "timer" }): void {
-    if (child !== undefined) this.#detachTimers(self, child);
-    const input = this.#world.values.textOf(event, `The event "${event.type}"`);
-    const waitMs = Number.isNaN(delayMs) ? 0 : Math.max(0, delayMs);
-    const dueAtMs = waitMs === Number.POSITIVE_INFINITY ? null : this.#step.atMs + waitMs;
-    const target = to === self ? {} : { target: to.key };
-    this.#openIntent(self, null, {
-      child: child ?? `raise.${event.type}`,
-      kind: "timer",
-      src: "timer",
-      input,
-      dueAtMs,
-      ...target,
-    });
-  }
-
-  #cancelTimers(self: ActorRef, name: string): void {
-    for (const { kind, child, key, isDetached } of self.intents) {
-      if (kind === "timer" && child === name && !isDetached) this.closeIntent(self, key, true);
-    }
-  }
-
-  /** As in XState, a name stands for the timer that took it last, and for none once a timer of that name rang. */
-  #detachTimers(owner: ActorRef, name: string): void {
-    const isNamed = ({ kind, child, isDetached }: Intent) =>
-      kind === "timer" && child === name && !isDetached;
-    if (!owner.intents.some(isNamed)) return;
-    owner.intents = owner.intents.map((one) => (isNamed(one) ? { ...one, isDetached: true } : one));
-  }
-
-  #sendToLeaf(ref: ActorRef, event: EventObject): void {
-    const owner = ref._parent as ActorRef;
-    const intent = owner.intents.find(({ key }) => this.isOf(key, ref));
-    if (intent === undefined) return;
-    const text = this.#world.values.textOf(event, `The event "${event.type}"`);
-    const got = (intent.messages ?? 0) + 1;
-    owner.intents = owner.intents.map((one) => (one === intent ? { ...intent, messages: got } : one));
-    this.#step.changed.add(owner);
-    this.#step.messages.push({ actor: ref.key, type: event.type, value: null, event: text });
-    this.#step.outside.push({ kind: "message", key: intent.key, text, at: got });
   }
 
   /** A stored event as the actors see it: with references in place of what they are stored as. */

@@ -1,18 +1,19 @@
 import { Subject } from "rxjs";
-import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate";
+import type { AnyStateMachine, EventObject } from "xstate";
 import type { Clock, Ids } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { RunRecord, Signal } from "../domain/run.ts";
 import { inboxPoll } from "./inbox-poll.ts";
-import { LiveRun, type LiveRunWorld, type Sender } from "./live-run.ts";
+import { LaunchedRun, type LaunchingEngine, receiptOf } from "./launched-run.ts";
+import { LiveRun, type LiveRunParts, type LiveRunWorld } from "./live-run.ts";
 import type {
+  Actors,
   Committed,
   DurableEngine,
   DurableOptions,
   DurableRun,
   Emitted,
   Receipt,
-  RunScope,
 } from "./options.ts";
 import { type Parking, parking } from "./parking.ts";
 import { valuesOf } from "./plain-event.ts";
@@ -25,19 +26,6 @@ import { STAND_INS } from "./transition.ts";
 import { type Successor, type VersionedMachine, versionsOf } from "./versions.ts";
 
 export type { Actors, DurableOptions } from "./options.ts";
-
-/** A run that is live in this process, and how its end is told. */
-interface Live {
-  readonly run: DurableRun;
-  /** Null while its first commit is under way. */
-  live: LiveRun | null;
-  /** What is asked of it meanwhile is done right after it. */
-  readonly early: ((live: LiveRun) => void)[];
-  last: AnyMachineSnapshot | null;
-  /** Its first commit, or what it took over, is done. */
-  ready: Promise<unknown>;
-  finish(why: SlowwaveError | null): void;
-}
 
 /**
  * Makes XState machines durable.
@@ -69,8 +57,8 @@ export function createDurableEngine<Machine extends AnyStateMachine>(
     committed$: engine.committed$.asObservable(),
     emitted$: engine.emitted$.asObservable(),
     start: (request) => engine.start(request),
-    get: (run) => engine.lives.get(run)?.run ?? null,
-    live: () => [...engine.lives.values()].map(({ run }) => run),
+    get: (run) => engine.lives.get(run) ?? null,
+    live: () => [...engine.lives.values()],
     send: (run, event, how) => engine.send(run, event, how),
     waitFor: stored.waitFor,
     snapshot: stored.snapshot,
@@ -91,13 +79,15 @@ class Engine {
   readonly owner: string;
   readonly committed$ = new Subject<Committed>();
   readonly emitted$ = new Subject<Emitted>();
-  readonly lives = new Map<string, Live>();
+  readonly lives = new Map<string, LaunchedRun>();
   readonly stored;
   readonly #options: DurableOptions;
   readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #machines: readonly VersionedMachine[];
-  readonly #shared;
+  /** What its runs share. */
+  readonly #world: LiveRunWorld;
+  readonly #launching: LaunchingEngine;
   readonly parking: Parking;
   readonly #recovery;
   readonly #poll;
@@ -129,9 +119,13 @@ class Engine {
       this.#machines.map(({ machine }) => machine),
       prepare,
     );
-    const wheel = timerWheel(this.#clock);
-    this.#shared = { values: valuesOf(options.codec), prepare, wheel, runs: store.runs, clock: this.#clock };
-    const { values } = this.#shared;
+    this.#world = worldOf(options, { prepare, clock: this.#clock, emitted$: this.emitted$ });
+    const { values } = this.#world;
+    this.#launching = {
+      values,
+      committed: (step) => this.committed$.next(step),
+      ended: (run, why) => this.#ended(run, why),
+    };
     const names = [...new Set(this.#machines.map(({ machine }) => machine.id))];
     this.stored = storedRuns({
       runs: store.runs,
@@ -174,7 +168,7 @@ class Engine {
       cancel: (run) => this.#withLive(run, (live) => live.send(this.#plainCancel(), null)),
       signal: (signal) => this.#withLive(signal.run, (live) => void this.#takeIn(live, signal, null)),
       pause: (paused) => {
-        for (const [run, { live }] of this.lives) live?.pause(paused.has(run));
+        for (const { id, live } of this.lives.values()) live?.pause(paused.has(id));
       },
     });
   }
@@ -211,7 +205,7 @@ class Engine {
       throw new SlowwaveError("machine_missing", `The engine has no machine "${name}".`);
     }
     await this.#register();
-    const { values } = this.#shared;
+    const { values } = this.#world;
     const init = initOf(values, input);
     if (request.id !== undefined) {
       const known = this.lives.get(id) ?? (await this.#options.store.runs.read(id));
@@ -228,8 +222,8 @@ class Engine {
       createdAtMs: this.#clock.nowMs(),
     };
     try {
-      return await this.#launch({ id, space, adopted: false }, machine, (world) =>
-        LiveRun.create(world, run, init),
+      return await this.#launch({ id, space, adopted: false }, machine, (parts) =>
+        LiveRun.create(parts, run, init),
       );
     } catch (error) {
       // Another process was faster by a moment.
@@ -250,7 +244,7 @@ class Engine {
         `There is a run "${id}" already, with another input; choose another id.`,
       );
     }
-    if (here !== undefined) return here.run;
+    if (here !== undefined) return here;
     const [adopted] = await this.#recovery.recover({ run: id });
     if (adopted !== undefined) return adopted;
     const record = await runs.read(id);
@@ -258,99 +252,56 @@ class Engine {
     return this.stored.handle(record, (event) => this.send(id, event));
   }
 
-  /** `begin` gets the world and gives the live run; it is registered before anything of it can end. */
+  /** `begin` gives the live run; it is registered before anything of it can end. */
   async #launch(
-    run: { id: string; space: string; adopted: boolean },
+    about: { id: string; space: string; adopted: boolean },
     machine: AnyStateMachine,
-    begin: (world: LiveRunWorld) => Promise<LiveRun>,
+    begin: (parts: LiveRunParts) => Promise<LiveRun>,
   ): Promise<DurableRun> {
-    const entry = this.#entryOf(run);
-    this.lives.set(run.id, entry);
+    const run = new LaunchedRun(this.#launching, about);
+    this.lives.set(run.id, run);
     try {
-      const beginning = begin(this.#worldOf(run, machine, entry));
-      entry.ready = beginning.catch(() => {});
-      entry.live = await beginning;
+      const program = { machine, actors: this.#actorsOf(about) };
+      const beginning = begin({ world: this.#world, host: run, program });
+      run.ready = beginning.catch(() => {});
+      run.live = await beginning;
     } catch (error) {
       this.lives.delete(run.id);
       throw error;
     }
-    this.#options.launched?.(entry.run);
-    for (const ask of entry.early) ask(entry.live);
+    this.#options.launched?.(run);
+    run.begun();
     this.#poll.start();
-    return entry.run;
+    return run;
   }
 
-  #entryOf(run: { id: string; space: string; adopted: boolean }): Live {
-    const { values } = this.#shared;
-    let finish: Live["finish"] = () => {};
-    const done = new Promise<AnyMachineSnapshot>((resolve, reject) => {
-      finish = (why) =>
-        why === null ? resolve((entry.last ?? entry.live?.snapshot) as AnyMachineSnapshot) : reject(why);
-    });
-    done.catch(() => {});
-    const durable: DurableRun = {
-      ...run,
-      done,
-      snapshot: () => (entry.live?.snapshot ?? entry.last) as AnyMachineSnapshot,
-      send: (event) => {
-        const plain = values.plainEvent(event);
-        return receiptOf((sender) => this.#ask(entry, (live) => live.send(plain, sender)));
-      },
-    };
-    const entry: Live = { run: durable, live: null, early: [], last: null, ready: Promise.resolve(), finish };
-    return entry;
-  }
-
-  #ask(entry: Live, work: (live: LiveRun) => void): void {
-    if (entry.live === null) entry.early.push(work);
-    else work(entry.live);
-  }
-
-  #withLive(run: string, work: (live: LiveRun) => void): void {
-    const entry = this.lives.get(run);
-    if (entry !== undefined) this.#ask(entry, work);
-  }
-
-  #worldOf(
-    { id, space }: { id: string; space: string },
-    machine: AnyStateMachine,
-    entry: Live,
-  ): LiveRunWorld {
-    const { actors = {}, retry = {}, commitPatienceMs = 60_000, left, logger } = this.#options;
-    const { runs } = this.#options.store;
-    const scope: RunScope = {
+  #actorsOf({ id, space }: { id: string; space: string }): Actors {
+    const { actors = {}, store } = this.#options;
+    if (typeof actors !== "function") return actors;
+    return actors({
       id,
       space,
       note: (type, data) => {
         // An observation that cannot be kept is lost; it decides nothing.
-        runs.note(id, { atMs: this.#clock.nowMs(), type, data }).catch(() => {});
+        store.runs.note(id, { atMs: this.#clock.nowMs(), type, data }).catch(() => {});
       },
-    };
-    return {
-      ...this.#shared,
-      machine,
-      actors: typeof actors === "function" ? actors(scope) : actors,
-      retry,
-      commitPatienceMs,
-      committed: (step) => {
-        entry.last = step.snapshot;
-        this.committed$.next(step);
-      },
-      emitted: (event) => this.emitted$.next(event),
-      log: (run, actor, parts) => logger?.({ run, actor, parts }),
-      ended: (run, why) => {
-        if (this.lives.get(run) === entry) this.lives.delete(run);
-        left?.(run, why);
-        entry.finish(why);
-        if (this.lives.size === 0) this.#poll.idle();
-      },
-    };
+    });
+  }
+
+  #ended(run: LaunchedRun, why: SlowwaveError | null): void {
+    if (this.lives.get(run.id) === run) this.lives.delete(run.id);
+    this.#options.left?.(run.id, why);
+    if (this.lives.size === 0) this.#poll.idle();
+  }
+
+  #withLive(run: string, work: (live: LiveRun) => void): void {
+    this.lives.get(run)?.ask(work);
   }
 
   async #resume(record: RunRecord, { of }: Successor & { kind: "machine" }): Promise<DurableRun> {
     await this.#options.adopting?.(record);
     const run = { id: record.id, space: record.space, adopted: true };
-    const adopted = await this.#launch(run, of.machine, (world) => LiveRun.resume(world, record));
+    const adopted = await this.#launch(run, of.machine, (parts) => LiveRun.resume(parts, record));
     if (record.cancelRequestedAtMs !== null) {
       this.#withLive(record.id, (live) => live.send(this.#plainCancel(), null));
     }
@@ -363,7 +314,7 @@ class Engine {
   }
 
   #plainCancel() {
-    return this.#shared.values.plainEvent(this.#cancelEvent);
+    return this.#world.values.plainEvent(this.#cancelEvent);
   }
 
   async send(
@@ -373,9 +324,9 @@ class Engine {
   ): Promise<Receipt> {
     this.#demandOpen();
     const { timeoutMs = 5_000 } = how;
-    const plain = this.#shared.values.plainEvent(event);
+    const plain = this.#world.values.plainEvent(event);
     const here = this.lives.get(run);
-    if (here !== undefined && how.key === undefined) return here.run.send(event as never);
+    if (here !== undefined && how.key === undefined) return here.send(event);
     // With a key the store finds what it has left already, if it has to try twice.
     const key = how.key ?? this.#ids.token();
     const { runs } = this.#options.store;
@@ -396,7 +347,7 @@ class Engine {
   /** Null when the signal has been taken in before. */
   #takeIn(live: LiveRun, signal: Signal, ask: typeof receiptOf | null): Promise<Receipt> | null {
     const text = signal.event;
-    const plain = { event: this.#shared.values.parse(text) as EventObject, text };
+    const plain = { event: this.#world.values.parse(text) as EventObject, text };
     if (ask === null) {
       live.takeIn(signal, plain, null);
       return null;
@@ -429,8 +380,8 @@ class Engine {
     return entry === undefined ? "cancelled" : this.#cancelHere(entry);
   }
 
-  async #cancelHere({ run }: Live): Promise<"cancelled" | "requested" | "unhandled"> {
-    const receipt = await run.send(this.#cancelEvent as never).catch(() => null);
+  async #cancelHere(run: LaunchedRun): Promise<"cancelled" | "requested" | "unhandled"> {
+    const receipt = await run.send(this.#cancelEvent).catch(() => null);
     if (receipt?.outcome === "unhandled" && this.lives.has(run.id)) return "unhandled";
     const isOver = await this.#within(
       this.#options.graceMs ?? 60_000,
@@ -452,7 +403,7 @@ class Engine {
   }
 
   abandon(why = new SlowwaveError("run_abandoned", "This process was cut off and left the run.")): void {
-    for (const entry of [...this.lives.values()]) this.#ask(entry, (live) => live.leave(why));
+    for (const run of [...this.lives.values()]) run.ask((live) => live.leave(why));
   }
 
   async close(how: Parameters<DurableEngine["close"]>[0] = {}): Promise<void> {
@@ -463,8 +414,8 @@ class Engine {
     this.#recovery.stopPolling();
     const leaving = [...this.lives.values()];
     if (runs === "cancel") {
-      const ends = leaving.map(async ({ run }) => {
-        const receipt = await run.send(this.#cancelEvent as never).catch(() => null);
+      const ends = leaving.map(async (run) => {
+        const receipt = await run.send(this.#cancelEvent).catch(() => null);
         if (receipt?.outcome === "handled" || ifUnhandled === "wait") await run.done.catch(() => {});
       });
       await this.#within(graceMs, Promise.all(ends));
@@ -480,11 +431,25 @@ class Engine {
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** A promise that nobody has to listen to. */
-function receiptOf(ask: (sender: Sender) => void): Promise<Receipt> {
-  const receipt = new Promise<Receipt>((resolve, reject) => ask({ resolve, reject }));
-  receipt.catch(() => {});
-  return receipt;
+function worldOf(
+  { store, codec, retry = {}, commitPatienceMs = 60_000, logger }: DurableOptions,
+  {
+    prepare,
+    clock,
+    emitted$,
+  }: Pick<LiveRunWorld, "prepare" | "clock"> & { readonly emitted$: Subject<Emitted> },
+): LiveRunWorld {
+  return {
+    values: valuesOf(codec),
+    prepare,
+    wheel: timerWheel(clock),
+    runs: store.runs,
+    clock,
+    retry,
+    commitPatienceMs,
+    emitted: (event) => emitted$.next(event),
+    log: (run, actor, parts) => logger?.({ run, actor, parts }),
+  };
 }
 
 function initOf(values: ReturnType<typeof valuesOf>, input: unknown) {

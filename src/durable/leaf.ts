@@ -48,22 +48,24 @@ export class Leaf {
     this.#report();
   }
 
-  // What logic asks of its scope.
+  // What logic asks of its scope. Thousands of leaves may live at once, so what few of them use is made when it is asked for.
   get self(): this {
     return this;
   }
   get ref(): this {
     return this;
   }
-  readonly logger = nothing;
-  readonly stopChild = nothing;
-  readonly actionExecutor = nothing;
+  logger(): void {}
+  stopChild(): void {}
+  actionExecutor(): void {}
   defer(work: () => void): void {
     work();
   }
-  readonly emit = (event: EventObject): void => {
-    if (!this.#isStopped) this.#host.emit(event);
-  };
+  get emit(): (event: EventObject) => void {
+    return (event) => {
+      if (!this.#isStopped) this.#host.emit(event);
+    };
+  }
 
   getSnapshot(): ActorState {
     return this.#state;
@@ -119,8 +121,6 @@ export class Leaf {
     } else if (status === "error") this.#host.report(errorEvent(this.id, error));
   }
 }
-
-const nothing = (): void => {};
 
 function withoutInput(snapshot: object): object {
   const { input: _, ...rest } = snapshot as { input?: unknown };

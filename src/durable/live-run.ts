@@ -15,29 +15,44 @@ import { ActorSystem, type SystemWorld } from "./actor-system.ts";
 import { commitAgain } from "./commit-again.ts";
 import type { Committed, Emitted, Receipt, RetryPolicy } from "./options.ts";
 import type { PlainEvent } from "./plain-event.ts";
-import { RunningActors, type RunningIntent } from "./running-actors.ts";
-import { StatePatches, StepCommit } from "./step-commit.ts";
+import { nextAttempt, retryOf } from "./retry.ts";
+import { RunningActors, type RunningIntent, type RunOfActors } from "./running-actors.ts";
+import { failedRequest, StatePatches, StepCommit } from "./step-commit.ts";
 import type { Outside, SystemStep } from "./step-record.ts";
-import { restoreActors, rootText, rowsOf } from "./stored-actors.ts";
+import { restoreActors, rowsOf } from "./stored-actors.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import { dotted } from "./transition.ts";
 
+/** What the runs of an engine share. */
 export interface LiveRunWorld extends SystemWorld {
   readonly runs: RunStore;
   readonly clock: Clock;
-  /** Shared by the runs of a process. */
   readonly wheel: TimerWheel;
-  readonly machine: AnyStateMachine;
-  /** Overrides of the machine's own actors. */
-  readonly actors: Readonly<Record<string, AnyActorLogic>>;
   readonly retry: Readonly<Record<string, RetryPolicy>>;
   /** How long a commit is retried while the store is busy or unavailable. */
   readonly commitPatienceMs: number;
-  committed(step: Committed): void;
   emitted(event: Emitted): void;
   log(run: string, actor: string, parts: readonly unknown[]): void;
+}
+
+/** Who hears of one run in this process. */
+export interface LiveRunHost {
+  committed(step: Committed): void;
   /** This process's part is over: finished, or taken away (`why`). */
-  ended(run: string, why: SlowwaveError | null): void;
+  ended(why: SlowwaveError | null): void;
+}
+
+/** The machine of one run, and the host's overrides of its actors. */
+export interface RunProgram {
+  readonly machine: AnyStateMachine;
+  readonly actors: Readonly<Record<string, AnyActorLogic>>;
+}
+
+/** What a live run is made of. */
+export interface LiveRunParts {
+  readonly world: LiveRunWorld;
+  readonly host: LiveRunHost;
+  readonly program: RunProgram;
 }
 
 interface Delivery {
@@ -68,11 +83,12 @@ interface Advance {
  * One run in this process: takes events one at a time, commits each with all that its actors made of it, and only then
  * does what they ask of the world. Late events of actors that were stopped are dropped.
  */
-export class LiveRun {
+export class LiveRun implements RunOfActors {
   readonly id: string;
   readonly space: string;
   readonly system: ActorSystem;
   readonly #world: LiveRunWorld;
+  readonly #host: LiveRunHost;
   readonly #fence: number;
   #sequence: number;
   /** As it was last committed. */
@@ -87,32 +103,28 @@ export class LiveRun {
   #sent = 0;
   #whenDrained: (() => void)[] = [];
   readonly #queue: Delivery[] = [];
-  readonly #signals = new Set<number>();
-  readonly #running: RunningActors;
+  #signals: Set<number> | null = null;
+  readonly #running = new RunningActors(this);
 
-  private constructor(world: LiveRunWorld, run: Pick<RunRecord, "id" | "space" | "fence" | "sequence">) {
+  private constructor(
+    { world, host, program }: LiveRunParts,
+    run: Pick<RunRecord, "id" | "space" | "fence" | "sequence">,
+  ) {
     this.id = run.id;
     this.space = run.space;
     this.#world = world;
+    this.#host = host;
     this.#fence = run.fence;
     this.#sequence = run.sequence;
-    const deliver = (target: ActorRef, event: EventObject) => this.#fromInside(target, event);
-    this.system = new ActorSystem(world, run.id, world.machine, world.actors, deliver);
+    this.system = new ActorSystem(world, run.id, program.machine, program.actors, this);
     this.#snapshot = this.system.snapshot;
     this.#patches = new StatePatches(this.system);
-    const { runs, wheel } = world;
-    this.#running = new RunningActors({
-      system: this.system,
-      runs,
-      wheel,
-      deliver: (target, plain, from) => this.#deliver({ target, plain, from, signal: null, sender: null }),
-      emitted: (actor, event) => world.emitted({ run: this.id, space: this.space, actor, event }),
-    });
   }
 
   /** Creates the run with its first commit, then starts its first effects. */
-  static async create(world: LiveRunWorld, run: NewRun, init: PlainEvent): Promise<LiveRun> {
-    const live = new LiveRun(world, { ...run, fence: 0, sequence: -1 });
+  static async create(parts: LiveRunParts, run: NewRun, init: PlainEvent): Promise<LiveRun> {
+    const { world } = parts;
+    const live = new LiveRun(parts, { ...run, fence: 0, sequence: -1 });
     let advance: Advance;
     try {
       const { input } = init.event as EventObject & { input?: unknown };
@@ -130,8 +142,9 @@ export class LiveRun {
   }
 
   /** Goes on where a stored run stands: every open intent is started (again), with the messages its actor got. */
-  static async resume(world: LiveRunWorld, record: RunRecord): Promise<LiveRun> {
-    const live = new LiveRun(world, record);
+  static async resume(parts: LiveRunParts, record: RunRecord): Promise<LiveRun> {
+    const { world } = parts;
+    const live = new LiveRun(parts, record);
     const { system } = live;
     const [intents, rows] = await Promise.all([
       world.runs.openIntents(record.id),
@@ -164,7 +177,8 @@ export class LiveRun {
 
   /** Takes in what was left for the run in the store. False when it has been taken in already. */
   takeIn({ id: signal }: Signal, plain: PlainEvent, sender: Sender | null): boolean {
-    if (this.#signals.has(signal) || this.#isOver) return false;
+    if (this.#signals?.has(signal) || this.#isOver) return false;
+    this.#signals ??= new Set();
     this.#signals.add(signal);
     this.#deliver({ target: this.system.root, plain, from: null, signal, sender });
     return true;
@@ -197,10 +211,28 @@ export class LiveRun {
   }
 
   /** A custom action, or whoever holds a reference, sends an event: recorded when it is handled. */
-  #fromInside(target: ActorRef, event: EventObject): void {
+  enqueueFromInside(target: ActorRef, event: EventObject): void {
     if (this.#isOver) return;
     const plain = this.#world.values.plainEvent(event);
-    this.#deliver({ target, plain, from: null, signal: null, sender: null });
+    this.enqueue(target, plain, null);
+  }
+
+  /** From outside, or from the actor or timer of the intent `from`. */
+  enqueue(target: ActorRef, plain: PlainEvent, from: string | null): void {
+    this.#deliver({ target, plain, from, signal: null, sender: null });
+  }
+
+  /** Gives an event of an actor to observers. */
+  emit(actor: string, event: EventObject): void {
+    this.#world.emitted({ run: this.id, space: this.space, actor, event });
+  }
+
+  get runs(): RunStore {
+    return this.#world.runs;
+  }
+
+  get wheel(): TimerWheel {
+    return this.#world.wheel;
   }
 
   #deliver(delivery: Delivery): void {
@@ -234,7 +266,8 @@ export class LiveRun {
     const source = from === null ? null : this.#running.get(from);
     if (source === undefined) return null;
     const isLast = source !== null && isEndOf(source.intent, plain.event);
-    if (isLast && this.#isTriedAgain(source, plain.event)) return this.#retry(source, delivery);
+    const policy = isLast ? retryOf(this.#world.retry, source.intent, plain.event) : null;
+    if (source !== null && policy !== null) return this.#retry(source, policy, delivery);
     const before = this.#snapshot;
     try {
       const event = this.system.revived(plain);
@@ -309,7 +342,7 @@ export class LiveRun {
     const { key: actor } = delivery.target;
     const value = dotted(snapshot.value);
     delivery.sender?.resolve({ outcome: "handled", sequence });
-    this.#world.committed({ run, space, sequence, atMs, event, actor, value, before, snapshot, state });
+    this.#host.committed({ run, space, sequence, atMs, event, actor, value, before, snapshot, state });
     // Actors that begin with this step get their messages after they have begun.
     const opened = new Set(outside.map((effect) => (effect.kind === "open" ? effect.intent.key : "")));
     for (const effect of outside) {
@@ -339,37 +372,19 @@ export class LiveRun {
 
   #perform(effect: Outside): void {
     if (effect.kind === "act") effect.run();
-    else if (effect.kind === "emit") {
-      const { id: run, space } = this;
-      this.#world.emitted({ run, space, actor: effect.actor, event: effect.event });
-    } else if (effect.kind === "log") {
+    else if (effect.kind === "emit") this.emit(effect.actor, effect.event);
+    else if (effect.kind === "log") {
       const { actor, label, value } = effect;
       this.#world.log(this.id, actor, label === undefined ? [value] : [label, value]);
     }
   }
 
-  #isTriedAgain({ intent }: RunningIntent, event: EventObject): boolean {
-    const policy = this.#world.retry[intent.src];
-    if (policy === undefined || intent.kind !== "start") return false;
-    return event.type.startsWith("xstate.error.") && (intent.failures ?? 0) + 1 < policy.attempts;
-  }
-
   /** A commit that records the failure, and when the actor is tried again. No machine hears of it. */
-  #retry(running: RunningIntent, delivery: Delivery): Promise<null> {
-    const { intent, owner } = running;
-    const policy = this.#world.retry[intent.src] as RetryPolicy;
-    const failures = (intent.failures ?? 0) + 1;
-    const atMs = this.#world.clock.nowMs();
-    const waitMs = policy.backoffMs === undefined ? 0 : backoff(policy.backoffMs, failures);
-    const again = { ...intent, failures, dueAtMs: atMs + waitMs };
+  async #retry({ intent, owner }: RunningIntent, policy: RetryPolicy, delivery: Delivery): Promise<null> {
+    const { clock, values, runs } = this.#world;
+    const atMs = clock.nowMs();
+    const { again, event } = nextAttempt(intent, policy, { failed: delivery.plain.event, atMs });
     owner.intents = owner.intents.map((one) => (one.key === intent.key ? again : one));
-    const { error } = delivery.plain.event as EventObject & { error?: unknown };
-    const plain = this.#world.values.plainEvent({
-      type: "slowwave.actor.retried",
-      actor: intent.child,
-      failures,
-      error,
-    } as EventObject);
     const step = {
       value: dotted(this.#snapshot.value),
       messages: [],
@@ -377,19 +392,14 @@ export class LiveRun {
       removed: [],
       outside: [],
     };
-    const advance = this.#advanceOf(
-      { ...delivery, target: this.system.root, plain },
-      this.#snapshot,
-      step,
-      atMs,
-    );
+    const recorded = { ...delivery, target: this.system.root, plain: values.plainEvent(event) };
+    const advance = this.#advanceOf(recorded, this.#snapshot, step, atMs);
     this.#running.stop(intent.key);
-    return this.#commit(advance, (request) => this.#world.runs.commit(request)).then(async () => {
-      if (this.#isOver) return null;
-      const messages = await this.#running.messagesOf(this.id, again);
-      this.#running.open(again, owner, messages);
-      return null;
-    });
+    await this.#commit(advance, (request) => runs.commit(request));
+    if (this.#isOver) return null;
+    const messages = await this.#running.messagesOf(this.id, again);
+    this.#running.open(again, owner, messages);
+    return null;
   }
 
   /** Asks a busy or failing store again; when patience is over, the run is left to a later process. */
@@ -416,40 +426,19 @@ export class LiveRun {
   async #failRun(delivery: Delivery, error: unknown): Promise<null> {
     const { plain, sender } = delivery;
     const failure = this.#threw(plain.event, error);
-    const children = [...this.system.living()].map(({ key }) => key).filter((key) => key !== "");
-    const request: CommitRequest = {
-      run: this.id,
+    const request = failedRequest(this.system, {
       fence: this.#fence,
       sequence: this.#sequence + 1,
       atMs: this.#world.clock.nowMs(),
-      event: plain.text,
-      eventType: plain.event.type,
-      value: dotted(this.#snapshot.value),
-      snapshot: this.#lastText(),
-      state: "error",
-      intents: [],
-      ...(children.length === 0 ? {} : { removed: children }),
-    };
+      plain,
+      last: this.#snapshot,
+    });
     await this.#world.runs
       .commit(request)
       .catch((refused: unknown) => this.#retryCommit(request, refused, delivery));
     sender?.reject(failure);
     if (!this.#isOver) this.#end(failure);
     return null;
-  }
-
-  /** The root machine as it was last committed. */
-  #lastText(): string {
-    const { root } = this.system;
-    const now = root.state;
-    root.state = this.#snapshot;
-    try {
-      return rootText(this.system);
-    } catch {
-      return JSON.stringify({ status: "error", value: this.#snapshot.value, context: {}, children: {} });
-    } finally {
-      root.state = now;
-    }
   }
 
   #threw({ type }: EventObject, cause: unknown): SlowwaveError {
@@ -466,7 +455,7 @@ export class LiveRun {
     }
     this.#running.stopAll();
     this.#resolveDrained();
-    this.#world.ended(this.id, why);
+    this.#host.ended(why);
   }
 }
 
@@ -482,8 +471,4 @@ function isEndOf({ kind, child }: Intent, event: EventObject): boolean {
 
 function stateOf({ status }: AnyMachineSnapshot): CommitRequest["state"] {
   return status === "active" || status === "done" ? status : "error";
-}
-
-function backoff(of: NonNullable<RetryPolicy["backoffMs"]>, failures: number): number {
-  return typeof of === "number" ? of * 2 ** (failures - 1) : of(failures);
 }

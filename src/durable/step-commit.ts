@@ -12,6 +12,7 @@ import type { ActorSystem } from "./actor-system.ts";
 import { persistChild, persistHistory } from "./persisted-machine.ts";
 import type { PlainEvent, Values } from "./plain-event.ts";
 import { rootText } from "./stored-actors.ts";
+import { dotted } from "./transition.ts";
 
 /** What the store is asked to commit for one step. One shape for all of them, which V8 reads faster than literals. */
 export class StepCommit {
@@ -60,6 +61,46 @@ export class StepCommit {
   get snapshot(): string {
     this.#snapshot ??= rootText(this.#system);
     return this.#snapshot;
+  }
+}
+
+/** The last commit of a run whose program threw: it ends in error, with its root machine as it was last committed. */
+export function failedRequest(
+  system: ActorSystem,
+  {
+    plain,
+    last,
+    ...at
+  }: Pick<CommitRequest, "fence" | "sequence" | "atMs"> & {
+    readonly plain: PlainEvent;
+    readonly last: AnyMachineSnapshot;
+  },
+): CommitRequest {
+  const children = [...system.living()].map(({ key }) => key).filter((key) => key !== "");
+  return {
+    run: system.run,
+    ...at,
+    event: plain.text,
+    eventType: plain.event.type,
+    value: dotted(last.value),
+    snapshot: textBefore(system, last),
+    state: "error",
+    intents: [],
+    ...(children.length === 0 ? {} : { removed: children }),
+  };
+}
+
+/** The root machine as it was last committed. */
+function textBefore(system: ActorSystem, last: AnyMachineSnapshot): string {
+  const { root } = system;
+  const now = root.state;
+  root.state = last;
+  try {
+    return rootText(system);
+  } catch {
+    return JSON.stringify({ status: "error", value: last.value, context: {}, children: {} });
+  } finally {
+    root.state = now;
   }
 }
 

@@ -63,6 +63,9 @@ export class StepRecord {
   }
 }
 
+/** Between two steps. */
+export const NO_STEP = new StepRecord({ sequence: 0, atMs: 0 });
+
 /** As a machine's snapshot is logged: what it is, without the machine. */
 export function snapshotEvent(event: EventObject): EventObject {
   const { snapshot } = event as EventObject & { snapshot?: ActorState };

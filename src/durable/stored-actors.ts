@@ -60,7 +60,7 @@ function revive(system: ActorSystem, ref: ActorRef): void {
   for (const intent of ref.intents) {
     if (intent.kind !== "start") continue;
     const child = ref.children()[intent.child];
-    system.leaves.set(intent.key, child?.kind === "leaf" ? child : orphanOf(ref, intent));
+    system.intents.leaves.set(intent.key, child?.kind === "leaf" ? child : orphanOf(ref, intent));
   }
   if (ref.kind !== "machine") return;
   const state = ref.state as AnyMachineSnapshot;

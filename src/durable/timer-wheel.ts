@@ -2,8 +2,15 @@ import type { Clock } from "../domain/clock.ts";
 
 /** The timers of all runs of a process, on one timer of the clock. */
 export interface TimerWheel {
-  /** Rings once the wall clock has reached `dueAtMs`, after all that are due before. Returns what cancels it. */
-  set(dueAtMs: number, ring: () => void): () => void;
+  /** Rings once the wall clock has reached `dueAtMs`, after all that are due before. */
+  set(dueAtMs: number, ring: () => void): WheelTimer;
+  /** Does nothing where it has rung. */
+  cancel(timer: WheelTimer): void;
+}
+
+/** A timer that was set, to cancel it by. */
+export interface WheelTimer {
+  readonly dueAtMs: number;
 }
 
 /**
@@ -13,8 +20,7 @@ export interface TimerWheel {
  */
 const LOOK_MS = 60_000;
 
-interface Entry {
-  readonly dueAtMs: number;
+interface Entry extends WheelTimer {
   /** Those of one moment ring in the order in which they were set. */
   readonly number: number;
   ring: (() => void) | null;
@@ -104,13 +110,15 @@ export function timerWheel(clock: Clock): TimerWheel {
       live += 1;
       push(entry);
       arm();
-      return () => {
-        if (entry.ring === null) return;
-        entry.ring = null;
-        live -= 1;
-        sweep();
-        if (live === 0 || heap[0]?.ring === null) arm();
-      };
+      return entry;
+    },
+    cancel(timer) {
+      const entry = timer as Entry;
+      if (entry.ring === null) return;
+      entry.ring = null;
+      live -= 1;
+      sweep();
+      if (live === 0 || heap[0]?.ring === null) arm();
     },
   };
 }

@@ -81,6 +81,8 @@ function collect<State extends ActorState>(
       const effect = effectOf(action, self, hasSpawned);
       if (effect !== null) effects.push(effect);
     }
+    if (self.kind === "machine" && !effects.some(({ kind }) => kind === "act"))
+      compactContext(self, restored);
     return [restored as State, effects];
   } finally {
     ({ collected, hasSpawned, hasForeignActors } = outer);
@@ -115,6 +117,26 @@ function scopeAt(at: number): Scope {
   };
   scopes[at] = scope;
   return scope;
+}
+
+/** Parts of a context from which on V8 keeps what `Object.assign` made as a hash table. */
+const MANY_PARTS = 16;
+
+/**
+ * XState makes each context by `Object.assign`, and one of many parts is then a hash table of over a kilobyte, which every
+ * run that waits would keep. A copy by spreading is an ordinary object of a few hundred bytes. A custom action may
+ * hold the context that it was given, so there it stays.
+ */
+function compactContext(self: ActorRef, after: ActorState): void {
+  const { context } = after;
+  if (context === self.state.context || !isPlainObject(context)) return;
+  let parts = 0;
+  for (const _ in context) parts += 1;
+  if (parts > MANY_PARTS) (after as { context: unknown }).context = { ...context };
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** Steps a machine, or a pure actor, from where it stands. Null when the event changes nothing and asks for nothing. */

@@ -75,49 +75,150 @@ export interface ActorDeps {
   readonly atItsEnd?: (() => Promise<void>) | undefined;
 }
 
-/** The machine's actors for one run: the only place where names and services meet. */
-function phase2Actors(environment: ActorDeps) {
-  const { store, holder, clock, settings } = environment;
-  const { jobs } = store;
-  const job = { jobs, holder, clock, settings, worker: environment.worker };
-  const files = sealedFiles(environment.files);
-  const deps = { ...environment, files, gate: settings.gate ?? {} };
-  const agent = { ...deps, limits: limitsOf(settings), ...askAgent(deps) };
-  /** A step that was stopped half-way must have left the workspace, and the lease must last while the agent ends. */
-  let end: Promise<void> | undefined;
-  const atItsEnd = async () => {
-    end ??= environment.atItsEnd?.();
-    await end;
-  };
-  const beforeClose = async () => {
-    await atItsEnd();
-    await settlesWithin(clock, SEAL_MS, files.seal());
-    const lease = holder.lease();
-    const { leaseSeconds } = settings;
-    if (lease !== null) await jobs.renew([lease], { leaseSeconds, nowMs: clock.nowMs() });
-  };
+/**
+ * The machine's actors for one run: the only place where names and services meet. Each is made when it is asked for:
+ * of thousands of runs that wait for their agents, each has three of them at work.
+ */
+class Phase2Actors {
+  readonly #run: ActorDeps;
+  readonly #files: SealedFiles;
+  #end: Promise<void> | undefined;
+
+  constructor(run: ActorDeps) {
+    this.#run = run;
+    this.#files = sealedFiles(run.files);
+  }
+
+  get #job() {
+    const { store, holder, clock, settings, worker } = this.#run;
+    return { jobs: store.jobs, holder, clock, settings, worker };
+  }
+
+  get #deps() {
+    return { ...this.#run, files: this.#files, gate: this.#run.settings.gate ?? {} };
+  }
+
+  get #agent() {
+    const deps = this.#deps;
+    return { ...deps, limits: limitsOf(deps.settings), ...askAgent(deps) };
+  }
+
+  async #atItsEnd(): Promise<void> {
+    this.#end ??= this.#run.atItsEnd?.();
+    await this.#end;
+  }
+
+  get claimJob() {
+    return claimJob({ ...this.#job, runs: this.#run.store.runs });
+  }
+
+  get keepLease() {
+    return keepLease(this.#job);
+  }
+
+  get keepDeadline() {
+    const { clock, settings } = this.#run;
+    return keepDeadline({ clock, maxRunMinutes: settings.maxRunMinutes });
+  }
+
+  get configureAgent() {
+    return configureAgent(this.#deps);
+  }
+
+  get loadMemories() {
+    const { store, holder } = this.#run;
+    return loadMemories({ memories: store.memories, holder });
+  }
+
+  get syncSummaries() {
+    return syncSummaries(this.#deps);
+  }
+
+  get syncRawMemories() {
+    return syncRawMemories(this.#deps);
+  }
+
+  get spawnAgent() {
+    return spawnAgent({ ...this.#agent, limits: limitsForAgent(this.#run.settings) });
+  }
+
+  get watchAgent() {
+    return watchAgent(this.#agent);
+  }
+
+  get verifyArtifacts() {
+    return verifyArtifacts(this.#deps);
+  }
+
+  get confirmOwnership() {
+    return confirmOwnership(this.#job);
+  }
+
+  get publishMemory() {
+    return publishMemory(this.#deps);
+  }
+
+  get keepDraft() {
+    return keepDraft(this.#deps);
+  }
+
+  get closeAgent() {
+    return closeAgent({
+      ...this.#agent,
+      files: this.#run.files,
+      beforeClose: async () => {
+        await this.#atItsEnd();
+        await beforeClose(this.#run, this.#files);
+      },
+      maxRejected: this.#run.settings.keepRejected,
+    });
+  }
+
+  get recordSuccess() {
+    return recordSuccess({ ...this.#job, before: () => this.#atItsEnd() });
+  }
+
+  get recordFailure() {
+    return recordFailure(this.#job);
+  }
+}
+
+/** A step that was stopped half-way must have left the workspace, and the lease must last while the agent ends. */
+async function beforeClose(
+  { store: { jobs }, clock, holder, settings }: ActorDeps,
+  files: SealedFiles,
+): Promise<void> {
+  await settlesWithin(clock, SEAL_MS, files.seal());
+  const lease = holder.lease();
+  const { leaseSeconds } = settings;
+  if (lease !== null) await jobs.renew([lease], { leaseSeconds, nowMs: clock.nowMs() });
+}
+
+/** The actors of one run, by name. */
+export type ActorSet = { readonly [Name in keyof Phase2Actors]: Phase2Actors[Name] };
+
+/** All of them at once, as `provide` wants them. */
+export function actorsAtOnce(actors: ActorSet): ActorSet {
+  const { claimJob, keepLease, keepDeadline, configureAgent, loadMemories, syncSummaries } = actors;
+  const { syncRawMemories, spawnAgent, watchAgent, verifyArtifacts, confirmOwnership } = actors;
+  const { publishMemory, keepDraft, closeAgent, recordSuccess, recordFailure } = actors;
   return {
-    claimJob: claimJob({ ...job, runs: store.runs }),
-    keepLease: keepLease(job),
-    keepDeadline: keepDeadline({ clock, maxRunMinutes: settings.maxRunMinutes }),
-    configureAgent: configureAgent(deps),
-    loadMemories: loadMemories({ memories: store.memories, holder }),
-    syncSummaries: syncSummaries(deps),
-    syncRawMemories: syncRawMemories(deps),
-    spawnAgent: spawnAgent({ ...agent, limits: limitsForAgent(settings) }),
-    watchAgent: watchAgent(agent),
-    verifyArtifacts: verifyArtifacts(deps),
-    confirmOwnership: confirmOwnership(job),
-    publishMemory: publishMemory(deps),
-    keepDraft: keepDraft(deps),
-    closeAgent: closeAgent({
-      ...agent,
-      files: environment.files,
-      beforeClose,
-      maxRejected: settings.keepRejected,
-    }),
-    recordSuccess: recordSuccess({ ...job, before: atItsEnd }),
-    recordFailure: recordFailure(job),
+    claimJob,
+    keepLease,
+    keepDeadline,
+    configureAgent,
+    loadMemories,
+    syncSummaries,
+    syncRawMemories,
+    spawnAgent,
+    watchAgent,
+    verifyArtifacts,
+    confirmOwnership,
+    publishMemory,
+    keepDraft,
+    closeAgent,
+    recordSuccess,
+    recordFailure,
   };
 }
 
@@ -197,15 +298,16 @@ export function openRun(
     readonly lost?: SlowwaveError | null;
   },
   { settings, deadlineAtMs }: RunTerms,
-) {
+): ActorSet {
   const { holder } = bound;
   const places = environment.home.placesOf(holder.space, holder.run);
   const homeNotice = async () => {
     const copy = await environment.home.findCopy();
     return copy === null ? null : homeCopyMessage(copy);
   };
-  const actors = phase2Actors({ ...environment, ...bound, places, homeNotice, settings, deadlineAtMs });
-  return lost === null ? actors : { ...actors, ...withoutWorkspace(lost) };
+  const run = { ...environment, ...bound, places, homeNotice, settings, deadlineAtMs };
+  const actors = new Phase2Actors(run);
+  return lost === null ? actors : { ...actorsAtOnce(actors), ...withoutWorkspace(lost) };
 }
 
 /** Of a run whose workspace was on another machine: it ends with that, whatever else might end it first. */

@@ -12,7 +12,7 @@ import type { Locks, Store } from "../domain/ports.ts";
 import { everyUnfinished, type RunRecord } from "../domain/run.ts";
 import { checkSpaceKey, type Settings } from "../domain/settings.ts";
 import { createDurableEngine } from "../durable/engine.ts";
-import type { DurableEngine, DurableOptions, DurableRun } from "../durable/options.ts";
+import type { Actors, DurableEngine, DurableOptions, DurableRun } from "../durable/options.ts";
 import { clockOf, systemIds } from "../durable/system.ts";
 import { dotted } from "../durable/transition.ts";
 import { nodeFiles } from "../files/node-files.ts";
@@ -188,7 +188,11 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
       const binding = live.bindingOf(id);
       const { holder, lost, atItsEnd } = binding;
       const { homeId } = parts;
-      return openRun(parts, { holder, worker: owner(), homeId, lost, atItsEnd }, binding);
+      return openRun(
+        parts,
+        { holder, worker: owner(), homeId, lost, atItsEnd },
+        binding,
+      ) as unknown as Actors;
     },
     examine: demandContext,
     // One that was cancelled meanwhile, or whose job went on without it, holds nothing to go on with.

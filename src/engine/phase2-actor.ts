@@ -12,7 +12,7 @@ import { clockOf, systemIds } from "../durable/system.ts";
 import { nodeFiles } from "../files/node-files.ts";
 import { phase2Machine } from "../machines/phase2.ts";
 import { checkRoot } from "../memory-files/check-root.ts";
-import { inputOf, openRun, type RunEnvironment, termsOf } from "./actors.ts";
+import { actorsAtOnce, inputOf, openRun, type RunEnvironment, termsOf } from "./actors.ts";
 import { createLeaseHolder } from "./events.ts";
 import { createHome } from "./home.ts";
 import { localStore } from "./local-store.ts";
@@ -93,7 +93,7 @@ export async function createPhase2Actor(options: Phase2ActorOptions): Promise<Ph
       { runs: { note: async () => 0 }, clock, emit: onEvent },
     );
     const machine = phase2Machine.provide({
-      actors: openRun(environment, { holder, worker, homeId }, terms),
+      actors: actorsAtOnce(openRun(environment, { holder, worker, homeId }, terms)),
     });
     return machine.getInitialSnapshot(scope, inputOf(environment, { run, space, now, dryRun: false }, terms));
   };

@@ -3,13 +3,12 @@ import {
   defer,
   exhaustMap,
   filter,
-  interval,
   map,
   NEVER,
-  type Observable,
+  Observable,
   of,
   retry,
-  startWith,
+  type SchedulerLike,
   take,
   throwError,
   timer,
@@ -139,8 +138,8 @@ const RETRY_MS = 1_000;
 export function keepLease({ jobs, holder, clock, settings }: KeepLeaseDeps) {
   const { leaseSeconds, heartbeatSeconds } = settings;
   const marginMs = Math.min(LONGEST_MARGIN_SECONDS, leaseSeconds / 10) * 1000;
-  const scheduler = schedulerOf(clock);
   return fromEventObservable<Phase2Event, RunInput>(() => {
+    const scheduler = schedulerOf(clock);
     let safeUntilMs = clock.monotonicMs() + leaseSeconds * 1000 - marginMs;
     const beat = async (): Promise<"held" | "lost"> => {
       const lease = holder.lease();
@@ -161,14 +160,26 @@ export function keepLease({ jobs, holder, clock, settings }: KeepLeaseDeps) {
                 cause: error,
               }),
           );
-    return interval(heartbeatSeconds * 1000, scheduler).pipe(
-      startWith(0),
-      exhaustMap(() => defer(beat).pipe(retry({ delay: untilUncertain }))),
-      filter((outcome) => outcome === "lost"),
-      map((): Phase2Event => ({ type: "lease.lost", why: "another worker owns the job" })),
-      catchError((error: unknown) => of<Phase2Event>({ type: "lease.uncertain", why: causeOf(error) })),
-      take(1),
-    );
+    // What a beat is made of is gone with it: between two, a run that waits for hours keeps a timer and little else.
+    const badNews = (): Observable<Phase2Event> =>
+      defer(beat).pipe(
+        retry({ delay: untilUncertain }),
+        filter((outcome) => outcome === "lost"),
+        map((): Phase2Event => ({ type: "lease.lost", why: "another worker owns the job" })),
+        catchError((error: unknown) => of<Phase2Event>({ type: "lease.uncertain", why: causeOf(error) })),
+      );
+    return atOnceAndEvery(heartbeatSeconds * 1000, scheduler).pipe(exhaustMap(badNews), take(1));
+  });
+}
+
+/** `timer(0, ms)` whose first tick is not put off to a timer. */
+function atOnceAndEvery(ms: number, scheduler: SchedulerLike): Observable<void> {
+  return new Observable((ticks) => {
+    ticks.next();
+    return scheduler.schedule(function tick() {
+      ticks.next();
+      this.schedule(undefined, ms);
+    }, ms);
   });
 }
 

@@ -30,8 +30,8 @@ export const DURABLE: readonly Mutation[] = [
   },
   {
     name: "what was asked of a run before its first commit is dropped",
-    file: "src/durable/engine.ts",
-    edits: [["    for (const ask of entry.early) ask(entry.live);\n", ""]],
+    file: "src/durable/launched-run.ts",
+    edits: [["    for (const ask of this.#early ?? []) this.ask(ask);\n", ""]],
     tests: ["test/durable/ownership.test.ts"],
   },
   {

@@ -15,8 +15,8 @@ export const RUN: readonly Mutation[] = [
     file: "src/engine/actors.ts",
     edits: [
       [
-        "    if (lease !== null) await jobs.renew([lease], { leaseSeconds, nowMs: clock.nowMs() });\n",
-        "    if (lease !== null) await Promise.resolve(leaseSeconds);\n",
+        "  if (lease !== null) await jobs.renew([lease], { leaseSeconds, nowMs: clock.nowMs() });\n",
+        "  if (lease !== null) await Promise.resolve([jobs, leaseSeconds]);\n",
       ],
     ],
     tests: ["test/original/golden.test.ts"],
@@ -26,8 +26,8 @@ export const RUN: readonly Mutation[] = [
     file: "src/engine/actors.ts",
     edits: [
       [
-        "    await settlesWithin(clock, SEAL_MS, files.seal());\n",
-        "    await settlesWithin(clock, SEAL_MS, Promise.resolve());\n",
+        "  await settlesWithin(clock, SEAL_MS, files.seal());\n",
+        "  await settlesWithin(clock, SEAL_MS, Promise.resolve(files));\n",
       ],
     ],
     tests: ["test/engine/sealed-workspace.test.ts"],
@@ -195,9 +195,9 @@ export const RUN: readonly Mutation[] = [
     name: "a heartbeat cuts off the one that is under way",
     file: "src/services/job.ts",
     edits: [
-      ["      startWith(0),\n      exhaustMap(", "      startWith(0),\n      switchMap("],
+      [".pipe(exhaustMap(badNews), take(1))", ".pipe(switchMap(badNews), take(1))"],
       ["  exhaustMap,\n", ""],
-      ["  startWith,\n", "  startWith,\n  switchMap,\n"],
+      ["  type SchedulerLike,\n", "  type SchedulerLike,\n  switchMap,\n"],
     ],
     tests: ["test/original/golden.test.ts"],
   },
