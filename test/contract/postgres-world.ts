@@ -1,4 +1,5 @@
-import { Client } from "pg";
+import { Pool } from "pg";
+import { afterAll } from "vitest";
 import type { Store } from "../../src/domain/ports.ts";
 import { openPostgresStore, type PostgresStoreOptions } from "../../src/persistence/postgres/index.ts";
 import type { OpenWorld } from "../../src/testing/store/given.ts";
@@ -11,44 +12,57 @@ interface Kind {
   readonly throughPgbouncer?: boolean;
 }
 
-/** Worlds of one database, which is emptied before each test: to make one takes ten times as long. */
+/**
+ * Worlds on one database, which is emptied before each test, with connections that stay open from test to test: to make
+ * them anew takes ten times as long. Called at the top of a test file.
+ */
 export function postgresWorld(kind: Kind): OpenWorld {
-  let made: Promise<{ readonly database: Database; readonly url: string }> | null = null;
+  let made: ReturnType<typeof makePlace> | null = null;
+  afterAll(async () => {
+    if (made === null) return;
+    const { database, pools, own } = await made;
+    await Promise.all([own, ...pools].map((pool) => pool.end()));
+    await database.drop();
+  });
   return async () => {
-    made ??= makeDatabase(kind);
-    const { database, url } = await made;
-    await empty(database.url);
+    made ??= makePlace(kind);
+    const { pools, own } = await made;
+    await empty(own);
     const time: TestTime = { ms: null };
-    const a = await openOnTestTime(url, time);
-    const b = kind.doors === 2 ? await openOnTestTime(url, time) : a;
+    const [a, b] = await Promise.all(pools.map((pool) => openOnTestTime({ pool }, time)));
+    if (a === undefined || b === undefined) throw new Error("There are two pools.");
     const setNowMs = async (nowMs: number) => {
       time.ms = nowMs;
     };
-    const close = async () => void (await Promise.all([a.close(), b === a ? null : b.close()]));
-    return { a, b, close, setNowMs };
+    const close = async () => void (await Promise.all([a.close(), b.close()]));
+    return { a, b: kind.doors === 2 ? b : a, close, setNowMs };
   };
 }
 
-async function makeDatabase({ major, throughPgbouncer = false }: Kind) {
-  const database = await freshDatabase(await sharedCluster(major));
+async function makePlace({ major, throughPgbouncer = false }: Kind) {
+  const database: Database = await freshDatabase(await sharedCluster(major));
   const url = throughPgbouncer ? (await sharedPgbouncer(major))(database.name) : database.url;
   await (await openPostgresStore({ url })).close();
-  return { database, url };
+  const [own, ...pools] = [database.url, url, url].map((connectionString) => {
+    const pool = new Pool({ connectionString, max: 5 });
+    // A session that ends with its store is told by the pool, too.
+    pool.on("error", () => {});
+    return pool;
+  });
+  if (own === undefined) throw new Error("There are three pools.");
+  return { database, pools, own };
 }
 
 const KEPT = ["schema_versions", "log_base", "refusal_key"];
 
-async function empty(url: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query<{ name: string }>(
+/** Truncating makes a new file of every table and index, which takes twenty times as long as deleting some rows. */
+async function empty(pool: Pool): Promise<void> {
+  const { rows } = await pool.query<{ name: string }>(
     "select tablename as name from pg_tables where schemaname = 'slowwave' and tablename <> all ($1)",
     [KEPT],
   );
-  // Truncating makes a new file of every table and index, which takes twenty times as long as deleting some rows.
   const deletes = rows.map(({ name }) => `delete from slowwave.${name};`);
-  await client.query(`set session_replication_role = replica; ${deletes.join(" ")}`);
-  await client.end();
+  await pool.query(`begin; set local session_replication_role = replica; ${deletes.join(" ")} commit`);
 }
 
 /** The time that stores of a test go by, in place of the database's. */
@@ -56,11 +70,6 @@ export interface TestTime {
   ms: number | null;
 }
 
-export function openOnTestTime(
-  url: string,
-  time: TestTime,
-  options: PostgresStoreOptions = {},
-): Promise<Store> {
-  const given = { url, ownerTtlMs: 5_000, ...options, clock: () => time.ms };
-  return openPostgresStore(given as PostgresStoreOptions);
+export function openOnTestTime(options: PostgresStoreOptions, time: TestTime): Promise<Store> {
+  return openPostgresStore({ ownerTtlMs: 5_000, ...options, clock: () => time.ms } as PostgresStoreOptions);
 }
