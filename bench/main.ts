@@ -9,6 +9,7 @@ import { cliStart } from "./cli-start.ts";
 import { durable } from "./durable.ts";
 import { hookStart } from "./hook.ts";
 import { learn } from "./learn.ts";
+import { postgres } from "./postgres.ts";
 import { pureStep } from "./pure-step.ts";
 import { supervised } from "./supervised.ts";
 import { transcripts } from "./transcripts.ts";
@@ -22,6 +23,7 @@ const benches: Record<string, () => Promise<void>> = {
   hook: hookStart,
   transcripts,
   learn,
+  postgres,
 };
 const known = Object.keys(benches);
 const asked = process.argv.slice(2);
