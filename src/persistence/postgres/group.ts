@@ -1,3 +1,4 @@
+import { nextTick } from "node:process";
 import { setImmediate } from "node:timers";
 import { type CommitRequest, type NewRun, statusOf } from "../../domain/run.ts";
 import type { Database, Query } from "./database.ts";
@@ -40,6 +41,12 @@ const LIMIT = 256;
 const STATEMENTS = 2;
 
 /**
+ * After so many statements of one member nobody is waited for any more. Every so many it still waits for the turn to end,
+ * where others would speak.
+ */
+const LONELY_STATEMENTS = 16;
+
+/**
  * All that steps in one turn of the event loop is one statement: one round trip, one transaction, one wait for the disk.
  * A member that the database refuses (not one whose guard fails) is found by writing each alone.
  */
@@ -47,21 +54,27 @@ export function groupWriter(db: Database): Group {
   let queue: Waiting[] = [];
   let underWay = 0;
   let isScheduled = false;
+  /** How many statements in a row had one member alone. */
+  let lonely = 0;
 
   function schedule(): void {
     if (isScheduled || queue.length === 0 || underWay >= STATEMENTS) return;
     isScheduled = true;
-    setImmediate(() => {
-      isScheduled = false;
-      const group = takeGroup();
-      if (group.length === 0) return;
-      underWay += 1;
-      void send(group).finally(() => {
-        underWay -= 1;
-        schedule();
-      });
+    if (lonely < LONELY_STATEMENTS || lonely % LONELY_STATEMENTS === 0) setImmediate(flush);
+    else nextTick(flush);
+  }
+
+  function flush(): void {
+    isScheduled = false;
+    const group = takeGroup();
+    if (group.length === 0) return;
+    lonely = group.length === 1 ? lonely + 1 : 0;
+    underWay += 1;
+    void send(group).finally(() => {
+      underWay -= 1;
       schedule();
     });
+    schedule();
   }
 
   function takeGroup(): readonly Waiting[] {
