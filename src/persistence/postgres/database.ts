@@ -122,12 +122,13 @@ function statements(options: DatabaseOptions, quotedSchema: string) {
 
   return (client: Pick<SqlClient, "query">): Query =>
     async (sql, values = []) => {
+      const text = inSchema(sql);
       const answer = await client.query({
-        text: inSchema(sql),
+        text,
         values: values.map(encoded),
         types,
         query_timeout: Math.max(options.patienceMs, SHORTEST_TIMEOUT_MS),
-        ...(values.length > 0 && options.hasSessions ? { name: nameOf(sql) } : {}),
+        ...(values.length > 0 && options.hasSessions ? { name: nameOf(text) } : {}),
       });
       const { rows, rowCount } = (Array.isArray(answer) ? answer.at(-1) : answer) as SqlResult;
       for (const row of rows) decode(row as Record<string, unknown>);
@@ -228,7 +229,7 @@ const NAMED_LIMIT = 500;
 
 const statementNames = new Map<string, string>();
 
-/** What a prepared statement is known by in its session. */
+/** What a prepared statement is known by in its session, which stores with other schemas may share. */
 function nameOf(sql: string): string {
   const known = statementNames.get(sql);
   if (known !== undefined) return known;

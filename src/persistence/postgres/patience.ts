@@ -71,6 +71,9 @@ const STATES: readonly (readonly [string, DatabaseCode, "passing" | "lasting"])[
   ["40", "store_busy", "passing"],
   ["55P03", "store_busy", "passing"],
   ["25P03", "store_busy", "passing"],
+  // A prepared statement that the session lacks, or whose tables a migration changed: prepared anew on another one.
+  ["26000", "store_unavailable", "passing"],
+  ["0A000", "store_unavailable", "passing"],
   // A pooler that lets nobody wait any longer says so in this class, too.
   ["08P01", "store_busy", "passing"],
   ["08", "store_unavailable", "passing"],
@@ -108,7 +111,7 @@ export function judgeError(error: unknown): Verdict {
 /** Whether the driver's connection is of no further use: whatever the server said, it may not be in step with it. */
 export function isCut(error: unknown): boolean {
   const { code } = error as { code?: unknown };
-  return typeof code !== "string" || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P)/.test(code);
+  return typeof code !== "string" || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|26000|0A000)/.test(code);
 }
 
 /**
