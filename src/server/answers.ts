@@ -132,6 +132,31 @@ export const sessionsAnswer = z.strictObject({
   counts: z.record(z.string(), count),
 }) satisfies z.ZodType<api.SessionsAnswer>;
 
+export const fleetAnswer = z.strictObject({
+  nowMs: z.number(),
+  tenantOf: z.string().describe("how the tenant of a space is told from its key"),
+  isPaused: z.boolean(),
+  workers: z.array(
+    z.strictObject({
+      ...{ worker: z.string(), name: z.string(), host: z.string(), pid: count, version: z.string() },
+      state: z.enum(["working", "draining"]),
+      concurrency: count,
+      limits: z
+        .custom<api.FleetAnswer["workers"][number]["limits"]>()
+        .describe("fleet and tenant, null: any number; tenants: those with a limit of their own"),
+      ...{ running: count, takeovers: count, leasesLost: count },
+      ...{ startedAtMs: z.number(), beatAtMs: z.number(), clockOffsetMs: z.number() },
+    }),
+  ),
+  tenants: z.array(
+    z.strictObject({
+      ...{ tenant: z.string(), due: count, admitted: count, running: count },
+      ...{ oldestDueAtMs: z.number().nullable(), isPaused: z.boolean() },
+    }),
+  ),
+  ...{ due: count, admitted: count, running: count, oldestDueAtMs: z.number().nullable() },
+}) satisfies z.ZodType<api.FleetAnswer>;
+
 export const generationsAnswer = z.strictObject({
   generations: z.array(
     z.custom<api.GenerationsAnswer["generations"][number]>().describe("a generation with its changes"),

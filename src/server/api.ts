@@ -1,3 +1,4 @@
+import type { FleetOverview } from "../domain/admission.ts";
 import type { RunResult } from "../domain/event.ts";
 import type { FileChanges, Generation } from "../domain/generation.ts";
 import type { JobRow, Outcome } from "../domain/job.ts";
@@ -155,6 +156,9 @@ export interface SessionView extends SessionRow, SessionSentence {
   /** Of the repository or folder it was held in, as people call it; null where nobody knows. */
   readonly projectName: string | null;
 }
+
+/** `GET /api/fleet?tenants`: who works on this store, and what waits for whom. */
+export type FleetAnswer = FleetOverview;
 
 /** `GET /api/generations?space` */
 export interface GenerationsAnswer {

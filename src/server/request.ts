@@ -212,6 +212,7 @@ export const eventsFields = z.object({ before: row.optional(), limit: count(1_00
 export const liveFields = z.object({ after: row.optional(), run: id.optional() });
 export const generationsFields = z.object({ space: space.default("global"), limit: count(200).default(50) });
 export const sessionsFields = z.object({ space: space.default("global"), limit: count(500).default(50) });
+export const fleetFields = z.object({ tenants: count(1_000).default(200) });
 export const diffFields = z.object({ from: z.string().max(200).optional(), to: id });
 export const startFields = z.strictObject({ space: space.optional(), now: z.boolean().optional() });
 export const sequence = row;

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import type { AnyStateMachine } from "xstate";
 import type { Clock } from "../domain/clock.ts";
 import type { Store } from "../domain/ports.ts";
+import { DEFAULT_SETTINGS } from "../domain/settings.ts";
 import type { Engine } from "../internal/engine.ts";
 import {
   PHASE1_VERSION,
@@ -61,6 +62,17 @@ export function runRoutes(deps: RunRoutesDeps): readonly Route[] {
       query: fields.sessionsFields,
       answer: answers.sessionsAnswer,
       handle: ({ query }) => listSessions(store, query, clock.nowMs()),
+    }),
+    route({
+      method: "get",
+      path: "/fleet",
+      summary: "Workers of this store, and what is due, admitted and running by tenant.",
+      query: fields.fleetFields,
+      answer: answers.fleetAnswer,
+      handle: ({ query: { tenants } }) => {
+        const { successCooldownSeconds, retries } = DEFAULT_SETTINGS;
+        return store.admissions.overview({ tenants, successCooldownSeconds, retries, nowMs: clock.nowMs() });
+      },
     }),
     route({
       method: "post",

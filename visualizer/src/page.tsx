@@ -6,6 +6,7 @@ import { ArtifactsPanel } from "./artifacts/panel.tsx";
 import { ChartPanel } from "./chart/panel.tsx";
 import { CoveragePanel } from "./coverage/panel.tsx";
 import { EventsPanel } from "./events/panel.tsx";
+import { FleetPanel } from "./fleet/panel.tsx";
 import { HeaderPanel } from "./header/panel.tsx";
 import { Help } from "./keys/help.tsx";
 import { obeyKeys } from "./keys/obey.ts";
@@ -30,9 +31,9 @@ const PANELS: Readonly<Record<Tab, (props: { view: View }) => preact.JSX.Element
 /** Runs or sessions on the left; one run beside them: chart above, timeline and details below. One choice drives all. */
 export function Page({ view }: { view: View }) {
   const { session } = view;
-  const { run, session: picked, detail, connection } = session.state.value;
+  const { run, session: picked, list, detail, connection } = session.state.value;
   const help = useSignal(false);
-  const showsRuns = useSignal(run === null && picked === null);
+  const showsRuns = useSignal(run === null && picked === null && list !== "fleet");
   useEffect(() => {
     obeyKeys(view, () => {
       help.value = true;
@@ -61,6 +62,8 @@ export function Page({ view }: { view: View }) {
         />
         {connection === "refused" || (isFile === false && location.protocol === "file:") ? (
           <Welcome view={view} />
+        ) : list === "fleet" && !isFile ? (
+          <FleetPanel view={view} />
         ) : (
           <>
             <SessionCard view={view} />

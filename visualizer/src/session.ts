@@ -9,6 +9,7 @@ const RUNS_PAGE = 500;
 const MOST_RUNS = 20_000;
 /** As many as the server gives at once. */
 export const SESSIONS_SHOWN = 500;
+const FLEET_MS = 2_000;
 const EVENTS_PAGE = 1_000;
 /** News come in bursts; what they lead to is asked for once. */
 const QUIET_MS = 150;
@@ -128,6 +129,18 @@ export function createSession(api: Api, theme: Theme): Session {
   const isAtSessions = computed(() => state.value.list === "sessions");
   effect(() => {
     if (isAtSessions.value && isAdmitted.value && file.peek() === null) readSessions().catch(failed);
+  });
+
+  // Workers tell of themselves every few seconds; what they tell is no row of the log.
+  const isAtFleet = computed(() => state.value.list === "fleet" && isAdmitted.value && file.value === null);
+  effect(() => {
+    if (!isAtFleet.value) return;
+    const readFleet = () => {
+      if (!document.hidden) api.fleet().then((fleet) => send.fleetRead({ fleet }), failed);
+    };
+    readFleet();
+    const timer = setInterval(readFleet, FLEET_MS);
+    return () => clearInterval(timer);
   });
 
   // A run that is chosen is read, from wherever the choice came.

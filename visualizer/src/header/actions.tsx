@@ -15,7 +15,7 @@ const STATELY = "https://stately.ai/registry/editor";
 /** Retry and cancel, which say what they will do before they do it, and a menu of everything else. */
 export function ActionButtons({ view, onHelp }: { view: View; onHelp: () => void }) {
   const { session } = view;
-  const { detail, connection } = session.state.value;
+  const { detail, list, connection } = session.state.value;
   const asking = useSignal<"retry" | "cancel" | null>(null);
   const can = detail?.can ?? null;
   const isFile = connection === "file";
@@ -44,7 +44,7 @@ export function ActionButtons({ view, onHelp }: { view: View; onHelp: () => void
   };
   return (
     <div class="actions">
-      {(["retry", "cancel"] as const).map((name) => (
+      {(list === "fleet" && !isFile ? [] : (["retry", "cancel"] as const)).map((name) => (
         <button
           type="button"
           key={name}

@@ -18,14 +18,16 @@ export function HeaderPanel({
   onHelp: () => void;
 }) {
   const { detail, run, session, list, connection, at } = view.session.state.value;
-  const name = session ?? detail?.run.session ?? run;
-  const summary = detail?.run;
+  // The fleet is no run's.
+  const isFleet = list === "fleet" && connection !== "file";
+  const name = isFleet ? "Fleet" : (session ?? detail?.run.session ?? run);
+  const summary = isFleet ? undefined : detail?.run;
   const tone = summary === undefined ? "active" : toneOfRun(summary);
   const heading = useRef<HTMLHeadingElement>(null);
   return (
     <header class="top">
       <button type="button" class="quiet back" onClick={onBack}>
-        ‹ {list === "sessions" ? "Sessions" : "Runs"}
+        ‹ {BACK[list]}
       </button>
       <div class="title">
         <h1 ref={heading} title={visibleLine(run === null ? (name ?? "") : `run ${run}`)}>
@@ -42,7 +44,7 @@ export function HeaderPanel({
             )}
           </span>
         )}
-        {at !== null && (
+        {at !== null && !isFleet && (
           <button type="button" class="chip past" onClick={() => view.session.lookAt(null)}>
             at {duration(view.atMs.value - (view.visits.value[0]?.fromMs ?? view.atMs.value))} · back to{" "}
             {view.isOver.value ? "the end" : "now"}
@@ -50,7 +52,7 @@ export function HeaderPanel({
         )}
       </div>
       <ConnectionSign connection={connection} />
-      {detail?.lease != null && <LeaseSign view={view} />}
+      {detail?.lease != null && !isFleet && <LeaseSign view={view} />}
       <ActionButtons view={view} onHelp={onHelp} />
     </header>
   );
@@ -63,6 +65,8 @@ const CONNECTION_TEXTS = {
   refused: "not admitted",
   file: "from a file",
 } as const;
+
+const BACK = { runs: "Runs", sessions: "Sessions", fleet: "Lists" } as const;
 
 function ConnectionSign({ connection }: { connection: keyof typeof CONNECTION_TEXTS }) {
   return (

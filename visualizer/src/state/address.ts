@@ -13,7 +13,7 @@ export const TABS = ["events", "snapshot", "agent", "artifacts", "coverage"] as 
 export type Tab = (typeof TABS)[number];
 
 /** What the list at the side shows. */
-export const LISTS = ["runs", "sessions"] as const;
+export const LISTS = ["runs", "sessions", "fleet"] as const;
 export type List = (typeof LISTS)[number];
 
 export function placeOf(hash: string): Place {

@@ -2,6 +2,7 @@ import { createStore } from "@xstate/store";
 import type {
   CoverageAnswer,
   EventView,
+  FleetAnswer,
   RunAnswer,
   RunSummary,
   RunsAnswer,
@@ -33,6 +34,8 @@ export interface PageState {
   /** By verdict, over all there are. */
   readonly sessionCounts: SessionsAnswer["counts"];
   readonly wantedSessions: string;
+  /** Who works on this store, as it was last read; null until somebody looks. */
+  readonly fleet: FleetAnswer | null;
   /** Key of the session that was picked. */
   readonly session: string | null;
 
@@ -84,6 +87,7 @@ export function createPageStore(place: Place, theme: Theme) {
       sessions: null,
       sessionCounts: {},
       wantedSessions: "",
+      fleet: null,
       ...NOTHING_OF_A_RUN,
       ...place,
       kinds: [],
@@ -118,6 +122,7 @@ export function createPageStore(place: Place, theme: Theme) {
           ? state
           : { ...state, ...NOTHING_OF_A_RUN, ...FORGET_COVERAGE, session, run };
       },
+      fleetRead: (state, { fleet }: { fleet: FleetAnswer }) => ({ ...state, fleet }),
       listChosen: (state, { list }: { list: List }) => ({ ...state, list }),
       /** The address changed under the page. */
       placed: (state, { place: to }: { place: Place }) =>
