@@ -68,7 +68,7 @@ export function FleetPanel({ view }: { view: View }) {
         ))}
       </Table>
       {workers.length === 0 && (
-        <p class="empty">No worker was heard of in the last minute. `slowwave worker` starts one.</p>
+        <p class="empty">No worker has reported in the last minute. `slowwave worker` starts one.</p>
       )}
       <Table title="Tenants" columns={["tenant", "running", "admitted", "due", "oldest due", "share"]}>
         {tenants.map((tenant) => (
@@ -77,7 +77,7 @@ export function FleetPanel({ view }: { view: View }) {
       </Table>
       {tenants.length === 0 && <p class="empty">Nothing is due and nothing runs.</p>}
       <p class="hint">
-        The tenant of a space is told from its key by <Line text={tenantOf} limit={40} />.
+        The tenant of a space is read from its key by <Line text={tenantOf} limit={40} />.
       </p>
     </section>
   );
@@ -123,7 +123,7 @@ function WorkerLine({ worker, nowMs }: { worker: Worker; nowMs: number }) {
       <td class={leasesLost > 0 ? "bad" : ""}>{leasesLost}</td>
       <td class={beatTone(sinceMs)}>
         {duration(sinceMs)} ago
-        {clock >= CLOCK_TOLD_MS && <small>its clock is {duration(clock)} off</small>}
+        {clock >= LEAST_CLOCK_MS && <small>its clock is {duration(clock)} off</small>}
       </td>
       <td>{duration(Math.max(0, nowMs - worker.startedAtMs))}</td>
       <td>
@@ -134,7 +134,7 @@ function WorkerLine({ worker, nowMs }: { worker: Worker; nowMs: number }) {
 }
 
 /** Clocks apart by less are not worth a word: the store's own decides. */
-const CLOCK_TOLD_MS = 2_000;
+const LEAST_CLOCK_MS = 2_000;
 
 function TenantLine({ tenant, nowMs, busiest }: { tenant: Tenant; nowMs: number; busiest: number }) {
   const { running, admitted, due, oldestDueAtMs, isPaused } = tenant;
