@@ -32,21 +32,39 @@ export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
-/** Whether `work` settled within `ms`. Its rejection is the caller's; its late end is nobody's. */
-export function settlesWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+/**
+ * What `work` comes to; rejects with what `tooLate` makes when that takes longer than `ms` (null: however long it takes).
+ * Its late end is nobody's.
+ */
+export function answersWithin<Answer>(
+  clock: Clock,
+  ms: number | null,
+  work: Promise<Answer>,
+  tooLate: () => unknown,
+): Promise<Answer> {
+  if (ms === null) return work;
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimeout(() => resolve(false), ms);
-    work.then(
-      () => {
+    const timer = clock.setTimeout(() => reject(tooLate()), ms);
+    const ended =
+      <Value>(end: (value: Value) => void) =>
+      (value: Value) => {
         clock.clearTimeout(timer);
-        resolve(true);
-      },
-      (error: unknown) => {
-        clock.clearTimeout(timer);
-        reject(error);
-      },
-    );
+        end(value);
+      };
+    work.then(ended(resolve), ended(reject));
   });
+}
+
+/** Whether `work` settled within `ms`. Its rejection is the caller's; its late end is nobody's. */
+export async function settlesWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+  const late = Symbol("late");
+  try {
+    await answersWithin(clock, ms, work, () => late);
+    return true;
+  } catch (error) {
+    if (error === late) return false;
+    throw error;
+  }
 }
 
 /** A timer of Node's, and of every clock made like it, holds no more milliseconds than these; a longer one rings at once. */

@@ -1,5 +1,6 @@
 import type { AnyMessage, ClientConnection, RequestError, Stream } from "@agentclientprotocol/sdk";
 import type { AgentSpec } from "../../domain/agent.ts";
+import { answersWithin } from "../../domain/clock.ts";
 import { plainText } from "../../text/sanitize.ts";
 import {
   type Conversation,
@@ -45,15 +46,15 @@ export async function connectAcp(options: AcpConnectOptions): Promise<AcpConnect
   const { title, clock } = options;
   return {
     ask(method, params, patienceMs) {
-      return new Promise((resolve, reject) => {
-        const tooLate = () =>
-          reject(new Error(`${title} did not answer "${method}" within ${(patienceMs ?? 0) / 1000} s`));
-        const timer = patienceMs === null ? null : clock.setTimeout(tooLate, patienceMs);
-        connection.agent
-          .request(method, params)
-          .then(resolve, (error: unknown) => reject(refusal(sdk, title, method, error)))
-          .finally(() => timer !== null && clock.clearTimeout(timer));
+      const answer = connection.agent.request(method, params).catch((error: unknown) => {
+        throw refusal(sdk, title, method, error);
       });
+      return answersWithin(
+        clock,
+        patienceMs,
+        answer,
+        () => new Error(`${title} did not answer "${method}" within ${(patienceMs ?? 0) / 1000} s`),
+      );
     },
     notify(method, params) {
       connection.agent.notify(method, params).catch(() => {});

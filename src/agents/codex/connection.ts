@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { AgentSpec } from "../../domain/agent.ts";
-import type { Clock } from "../../domain/clock.ts";
+import { answersWithin, type Clock } from "../../domain/clock.ts";
 import { plainText } from "../../text/sanitize.ts";
 import { type Conversation, type ConverseOptions, converse } from "../conversation.ts";
 
@@ -51,8 +51,6 @@ export interface Peer {
 }
 
 interface Question {
-  readonly method: string;
-  readonly timer: unknown;
   answer(message: Message): void;
   fail(why: Error): void;
 }
@@ -71,7 +69,6 @@ export function createPeer({ clock, patienceMs, send, onNotice, onBreach }: Peer
 
   function take(id: unknown): Question | null {
     const question = open.get(id as number) ?? null;
-    if (question !== null) clock.clearTimeout(question.timer);
     open.delete(id as number);
     return question;
   }
@@ -104,20 +101,20 @@ export function createPeer({ clock, patienceMs, send, onNotice, onBreach }: Peer
 
   return {
     ask(method, params) {
-      return new Promise((resolve, reject) => {
-        if (over !== null) return reject(over);
-        asked += 1;
-        const id = asked;
-        const timer = clock.setTimeout(
-          () => take(id)?.fail(new Error(`Codex did not answer "${method}" within ${patienceMs / 1000} s`)),
-          patienceMs,
-        );
+      if (over !== null) return Promise.reject(over);
+      asked += 1;
+      const id = asked;
+      const answered = new Promise<unknown>((resolve, reject) => {
         const answer = ({ error, result }: Message) =>
           error === undefined
             ? resolve(result)
             : reject(new Error(`Codex refused "${method}": ${messageOf(error)}`));
-        open.set(id, { method, timer, answer, fail: reject });
+        open.set(id, { answer, fail: reject });
         send(JSON.stringify({ id, method, params }));
+      });
+      return answersWithin(clock, patienceMs, answered, () => {
+        take(id);
+        return new Error(`Codex did not answer "${method}" within ${patienceMs / 1000} s`);
       });
     },
     notify(method) {
