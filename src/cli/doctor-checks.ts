@@ -241,7 +241,12 @@ function edited({ edits }: Integrity): readonly Check[] {
 }
 
 /** Every page of the database, read through a connection that cannot write. */
-export function checkStore({ places: { database } }: Pick<Invocation, "places">, free = freeBytes): Check {
+export function checkStore(
+  { places: { database, store } }: Pick<Invocation, "places">,
+  free = freeBytes,
+): Check {
+  // That it can be opened is shown by the checks after this one.
+  if (store !== null) return fine("store", "everything is in a PostgreSQL database");
   if (!existsSync(database)) return fine("store", `${database} is not there yet`);
   try {
     const db = new Database(database, { readonly: true, fileMustExist: true, timeout: 5_000 });

@@ -96,11 +96,18 @@ function fromFile(path: string): readonly (readonly [Key, Sourced])[] {
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
     throw new SlowwaveError("invalid_config", `The config file ${path} must hold one JSON object.`);
   }
-  return Object.entries(values).map(([key, value]) => {
+  const { store, ...settings } = values as Readonly<Record<string, unknown>>;
+  if (store !== undefined && store !== null && typeof store !== "string") {
+    throw new SlowwaveError(
+      "invalid_config",
+      `The config file ${path} must name \`store\` as a text, or null.`,
+    );
+  }
+  return Object.entries(settings).map(([key, value]) => {
     if (!KEYS.includes(key as Key)) {
       throw new SlowwaveError(
         "invalid_config",
-        `The config file ${path} has an unknown key "${key}"; known are ${KEYS.join(", ")}.`,
+        `The config file ${path} has an unknown key "${key}"; known are ${[...KEYS, "store"].join(", ")}.`,
       );
     }
     return [key as Key, { source: path, value }] as const;

@@ -34,12 +34,46 @@ export function withGlobalFlags(program: Command): Command {
       "--codex-home <dir>",
       "work on the memory of a Codex home, in Codex's place (SLOWWAVE_CODEX_HOME)",
     )
+    .option(
+      "--store <url>",
+      "keep everything in this PostgreSQL database, not in the home (SLOWWAVE_STORE, or `store` in the config file: others see what a command line says)",
+    )
     .option("--json", "exactly one JSON document on stdout");
 }
 
+const CHECK_OUT = "lay the memory out with `slowwave checkout`";
+
 export function invocation(shell: Shell, command: Command): Invocation {
   const flags = command.optsWithGlobals<GlobalFlags>();
-  return { ...shell, places: placesOf(flags, shell.world), json: flags.json === true };
+  const places = placesOf(flags, shell.world);
+  if (places.store !== null) refuseWithStore(command);
+  return { ...shell, places, json: flags.json === true };
+}
+
+/** What works on a home of this machine alone, and what serves its purpose where a database keeps everything. */
+const OF_A_HOME: Readonly<Record<string, string>> = {
+  backup: "copy the database with PostgreSQL's own `pg_dump`",
+  restore: "PostgreSQL's own `pg_restore` puts a copy back",
+  connect: CHECK_OUT,
+  disconnect: CHECK_OUT,
+  connections: CHECK_OUT,
+  setup: CHECK_OUT,
+  recall: CHECK_OUT,
+  memory: CHECK_OUT,
+  blame: CHECK_OUT,
+  mcp: CHECK_OUT,
+  schedule: "`slowwave worker` works on what is due",
+};
+
+function refuseWithStore(command: Command): void {
+  let top = command;
+  while (top.parent?.parent) top = top.parent;
+  const instead = Object.hasOwn(OF_A_HOME, top.name()) ? OF_A_HOME[top.name()] : undefined;
+  if (instead === undefined) return;
+  throw new SlowwaveError(
+    "store_remote",
+    `\`slowwave ${top.name()}\` works on a home of this machine, and everything is in a database: ${instead}.`,
+  );
 }
 
 /** Text at the end of a command's help. */
@@ -84,6 +118,7 @@ interface PlaceFlags {
   readonly space?: string;
   readonly memoryRoot?: string;
   readonly codexHome?: string;
+  readonly store?: string;
 }
 
 export interface Places {
@@ -96,6 +131,8 @@ export interface Places {
   /** The Codex home whose memory is consolidated in Codex's place; null for a memory of our own. */
   readonly codex: CodexHome | null;
   readonly configFile: string;
+  /** Address of the database that keeps everything; may hold a password. Null: the home's own file. */
+  readonly store: string | null;
 }
 
 /** Flags, then the environment, then the platform's folders (relative XDG folders are ignored, as XDG asks). */
@@ -114,7 +151,11 @@ export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "c
   const codexHome = named === undefined ? served : resolve(cwd, named);
   if (codexHome !== null) {
     const codex = readCodexHome(codexHome, env);
-    refuseWithCodex({ "--space": flags.space, "--memory-root": flags.memoryRoot });
+    refuseWithCodex({
+      "--space": flags.space,
+      "--memory-root": flags.memoryRoot,
+      "--store": storeOf(flags, env, configFile) ?? undefined,
+    });
     if (served !== null && served !== codex.folder) throw servesAnother(home, served);
     const isChosen = flags.home !== undefined || given(env.SLOWWAVE_HOME) !== undefined;
     const own = isChosen ? home : `${home}-codex-${shortHash(codex.folder)}`;
@@ -125,6 +166,7 @@ export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "c
       memoryRoot: codex.root,
       codex,
       configFile,
+      store: null,
     };
   }
   return {
@@ -134,7 +176,22 @@ export function placesOf(flags: PlaceFlags, { env, cwd }: Pick<World, "env" | "c
     memoryRoot: root === undefined ? null : resolve(cwd, root),
     codex: null,
     configFile,
+    store: storeOf(flags, env, configFile),
   };
+}
+
+/** Flag, environment, config file. A file that can't be read is refused by whoever reads its settings. */
+function storeOf(flags: PlaceFlags, env: World["env"], configFile: string): string | null {
+  if (flags.store === "")
+    throw new SlowwaveError("invalid_usage", "--store needs the address of a database.");
+  const chosen = flags.store ?? given(env.SLOWWAVE_STORE);
+  if (chosen !== undefined) return chosen;
+  try {
+    const { store } = JSON.parse(readFileSync(configFile, "utf8")) as { store?: unknown };
+    return typeof store === "string" && store !== "" ? store : null;
+  } catch {
+    return null;
+  }
 }
 
 /** In a home that serves a Codex home: the file that names it, so that whatever is started with that home finds it. */

@@ -37,7 +37,11 @@ export async function openExistingStore(places: Places): Promise<LocalStore | nu
   return (await hasStore(places)) ? storeOf(places) : null;
 }
 
-async function storeOf({ database, codex }: Places): Promise<LocalStore> {
+async function storeOf({ database, codex, store: url, home }: Places): Promise<LocalStore> {
+  if (url !== null) {
+    const { localStore, openPostgresStore } = await import("../internal/postgres.ts");
+    return localStore(await openPostgresStore({ url }), home);
+  }
   const store = await openSqliteStore({ path: database });
   if (codex === null) return store;
   try {
@@ -52,7 +56,8 @@ async function storeOf({ database, codex }: Places): Promise<LocalStore> {
 }
 
 /** Whether anything was ever kept in this home. Throws `home_unavailable` when it is a file, `home_foreign` when another program's. */
-export async function hasStore({ home, database }: Places): Promise<boolean> {
+export async function hasStore({ home, database, store }: Places): Promise<boolean> {
+  if (store !== null) return true;
   if (isFile(home)) {
     throw new SlowwaveError(
       "home_unavailable",
@@ -108,4 +113,12 @@ export function rootOf(places: Places, space: string): string {
   return places.memoryRoot !== null && space === places.space
     ? places.memoryRoot
     : createHome(places.home).rootOf(space);
+}
+
+/** What the store is called where a person reads it: without a password. */
+export function storeName({ store, database }: Places): string {
+  if (store === null) return database;
+  // Its parameters may hold a password, too.
+  const { protocol, username, host, pathname } = new URL(store);
+  return `${protocol}//${username === "" ? "" : `${username}@`}${host}${pathname}`;
 }

@@ -46,8 +46,14 @@ export interface AdmitRequest extends DueTerms {
 
 /** Takes admitted spaces to the workers that have places for them. */
 export interface AdmissionCarrier {
+  readonly name: string;
   /** Answers the keys of those that it took; the others are the admitting worker's own. */
   send(admitted: readonly Admitted[], transaction: unknown): Promise<readonly string[]>;
+}
+
+/** Whose an admission is while it is carried. */
+export function carriedBy(carrier: string): string {
+  return `carried by ${carrier}`;
 }
 
 export interface AdmitOutcome {

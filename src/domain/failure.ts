@@ -201,8 +201,12 @@ export const ERROR_CODES = {
   run_ending: "The run is ending and its workspace is being cleared.",
 
   // Workers and their fleet.
+  store_remote:
+    "The command works on a home of this machine, not on a database; the message says what does instead.",
   tenant_rule_other: "Workers of one store tell tenants by one rule; another one is in use.",
   fleet_paused: "The tenant, or the whole fleet, is paused; `slowwave fleet resume` lifts that.",
+  pg_boss_missing:
+    "The package pg-boss is not installed; install it, or let workers find what is due themselves.",
   worker_cut_off: "The worker could not reach the store for so long that it ended its agents.",
 
   // The durable engine.

@@ -6,7 +6,6 @@ import type { AdmissionCarrier } from "../domain/admission.ts";
  * a dispatcher loses or brings late is admitted again when its admission is over.
  */
 export interface Dispatcher extends AdmissionCarrier {
-  readonly name: string;
   /** Before anything is sent. */
   start(): Promise<void>;
   /** At most so many spaces to work on here. */

@@ -10,5 +10,6 @@ export {
   type WorkerRow,
 } from "../domain/admission.ts";
 export type { Delivery, Dispatcher } from "./dispatcher.ts";
+export { type PgBossOptions, pgBossDispatcher } from "./pg-boss.ts";
 export { createWorker } from "./worker.ts";
 export type { Worker, WorkerOptions, WorkerState, WorkerStatus } from "./worker-api.ts";

@@ -16,7 +16,12 @@ const SPENT_LOOK_MS = 10 * 60_000;
 /** Begins admitted spaces and hears how their runs end. */
 export interface Starter {
   /** `askedMs`: when it was admitted, on the clock that never goes back. Never rejects. */
-  start(admitted: { readonly space: string; readonly askedMs: number; readonly delivery?: Delivery }): void;
+  start(admitted: {
+    readonly space: string;
+    readonly askedMs: number;
+    /** Brought by a dispatcher: whether it still has a place is asked first. */
+    readonly delivery?: Delivery & { accept(): Promise<boolean> };
+  }): void;
   /** By name, now; rejects with what it can't be begun for. */
   startNow(request: StartRequest, isAdmitted: boolean): Promise<Run>;
   /** Spaces that are being begun. */
@@ -42,10 +47,69 @@ interface StarterOptions {
 }
 
 export function createStarter(options: StarterOptions): Starter {
-  const { engine, store, clock, failed, ended, mayStart } = options;
+  const { engine, failed, ended } = options;
   const starting = new Map<string, Promise<void>>();
   const followed = new Set<string>();
   let leasesLost = 0;
+
+  const { begin, handBack } = beginning(options);
+
+  function listen(run: Run, delivery?: Delivery): void {
+    if (followed.has(run.id)) return;
+    followed.add(run.id);
+    const over = (status: string) => {
+      followed.delete(run.id);
+      if (status === "run_taken_over" || status === "failed_lost_ownership") leasesLost += 1;
+      void delivery?.done({ run: run.id, status }).catch(() => {});
+      ended();
+    };
+    run.result.then(
+      ({ status }) => over(status),
+      (error: unknown) => over(codeOf(error) ?? "unexpected"),
+    );
+  }
+
+  return {
+    start: ({ space, askedMs, delivery }) => {
+      // Of two the other is refused; its delivery is over.
+      if (starting.has(space))
+        return void delivery?.done({ run: null, status: "not_started" }).catch(() => {});
+      const work = async () => {
+        const isAccepted = (await delivery?.accept().catch(() => false)) ?? true;
+        const run = isAccepted
+          ? await begin(space, askedMs).catch((error: unknown) => void failed(space, error))
+          : null;
+        starting.delete(space);
+        if (run) listen(run, delivery);
+        else await delivery?.done({ run: null, status: "not_started" }).catch(() => {});
+      };
+      starting.set(space, work());
+    },
+    startNow: async (request, isAdmitted) => {
+      const { space = "global" } = request;
+      try {
+        const run = await engine.start({ ...request, waitForPlace: false });
+        listen(run);
+        // A claim has consumed the admission; a run that is skipped leaves it.
+        if (isAdmitted) void run.result.catch(() => {}).then(() => handBack(space).catch(() => {}));
+        return run;
+      } catch (error) {
+        if (isAdmitted) await handBack(space).catch(() => {});
+        throw error;
+      }
+    },
+    starting: () => [...starting.keys()],
+    settled: async () => void (await Promise.all(starting.values())),
+    follow: () => {
+      for (const run of engine.live()) listen(run);
+    },
+    leasesLost: () => leasesLost,
+  };
+}
+
+/** Begins one admitted space, or hands it back. */
+function beginning(options: StarterOptions) {
+  const { engine, store, clock, failed, mayStart } = options;
 
   const handBack = (space: string, retryAfterMs?: number) =>
     store.admissions.handBack({
@@ -90,50 +154,5 @@ export function createStarter(options: StarterOptions): Starter {
     return freeAtMs === null ? null : freeAtMs - nowMs;
   }
 
-  function listen(run: Run, delivery?: Delivery): void {
-    if (followed.has(run.id)) return;
-    followed.add(run.id);
-    const over = (status: string) => {
-      followed.delete(run.id);
-      if (status === "run_taken_over" || status === "failed_lost_ownership") leasesLost += 1;
-      void delivery?.done({ run: run.id, status }).catch(() => {});
-      ended();
-    };
-    run.result.then(
-      ({ status }) => over(status),
-      (error: unknown) => over(codeOf(error) ?? "unexpected"),
-    );
-  }
-
-  return {
-    start: ({ space, askedMs, delivery }) => {
-      if (starting.has(space)) return;
-      const work = async () => {
-        const run = await begin(space, askedMs).catch((error: unknown) => void failed(space, error));
-        starting.delete(space);
-        if (run) listen(run, delivery);
-        else await delivery?.done({ run: null, status: "not_started" }).catch(() => {});
-      };
-      starting.set(space, work());
-    },
-    startNow: async (request, isAdmitted) => {
-      const { space = "global" } = request;
-      try {
-        const run = await engine.start({ ...request, waitForPlace: false });
-        listen(run);
-        // A claim has consumed the admission; a run that is skipped leaves it.
-        if (isAdmitted) void run.result.catch(() => {}).then(() => handBack(space).catch(() => {}));
-        return run;
-      } catch (error) {
-        if (isAdmitted) await handBack(space).catch(() => {});
-        throw error;
-      }
-    },
-    starting: () => [...starting.keys()],
-    settled: async () => void (await Promise.all(starting.values())),
-    follow: () => {
-      for (const run of engine.live()) listen(run);
-    },
-    leasesLost: () => leasesLost,
-  };
+  return { begin, handBack };
 }

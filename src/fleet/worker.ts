@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import {
   type AdmissionLimits,
+  carriedBy,
   DEFAULT_TENANT_RULE,
   type DueTerms,
   tenantRule,
@@ -251,8 +252,20 @@ class FleetWorker implements Worker {
     this.#unfetched = 0;
     const deliveries = await dispatcher.fetch(Math.max(0, this.#free()));
     const askedMs = this.#clock.monotonicMs();
-    for (const delivery of deliveries) this.#starter.start({ space: delivery.space, askedMs, delivery });
+    for (const { space, done } of deliveries) {
+      const accept = () => this.#accept(space, dispatcher.name);
+      this.#starter.start({ space, askedMs, delivery: { space, done, accept } });
+    }
     return deliveries.length;
+  }
+
+  /** Makes the place of a carried space this worker's, or finds it another one: it may have been on its way too long. */
+  async #accept(space: string, carrier: string): Promise<boolean> {
+    const { admissions } = this.#store;
+    const nowMs = this.#clock.nowMs();
+    await admissions.handBack({ worker: carriedBy(carrier), spaces: [space], nowMs });
+    const place = { space, worker: this.#engine.owner, limits: this.#limits, ...this.#terms() };
+    return (await admissions.admitSpace(place)) === null;
   }
 
   #takeOver(): Promise<readonly Run[]> {

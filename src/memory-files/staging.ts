@@ -72,7 +72,10 @@ async function nameWorkspace({ places, files }: StagingDeps, worker: string | nu
  * one that another process prepared, or half prepared. `worker` undefined: an earlier version named none, so a folder
  * is enough.
  */
-export async function hasWorkspace({ places, files }: StagingDeps, worker: string | undefined): Promise<boolean> {
+export async function hasWorkspace(
+  { places, files }: StagingDeps,
+  worker: string | undefined,
+): Promise<boolean> {
   if ((await files.facts(places.workspace))?.kind !== "folder") return false;
   if (worker === undefined) return true;
   const runFolder = await files.open(places.runFolder);

@@ -16,28 +16,6 @@ import {
 import { dueAtMs, isLeaseAlive, type JobRow, refusal } from "../../domain/job.ts";
 import type { MemoryWorld } from "./world.ts";
 
-/** What a memory store keeps of places and of those who are given them. */
-export interface FleetWorld {
-  /** By space. Without a worker: the space is put off until then. */
-  readonly admissions: Map<string, { readonly worker: string | null; readonly untilMs: number }>;
-  readonly workers: Map<string, WorkerRow>;
-  readonly pausedTenants: Set<string>;
-  isPaused: boolean;
-  rule: string | null;
-  lastServed: string | null;
-}
-
-export function emptyFleet(): FleetWorld {
-  return {
-    admissions: new Map(),
-    workers: new Map(),
-    pausedTenants: new Set(),
-    isPaused: false,
-    rule: null,
-    lastServed: null,
-  };
-}
-
 type World = Pick<MemoryWorld, "jobs" | "dueSince" | "fleet" | "watchers">;
 
 export function memoryAdmissions(world: World): AdmissionStore {

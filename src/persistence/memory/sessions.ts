@@ -23,10 +23,9 @@ import {
   sighted,
 } from "../../domain/session.ts";
 import { acceptRecords } from "../../import/record.ts";
-import { emptyFleet } from "./admissions.ts";
 import { enqueueIn, memoryJobs } from "./jobs.ts";
 import { forgetSession, isRefusedIn } from "./memories.ts";
-import type { MemoryWorld } from "./world.ts";
+import { emptyFleet, type MemoryWorld } from "./world.ts";
 
 export function memorySessions(world: MemoryWorld, storeNowMs: () => number): SessionStore {
   const { sessions, sessionJobs, evidence } = world;

@@ -1,3 +1,4 @@
+import type { WorkerRow } from "../../domain/admission.ts";
 import type { Connection } from "../../domain/connection.ts";
 import type { Draft, Generation, Journal, Manifest } from "../../domain/generation.ts";
 import type { JobRow } from "../../domain/job.ts";
@@ -6,7 +7,6 @@ import type { Liveness, Locks } from "../../domain/ports.ts";
 import type { ActorRow, Intent, LogRow, RunRecord, Signal } from "../../domain/run.ts";
 import type { EvidenceRow, Exclusion, Project, SessionRow, SourceRow } from "../../domain/session.ts";
 import { storeError } from "../errors.ts";
-import { emptyFleet, type FleetWorld } from "./admissions.ts";
 
 /** What a memory store keeps. Stores that share a world compete as processes on one database do. */
 export interface MemoryWorld {
@@ -146,5 +146,27 @@ export function memoryOwners(held: Set<string>): {
       for (const key of own.values()) held.delete(key);
       own.clear();
     },
+  };
+}
+
+/** What a memory store keeps of places and of those who are given them. */
+export interface FleetWorld {
+  /** By space. Without a worker: the space is put off until then. */
+  readonly admissions: Map<string, { readonly worker: string | null; readonly untilMs: number }>;
+  readonly workers: Map<string, WorkerRow>;
+  readonly pausedTenants: Set<string>;
+  isPaused: boolean;
+  rule: string | null;
+  lastServed: string | null;
+}
+
+export function emptyFleet(): FleetWorld {
+  return {
+    admissions: new Map(),
+    workers: new Map(),
+    pausedTenants: new Set(),
+    isPaused: false,
+    rule: null,
+    lastServed: null,
   };
 }

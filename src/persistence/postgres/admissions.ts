@@ -4,6 +4,7 @@ import {
   type AdmissionStore,
   type AdmitRequest,
   type Admitted,
+  carriedBy,
   DEFAULT_TENANT_RULE,
   type DueTerms,
   limitOf,
@@ -78,6 +79,10 @@ function placesOf(
           : await db.transaction(async (query) => {
               const all = await admitted(query, request, now);
               const taken = new Set(all.length === 0 ? [] : await carrier.send(all, query));
+              await query("update slowwave.admissions set worker = $1 where space = any ($2::text[])", [
+                carriedBy(carrier.name),
+                [...taken],
+              ]);
               return { admitted: all.filter(({ space }) => !taken.has(space)), carried: taken.size };
             });
       return { ...outcome, hasAbandonedRuns: await hasAbandonedRuns() };
