@@ -66,7 +66,7 @@ test("a home that came from another machine names that machine", async () => {
   expect(warnings[0]).toContain(`This home is a copy of ${copy} on elsewhere.`);
 });
 
-test("a memory folder that is ahead of the database is told before the next run, by status and doctor", async () => {
+test("a memory folder that is ahead of the database is told before the next run, by status and doctor, and by a run that has nothing to do", async () => {
   const home = await lived();
   const mark = join(home, "memories/.slowwave");
   const known = JSON.parse(readFileSync(mark, "utf8"));
@@ -76,7 +76,8 @@ test("a memory folder that is ahead of the database is told before the next run,
   const { checks } = JSON.parse((await slowwave("doctor", "--json", "--home", home)).stdout);
   const root = checks.find(({ name }: { name: string }) => name === "memory root");
   expect([warnings.length, root.verdict]).toEqual([1, "warn"]);
-  for (const text of [warnings[0], root.message])
+  const run = await slowwave("run", "--home", home);
+  for (const text of [warnings[0], root.message, run.stderr])
     expect(text).toContain(
       "was last brought to generation of-another-database, which this database does not know",
     );

@@ -6,7 +6,7 @@ import { choicesFrom, type FlagValues } from "../settings.ts";
 import { examples, exitCodeOf, type Invocation, invocation, type Shell } from "../shell.ts";
 import { rootOf } from "../store.ts";
 import { reportRun } from "../ui/run-report.ts";
-import { bold, dim } from "../ui/text.ts";
+import { bold, dim, yellow } from "../ui/text.ts";
 import type { World } from "../world.ts";
 
 /** Flags that set a setting, each with the setting's name. */
@@ -91,7 +91,7 @@ export interface RunFlags {
 export async function consolidate(at: Invocation, flags: RunFlags): Promise<number> {
   const { places, output } = at;
   const choices = choicesFrom(flags.values, at.world.env, places.configFile);
-  return withEngine(at, choices, async (engine) => {
+  return withEngine(at, choices, async (engine, store) => {
     const run = await engine.start({
       space: places.space,
       now: flags.now,
@@ -103,6 +103,11 @@ export async function consolidate(at: Invocation, flags: RunFlags): Promise<numb
     const result = await followed(at, run);
     if (at.json) output.printJson(result);
     else reportRun(result, { root: rootOf(places, run.space), home: places.home }, output);
+    // "Nothing new" is no news to somebody whose database was emptied.
+    if (result.status === "skipped_not_dirty") {
+      const { warningsOf } = await import("./status.ts");
+      for (const warning of await warningsOf(store, places)) output.info([yellow("!"), ` ${warning}`]);
+    }
     return exitCodeOf(result, flags);
   });
 }

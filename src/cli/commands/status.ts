@@ -128,7 +128,11 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
   return { ...report, warnings, advice, schedule };
 }
 
-async function warningsOf(store: Store | null, places: Invocation["places"]): Promise<readonly string[]> {
+/** What is strange about the home or its memory folder, which a run that has nothing to do would not tell. */
+export async function warningsOf(
+  store: Store | null,
+  places: Invocation["places"],
+): Promise<readonly string[]> {
   const { home, space } = places;
   const root = rootOf(places, space);
   const copy = await findHomeCopy(home);
