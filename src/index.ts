@@ -8,7 +8,7 @@
  *
  * Stores: `slowwave/sqlite`, `slowwave/memory`, or your own: `Store` and every type it names are exported here, the
  * rules of a job that every store shares too (`jobRules`), and the tests it has to pass by `slowwave/testing`. Agents:
- * `slowwave/agents`. Sessions that other agents keep: `slowwave/transcripts`.
+ * `slowwave/agents`. Many processes on one store: `slowwave/fleet`. Sessions that other agents keep: `slowwave/transcripts`.
  */
 export type {
   AdmissionCarrier,

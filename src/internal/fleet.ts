@@ -3,4 +3,4 @@
  */
 export { pgBossDispatcher } from "../fleet/pg-boss.ts";
 export { createWorker } from "../fleet/worker.ts";
-export type { Worker, WorkerStatus } from "../fleet/worker-api.ts";
+export type { Worker } from "../fleet/worker-api.ts";
