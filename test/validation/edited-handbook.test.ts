@@ -89,6 +89,24 @@ test("a group of which the person replaced every statement keeps its evidence an
   );
 });
 
+test("the summary and its index name nothing of a group that the person deleted", async () => {
+  const wish = {
+    cwd: "/home/dev/shop",
+    rawMemory: "### Task 1: Wire the ledger\n\nUser preferences:\n- the user always wants amounts in cents\n",
+  };
+  const shop = (text: string) =>
+    text
+      .split(/(?=^# Task Group:)/m)
+      .filter((group) => !group.includes("cwd=/home/dev/shop"))
+      .join("");
+  const { handbooks, summary } = await after(shop, [wish, RELEASE], [RELEASE]);
+  expect([handbooks[1], summary].map((text) => /shop|ledger|cents/.exec(text ?? "")?.[0] ?? null)).toEqual([
+    null,
+    null,
+  ]);
+  expect(summary).toContain("/home/dev/tools");
+});
+
 test("a group that the person deleted comes back with a new statement alone", async () => {
   const news = said("The shop opens at nine.");
   const { handbooks } = await after(() => "", [NODE], [NODE, news, NODE]);
