@@ -271,14 +271,15 @@ export interface Retention {
 export const RETENTION: Retention = { most: 20, days: 90, floor: 5 };
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
-const GRACE_MS = 24 * 60 * 60 * 1_000;
+/** Longer than any step takes between its look at a blob and the row that names it; one that was asleep so long is refused. */
+const GRACE_MS = 2 * 60 * 60 * 1_000;
 /** Small steps: what is not removed today is removed after the next run. */
 const PER_STEP = 10;
 const BLOBS_PER_STEP = 256;
 const SEARCHED = 1_000;
 
 /**
- * Takes generations away whose time is over, and blobs that nothing has named for a day. The one in effect, what an
+ * Takes generations away whose time is over, and blobs that nothing has named for two hours. The one in effect, what an
  * unfinished run started from, and what a kept draft stands on stay. One small step; run after each success.
  */
 export async function retire(

@@ -282,6 +282,8 @@ CREATE INDEX runs_paused on runs (owner) where paused_at is not null and state =
 
 CREATE INDEX runs_to_cancel on runs (owner) where cancel_requested_at is not null and state = 'active';
 
+CREATE INDEX runs_with_patches on runs (space, id) where state in ('done', 'error') and logged >= 0;
+
 CREATE TABLE sessions (
   space text not null,
   key text not null,

@@ -7,6 +7,9 @@ import { GROUP_LIMIT, type Writer } from "./writer.ts";
 /** How many rows one slice removes: a few milliseconds of writing. */
 const ROWS = 500;
 
+/** A run with more rows than these keeps the space of its patches, which would take too long to give back at once. */
+const REWRITTEN_ROWS = 2_000;
+
 /** Free pages that stay in the file, since the next runs need them; all others are given back, so many at once. */
 const SPARE_PAGES = 256;
 const PAGES = 200;
@@ -70,9 +73,12 @@ export function sqliteRetention(
   );
   const removeSettled = ({ space, ...past }: { untilMs: number; space: string; limit: number }): number =>
     space === "" ? removeOfSessions.run(past).changes : removeSettlements.run({ space, ...past }).changes;
+  const dropPatches = patchDropper(db);
 
   function removeOne(request: RetentionRequest): number {
     const { space, keepRuns, keepRunDays, nowMs } = request;
+    const rows = dropPatches(space);
+    if (rows > 0) return rows;
     const past = nthNewest.get(space, keepRuns - 1);
     const untilMs = nowMs - keepRunDays * DAY_MS;
     const longUntilMs = nowMs - 2 * keepRunDays * DAY_MS;
@@ -107,5 +113,39 @@ export function sqliteRetention(
     if (removed > 0) return { removed, isDone: false };
     const left = await write(shrink, GROUP_LIMIT);
     return { removed: 0, isDone: left === 0 };
+  };
+}
+
+/**
+ * Takes the patches of a run that is over out of its log: two thirds of it, which nobody reads any more. Its rows are
+ * written anew, since pages that only become emptier are not given back. Answers how many rows; 0: no run has patches.
+ */
+function patchDropper(db: Database): (space: string) => number {
+  const next = db
+    .prepare<[string], string>(
+      `select id from runs indexed by runs_with_patches
+       where space = ? and state in ('done', 'error') and logged >= 0 order by id limit 1`,
+    )
+    .pluck();
+  const mark = db.prepare<[string]>("update runs set logged = -1 where id = ?");
+  const forget = db.prepare<[string]>("update events set patch = null where run = ? and patch is not null");
+  const read = db.prepare<[string, number], object>("select * from events where run = ? order by id limit ?");
+  const remove = db.prepare<[string]>("delete from events where run = ?");
+  const columns = db.prepare<[], string>("select name from pragma_table_info('events')").pluck().all();
+  const insert = db.prepare(
+    `insert into events (${columns.join(", ")}) values (${columns.map((name) => `@${name}`).join(", ")})`,
+  );
+
+  return (space) => {
+    const run = next.get(space);
+    if (run === undefined) return 0;
+    const rows = read.all(run, REWRITTEN_ROWS + 1);
+    if (rows.length > REWRITTEN_ROWS) forget.run(run);
+    else {
+      remove.run(run);
+      for (const row of rows) insert.run({ ...row, patch: null });
+    }
+    mark.run(run);
+    return rows.length;
   };
 }

@@ -14,6 +14,7 @@ import { learning } from "./0009-learning.ts";
 import { patches } from "./0010-patches.ts";
 import { due } from "./0011-due.ts";
 import { admission } from "./0012-admission.ts";
+import { endedRuns } from "./0013-ended-runs.ts";
 
 /** In order, never edited once released: the number of a migration is its place, and the schema's version. */
 export const MIGRATIONS: readonly string[] = [
@@ -29,6 +30,7 @@ export const MIGRATIONS: readonly string[] = [
   patches,
   due,
   admission,
+  endedRuns,
 ];
 
 /**
