@@ -140,6 +140,13 @@ export type {
 } from "./durable/options.ts";
 export type { Codec } from "./durable/plain-event.ts";
 export { messageNumber } from "./durable/running-actors.ts";
+export {
+  type CheckoutOptions,
+  checkout,
+  type FollowOptions,
+  followCheckout,
+  readMemory,
+} from "./engine/checkout.ts";
 export { type Controls, type ControlsOptions, createControls, type PurgedSpaces } from "./engine/controls.ts";
 export { createEngine } from "./engine/engine.ts";
 export type { Engine, EngineOptions, Run, StartRequest } from "./engine/engine-api.ts";
@@ -163,5 +170,6 @@ export type { Phase2Context, Phase2Input } from "./machines/context.ts";
 export { PHASE1_VERSION, phase1Machine } from "./machines/phase1.ts";
 export { PHASE2_VERSION, phase2Machine } from "./machines/phase2.ts";
 export type { ApplyAnswer } from "./memory-files/apply.ts";
+export type { Checkout } from "./memory-files/checkout.ts";
 export type { Purged } from "./memory-files/purge/purge.ts";
 export type { RollbackAnswer } from "./memory-files/rollback.ts";

@@ -111,6 +111,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   cancel: async () => (await import("./commands/cancel.ts")).addCancel,
   diff: async () => (await import("./commands/diff.ts")).addDiff,
   rollback: async () => (await import("./commands/rollback.ts")).addRollback,
+  checkout: async () => (await import("./commands/checkout.ts")).addCheckout,
   apply: async () => (await import("./commands/apply.ts")).addApply,
   purge: async () => (await import("./commands/purge.ts")).addPurge,
   backup: async () => (await import("./commands/backup.ts")).addBackup,

@@ -114,6 +114,10 @@ export const ERROR_CODES = {
     "The agent did not finish on the sessions of the benchmark; its status and reason are in the message.",
   backup_missing: "There is no such file; name the backup to restore.",
   file_exists: "There is a file of that name; choose another.",
+  checkout_not_empty:
+    "The folder of a checkout holds files and was never checked out; name another, or empty it.",
+  checkout_outdated:
+    "The folder was changed by hand since a generation that the store no longer has as it was; save your changes and check out anew.",
   root_not_a_folder: "The memory folder is a file; move it away or choose another with --memory-root.",
   root_symlink: "The memory folder is a symlink; name the folder it leads to.",
   root_read_only: "The memory folder can't be written; mend its permissions.",

@@ -135,7 +135,8 @@ export interface GenerationStore {
   /** Which of these hashes are not stored yet. */
   missing(hashes: readonly string[]): Promise<readonly string[]>;
   /**
-   * One transaction, conditional on the lease (null: on no running row for the space): new blobs, the
+   * One transaction, conditional on the lease (null: on no running row for the space, and on the parent being the
+   * generation in effect, so that of two who came from the same one the later is told): new blobs, the
    * generation with its manifest and, unless null, an open journal. The point of no return of a publish.
    * Repeated with the same generation id: `already`.
    */

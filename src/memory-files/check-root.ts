@@ -175,6 +175,8 @@ export interface Mark extends RootOwner {
   readonly generation?: string;
   /** A digest of the foreign things that were reported once. */
   readonly reported?: string;
+  /** Of a checkout: a digest of the files that the folder was brought to, as the store may change or forget its generation. */
+  readonly digest?: string;
 }
 
 const LIMIT = 4096;
@@ -191,8 +193,8 @@ export async function readMark(root: Folder): Promise<Mark | null> {
   );
 }
 
-export function markText({ home, space, generation, reported }: Mark): string {
-  return `${JSON.stringify({ home, space, generation, reported })}\n`;
+export function markText({ home, space, generation, reported, digest }: Mark): string {
+  return `${JSON.stringify({ home, space, generation, reported, digest })}\n`;
 }
 
 /** Rejects when the mark names another home or another space. */
@@ -215,12 +217,13 @@ function parseMark(text: string): Mark | null {
   try {
     const value = JSON.parse(text) as Partial<Mark> | null;
     if (typeof value?.home !== "string" || typeof value.space !== "string") return null;
-    const { home, space, generation, reported } = value;
+    const { home, space, generation, reported, digest } = value;
     return {
       home,
       space,
       ...(typeof generation === "string" ? { generation } : {}),
       ...(typeof reported === "string" ? { reported } : {}),
+      ...(typeof digest === "string" ? { digest } : {}),
     };
   } catch {
     return null;

@@ -125,7 +125,7 @@ export function withFound(
   });
 }
 
-function assertFree(root: string, steps: readonly JournalStep[], foreign: readonly string[]): void {
+export function assertFree(root: string, steps: readonly JournalStep[], foreign: readonly string[]): void {
   const obstacle = foreign.find((path) =>
     steps.some((step) => step.do === "write" && `${step.path}/`.startsWith(`${path}/`)),
   );
@@ -136,8 +136,8 @@ function assertFree(root: string, steps: readonly JournalStep[], foreign: readon
   );
 }
 
-async function assertIntact(
-  { store }: RootDeps,
+export async function assertIntact(
+  { store }: Pick<RootDeps, "store">,
   steps: readonly JournalStep[],
   fresh: ReadonlyMap<string, Uint8Array>,
 ): Promise<void> {
@@ -229,11 +229,14 @@ export async function rollForward(deps: RootDeps, journal: Journal): Promise<voi
   await store.generations.closeJournal(journal.generation);
 }
 
+/** A checkout's mark has a digest beside the generation. */
+type Written = Journal & Pick<Mark, "digest">;
+
 /**
  * Takes the steps of a journal in its folder, and shows what became of it; the caller holds the lock of the root. `before`:
  * what the folder may hold of each file beside what a step says was there. Rejects with `root_write_failed`.
  */
-export async function writeRoot(deps: RootDeps, journal: Journal, before: Manifest): Promise<void> {
+export async function writeRoot(deps: RootDeps, journal: Written, before: Manifest): Promise<void> {
   const { files } = deps;
   try {
     await files.makeFolders(journal.root);
@@ -256,7 +259,7 @@ export async function writeRoot(deps: RootDeps, journal: Journal, before: Manife
   await deps.published?.({ space: journal.space, root: journal.root });
 }
 
-async function layOut(deps: RootDeps, root: Folder, journal: Journal, before: Manifest): Promise<void> {
+async function layOut(deps: RootDeps, root: Folder, journal: Written, before: Manifest): Promise<void> {
   await sweep(root);
   await leaveMark(deps, root, { space: journal.space });
   const old = new Map(before.map(({ path, hash }) => [path, hash]));
@@ -268,7 +271,8 @@ async function layOut(deps: RootDeps, root: Folder, journal: Journal, before: Ma
     }
     await removeEmptied(root, wave);
   }
-  await leaveMark(deps, root, { space: journal.space, generation: journal.generation });
+  const { space, generation, digest } = journal;
+  await leaveMark(deps, root, { space, generation, ...(digest === undefined ? {} : { digest }) });
 }
 
 async function stepAll(

@@ -120,7 +120,7 @@ async function compare(
 }
 
 /** A file that can't be read, or has become something else, was not deleted by anybody. */
-function withUnreadable(scanned: Manifest, head: Manifest, foreign: readonly string[]): Manifest {
+export function withUnreadable(scanned: Manifest, head: Manifest, foreign: readonly string[]): Manifest {
   const there = new Set(scanned.map(({ path }) => path));
   const isBelow = (path: string) => foreign.some((other) => path === other || path.startsWith(`${other}/`));
   const hidden = head.filter(({ path }) => !there.has(path) && isBelow(path));
@@ -221,7 +221,7 @@ async function editsIn(
 }
 
 /** The newest generation with what a person changed of an earlier one. */
-async function mergeOnto(
+export async function mergeOnto(
   head: Head,
   since: Head,
   actual: Manifest,
@@ -257,8 +257,8 @@ export function memoryOf({ generation, manifest }: Head): EditedMemory {
 }
 
 /** Of the store, of what is about to be stored, or of the folder. */
-function blobsOf(
-  { store }: RootDeps,
+export function blobsOf(
+  { store }: Pick<RootDeps, "store">,
   folder: Folder,
   actual: Manifest,
   fresh: ReadonlyMap<string, Uint8Array>,

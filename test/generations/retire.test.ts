@@ -16,14 +16,14 @@ const clock = (nowMs = NOW_MS) => ({
 /** Generations of these ages in days, oldest first, named by them. */
 async function aged(...days: readonly number[]) {
   const store = openMemoryStore();
-  for (const age of days) {
+  for (const [at, age] of days.entries()) {
     const hash = `hash-${age}`;
     await store.generations.commit({
       lease: null,
       generation: {
         id: `${age}`,
         space: "global",
-        parent: null,
+        parent: at === 0 ? null : `${days[at - 1]}`,
         run: null,
         kind: "published",
         createdAtMs: NOW_MS - age * DAY_MS,

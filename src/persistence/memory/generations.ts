@@ -46,8 +46,11 @@ function generationWrites(
     commit: async ({ lease, generation, manifest, blobs: fresh, journal }) => {
       if (entryOf(world, generation.id) !== null) return "already";
       const job = jobs.get(generation.space) ?? null;
+      const inEffect = generations.findLast((one) => one.generation.space === generation.space);
       const isFree =
-        lease === null ? job?.status !== "running" : lease.space === generation.space && owns(job, lease);
+        lease === null
+          ? job?.status !== "running" && (inEffect?.generation.id ?? null) === generation.parent
+          : lease.space === generation.space && owns(job, lease);
       if (!isFree) return "lost";
       const isWhole = manifest.every(({ hash }) => blobs.has(hash) || fresh.has(hash));
       if (!isWhole) throw storeError("store_rejected", "in memory");

@@ -108,6 +108,15 @@ function readsOf(
   };
 }
 
+/** Without a lease nothing may run, and the version it was made from must be in effect. */
+function isNext(
+  jobs: JobTable,
+  newest: ReturnType<typeof statementsOf>["newest"],
+  { space, parent }: Generation,
+): boolean {
+  return !jobs.isRunning(space) && (newest.get(space, 1)?.id ?? null) === parent;
+}
+
 export function sqliteGenerations(
   db: Database,
   jobs: JobTable,
@@ -134,7 +143,7 @@ export function sqliteGenerations(
 
   function commit({ lease, generation, manifest, blobs: fresh, journal, nowMs }: Publication): Settled {
     if (one.get(generation.id) !== undefined) return "already";
-    const isFree = lease === null ? !jobs.isRunning(generation.space) : isMine(lease, generation);
+    const isFree = lease === null ? isNext(jobs, newest, generation) : isMine(lease, generation);
     if (!isFree) return "lost";
     for (const [hash, bytes] of fresh) blobs.put(hash, bytes);
     insert.run({

@@ -115,6 +115,20 @@ export function generationContract(name: string, open: OpenWorld): void {
       expect(await b.generations.list("global", 9)).toEqual([]);
     });
 
+    test("without a lease it needs its parent to be in effect: of two made from the same one the later is lost", async () => {
+      expect(await a.generations.commit(publication("g1", null, { "a.md": "1" }))).toBe("applied");
+      expect(await a.generations.commit(publication("g2", null, { "a.md": "2" }, { parent: "g1" }))).toBe(
+        "applied",
+      );
+      for (const parent of ["g1", null, "unknown"]) {
+        const late = publication("g3", null, { "a.md": "3" }, { parent });
+        expect(await b.generations.commit(late)).toBe("lost");
+      }
+      expect((await b.generations.list("global", 9)).map(({ id }) => id)).toEqual(["g2", "g1"]);
+      const repeated = publication("g1", null, { "a.md": "1" });
+      expect(await b.generations.commit(repeated)).toBe("already");
+    });
+
     test("without a lease it needs a space in which nothing runs", async () => {
       const request = publication("g1", null, { "a.md": "1" });
       const lease = await claimedLease(a);
