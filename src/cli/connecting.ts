@@ -20,8 +20,8 @@ import {
   withConnectionLock,
 } from "../internal/delivery.ts";
 import { clockOf } from "../internal/engine.ts";
-import { nodeFiles } from "../internal/memory.ts";
-import { openMemoryStore } from "../internal/store.ts";
+import { nodeFiles } from "../internal/files.ts";
+import { openMemoryStore } from "../internal/memory-store.ts";
 import type { Invocation } from "./shell.ts";
 import { openExistingStore, openStore, rootOf } from "./store.ts";
 

@@ -17,13 +17,13 @@ import type { Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { findOrphans } from "../internal/agents.ts";
 import { systemClock } from "../internal/engine.ts";
+import { nodeFiles } from "../internal/files.ts";
 import { PHASE2_VERSION, phase2Machine } from "../internal/machine.ts";
 import {
   aheadMessage,
   checkRoot,
   type Integrity,
   inspectGenerations,
-  nodeFiles,
   unknownGeneration,
 } from "../internal/memory.ts";
 import { rowBeforeAbandonedOperation } from "../internal/runs.ts";

@@ -5,7 +5,7 @@ import {
   shownTexts,
   withKnownFolders,
 } from "../internal/delivery.ts";
-import { nodeFiles } from "../internal/memory.ts";
+import { nodeFiles } from "../internal/files.ts";
 import type { Check, Patient } from "./doctor-checks.ts";
 import { rootOf } from "./store.ts";
 import { counted } from "./ui/text.ts";

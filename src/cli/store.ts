@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { LocalStore, Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
-import { nodeFiles } from "../internal/memory.ts";
+import { nodeFiles } from "../internal/files.ts";
 import { createHome, openSqliteStore, refuseForeignHome } from "../internal/store.ts";
 import { CODEX_HOME_FILE, type Places } from "./shell.ts";
 import type { Output } from "./ui/output.ts";

@@ -23,10 +23,8 @@ export {
   planConnection,
   type Removal,
 } from "../delivery/connect.ts";
-export { namesOf } from "../delivery/folders.ts";
 export { listMemory, readMemoryFile, searchMemory } from "../delivery/memory-files.ts";
 export { readPublishedMemory, withKnownFolders } from "../delivery/published-memory.ts";
-export { FEWEST_RECALL_TOKENS, RECALL_TOKENS, recallOf } from "../delivery/recall.ts";
 export { refreshDelivery, withConnectionLock } from "../delivery/refresh.ts";
 export { scheduleNotices } from "../delivery/schedule-state.ts";
 export { shownTexts } from "../delivery/shown-texts.ts";

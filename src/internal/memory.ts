@@ -2,7 +2,6 @@
  * Reading the memory folder and its generations.
  * For the command line and the server; nothing here is promised to hosts.
  */
-export { nodeFiles } from "../files/node-files.ts";
 export { storedBlob } from "../memory-files/blobs.ts";
 export {
   aheadMessage,

@@ -3,6 +3,5 @@
  */
 export { adoptHomeId, createHome, ownerOfFolder, refuseForeignHome } from "../engine/home.ts";
 export { adoptHome, findHomeCopy, homeCopyMessage } from "../engine/home-place.ts";
-export { openMemoryStore } from "../persistence/memory/open.ts";
 export { backupDatabase, restoreDatabase } from "../persistence/sqlite/backup.ts";
 export { openSqliteStore } from "../persistence/sqlite/index.ts";

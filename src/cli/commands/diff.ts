@@ -10,14 +10,8 @@ import {
   isUnchanged,
 } from "../../domain/generation.ts";
 import type { Store } from "../../domain/ports.ts";
-import {
-  compare,
-  type Edits,
-  editsSince,
-  type FileDiff,
-  generationNamed,
-  nodeFiles,
-} from "../../internal/memory.ts";
+import { nodeFiles } from "../../internal/files.ts";
+import { compare, type Edits, editsSince, type FileDiff, generationNamed } from "../../internal/memory.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, rootOf } from "../store.ts";
 import { diffLines, statLines } from "../ui/diff-lines.ts";

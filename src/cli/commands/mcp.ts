@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { Readable } from "node:stream";
 import type { Command } from "commander";
+import { nodeFiles } from "../../internal/files.ts";
 import { serveMcp } from "../../internal/mcp.ts";
-import { nodeFiles } from "../../internal/memory.ts";
 import { openSqliteStore } from "../../internal/store.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openStore, rootOf } from "../store.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { listMemory, readMemoryFile, searchMemory } from "../../internal/delivery.ts";
-import { nodeFiles } from "../../internal/memory.ts";
+import { nodeFiles } from "../../internal/files.ts";
 import { countOption, EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { rootOf } from "../store.ts";
 import { bold, counted, dim } from "../ui/text.ts";

@@ -2,6 +2,8 @@ import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
+import { nodeFiles } from "../../internal/files.ts";
+import { gitAsker, isSame } from "../../internal/projects.ts";
 import {
   FEWEST_RECALL_TOKENS,
   namesOf,
@@ -10,9 +12,7 @@ import {
   recallOf,
   scheduleNotices,
   withKnownFolders,
-} from "../../internal/delivery.ts";
-import { nodeFiles } from "../../internal/memory.ts";
-import { gitAsker, isSame } from "../../internal/projects.ts";
+} from "../../internal/recall.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, rootOf } from "../store.ts";
 

@@ -5,7 +5,7 @@ import type { Store } from "../../domain/ports.ts";
 import { isExcluded, type SessionRow } from "../../domain/session.ts";
 import { type SessionSentence, sentenceAt, sentenceWriter } from "../../domain/session-sentence.ts";
 import { lookAround, READERS, type Source } from "../../internal/learning.ts";
-import { openMemoryStore } from "../../internal/store.ts";
+import { openMemoryStore } from "../../internal/memory-store.ts";
 import { folderNamed, sessionNamed, surroundingsOf } from "../learning.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore, openStore } from "../store.ts";

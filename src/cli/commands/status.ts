@@ -10,7 +10,8 @@ import {
   tokenHeldBy,
 } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
-import { aheadMessage, nodeFiles, unknownGeneration } from "../../internal/memory.ts";
+import { nodeFiles } from "../../internal/files.ts";
+import { aheadMessage, unknownGeneration } from "../../internal/memory.ts";
 import { type DayUse, dayUse, rowBeforeAbandonedOperation, spentSentence } from "../../internal/runs.ts";
 import { readScheduleState, scheduleComplaint } from "../../internal/schedule.ts";
 import { findHomeCopy, homeCopyMessage } from "../../internal/store.ts";
