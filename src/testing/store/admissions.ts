@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ADMISSION_MS, NO_LIMITS, WORKER_SHOWN_MS, type WorkerReport } from "../../domain/admission.ts";
 import type { Store } from "../../domain/ports.ts";
-import { asking, claimedLease, NOW_MS, type OpenWorld, type World } from "./given.ts";
+import { asking, claimedLease, NOW_MS, type OpenWorld, openEach } from "./given.ts";
 
 const TERMS = { successCooldownSeconds: 0, retries: 3, nowMs: NOW_MS };
 const ASKING = { worker: "worker-a", count: 100, limits: NO_LIMITS, ...TERMS };
@@ -20,16 +20,13 @@ async function admitted(
 /** Who may start. `a` and `b` are two processes as far as the store can know. */
 export function admissionContract(name: string, open: OpenWorld): void {
   describe(`admissions · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, async (world) => {
       // What is enqueued is due since then.
       await world.setNowMs?.(NOW_MS);
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     orderContract(() => ({ a, b }));
     placeContract(() => ({ a, b }));

@@ -1,18 +1,15 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Store } from "../../domain/ports.ts";
-import { commitOf, createdRun, intent, NOW_MS, newRun, type OpenWorld, type World } from "./given.ts";
+import { commitOf, createdRun, intent, NOW_MS, newRun, type OpenWorld, openEach } from "./given.ts";
 
 export function commitContract(name: string, open: OpenWorld): void {
   describe(`commits · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     const created = createdRun();
 
@@ -270,15 +267,12 @@ export function commitContract(name: string, open: OpenWorld): void {
 /** What a run of several actors keeps, and what other processes leave for it. */
 export function actorContract(name: string, open: OpenWorld): void {
   describe(`actors and signals · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, async (world) => {
       ({ a, b } = world);
       await a.runs.create(newRun(), commitOf(0));
     });
-    afterEach(() => world.close());
 
     const pay = { key: "pay", snapshot: '{"value":"charging"}', intents: [intent("run-1/1/pay/charge")] };
     const ship = { key: "ship", snapshot: '{"value":"packing"}', intents: [] };

@@ -5,7 +5,7 @@ import { admissionContract } from "./admissions.ts";
 import { actorContract, commitContract } from "./commits.ts";
 import { clockContract, dueContract } from "./due.ts";
 import { generationContract, purgeContract } from "./generations.ts";
-import { commitOf, inStep, NOW_MS, newRun, type OpenWorld, type World } from "./given.ts";
+import { commitOf, inStep, NOW_MS, newRun, type OpenWorld, openEach, type World } from "./given.ts";
 import { claimContract, settlementContract } from "./jobs.ts";
 import { memoryContract } from "./memories.ts";
 import { orderContract } from "./order.ts";
@@ -91,14 +91,11 @@ function lifeContract(name: string, open: OpenWorld): void {
 
 function livenessContract(name: string, open: OpenWorld): void {
   describe(`liveness · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     test("an owner lives from registration to unregistration; asking does not kill it", async () => {
       expect(await b.liveness.probe("owner-a")).toBe("dead");

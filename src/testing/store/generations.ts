@@ -1,21 +1,27 @@
 import { createHash } from "node:crypto";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Draft, Generation, Journal, ManifestEntry } from "../../domain/generation.ts";
 import type { Lease } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
 import type { Store } from "../../domain/ports.ts";
-import { asking, claimedLease, jobRow, laterMs, NOW_MS, type OpenWorld, type World } from "./given.ts";
+import {
+  asking,
+  claimedLease,
+  jobRow,
+  laterMs,
+  NOW_MS,
+  type OpenWorld,
+  openEach,
+  type World,
+} from "./given.ts";
 
 export function generationContract(name: string, open: OpenWorld): void {
   describe(`generations · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     test("a generation comes back with its files, in their order, byte for byte", async () => {
       const lease = await claimedLease(a);
@@ -198,14 +204,11 @@ const HOUR_MS = 60 * 60 * 1_000;
 
 export function purgeContract(name: string, open: OpenWorld): void {
   describe(`what goes, and what a purge may do · ${name}`, () => {
-    let world: World;
     let a: World["a"];
     let b: World["b"];
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     const commit = (id: string, lease: Lease, files: Files) =>
       a.generations.commit({ lease, ...generation(id), ...filesOf(files), journal: null, nowMs: NOW_MS });

@@ -1,3 +1,4 @@
+import { afterEach, beforeEach } from "vitest";
 import type { ClaimRequest, JobRow, Lease } from "../../domain/job.ts";
 import type { Stage1Output } from "../../domain/memory.ts";
 import type { Store } from "../../domain/ports.ts";
@@ -18,6 +19,16 @@ export interface World {
 
 /** Opens a store that holds nothing; called before each test. */
 export type OpenWorld = () => Promise<World>;
+
+/** Opens a world before each test of the surrounding part, and closes it after it. */
+export function openEach(open: OpenWorld, take: (world: World) => unknown): void {
+  let world: World | null = null;
+  beforeEach(async () => {
+    world = await open();
+    await take(world);
+  });
+  afterEach(() => world?.close());
+}
 
 /** Moves the stores' own clock on, or waits until it has moved by itself. */
 export async function tick({ a, setNowMs }: World): Promise<void> {

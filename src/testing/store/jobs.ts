@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Store } from "../../domain/ports.ts";
 import {
   asking,
@@ -8,21 +8,18 @@ import {
   NOW,
   NOW_MS,
   type OpenWorld,
+  openEach,
   runningRow,
-  type World,
 } from "./given.ts";
 
 /** Who gets the job of a space. `a` and `b` are two processes as far as the store can know. */
 export function claimContract(name: string, open: OpenWorld): void {
   describe(`claims · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     describe("enqueue", () => {
       test("creates a pending row with a full budget and nothing consumed", async () => {
@@ -168,14 +165,11 @@ export function claimContract(name: string, open: OpenWorld): void {
 /** What becomes of a claimed job. `a` and `b` are two processes as far as the store can know. */
 export function settlementContract(name: string, open: OpenWorld): void {
   describe(`settlements · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     describe("renew", () => {
       test("for a part of a second is for a whole one: no lease is over as soon as it is given", async () => {

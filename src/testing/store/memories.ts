@@ -1,18 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Stage1Output, UpsertOutcome } from "../../domain/memory.ts";
 import type { Store } from "../../domain/ports.ts";
-import { claimedLease, jobRow, type OpenWorld, output, type World } from "./given.ts";
+import { claimedLease, jobRow, type OpenWorld, openEach, output } from "./given.ts";
 
 export function memoryContract(name: string, open: OpenWorld): void {
   describe(`memories · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     test("an upsert counts what it did and enqueues once, by the newest row that changed", async () => {
       const first = [output("one", { sourceUpdatedAt: 10 }), output("two", { sourceUpdatedAt: 30 })];

@@ -1,19 +1,16 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Store } from "../../domain/ports.ts";
 import type { LogRow } from "../../domain/run.ts";
-import { asking, commitOf, jobRow, NOW, NOW_MS, newRun, type OpenWorld, type World } from "./given.ts";
+import { asking, commitOf, jobRow, NOW, NOW_MS, newRun, type OpenWorld, openEach } from "./given.ts";
 
 /** What is promised about the order of calls, and to those who follow the log. */
 export function orderContract(name: string, open: OpenWorld): void {
   describe(`order · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     test("calls for one run take effect in the order in which they were asked, though nobody waited", async () => {
       const steps = Array.from({ length: 12 }, (_, at) => at + 1);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { RetentionRequest, Store } from "../../domain/ports.ts";
 import {
   claimedLease,
@@ -8,22 +8,19 @@ import {
   NOW_MS,
   newRun,
   type OpenWorld,
+  openEach,
   output,
-  type World,
 } from "./given.ts";
 
 const created = createdRun();
 
 export function runContract(name: string, open: OpenWorld): void {
   describe(`runs · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     describe("takeover", () => {
       beforeEach(async () => void (await a.runs.create(newRun(), commitOf(0))));
@@ -249,14 +246,11 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 
 export function retentionContract(name: string, open: OpenWorld): void {
   describe(`how long runs are kept · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     /** A run that ended so many days ago, with an observation and what it consolidated. */
     async function ended(id: string, days: number, status: string | null = "succeeded"): Promise<void> {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Lease } from "../../domain/job.ts";
 import type { Store } from "../../domain/ports.ts";
 import {
@@ -10,7 +10,7 @@ import {
   type SessionRow,
   type Sighting,
 } from "../../domain/session.ts";
-import { claimedLease, jobRow, laterMs, NOW, NOW_MS, type OpenWorld, output, type World } from "./given.ts";
+import { claimedLease, jobRow, laterMs, NOW, NOW_MS, type OpenWorld, openEach, output } from "./given.ts";
 
 const SEEN: Sighting = {
   key: "claude-1",
@@ -41,14 +41,11 @@ function asking(some: Partial<SessionClaim> = {}): SessionClaim {
 /** Sessions of phase 1: who learns which, and what is written of it. `a` and `b` are two processes. */
 export function sessionContract(name: string, open: OpenWorld): void {
   describe(`sessions · ${name}`, () => {
-    let world: World;
     let a: Store;
     let b: Store;
-    beforeEach(async () => {
-      world = await open();
+    openEach(open, (world) => {
       ({ a, b } = world);
     });
-    afterEach(() => world.close());
 
     async function claimed(some: Partial<SessionClaim> = {}): Promise<Lease> {
       const request = asking(some);
