@@ -7,8 +7,11 @@ import Database from "better-sqlite3";
  * dies, however it dies.
  */
 export interface FileLock {
-  /** Does nothing the second time. */
-  release(): void;
+  /**
+   * Does nothing the second time. `remove`: with the file, where nobody else may have it open at this moment: who had would
+   * come to hold a lock on a file that no other process finds.
+   */
+  release(options: { readonly remove: boolean }): void;
 }
 
 /** How long the driver itself waits for a lock. It blocks the event loop, so it is short. */
@@ -21,19 +24,16 @@ const DRIVER_PATIENCE_MS = 20;
 const LOCKED = Symbol.for("slowwave.holds");
 const OURS: Set<string> = lockedByThisProcess();
 
-/**
- * Null when it is locked already, by this process or another. The folder must exist. Rejections are the driver's own.
- * `removeAfterwards`: only where nobody waits for the file, since who had it open would hold a lock that nobody sees.
- */
-export function lockFile(path: string, { removeAfterwards }: { removeAfterwards: boolean }): FileLock | null {
+/** Null when it is locked already, by this process or another. The folder must exist. What it throws is the driver's own. */
+export function lockFile(path: string): FileLock | null {
   if (OURS.has(path)) return null;
   const db = lockedDatabase(path);
   if (db === null) return null;
   OURS.add(path);
   return {
-    release: () => {
+    release: ({ remove }) => {
       if (!db.open) return;
-      if (removeAfterwards) rmSync(path, { force: true });
+      if (remove) rmSync(path, { force: true });
       db.close();
       OURS.delete(path);
     },

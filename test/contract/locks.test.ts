@@ -60,6 +60,27 @@ test("a store without locks of its own gets those of the home, and stays what it
   await rm(home, { recursive: true });
 });
 
+test("a lock's file goes with it, also when many want it at once; what a killed process left is taken over", async () => {
+  const folder = await folderOfLocks();
+  const [a, b] = [createLocalLocks(folder), createLocalLocks(folder)];
+  let holders = 0;
+  const rounds = Array.from({ length: 40 }, async (_, at) => {
+    const held = await (at % 2 === 0 ? a : b).lock("one");
+    if (held === null) return false;
+    holders += 1;
+    expect(holders).toBe(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    holders -= 1;
+    await held.unlock();
+    return true;
+  });
+  expect((await Promise.all(rounds)).filter(Boolean).length).toBeGreaterThan(0);
+  await writeFile(join(folder, "left.db"), "");
+  await (await a.lock("left"))?.unlock();
+  expect(await readdir(folder)).toEqual(["-gate.db"]);
+  await rm(folder, { recursive: true });
+});
+
 test("locks in a folder that can't be made are refused with what to do", async () => {
   const folder = await folderOfLocks();
   await writeFile(join(folder, "file"), "");

@@ -22,15 +22,15 @@ export interface LocalOwners {
  * it dies, however it dies. These files stay empty.
  *
  *   <folder>/<owner>.db          an owner that lives, or one that died and was not asked for yet
- *   <folder>/locks/<name>.db     a named lock
+ *   <folder>/locks/<name>.db     a named lock that is held, or was when its process was killed
  *
  * A host that reads these files, or clears the folder, loses its locks; so the database names the holders. A free lock
  * proves a death only where that process is gone, or where it can't be looked at from here (another container, no /proc).
  */
 export function fileOwners(folder: string, holders: Holders): LocalOwners {
   const held = heldLocks(holders);
-  const acquire: typeof held.acquire = (path, name, options) =>
-    held.acquire(path, name, options).catch((error: unknown) => {
+  const acquire: typeof held.acquire = (path, ...of) =>
+    held.acquire(path, ...of).catch((error: unknown) => {
       throw translated(error, path);
     });
   const pathOf = (owner: string) => join(folder, lockFileName(owner));
@@ -40,7 +40,7 @@ export function fileOwners(folder: string, holders: Holders): LocalOwners {
       sinceBeatMs: () => 0,
       register: async (owner) => {
         mkdirSync(folder, { recursive: true });
-        const unregister = await acquire(pathOf(owner), `owner ${owner}`, { removeAfterwards: true });
+        const unregister = await acquire(pathOf(owner), `owner ${owner}`);
         if (unregister === null) throw storeError("store_busy", pathOf(owner));
         return { unregister };
       },
