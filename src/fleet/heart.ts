@@ -15,8 +15,6 @@ export interface Heart {
   beat(): Promise<void>;
   /** Milliseconds since the store last knew that this process lives. */
   ageMs(): number;
-  /** False: others may have taken this process for dead. */
-  isTrusted(): boolean;
   stop(): void;
 }
 
@@ -70,7 +68,10 @@ export function createHeart({ store, clock, owner, sendBeat, cutOff, back }: Hea
   }
 
   function ageMs(): number {
-    return ttlMs === null ? clock.monotonicMs() - sentAtMs : store.liveness.sinceBeatMs(owner);
+    if (ttlMs === null) return clock.monotonicMs() - sentAtMs;
+    const ageMs = store.liveness.sinceBeatMs(owner);
+    // Not registered yet: it has nothing that others could take over.
+    return Number.isFinite(ageMs) ? ageMs : 0;
   }
 
   function checkLater(ms: number): void {
@@ -96,7 +97,6 @@ export function createHeart({ store, clock, owner, sendBeat, cutOff, back }: Hea
     },
     beat,
     ageMs,
-    isTrusted: () => !isCutOff,
     stop: () => {
       isStopped = true;
       clock.clearTimeout(beatTimer);

@@ -23,7 +23,8 @@ import type { Worker, WorkerOptions, WorkerState, WorkerStatus } from "./worker-
 const LOOK_MS = 1_000;
 /** What a dispatcher was left with by others is looked for in every so many looks. */
 const FETCH_EVERY = 5;
-/** A round of a worker that works in rounds ends a drain only after what it began; others may take long. */
+/** Runs that could not be taken over are tried again after a pause of at most so long. */
+const LONGEST_PAUSE_MS = 15_000;
 const DEFAULT_DRAIN_MS = 10 * 60_000;
 const DEFAULT_CONCURRENCY = 8;
 /** In these no agent works yet, so that a run costs nothing when it is cancelled. */
@@ -64,6 +65,9 @@ class FleetWorker implements Worker {
   #looks: Looks | null = null;
   #state: WorkerState = "new";
   #takeovers = 0;
+  /** Monotonic: when runs of dead workers are looked for again; and the pause before. */
+  #nextTakeoverMs = 0;
+  #takeoverPauseMs = 0;
   /** Looks since the dispatcher was asked. */
   #unfetched = FETCH_EVERY;
   /** Monotonic: when the next round may begin; null while one is under way. */
@@ -239,7 +243,7 @@ class FleetWorker implements Worker {
       ...this.#terms(),
       ...(dispatcher === undefined ? {} : { carrier: dispatcher }),
     });
-    if (outcome.hasAbandonedRuns) await this.#engine.recover({ runsOnly: true });
+    if (outcome.hasAbandonedRuns) await this.#takeOverSoon();
     for (const { space } of outcome.admitted) this.#starter.start({ space, askedMs });
     return outcome.admitted.length + (await this.#fetch(outcome.carried));
   }
@@ -266,6 +270,19 @@ class FleetWorker implements Worker {
     await admissions.handBack({ worker: carriedBy(carrier), spaces: [space], nowMs });
     const place = { space, worker: this.#engine.owner, limits: this.#limits, ...this.#terms() };
     return (await admissions.admitSpace(place)) === null;
+  }
+
+  /** Runs that nobody here can go on with are looked at less and less often. */
+  async #takeOverSoon(): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs < this.#nextTakeoverMs) return;
+    const taken = await this.#engine.recover({ runsOnly: true }).catch((error: unknown) => {
+      this.#report(null, error);
+      return [];
+    });
+    this.#takeoverPauseMs =
+      taken.length > 0 ? 0 : Math.min(LONGEST_PAUSE_MS, 2 * this.#takeoverPauseMs + 1_000);
+    this.#nextTakeoverMs = this.#clock.monotonicMs() + this.#takeoverPauseMs;
   }
 
   #takeOver(): Promise<readonly Run[]> {

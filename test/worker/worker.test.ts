@@ -235,3 +235,26 @@ describe("the end of a worker", () => {
     await expect.poll(() => clock.advance(1_000).then(() => spaces)).toEqual(["a", "a"]);
   });
 });
+
+describe("runs of dead workers", () => {
+  test("that the store knows of are taken over at the next look, and those that nobody can are tried less often", async () => {
+    const { worker, clock, shared } = await fleetWorld();
+    const inner = openMemoryStore({ world: shared });
+    const admit = async () => ({ admitted: [], carried: 0, hasAbandonedRuns: true });
+    const one = worker(undefined, { store: { ...inner, admissions: { ...inner.admissions, admit } } });
+    const looks: number[] = [];
+    Object.assign(one.engine, {
+      recover: async ({ runsOnly = false } = {}) => {
+        if (runsOnly) looks.push(clock.monotonicMs());
+        if (looks.length === 2) throw new Error("an agent can't be ended");
+        return [];
+      },
+    });
+    await one.worker.start();
+    await clock.advance(60_000);
+    expect(looks.slice(1).map((atMs, n) => atMs - (looks[n] ?? 0))).toEqual([
+      1_000, 3_000, 7_000, 15_000, 15_000, 15_000,
+    ]);
+    expect(one.problems).toEqual(["null: an agent can't be ended"]);
+  });
+});
