@@ -1,11 +1,11 @@
 import type { Clock } from "../domain/clock.ts";
 
-/** What wakes a worker does so at most this often. */
+/** After a look, what wakes a worker waits at least so long. */
 const WAKE_MS = 50;
 
 /** Looks now and then, one look at a time. */
 export interface Looks {
-  /** A look soon, or right after the one that is under way. */
+  /** A look now, or soon after the last one, or after the one that is under way. */
   wake(): void;
   /** No further look; resolves when the one under way is over. */
   stop(): Promise<void>;
@@ -18,6 +18,7 @@ export function createLooks(clock: Clock, look: () => Promise<number>): Looks {
   let looking: Promise<void> | null = null;
   let isWanted = false;
   let isStopped = false;
+  let endedAtMs = Number.NEGATIVE_INFINITY;
 
   function lookIn(ms: number): void {
     const atMs = clock.monotonicMs() + ms;
@@ -34,13 +35,14 @@ export function createLooks(clock: Clock, look: () => Promise<number>): Looks {
     isWanted = false;
     const restMs = await look();
     looking = null;
+    endedAtMs = clock.monotonicMs();
     lookIn(isWanted ? WAKE_MS : restMs);
   }
 
   lookIn(0);
   return {
     wake: () => {
-      if (looking === null) lookIn(WAKE_MS);
+      if (looking === null) lookIn(Math.max(0, endedAtMs + WAKE_MS - clock.monotonicMs()));
       else isWanted = true;
     },
     stop: async () => {
