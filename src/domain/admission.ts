@@ -125,6 +125,20 @@ export interface FleetOverview {
   readonly oldestDueAtMs: number | null;
 }
 
+/** What an overview says of all tenants, those that are not listed too. */
+export function totalsOf(
+  tenants: readonly TenantRow[],
+): Pick<FleetOverview, "due" | "admitted" | "running" | "oldestDueAtMs"> {
+  const sum = (of: "due" | "admitted" | "running") => tenants.reduce((all, row) => all + row[of], 0);
+  const dates = tenants.flatMap(({ oldestDueAtMs }) => (oldestDueAtMs === null ? [] : [oldestDueAtMs]));
+  return {
+    due: sum("due"),
+    admitted: sum("admitted"),
+    running: sum("running"),
+    oldestDueAtMs: dates.length === 0 ? null : dates.reduce((a, b) => Math.min(a, b)),
+  };
+}
+
 /** A worker that has not been heard of for so long is no longer shown. */
 export const WORKER_SHOWN_MS = 60_000;
 

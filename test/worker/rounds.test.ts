@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fleetWorld, heldAgents } from "./world.ts";
+import { eventually, fleetWorld, heldAgents } from "./world.ts";
 
 const EVERY = { everyMs: 60_000 };
 
@@ -14,14 +14,14 @@ describe("a worker that works in rounds", () => {
     await clock.advance(5_000);
     expect(await statuses()).toEqual([]);
     learn();
-    await expect.poll(() => clock.advance(50).then(statuses)).toEqual(["due succeeded"]);
+    await eventually(() => clock.advance(50).then(statuses)).toEqual(["due succeeded"]);
     one.worker.stop();
     await enqueue("other");
     const broken = worker(undefined, {
       rounds: { ...EVERY, before: () => Promise.reject(new Error("no disk")) },
     });
     await broken.worker.start();
-    await expect.poll(() => clock.advance(50).then(statuses)).toEqual(["due succeeded", "other succeeded"]);
+    await eventually(() => clock.advance(50).then(statuses)).toEqual(["due succeeded", "other succeeded"]);
     expect(broken.problems).toEqual(["null: no disk"]);
   });
 
@@ -31,18 +31,18 @@ describe("a worker that works in rounds", () => {
     const one = worker(agent, { concurrency: 2, rounds: EVERY });
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(working).toEqual(["a", "b"]);
+    await eventually(working).toEqual(["a", "b"]);
     finish("a");
-    await expect.poll(() => clock.advance(50).then(working)).toEqual(["b", "c"]);
+    await eventually(() => clock.advance(50).then(working)).toEqual(["b", "c"]);
     finish("b");
     finish("c");
-    await expect.poll(() => clock.advance(50).then(() => one.worker.status().running)).toBe(0);
+    await eventually(() => clock.advance(50).then(() => one.worker.status().running)).toBe(0);
     await enqueue("d");
     await clock.advance(50_000);
     expect(working()).toEqual([]);
-    await expect.poll(() => clock.advance(1_000).then(working)).toEqual(["d"]);
+    await eventually(() => clock.advance(1_000).then(working)).toEqual(["d"]);
     finish("d");
-    await expect.poll(statuses).toEqual(["a succeeded", "b succeeded", "c succeeded", "d succeeded"]);
+    await eventually(statuses).toEqual(["a succeeded", "b succeeded", "c succeeded", "d succeeded"]);
   });
 
   test("a space that can't be begun is tried again in the next round", async () => {
@@ -51,10 +51,10 @@ describe("a worker that works in rounds", () => {
     Object.assign(one.engine, { startIfDue: () => Promise.reject(new Error("no root")) });
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(() => one.problems).toEqual(["bad: no root"]);
+    await eventually(() => one.problems).toEqual(["bad: no root"]);
     await clock.advance(55_000);
     expect(one.problems).toEqual(["bad: no root"]);
-    await expect.poll(() => clock.advance(1_000).then(() => one.problems.length)).toBe(2);
+    await eventually(() => clock.advance(1_000).then(() => one.problems.length)).toBe(2);
   });
 
   test("begins nothing after it was stopped, and says nothing of what an engine that closes refuses", async () => {
@@ -63,7 +63,7 @@ describe("a worker that works in rounds", () => {
     const one = worker(agent, { concurrency: 2, rounds: EVERY });
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(working).toEqual(["a", "b"]);
+    await eventually(working).toEqual(["a", "b"]);
     await one.engine.close();
     await clock.advance(120_000);
     expect([one.problems, await statuses()]).toEqual([[], ["a cancelled", "b cancelled"]]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
-import { fleetWorld, heldAgents } from "./world.ts";
+import { eventually, fleetWorld, heldAgents } from "./world.ts";
 
 describe("a worker", () => {
   test("begins what is due in its places, and the next as soon as one is free", async () => {
@@ -9,13 +9,13 @@ describe("a worker", () => {
     const one = worker(agent, { concurrency: 2 });
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(working).toEqual(["a", "b"]);
+    await eventually(working).toEqual(["a", "b"]);
     expect(one.worker.status()).toMatchObject({ state: "working", running: 2, starting: 0, concurrency: 2 });
     finish("a");
-    await expect.poll(() => clock.advance(50).then(working)).toEqual(["b", "c"]);
+    await eventually(() => clock.advance(50).then(working)).toEqual(["b", "c"]);
     finish("b");
     finish("c");
-    await expect.poll(statuses).toEqual(["a succeeded", "b succeeded", "c succeeded"]);
+    await eventually(statuses).toEqual(["a succeeded", "b succeeded", "c succeeded"]);
     expect([most(), one.problems]).toEqual([2, []]);
   });
 
@@ -25,7 +25,7 @@ describe("a worker", () => {
     await one.start();
     await clock.advance(0);
     await enqueue("late");
-    await expect.poll(() => clock.advance(1_000).then(statuses)).toEqual(["late succeeded"]);
+    await eventually(() => clock.advance(1_000).then(statuses)).toEqual(["late succeeded"]);
   });
 
   test("shares the limits of tenants and fleet with the others, and none leaves a skipped run", async () => {
@@ -36,14 +36,14 @@ describe("a worker", () => {
     for (let n = 0; n < 3; n += 1) await worker(agent, { limits }).worker.start();
     const seen = new Set<string>();
     while (seen.size < spaces.length) {
-      await expect.poll(() => clock.advance(250).then(() => working().length)).toBeGreaterThan(0);
+      await eventually(() => clock.advance(250).then(() => working().length)).toBeGreaterThan(0);
       const [first = ""] = working();
       expect(new Set(working().map((space) => space.split("/")[0])).size).toBe(working().length);
       seen.add(first);
       finish(first);
-      await expect.poll(working).not.toContain(first);
+      await eventually(working).not.toContain(first);
     }
-    await expect.poll(statuses).toEqual(spaces.map((space) => `${space} succeeded`));
+    await eventually(statuses).toEqual(spaces.map((space) => `${space} succeeded`));
     expect(most()).toBeLessThanOrEqual(2);
   });
 
@@ -51,10 +51,10 @@ describe("a worker", () => {
     const { worker, clock, store, statuses, enqueue } = await fleetWorld("a");
     const { worker: one } = worker(undefined, { settings: { maxRunsPerDay: 1 } });
     await one.start();
-    await expect.poll(() => clock.advance(1_000).then(statuses)).toEqual(["a succeeded"]);
+    await eventually(() => clock.advance(1_000).then(statuses)).toEqual(["a succeeded"]);
     await store.jobs.enqueue("a", 1);
     await enqueue("b");
-    await expect.poll(() => clock.advance(1_000).then(statuses)).toEqual(["a succeeded", "b succeeded"]);
+    await eventually(() => clock.advance(1_000).then(statuses)).toEqual(["a succeeded", "b succeeded"]);
   });
 
   test("goes on with others when a space can't be begun, and tries that one again later", async () => {
@@ -70,7 +70,7 @@ describe("a worker", () => {
       },
     });
     await one.worker.start();
-    await expect.poll(() => clock.advance(1_000).then(statuses)).toEqual(["good succeeded"]);
+    await eventually(() => clock.advance(1_000).then(statuses)).toEqual(["good succeeded"]);
     expect(one.problems).toEqual(["bad: no root"]);
     await expect
       .poll(() => clock.advance(10_000).then(statuses))
@@ -83,18 +83,18 @@ describe("a worker", () => {
     const dead = worker(first.agent, { store: openMemoryStore({ world: shared }) });
     await dead.worker.start();
     await clock.advance(0);
-    await expect.poll(first.working).toEqual(["a", "b", "c"]);
+    await eventually(first.working).toEqual(["a", "b", "c"]);
     dead.worker.stop();
     shared.held.clear();
     const { agent, working, finish, most } = heldAgents();
     const next = worker(agent, { concurrency: 2 });
     await next.worker.start();
     for (const left of [2, 2, 1]) {
-      await expect.poll(() => working().length).toBe(left);
+      await eventually(() => working().length).toBe(left);
       finish(working()[0] ?? "");
-      await expect.poll(() => working().length).toBeLessThanOrEqual(2);
+      await eventually(() => working().length).toBeLessThanOrEqual(2);
     }
-    await expect.poll(statuses).toEqual(["a succeeded", "b succeeded", "c succeeded"]);
+    await eventually(statuses).toEqual(["a succeeded", "b succeeded", "c succeeded"]);
     expect([most(), next.worker.status().takeovers]).toEqual([2, 3]);
   });
 
@@ -115,7 +115,7 @@ describe("a run that is asked for by name", () => {
     const one = worker(agent, { concurrency: 2, limits: { tenant: 1 } });
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(working).toEqual(["t/a"]);
+    await eventually(working).toEqual(["t/a"]);
     const refused = { code: "no_place" };
     await expect(one.worker.run({ space: "t/b" })).rejects.toMatchObject(refused);
     const other = await one.worker.run({ space: "other", now: true });
@@ -123,9 +123,9 @@ describe("a run that is asked for by name", () => {
     await store.admissions.pause({ tenant: "other", isPaused: true });
     await expect(one.worker.run({ space: "other/x" })).rejects.toMatchObject({ code: "fleet_paused" });
     finish("t/a");
-    await expect.poll(() => clock.advance(50).then(working)).toEqual(["t/b"]);
+    await eventually(() => clock.advance(50).then(working)).toEqual(["t/b"]);
     finish("t/b");
-    await expect.poll(statuses).toEqual(["other skipped_not_dirty", "t/a succeeded", "t/b succeeded"]);
+    await eventually(statuses).toEqual(["other skipped_not_dirty", "t/a succeeded", "t/b succeeded"]);
   });
 
   test("is refused when all places of the worker are taken", async () => {
@@ -134,7 +134,7 @@ describe("a run that is asked for by name", () => {
     const one = worker(agent, { concurrency: 1 });
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(working).toEqual(["a"]);
+    await eventually(working).toEqual(["a"]);
     await expect(one.worker.run({ space: "b" })).rejects.toMatchObject({ code: "no_place" });
   });
 });
@@ -146,7 +146,7 @@ describe("the end of a worker", () => {
     const one = worker(agent);
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(working).toEqual(["a"]);
+    await eventually(working).toEqual(["a"]);
     const drained = one.worker.drain({ graceMs: 600_000 });
     await enqueue("b");
     await clock.advance(5_000);
@@ -170,7 +170,7 @@ describe("the end of a worker", () => {
     const one = worker(undefined, { store: { ...inner, memories: { ...inner.memories, select } } });
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(() => isLoading).toBe(true);
+    await eventually(() => isLoading).toBe(true);
     await one.worker.drain({ graceMs: 600_000 });
     const { status, retry_remaining, retry_at } = (await store.jobs.read("a")) ?? {};
     expect([status, retry_remaining, retry_at]).toEqual(["pending", 3, null]);
@@ -183,9 +183,9 @@ describe("the end of a worker", () => {
     const one = worker(agent);
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(working).toEqual(["a"]);
+    await eventually(working).toEqual(["a"]);
     const drained = one.worker.drain({ graceMs: 1_000 });
-    await expect.poll(() => clock.advance(500).then(() => one.worker.status().state)).toBe("stopped");
+    await eventually(() => clock.advance(500).then(() => one.worker.status().state)).toBe("stopped");
     await drained;
     expect(working()).toEqual(["a"]);
   });
@@ -202,19 +202,19 @@ describe("the end of a worker", () => {
     const one = worker(agent, { store });
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(working).toEqual(["a"]);
+    await eventually(working).toEqual(["a"]);
     sinceBeatMs = 9_999;
     await clock.advance(1_000);
     expect([one.worker.status().state, working()]).toEqual(["working", ["a"]]);
     sinceBeatMs = 10_001;
     await clock.advance(1_000);
     expect(one.worker.status().state).toBe("cut-off");
-    await expect.poll(working).toEqual([]);
+    await eventually(working).toEqual([]);
     expect(one.problems).toEqual(["null: The store could not be reached; the agents here are ended."]);
     sinceBeatMs = 0;
-    await expect.poll(() => clock.advance(1_000).then(working)).toEqual(["a"]);
+    await eventually(() => clock.advance(1_000).then(working)).toEqual(["a"]);
     finish("a");
-    await expect.poll(statuses).toEqual(["a succeeded"]);
+    await eventually(statuses).toEqual(["a succeeded"]);
   });
 
   test("a worker that stood still for too long is cut off although its row was renewed since", async () => {
@@ -229,10 +229,10 @@ describe("the end of a worker", () => {
     });
     await one.worker.start();
     await clock.advance(0);
-    await expect.poll(working).toEqual(["a"]);
+    await eventually(working).toEqual(["a"]);
     stoodStillMs = 12_000;
     await clock.advance(1_000);
-    await expect.poll(() => clock.advance(1_000).then(() => spaces)).toEqual(["a", "a"]);
+    await eventually(() => clock.advance(1_000).then(() => spaces)).toEqual(["a", "a"]);
   });
 });
 

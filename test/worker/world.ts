@@ -1,10 +1,15 @@
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { AgentFunction } from "../../src/agents/function-agent.ts";
 import { createWorker } from "../../src/fleet/worker.ts";
 import type { WorkerOptions } from "../../src/fleet/worker-api.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { createTestClock } from "../../src/testing/clock.ts";
 import { diligent, phase2World, session } from "../engine/phase2-world.ts";
+
+/** Waits for an answer however busy the machine is. */
+export function eventually<T>(ask: () => T) {
+  return expect.poll(ask, { timeout: 30_000 });
+}
 
 /** Agents that work until they are let go, and which spaces were at work at once. */
 export function heldAgents() {

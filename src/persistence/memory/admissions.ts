@@ -10,6 +10,7 @@ import {
   separatorOf,
   type TenantRow,
   tenantRule,
+  totalsOf,
   WORKER_SHOWN_MS,
   type WorkerRow,
 } from "../../domain/admission.ts";
@@ -66,7 +67,6 @@ export function memoryAdmissions(world: World): AdmissionStore {
     overview: async ({ tenants: limit, ...terms }) => {
       endLapsed(world, terms.nowMs);
       const tenants = tenantRows(world, terms);
-      const sum = (of: "due" | "admitted" | "running") => tenants.reduce((all, row) => all + row[of], 0);
       return {
         nowMs: terms.nowMs,
         tenantOf: fleet.rule ?? DEFAULT_TENANT_RULE,
@@ -75,13 +75,7 @@ export function memoryAdmissions(world: World): AdmissionStore {
           .filter((one) => isShown(one, terms.nowMs))
           .sort((a, b) => a.startedAtMs - b.startedAtMs || byBytes(a.worker, b.worker)),
         tenants: tenants.slice(0, limit),
-        due: sum("due"),
-        admitted: sum("admitted"),
-        running: sum("running"),
-        oldestDueAtMs: tenants.reduce<number | null>(
-          (oldest, row) => earlier(oldest, row.oldestDueAtMs),
-          null,
-        ),
+        ...totalsOf(tenants),
       };
     },
     watch: async (listener, until) => {

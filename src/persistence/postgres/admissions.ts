@@ -10,6 +10,7 @@ import {
   limitOf,
   separatorOf,
   type TenantRow,
+  totalsOf,
   WORKER_SHOWN_MS,
   type WorkerReport,
 } from "../../domain/admission.ts";
@@ -260,8 +261,6 @@ async function overview(
     successCooldownSeconds,
     retries,
   ]);
-  const sum = (of: "due" | "admitted" | "running") => tenants.reduce((all, row) => all + row[of], 0);
-  const dates = tenants.flatMap(({ oldestDueAtMs }) => (oldestDueAtMs === null ? [] : [oldestDueAtMs]));
   return {
     nowMs,
     tenantOf: rule ?? DEFAULT_TENANT_RULE,
@@ -271,10 +270,7 @@ async function overview(
       beatAtMs,
     })),
     tenants: tenants.slice(0, asked.tenants),
-    due: sum("due"),
-    admitted: sum("admitted"),
-    running: sum("running"),
-    oldestDueAtMs: dates.length === 0 ? null : dates.reduce((a, b) => Math.min(a, b)),
+    ...totalsOf(tenants),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   limitOf,
   separatorOf,
   type TenantRow,
+  totalsOf,
   WORKER_SHOWN_MS,
   type WorkerReport,
 } from "../../domain/admission.ts";
@@ -189,8 +190,6 @@ function overviewOf(
   const fleet = rows.fleet.get() as FleetRow;
   const found = rows.tenants.all({ ...times, nowMs });
   const tenants = found.map(({ isPaused, ...row }): TenantRow => ({ ...row, isPaused: isPaused === 1 }));
-  const sum = (of: "due" | "admitted" | "running") => tenants.reduce((all, row) => all + row[of], 0);
-  const dates = tenants.flatMap(({ oldestDueAtMs }) => (oldestDueAtMs === null ? [] : [oldestDueAtMs]));
   return {
     nowMs,
     tenantOf: fleet.rule ?? DEFAULT_TENANT_RULE,
@@ -200,10 +199,7 @@ function overviewOf(
       beatAtMs,
     })),
     tenants: tenants.slice(0, limit),
-    due: sum("due"),
-    admitted: sum("admitted"),
-    running: sum("running"),
-    oldestDueAtMs: dates.length === 0 ? null : dates.reduce((a, b) => Math.min(a, b)),
+    ...totalsOf(tenants),
   };
 }
 

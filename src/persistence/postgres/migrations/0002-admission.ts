@@ -79,10 +79,28 @@ create trigger jobs_due_updated after update of status, due_since on slowwave.jo
   execute function slowwave.notify_due();
 `;
 
+/** Places taken by tenant: running jobs, and spaces that are admitted. */
+const TAKEN = `taken as materialized (
+      select u.tenant, count(*)::integer as places from (
+        select j.tenant, j.job_key as space from slowwave.jobs j
+        where j.kind = 'memory_consolidate_global' and j.status = 'running'
+        union
+        select a.tenant, a.space from slowwave.admissions a where a.worker is not null
+      ) u group by u.tenant
+    )`;
+
+/** The first tenant behind another one in the index; null behind the last. */
+const nextTenant = (after: string) =>
+  `select j.tenant from slowwave.jobs j where ${OPEN} and j.tenant > ${after} order by j.tenant limit 1`;
+
+const OLDEST = `select j.job_key from slowwave.jobs j
+      where ${OPEN} and j.tenant = t.tenant and ${DUE_AT} <= now_at and ${MAY_TRY} and ${UNTOUCHED}
+      order by ${DUE_AT}, j.job_key limit 1`;
+
 /**
- * \`chooseSpaces\` of the domain, in the database: one call and no list of all tenants. Tenants are found one after the
- * other in the index, beginning behind the one that was served last; no more of them are looked at than get a place, but
- * for those that have some. Repeated after its answer was lost it gives other places, and the lost ones lapse.
+ * `chooseSpaces` of the domain, in the database: one call and no list of all that is due. Tenants are found one after the
+ * other in the index, beginning behind the one that was served last, and only as many as get a place; those that have some
+ * come level by level. Repeated after its answer was lost it gives other places, and the lost ones lapse.
  */
 const admit = /* sql */ `
 create function slowwave.admit(
@@ -94,17 +112,12 @@ declare
   now_at bigint := coalesce(asked_now, slowwave.now_ms());
   now_s bigint := now_at / 1000;
   is_closed boolean;
-  start_after text collate "C";
-  last_given text collate "C";
-  here text collate "C";
-  has_wrapped boolean := false;
-  found_space text collate "C";
-  taken jsonb;
+  served_before text collate "C";
+  served text collate "C";
+  has_served boolean := false;
   free integer;
-  has integer;
-  waiting text[] := '{}';
-  places integer[] := '{}';
-  pick integer;
+  level integer;
+  found_level integer;
 begin
   -- A fleet that rests takes no lock.
   if wanted <= 0 or not (
@@ -115,8 +128,10 @@ begin
   now_at := coalesce(asked_now, slowwave.now_ms());
   now_s := now_at / 1000;
   delete from slowwave.admissions a where a.until <= now_at;
-  select f.is_paused, f.last_served into is_closed, start_after from slowwave.fleet f;
+  select f.is_paused, f.last_served into is_closed, served_before from slowwave.fleet f;
   if is_closed then return; end if;
+  -- Where nobody was served yet, as if it had been the last tenant of all.
+  served := coalesce(served_before, chr(1114111));
 
   for space, tenant in
     select j.job_key, j.tenant from slowwave.jobs j
@@ -128,74 +143,69 @@ begin
     wanted := wanted - 1;
     return next;
   end loop;
+  with ${TAKEN} select least(wanted, coalesce(fleet_limit - coalesce(sum(k.places), 0), wanted)) into free from taken k;
 
-  select coalesce(jsonb_object_agg(t.tenant, t.places), '{}'), coalesce(sum(t.places), 0) into taken, free
-  from (
-    select u.tenant, count(*) as places from (
-      select j.tenant, j.job_key as space from slowwave.jobs j
-      where j.kind = 'memory_consolidate_global' and j.status = 'running'
-      union
-      select a.tenant, a.space from slowwave.admissions a where a.worker is not null
-    ) u group by u.tenant
-  ) t;
-  free := least(wanted, coalesce(fleet_limit - free, wanted));
-  last_given := start_after;
-  here := start_after;
-
-  while free > 0 loop
-    select j.tenant into tenant from slowwave.jobs j
-    where ${OPEN} and ${DUE_AT} <= now_at and (here is null or j.tenant > here)
-    order by j.tenant limit 1;
-    if not found then
-      exit when start_after is null or has_wrapped;
-      has_wrapped := true;
-      here := null;
-      continue;
-    end if;
-    exit when has_wrapped and tenant > start_after;
-    here := tenant;
-    has := coalesce((taken ->> tenant)::integer, 0);
-    continue when has >= coalesce((own_limits ->> tenant)::integer, tenant_limit, has + 1)
-      or exists (select 1 from slowwave.paused_tenants p where p.tenant = here);
-    if has = 0 then
-      select j.job_key into space from slowwave.jobs j
-      where ${OPEN} and j.tenant = here and ${DUE_AT} <= now_at and ${MAY_TRY} and ${UNTOUCHED}
-      order by ${DUE_AT}, j.job_key limit 1;
-      continue when not found;
+  -- Those that have no place, in turn.
+  if free > 0 then
+    for space, tenant in
+      with recursive ${TAKEN},
+      behind (tenant) as (
+        (${nextTenant("served")})
+        union all
+        select (${nextTenant("b.tenant")}) from behind b where b.tenant is not null
+      ),
+      before (tenant) as (
+        (select j.tenant from slowwave.jobs j where ${OPEN} order by j.tenant limit 1)
+        union all
+        select (${nextTenant("b.tenant")}) from before b where b.tenant < served
+      )
+      select d.job_key, t.tenant
+      from (
+        select b.tenant from behind b where b.tenant is not null
+        union all
+        select b.tenant from before b where b.tenant <= served
+      ) t
+      cross join lateral (${OLDEST}) d
+      where t.tenant not in (select k.tenant from taken k)
+        and t.tenant not in (select p.tenant from slowwave.paused_tenants p)
+      limit free
+    loop
       insert into slowwave.admissions values (space, tenant, asker, now_at + admission_ms);
-      last_given := tenant;
+      served := tenant;
+      has_served := true;
       free := free - 1;
-      has := 1;
       return next;
-    end if;
-    waiting := waiting || tenant;
-    places := places || has;
+    end loop;
+  end if;
+
+  -- Everybody who had none has one: now those with the fewest, one each, level by level.
+  while free > 0 loop
+    level := null;
+    for space, tenant, found_level in
+      with ${TAKEN}
+      select d.job_key, t.tenant, t.places
+      from (
+        select k.tenant, k.places from taken k
+        where k.places < coalesce((own_limits ->> k.tenant)::integer, tenant_limit, k.places + 1)
+          and k.tenant not in (select p.tenant from slowwave.paused_tenants p)
+        order by k.places, k.tenant <= served, k.tenant
+      ) t
+      cross join lateral (${OLDEST}) d
+      limit free
+    loop
+      exit when level < found_level;
+      level := found_level;
+      insert into slowwave.admissions values (space, tenant, asker, now_at + admission_ms);
+      served := tenant;
+      has_served := true;
+      free := free - 1;
+      return next;
+    end loop;
+    exit when level is null;
   end loop;
 
-  -- Everybody who had none has one: now those with the fewest, one by one.
-  while free > 0 and cardinality(waiting) > 0 loop
-    select w.at into pick from unnest(places) with ordinality w (n, at) order by w.n, w.at limit 1;
-    here := waiting[pick];
-    has := places[pick];
-    waiting := waiting[:pick - 1] || waiting[pick + 1:];
-    places := places[:pick - 1] || places[pick + 1:];
-    continue when has >= coalesce((own_limits ->> here)::integer, tenant_limit, has + 1);
-    select j.job_key into space from slowwave.jobs j
-    where ${OPEN} and j.tenant = here and ${DUE_AT} <= now_at and ${MAY_TRY} and ${UNTOUCHED}
-    order by ${DUE_AT}, j.job_key limit 1;
-    continue when not found;
-    insert into slowwave.admissions values (space, here, asker, now_at + admission_ms);
-    tenant := here;
-    last_given := here;
-    free := free - 1;
-    -- Behind its equals.
-    waiting := waiting || here::text;
-    places := places || has + 1;
-    return next;
-  end loop;
-
-  if last_given is distinct from start_after then
-    insert into slowwave.fleet as f (last_served) values (last_given)
+  if has_served then
+    insert into slowwave.fleet as f (last_served) values (served)
     on conflict (only_row) do update set last_served = excluded.last_served;
   end if;
 end $$;
