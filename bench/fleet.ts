@@ -23,13 +23,13 @@ import { hasStandby } from "../test/postgres/standby.ts";
 
 const [major] = majorsHere();
 if (major === undefined) throw new Error("There is no PostgreSQL here.");
-const full: Scale = { major, spaces: 120, ttlMs: 5_000 };
+const full: Scale = { major, spaces: Number(process.env.SPACES ?? 120), ttlMs: 5_000 };
 const cut = (how: "both" | "up" | "down" | "reset") => () =>
   hasNetworks() ? cutWorker({ ...full, how }) : null;
 
 /** Null: it can't be done here, which was said loudly. */
 const SCENARIOS: Readonly<Record<string, () => Promise<object> | null>> = {
-  kills: () => killWorkers({ ...full, spaces: 500, kills: 20 }),
+  kills: () => killWorkers({ ...full, spaces: 500, kills: 20, everyMs: 5_000 }),
   freeze: () => freezeWorker(full),
   "cut-both": cut("both"),
   "cut-up": cut("up"),

@@ -1,6 +1,4 @@
-import { resolve } from "node:path";
 import type { ActorLogic, AnyActorScope, OutputFrom, SnapshotFrom } from "xstate";
-import { createAgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentRunner } from "../domain/agent.ts";
 import type { Clock, Ids } from "../domain/clock.ts";
 import type { RunEvent } from "../domain/event.ts";
@@ -8,15 +6,10 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { Phase2Event } from "../domain/phase2.ts";
 import type { LocalStore, Store } from "../domain/ports.ts";
 import { checkSpaceKey, type Settings } from "../domain/settings.ts";
-import { clockOf, systemIds } from "../durable/system.ts";
-import { nodeFiles } from "../files/node-files.ts";
 import { phase2Machine } from "../machines/phase2.ts";
-import { checkRoot } from "../memory-files/check-root.ts";
-import { actorsAtOnce, inputOf, openRun, type RunEnvironment, termsOf } from "./actors.ts";
-import { createLeaseHolder } from "./events.ts";
-import { createHome } from "./home.ts";
-import { localStore } from "./local-store.ts";
-import { checkActorOptions, settingsFrom } from "./settings.ts";
+import { actorsAtOnce, inputOf, openRun, termsOf } from "./actors.ts";
+
+import { openPlainRuns } from "./plain-runs.ts";
 
 export interface Phase2ActorOptions extends Partial<Settings> {
   readonly store: Store | LocalStore;
@@ -66,46 +59,22 @@ export interface Phase2Actor {
  * Rejects with `home_*`, `root_*`, `space_invalid` or `invalid_settings`.
  */
 export async function createPhase2Actor(options: Phase2ActorOptions): Promise<Phase2Actor> {
-  checkActorOptions(options);
-  const { agent: runner, space = "global", onEvent = () => {} } = options;
-  const settings = settingsFrom(options);
+  const { space = "global" } = options;
   checkSpaceKey(space);
-  const clock = clockOf(options.clock);
-  const ids = options.ids ?? systemIds(clock);
-  const home = createHome(resolve(options.home), options.memoryRoot);
-  const store = localStore(options.store, home.folder);
-  const files = nodeFiles();
-  const registry = createAgentRegistry();
-  const environment: RunEnvironment = { store, runner, registry, home, clock, ids, files };
-  const homeId = await home.prepare();
-  await checkRoot({ root: home.rootOf(space), homeId, space, files });
-  const worker = ids.token();
-  const registration = await store.liveness.register(worker);
-  const begun = new Set<string>();
+  const runs = await openPlainRuns(options, space);
+  const { environment, homeId, settings, worker } = runs;
 
   const begin = (scope: AnyActorScope, { now = false }: Phase2Invocation = {}) => {
-    const run = ids.run();
-    begun.add(run);
+    const run = environment.ids.run();
     const terms = termsOf(environment, settings);
-    // No run row, so observations have no log to go to; they are told all the same.
-    const holder = createLeaseHolder(
-      { id: run, space },
-      { runs: { note: async () => 0 }, clock, emit: onEvent },
-    );
+    const holder = runs.holderOf(run, space);
     const machine = phase2Machine.provide({
       actors: actorsAtOnce(openRun(environment, { holder, worker, homeId }, terms)),
     });
     return machine.getInitialSnapshot(scope, inputOf(environment, { run, space, now, dryRun: false }, terms));
   };
 
-  return {
-    logic: logicOf(begin),
-    async close() {
-      const handles = [...begun].flatMap((run) => [...registry.ofRun(run)]);
-      await Promise.allSettled(handles.map((handle) => handle.close()));
-      await registration.unregister();
-    },
-  };
+  return { logic: logicOf(begin), close: runs.close };
 }
 
 /** A snapshot knows the machine that it is of, and with it the actors of its own run. */

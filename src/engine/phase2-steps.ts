@@ -1,24 +1,17 @@
-import { resolve } from "node:path";
 import type { AnyActorLogic, AnyMachineSnapshot, EventObject } from "xstate";
-import { createAgentRegistry } from "../agents/agent-registry.ts";
 import { NO_FENCE } from "../domain/job.ts";
 import { checkSpaceKey } from "../domain/settings.ts";
 import { ActorRef } from "../durable/actor-ref.ts";
 import type { Effect } from "../durable/effects.ts";
 import { Leaf } from "../durable/leaf.ts";
 import { plainEvent } from "../durable/plain-event.ts";
-import { clockOf, systemIds } from "../durable/system.ts";
 import { dotted, INERT_SYSTEM, type Step as Macrostep, transitionsOf } from "../durable/transition.ts";
-import { nodeFiles } from "../files/node-files.ts";
 import type { Phase2Context, Phase2Input } from "../machines/context.ts";
 import { phase2Machine } from "../machines/phase2.ts";
-import { checkRoot } from "../memory-files/check-root.ts";
-import { inputOf, openRun, type RunEnvironment, termsOf } from "./actors.ts";
-import { createLeaseHolder } from "./events.ts";
-import { createHome } from "./home.ts";
-import { localStore } from "./local-store.ts";
+import { inputOf, openRun, termsOf } from "./actors.ts";
 import type { Phase2ActorOptions } from "./phase2-actor.ts";
-import { checkActorOptions, settingsFrom } from "./settings.ts";
+
+import { openPlainRuns } from "./plain-runs.ts";
 
 /**
  * A durable step of another engine, such as `DBOS.runStep` or the `run` of a Restate context: the work is done once, and
@@ -62,24 +55,13 @@ export interface Phase2Steps {
  * Rejects with `home_*` or `invalid_settings`; `run` with `root_*` or `space_invalid`.
  */
 export async function createPhase2Steps(options: Phase2StepsOptions): Promise<Phase2Steps> {
-  checkActorOptions(options);
-  const { agent: runner, onEvent = () => {} } = options;
-  const settings = settingsFrom(options);
-  const clock = clockOf(options.clock);
-  const ids = options.ids ?? systemIds(clock);
-  const home = createHome(resolve(options.home), options.memoryRoot);
-  const store = localStore(options.store, home.folder);
-  const files = nodeFiles();
-  const registry = createAgentRegistry();
-  const environment: RunEnvironment = { store, runner, registry, home, clock, ids, files };
-  const homeId = await home.prepare();
-  const worker = ids.token();
-  const registration = await store.liveness.register(worker);
-  const begun = new Set<string>();
+  const runs = await openPlainRuns(options);
+  const { environment, homeId, settings, worker } = runs;
+  const { clock, ids, store } = environment;
 
   /** Recorded as the run's first step: another process goes on under the same id, token and terms. */
   async function begin({ space, now = false }: SteppedRequest): Promise<Phase2Input> {
-    await checkRoot({ root: home.rootOf(space), homeId, space, files });
+    await runs.checkRoot(space);
     const terms = termsOf(environment, settings);
     return inputOf(environment, { run: ids.run(), space, now, dryRun: false }, terms);
   }
@@ -89,11 +71,7 @@ export async function createPhase2Steps(options: Phase2StepsOptions): Promise<Ph
       checkSpaceKey(request.space);
       const input = await step("input", () => begin(request));
       const { run, space, token } = input;
-      begun.add(run);
-      const holder = createLeaseHolder(
-        { id: run, space },
-        { runs: { note: async () => 0 }, clock, emit: onEvent },
-      );
+      const holder = runs.holderOf(run, space);
       const actors = openRun(environment, { holder, worker, homeId }, input);
       /** Where another process made the claim, the fence was its own. */
       const ownLease = async ({ claimedWatermark }: Phase2Context) => {
@@ -104,11 +82,7 @@ export async function createPhase2Steps(options: Phase2StepsOptions): Promise<Ph
       };
       return steps({ input, actors: actors as never, ownLease }, step);
     },
-    async close() {
-      const handles = [...begun].flatMap((run) => [...registry.ofRun(run)]);
-      await Promise.allSettled(handles.map((handle) => handle.close()));
-      await registration.unregister();
-    },
+    close: runs.close,
   };
 }
 

@@ -29,8 +29,10 @@ export interface Fleet {
   seed(spaces: number, tenants: number): Promise<void>;
   /** One space of each of so many tenants, `other000/p` and on. */
   seedOthers(tenants: number): Promise<void>;
+  /** How many were seeded. */
+  spaces(): number;
   start(more?: Partial<Pick<MachineOptions, "netns" | "clock" | "env">>): Promise<Machine>;
-  /** Kills one that has at least so many agents at work, and starts another; null when none has. */
+  /** Kills one that has at least so many agents at work, and has another one begin in its place; null when none has. */
   killBusy(agents: number): Promise<Machine | null>;
   overview(): Promise<FleetOverview>;
   /** Asks again and again until it is so; throws, with what is known, after the time. */
@@ -104,6 +106,7 @@ export async function openFleet({ store: address, env = {} }: FleetOptions): Pro
     store,
     machines,
     seed,
+    spaces: () => seeded,
     async seedOthers(tenants) {
       const numbers = Array.from({ length: tenants }, () => seeded++);
       await Promise.all(
@@ -122,7 +125,7 @@ export async function openFleet({ store: address, env = {} }: FleetOptions): Pro
       const victim = busy[Math.floor(Math.random() * busy.length)];
       if (victim === undefined) return null;
       await victim.kill();
-      await start();
+      start().catch(() => {});
       return victim;
     },
     overview,

@@ -10,7 +10,7 @@ const SMALL: Scale = { major, spaces: 40, ttlMs: 5_000 };
 
 describe.skipIf(majorsHere().length === 0)("of a fleet on PostgreSQL", () => {
   test("workers that are killed with their disks cost no run and no input: others go on at once", async () => {
-    const figures = await killWorkers({ ...SMALL, spaces: 60, kills: 4 });
+    const figures = await killWorkers({ ...SMALL, spaces: 60, kills: 4, everyMs: 3_000 });
     console.log(figures);
     const { verdict, kills, takeoversOfTheLiving, peak } = figures;
     expect({ verdict, kills, takeoversOfTheLiving }).toEqual({

@@ -102,6 +102,7 @@ async function untilBusy(fleet: Fleet, machine: Machine, agents = 2): Promise<vo
 export interface Killed {
   readonly verdict: Verdict;
   readonly kills: number;
+  readonly spaces: number;
   readonly agents: number;
   readonly interrupted: number;
   readonly nextAgentP50Seconds: number;
@@ -113,22 +114,26 @@ export interface Killed {
 }
 
 /** Workers are killed with their disks, one after another, each replaced by a new one. */
-export function killWorkers({ major, spaces, ttlMs, kills }: Scale & { kills: number }): Promise<Killed> {
+export function killWorkers({
+  major,
+  spaces,
+  ttlMs,
+  kills,
+  everyMs,
+}: Scale & { kills: number; everyMs: number }): Promise<Killed> {
   return onCluster({ major }, async ({ open }) => {
     const fleet = await open({ ...LIMITS, AGENT_MS: 800, TTL_MS: ttlMs });
     await fleet.seed(spaces, TENANTS);
     const began = Date.now();
     await startWorkers(fleet);
-    // Evenly over the work, so that there is some left for the last.
     for (let done = 0; done < kills; ) {
-      const share = (done + 1) / (kills + 1);
-      await fleet.until(
-        `kill ${done + 1}`,
-        ({ due, admitted, running }) => due + admitted + running <= spaces * (1 - share * 0.9),
-        LONG_MS,
-      );
-      if ((await fleet.killBusy(2)) !== null) done += 1;
-      else await pause(100);
+      await pause(500);
+      if ((await fleet.killBusy(2)) === null) continue;
+      done += 1;
+      // For the new worker to begin, and for the others to take over.
+      await pause(everyMs);
+      // A kill of a worker without work would show nothing.
+      if ((await fleet.overview()).due < 20) await fleet.seed(20, TENANTS);
     }
     await fleet.rest(LONG_MS);
     const journal = fleet.journal();
@@ -137,6 +142,7 @@ export function killWorkers({ major, spaces, ttlMs, kills }: Scale & { kills: nu
     return {
       verdict: await fleet.judge(),
       kills: journal.filter(({ type }) => type === "killed").length,
+      spaces: fleet.spaces(),
       agents: spans.length,
       interrupted: next.length,
       nextAgentP50Seconds: percentile(next, 0.5),
@@ -222,10 +228,16 @@ export function cutWorker({
       network.cut(how);
       await pause(2 * ttlMs);
       network.mend();
-      // Work for all, so that it can be seen to come back.
-      await fleet.seed(30, TENANTS);
-      const isBack = () => backAfter(fleet.journal(), victim.name) !== null;
-      await fleet.until(`${victim.name} is back`, isBack, 60_000);
+      await fleet.until(
+        `${victim.name} is back`,
+        async ({ due }) => {
+          if (backAfter(fleet.journal(), victim.name) !== null) return true;
+          // There must be work for all, or it could not be seen to come back.
+          if (due < 10) await fleet.seed(10, TENANTS);
+          return false;
+        },
+        60_000,
+      );
       await fleet.rest(LONG_MS);
       const journal = fleet.journal();
       const cutMs = journal.find(({ type }) => type === "cut")?.atMs ?? 0;

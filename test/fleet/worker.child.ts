@@ -73,6 +73,9 @@ process.on("SIGTERM", async () => {
   process.exit(0);
 });
 
+// A test that was ended itself leaves nobody behind.
+process.on("disconnect", () => process.exit(1));
+
 await worker.start();
 journal.write({ type: "ready" });
 process.send?.("ready");
