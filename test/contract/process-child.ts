@@ -2,6 +2,7 @@
  * The other end of `openInProcess`: opens a store and does with it what the parent asks for, one message a call.
  * What comes back with methods of its own (a registration, a lock) stays here under a number.
  */
+import { openPostgresStore } from "../../src/persistence/postgres/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import type { Answer, Call } from "./process.ts";
 
@@ -23,7 +24,7 @@ process.on("message", async (call: Call) => {
 });
 
 async function done(call: Call): Promise<unknown> {
-  if (call.open) return openSqliteStore(call.open);
+  if (call.open) return "path" in call.open ? openSqliteStore(call.open) : openPostgresStore(call.open);
   const [port, method] = call.path;
   const thing = things[call.on] as Record<string, unknown>;
   const target = (port === "" ? thing : thing[port]) as Record<string, (...args: unknown[]) => unknown>;

@@ -3,11 +3,12 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { SlowwaveError } from "../../src/domain/failure.ts";
 import type { LocalStore } from "../../src/domain/ports.ts";
+import type { PostgresStoreOptions } from "../../src/persistence/postgres/index.ts";
 import type { SqliteStoreOptions } from "../../src/persistence/sqlite/index.ts";
 
 export interface Call {
   readonly id: number;
-  readonly open: SqliteStoreOptions | null;
+  readonly open: SqliteStoreOptions | PostgresStoreOptions | null;
   /** The number of a thing the child keeps, and which of its methods; port `""` is the thing itself. */
   readonly on: number;
   readonly path: readonly [port: string, method: string];
@@ -23,7 +24,7 @@ export interface Answer {
 /** A process of its own in which stores can be opened. Calls that are under way when it dies never answer. */
 export interface StoreProcess {
   readonly pid: number;
-  open(options: SqliteStoreOptions): Promise<LocalStore>;
+  open(options: SqliteStoreOptions | PostgresStoreOptions): Promise<LocalStore>;
   signal(name: "SIGSTOP" | "SIGCONT"): void;
   isAlive(): boolean;
   /** kill -9; resolves when it is gone. */

@@ -10,6 +10,7 @@ import { createEngine, phase2Machine, SlowwaveError } from "slowwave";
 import type { RunEvent } from "slowwave";
 import { extractiveAgent, functionAgent } from "slowwave/agents";
 import { openMemoryStore } from "slowwave/memory";
+import { openPostgresStore } from "slowwave/postgres";
 import { openSqliteStore } from "slowwave/sqlite";
 
 const home = process.argv[2] as string;
@@ -26,7 +27,9 @@ const result = await run.result;
 const live: string | undefined = engine.runs.getSnapshot().context.runs.get(run.id)?.state;
 await engine.close();
 await store.close();
+const noDriver: unknown = await openPostgresStore({ url: "postgres://db.example/memory" }).catch(({ code }) => code);
 console.log(JSON.stringify({
+  noDriver,
   status: result.status,
   live,
   last: events.at(-1)?.type,
@@ -86,6 +89,7 @@ describe("the packed package in a project of somebody else", () => {
   test("it runs a consolidation through every door", () => {
     const told = run(process.execPath, "program.ts", mkdtempSync(join(folder, "home-")));
     expect(JSON.parse(told)).toEqual({
+      noDriver: "postgres_driver_missing",
       status: "succeeded",
       live: "succeeded",
       last: "run.finished",

@@ -34,9 +34,11 @@ export interface PostgresPool {
   end(): Promise<void>;
 }
 
+/** `timeoutMs`: a server that has not answered after so long is taken for cut off. Default: half a minute. */
 export type Query = <Row = Record<string, unknown>>(
   sql: string,
   values?: readonly unknown[],
+  timeoutMs?: number,
 ) => Promise<{ readonly rows: readonly Row[]; readonly count: number }>;
 
 /**
@@ -121,13 +123,13 @@ function statements(options: DatabaseOptions, quotedSchema: string) {
   }
 
   return (client: Pick<SqlClient, "query">): Query =>
-    async (sql, values = []) => {
+    async (sql, values = [], timeoutMs = Math.min(options.patienceMs, LONGEST_ANSWER_MS)) => {
       const text = inSchema(sql);
       const answer = await client.query({
         text,
         values: values.map(encoded),
         types,
-        query_timeout: Math.max(options.patienceMs, SHORTEST_TIMEOUT_MS),
+        query_timeout: Math.max(timeoutMs, SHORTEST_TIMEOUT_MS),
         ...(values.length > 0 && options.hasSessions ? { name: nameOf(text) } : {}),
       });
       const { rows, rowCount } = (Array.isArray(answer) ? answer.at(-1) : answer) as SqlResult;
@@ -180,7 +182,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     schema,
     quotedSchema,
     hasSessions: options.hasSessions,
-    query: (sql, values) => guarded(() => borrowed((query) => query(sql, values))) as never,
+    query: (sql, values, timeoutMs) =>
+      guarded(() => borrowed((query) => query(sql, values, timeoutMs))) as never,
     retry: (work) => guarded((attempt) => borrowed((query) => work(query, attempt))),
     transaction: (work, { locks = [], isReadOnly = false } = {}) =>
       guarded((attempt) =>
@@ -194,7 +197,8 @@ export function openDatabase(options: DatabaseOptions): Database {
             await query("commit");
             return value;
           } catch (error) {
-            await query("rollback").catch(() => {});
+            // A connection that was cut is closed, and with it the transaction.
+            if (!isCut(error)) await query("rollback").catch(() => {});
             throw error;
           }
         }),
@@ -212,7 +216,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       client.on("error", () => end(true));
       client.on("end", () => end(true));
       client.on("notification", ({ channel }) => notified(channel));
-      return { query: queryOn(client), close: () => end(false) };
+      return { query: oneByOne(queryOn(client)), close: () => end(false) };
     },
     close: async () => {
       if (isClosed) return;
@@ -222,7 +226,21 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
+/** A connection takes one statement at a time. */
+function oneByOne(query: Query): Query {
+  let last: Promise<unknown> = Promise.resolve();
+  return (...asked) => {
+    const mine = last.then(() => query(...asked));
+    last = mine.catch(() => {});
+    return mine as never;
+  };
+}
+
 const SHORTEST_TIMEOUT_MS = 1_000;
+const LONGEST_ANSWER_MS = 30_000;
+
+/** For what goes through whole tables. */
+export const LONG_WORK_MS = 3_600_000;
 
 /** Statements that are remembered under their schema; those that are put together from parts are few. */
 const NAMED_LIMIT = 500;

@@ -2,9 +2,9 @@ import type { MemoryStore, Stage1Output } from "../../domain/memory.ts";
 import { removeUnnamed } from "./blobs.ts";
 import type { Database, Query } from "./database.ts";
 import { type JobRows, spaceLock } from "./jobs.ts";
-import { outputOf, type StoredOutput, stage1Rows } from "./memories.ts";
 import { addRefusal, refusalLock } from "./refusals.ts";
 import { sessionRows } from "./session-rows.ts";
+import { outputOf, type StoredOutput, stage1Rows } from "./stage1-rows.ts";
 
 /** What a purge reads and removes of a thread's own rows. What a run without a row recorded belongs to every space. */
 export function forgettingOf(

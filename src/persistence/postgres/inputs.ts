@@ -2,7 +2,7 @@ import type { MemoryStore, Stage1Output } from "../../domain/memory.ts";
 import { hashOfText } from "../refusals.ts";
 import { putBlobs } from "./blobs.ts";
 import { type Database, lockOf, type Query } from "./database.ts";
-import { outputOf, type StoredOutput } from "./memories.ts";
+import { outputOf, type StoredOutput } from "./stage1-rows.ts";
 
 /** How many inputs are read, or written, at once; each may have two texts of a mebibyte. */
 const PAGE = 64;

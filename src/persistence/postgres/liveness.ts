@@ -9,6 +9,9 @@ const GRACE_MS = 1_000;
 /** A beat that failed is tried again so soon. */
 const AGAIN_MS = 250;
 
+/** A dead owner that nobody asked for is forgotten after so long. */
+const FORGOTTEN_MS = 24 * 60 * 60 * 1_000;
+
 interface OwnerRow {
   readonly nowMs: number;
   readonly isFresh: boolean;
@@ -173,6 +176,7 @@ function beating(
       if (isOn) schedule(ttlMs / 3);
     } catch {
       calmSince = null;
+      session.drop();
       if (isOn) schedule(Math.min(AGAIN_MS, ttlMs / 3));
     }
   }
@@ -185,9 +189,12 @@ function beating(
       `with renewed as (
          insert into slowwave.owners (id, expires_at, pid, began)
          select id, slowwave.now_ms() + $2, $3, $4 from unnest($1::text[]) as own (id)
-         on conflict (id) do update set expires_at = excluded.expires_at, pid = excluded.pid, began = excluded.began)
+         on conflict (id) do update set expires_at = excluded.expires_at, pid = excluded.pid, began = excluded.began),
+       swept as (delete from slowwave.owners where expires_at < slowwave.now_ms() - $5::bigint
+         and id <> all ($1::text[]))
        select slowwave.now_ms() as "nowMs"`,
-      [[...owners], ttlMs, opened?.identity.pid, opened?.identity.began],
+      [[...owners], ttlMs, opened?.identity.pid, opened?.identity.began, FORGOTTEN_MS],
+      ttlMs / 3,
     );
     return rows[0]?.nowMs ?? 0;
   }

@@ -4,6 +4,7 @@ import { openDatabase, type PostgresPool, type SqlClient } from "./database.ts";
 import { raiseLogBase } from "./log.ts";
 import { migrate } from "./migrations/index.ts";
 import { patiently } from "./patience.ts";
+import { secureRows } from "./row-security.ts";
 import { storeOn } from "./store-on.ts";
 import { placeOf } from "./url.ts";
 
@@ -29,6 +30,11 @@ export interface PostgresStoreOptions {
    * it rejects with `store_busy` or `store_unavailable`. Default 60,000, as long as a run waits for its store.
    */
   readonly patienceMs?: number;
+  /**
+   * Adds row-level security by tenant, for hosts that let tenants ask the database themselves; it stays on. The store's own
+   * role must own the tables, or bypass it. Default false.
+   */
+  readonly rowSecurity?: boolean;
   /** Connections that the store opens at most, with `url`. Default 4. */
   readonly connections?: number;
 }
@@ -65,6 +71,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     const { clock = () => null, migrations } = options as PostgresTestOptions;
     await migrate(db, options.migrate ?? "auto", migrations);
     await raiseLogBase(db);
+    if (options.rowSecurity === true) await secureRows(db);
     // From the process's own start: for the time since the last beat, which is measured here alone.
     const monotonicMs = () => Number(process.hrtime.bigint() / 1_000_000n);
     return storeOn(db, { ownerTtlMs, clock, monotonicMs, endPool });

@@ -28,9 +28,9 @@ import { acceptRecords } from "../../import/record.ts";
 import { JOB_COLUMNS } from "../columns.ts";
 import { type Database, lockOf, type Query } from "./database.ts";
 import { type JobRows, nowIn, type StoreClock, settlements } from "./jobs.ts";
-import { stage1Rows, takingIn } from "./memories.ts";
 import { refusalLock, refusedOf } from "./refusals.ts";
 import { sessionJobs, sessionRows } from "./session-rows.ts";
+import { stage1Rows, takingIn } from "./stage1-rows.ts";
 
 interface Parts {
   /** Phase 2's. */

@@ -22,6 +22,8 @@ export interface SharedSession {
   /** Calls the listener at each notification on the channel. */
   listen(channel: string, listener: () => void): void;
   unlisten(channel: string): void;
+  /** Gives a session up that does not answer; the next use opens another. */
+  drop(): void;
   /** Told when the session was lost: the beat must be made anew. */
   onLost(listener: () => void): void;
   close(): void;
@@ -95,6 +97,11 @@ export function sharedSession(db: Database): SharedSession {
       channels.delete(channel);
       if (opening === null) return;
       void opening.then((opened) => opened?.session.query(`unlisten ${channel}`)).catch(() => {});
+    },
+    drop: () => {
+      void opening?.then((opened) => opened?.session.close());
+      opening = null;
+      if (channels.size > 0) openAgain();
     },
     onLost: (listener) => void lostListeners.push(listener),
     close: () => {

@@ -1,6 +1,6 @@
 import type { Store } from "../../domain/ports.ts";
 import { postgresAdmissions } from "./admissions.ts";
-import type { Database } from "./database.ts";
+import { type Database, LONG_WORK_MS } from "./database.ts";
 import { postgresGenerations } from "./generations.ts";
 import { nowIn, phase2Jobs, postgresJobs, type StoreClock } from "./jobs.ts";
 import { ownerLife } from "./liveness.ts";
@@ -64,7 +64,7 @@ export function storeOn(
      * replicas and its backups hold is not reached from here.
      */
     compact: async () => {
-      for (const table of WITH_TEXT) await db.query(`vacuum slowwave.${table}`);
+      for (const table of WITH_TEXT) await db.query(`vacuum slowwave.${table}`, [], LONG_WORK_MS);
     },
     close: () => {
       closing ??= (async () => {

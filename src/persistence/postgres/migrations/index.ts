@@ -1,5 +1,5 @@
 import type { Database, Query } from "../database.ts";
-import { lockOf } from "../database.ts";
+import { LONG_WORK_MS, lockOf } from "../database.ts";
 import { databaseError } from "../patience.ts";
 import { start } from "./0001-start.ts";
 import { admission } from "./0002-admission.ts";
@@ -35,7 +35,7 @@ export async function migrate(
       if (version === 0) await createSchema(db, query);
       for (const [at, sql] of migrations.entries()) {
         if (at < version) continue;
-        await query(sql);
+        await query(sql, [], LONG_WORK_MS);
         await query("insert into slowwave.schema_versions (version, at) values ($1, slowwave.now_ms())", [
           at + 1,
         ]);
