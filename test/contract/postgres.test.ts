@@ -1,4 +1,7 @@
-import { storeContract } from "../../src/testing/store/contract.ts";
+import { CONTRACT_PARTS, storeContract } from "../../src/testing/store/contract.ts";
 import { postgresWorld } from "./postgres-world.ts";
 
-storeContract("two postgres stores", postgresWorld({ major: 15, doors: 2 }));
+// Every operation twice, the other server, one store alone and the pooler are in `test/long`.
+const parts = CONTRACT_PARTS.filter((part) => part !== "repeats");
+
+storeContract("two postgres stores", postgresWorld({ major: 15, doors: 2 }), { parts });

@@ -6,7 +6,10 @@ import { majorsHere } from "../postgres/servers.ts";
 
 describe.each(majorsHere())("PostgreSQL %i", (major) => {
   storeContract(`postgres ${major}`, postgresWorld({ major, doors: 1 }));
-  storeContract(`two postgres stores, ${major}`, postgresWorld({ major, doors: 2 }));
+});
+
+describe.runIf(majorsHere().includes(18))("two stores on one database", () => {
+  storeContract("two postgres stores, 18", postgresWorld({ major: 18, doors: 2 }));
 });
 
 describe.runIf(hasPgbouncer())("a pooler in transaction mode", () => {

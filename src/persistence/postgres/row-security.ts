@@ -66,6 +66,7 @@ create or replace function slowwave.is_own_space(key text, asker name) returns b
   language sql stable security definer set search_path = pg_catalog as $$
   select slowwave.tenant_of(key) = coalesce(
     (select tenant from slowwave.tenant_roles where role = asker),
-    current_setting('slowwave.tenant', true))
+    -- Empty where it was never set, or reset: that is no tenant, and not the one without a name.
+    nullif(current_setting('slowwave.tenant', true), ''))
 $$;
 `;

@@ -60,7 +60,8 @@ export function inStep(world: World): World {
         };
       },
     });
-  return { ...world, a: follow(world.a), b: world.b === world.a ? follow(world.a) : follow(world.b) };
+  const a = follow(world.a);
+  return { ...world, a, b: world.b === world.a ? a : follow(world.b) };
 }
 
 /** Where the tests stand in time: seconds, and the same in milliseconds with a fraction that must be cut. */
