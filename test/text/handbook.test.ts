@@ -70,9 +70,9 @@ test("line ends of Windows change nothing", () => {
 test.each([
   ["white space", " ".repeat(64 * 1024)],
   ["line breaks", "\n".repeat(64 * 1024)],
-  ["references", `${"[Task 1] ".repeat(8_000)}x`],
+  ["references", `${"[Task 1] ".repeat(20_000)}x`],
   ["headings", "## \n".repeat(16_000)],
-])("64 KiB of %s take no noticeable time", (_, text) => {
+])("much of %s takes no noticeable time", (_, text) => {
   const before = process.cpuUsage();
   parseHandbook(`# Task Group: x\n- ${text}.\n${text}`);
   splitReferences(`x${text}x`);
