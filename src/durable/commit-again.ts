@@ -1,4 +1,4 @@
-import type { Clock } from "../domain/clock.ts";
+import { type Clock, pause } from "../domain/clock.ts";
 import { codeOf, SlowwaveError } from "../domain/failure.ts";
 import type { CommitOutcome, CommitRequest, RunStore } from "../domain/run.ts";
 
@@ -19,7 +19,7 @@ export async function commitAgain(
   const until = clock.monotonicMs() + patienceMs;
   let error = refused;
   for (let wait = 100; clock.monotonicMs() + wait <= until; wait = Math.min(wait * 2, 5_000)) {
-    await new Promise<void>((resolve) => clock.setTimeout(resolve, wait));
+    await pause(clock, wait);
     if (isOver()) return "fenced";
     try {
       return await runs.commit(request);

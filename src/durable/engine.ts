@@ -1,6 +1,6 @@
 import { Subject } from "rxjs";
 import type { AnyStateMachine, EventObject } from "xstate";
-import type { Clock, Ids } from "../domain/clock.ts";
+import { type Clock, type Ids, settlesWithin } from "../domain/clock.ts";
 import { causeOf, SlowwaveError } from "../domain/failure.ts";
 import type { RunRecord, Signal } from "../domain/run.ts";
 import { inboxPoll } from "./inbox-poll.ts";
@@ -390,16 +390,9 @@ class Engine {
     return isOver ? "cancelled" : "requested";
   }
 
-  /** False when the time is up before. */
-  async #within(ms: number, work: Promise<unknown>): Promise<boolean> {
-    let timer: unknown = null;
-    const timeUp = new Promise<boolean>((resolve) => {
-      if (Number.isFinite(ms))
-        timer = this.#clock.setTimeout(() => resolve(false), Math.min(ms, MAX_TIMER_MS));
-    });
-    const isInTime = await Promise.race([work.then(() => true), timeUp]);
-    if (timer !== null) this.#clock.clearTimeout(timer);
-    return isInTime;
+  /** False when the time is up before. Without an end no timer keeps the process. */
+  #within(ms: number, work: Promise<unknown>): Promise<boolean> {
+    return Number.isFinite(ms) ? settlesWithin(this.#clock, ms, work) : work.then(() => true);
   }
 
   abandon(why = new SlowwaveError("run_abandoned", "This process was cut off and left the run.")): void {
@@ -428,8 +421,6 @@ class Engine {
     await (await this.#registration)?.unregister();
   }
 }
-
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function worldOf(
   { store, codec, retry = {}, commitPatienceMs = 60_000, logger }: DurableOptions,

@@ -1,6 +1,7 @@
 import type { Clock } from "../domain/clock.ts";
 import type { Store } from "../domain/ports.ts";
 import type { Signal } from "../domain/run.ts";
+import { repeated } from "./repeated.ts";
 
 /** Asks the store for what other processes left for the runs of this one, while runs live. */
 export interface InboxPoll {
@@ -9,9 +10,6 @@ export interface InboxPoll {
   idle(): void;
   stop(): void;
 }
-
-/** What a clock's timer may be asked, where it can hold the process. */
-type Held = { ref?(): void; unref?(): void };
 
 /**
  * A timer that is set with each run and cleared after it costs a short run more than a step, so it is left to ring;
@@ -29,8 +27,6 @@ export function inboxPoll(engine: {
   pause(paused: ReadonlySet<string>): void;
 }): InboxPoll {
   const { store, clock, owner, pollMs } = engine;
-  let timer: Held | undefined | null = null;
-
   let watching: AbortController | null = null;
   let isAsking = false;
   let isAskedAgain = false;
@@ -65,27 +61,22 @@ export function inboxPoll(engine: {
     watching = null;
   }
 
-  function start(): void {
-    if (!engine.isNeeded()) return;
-    if (watching === null) watch();
-    if (timer !== null) {
-      timer?.ref?.();
-      return;
-    }
-    timer = clock.setTimeout(async () => {
-      timer = null;
-      if (!engine.isNeeded()) return unwatch();
-      await ask();
-      start();
-    }, pollMs) as Held | undefined;
-  }
+  const timer = repeated({ clock, everyMs: pollMs, holdsProcess: true }, async () => {
+    if (engine.isNeeded()) await ask();
+    else unwatch();
+    return engine.isNeeded();
+  });
 
   return {
-    start,
-    idle: () => timer?.unref?.(),
+    start: () => {
+      if (!engine.isNeeded()) return;
+      if (watching === null) watch();
+      timer.start();
+    },
+    idle: () => timer.release(),
     stop: () => {
       unwatch();
-      if (timer !== null) clock.clearTimeout(timer);
+      timer.stop();
     },
   };
 }

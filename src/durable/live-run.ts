@@ -344,7 +344,7 @@ export class LiveRun implements RunOfActors {
     delivery.sender?.resolve({ outcome: "handled", sequence });
     this.#host.committed({ run, space, sequence, atMs, event, actor, value, before, snapshot, state });
     // Actors that begin with this step get their messages after they have begun.
-    const opened = new Set(outside.map((effect) => (effect.kind === "open" ? effect.intent.key : "")));
+    const opened = newReceivers(outside);
     for (const effect of outside) {
       if (effect.kind === "close") this.#running.stop(effect.key);
       else if (effect.kind === "message" && !opened.has(effect.key)) {
@@ -458,6 +458,14 @@ export class LiveRun implements RunOfActors {
     this.#host.ended(why);
   }
 }
+
+/** Actors that begin with a step that also sends them something; most steps have none. */
+function newReceivers(outside: readonly Outside[]): ReadonlySet<string> {
+  if (!outside.some(({ kind }) => kind === "message")) return NOBODY;
+  return new Set(outside.flatMap((effect) => (effect.kind === "open" ? [effect.intent.key] : [])));
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 type Write = (request: CommitRequest) => Promise<CommitOutcome>;
 

@@ -63,11 +63,11 @@ function jsonOf(value: unknown, what: string): string {
   try {
     if (isFlat(value)) return JSON.stringify(value);
     hasMarks = false;
-    const wrong = notJson(value, "");
+    const wrong = notJson(value);
     if (wrong === null) return JSON.stringify(value, hasMarks ? plainly : undefined) ?? "null";
     throw new SlowwaveError(
       "not_json",
-      `${what} cannot be recorded: ${wrong}. Keep plain JSON in it, or give the engine a codec.`,
+      `${what} cannot be recorded: ${wrong.path || "it"} is ${wrong.what}. Keep plain JSON in it, or give the engine a codec.`,
     );
   } catch (cause) {
     if (cause instanceof SlowwaveError) throw cause;
@@ -107,7 +107,7 @@ function isFlat(value: unknown): boolean {
 let hasMarks = false;
 
 /** What is wrong with it, with its path; null when it is plain JSON. A cycle overflows the stack, which is caught above. */
-function notJson(value: unknown, path: string): string | null {
+function notJson(value: unknown): Wrong | null {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -116,19 +116,30 @@ function notJson(value: unknown, path: string): string | null {
     case "function":
       return null;
     case "number":
-      return Number.isFinite(value) ? null : `${path || "it"} is ${value}`;
+      return Number.isFinite(value) ? null : { path: "", what: String(value) };
     case "object":
-      return value === null ? null : notJsonObject(value, path);
+      return value === null ? null : notJsonObject(value);
     default:
-      return `${path || "it"} is a ${typeof value}`;
+      return { path: "", what: `a ${typeof value}` };
   }
 }
 
-function notJsonObject(value: object, path: string): string | null {
+/** Its path is put together on the way back, since mostly nothing is wrong. */
+interface Wrong {
+  readonly path: string;
+  readonly what: string;
+}
+
+function within(key: string, { path, what }: Wrong): Wrong {
+  const isPart = path !== "" && !path.startsWith("[");
+  return { path: `${key}${isPart ? "." : ""}${path}`, what };
+}
+
+function notJsonObject(value: object): Wrong | null {
   if (Array.isArray(value)) {
-    for (const [at, part] of value.entries()) {
-      const wrong = notJson(part, `${path}[${at}]`);
-      if (wrong !== null) return wrong;
+    for (let at = 0; at < value.length; at += 1) {
+      const wrong = notJson(value[at]);
+      if (wrong !== null) return within(`[${at}]`, wrong);
     }
     return null;
   }
@@ -138,11 +149,11 @@ function notJsonObject(value: object, path: string): string | null {
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null && !isOfOtherRealm(prototype)) {
-    return `${path || "it"} is a ${value.constructor?.name ?? "class instance"}`;
+    return { path: "", what: `a ${value.constructor?.name ?? "class instance"}` };
   }
   for (const key in value) {
-    const wrong = notJson(value[key as keyof typeof value], path === "" ? key : `${path}.${key}`);
-    if (wrong !== null) return wrong;
+    const wrong = notJson(value[key as keyof typeof value]);
+    if (wrong !== null) return within(key, wrong);
   }
   return null;
 }

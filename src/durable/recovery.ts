@@ -2,6 +2,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { Store } from "../domain/ports.ts";
 import { everyUnfinished, type RunRecord, type UnfinishedRun } from "../domain/run.ts";
 import type { DurableRun } from "./options.ts";
+import { repeated } from "./repeated.ts";
 import type { Successor } from "./versions.ts";
 
 /** Takes over the unfinished runs of dead owners, and goes on looking for them. */
@@ -39,9 +40,6 @@ interface RecoveringEngine {
 
 export function recovery(engine: RecoveringEngine): Recovery {
   const { clock } = engine;
-  let timer: unknown = null;
-  let isStopped = false;
-
   /** One at a time: while a run is being taken over it is not live yet, and must not be taken over twice. */
   let recovering: Promise<unknown> = Promise.resolve();
   const recover: Recovery["recover"] = (filter) => {
@@ -51,24 +49,11 @@ export function recovery(engine: RecoveringEngine): Recovery {
   };
 
   /** A loop, not one pass at the start: owners die at any time, and a busy store may hide a run. */
-  const poll = () => {
-    timer = clock.setTimeout(async () => {
-      await recover({}).catch(() => {});
-      if (!isStopped) poll();
-    }, POLL_MS);
-    (timer as { unref?: () => void } | undefined)?.unref?.();
-  };
-
-  return {
-    recover,
-    startPolling: () => {
-      if (timer === null) poll();
-    },
-    stopPolling: () => {
-      isStopped = true;
-      clock.clearTimeout(timer);
-    },
-  };
+  const poll = repeated({ clock, everyMs: POLL_MS, holdsProcess: false }, async () => {
+    await recover({});
+    return true;
+  });
+  return { recover, startPolling: poll.start, stopPolling: poll.stop };
 }
 
 async function recoverNow(

@@ -1,6 +1,6 @@
 import type { Observable } from "rxjs";
 import { type AnyMachineSnapshot, type AnyStateMachine, type EventObject, matchesState } from "xstate";
-import type { Clock } from "../domain/clock.ts";
+import { type Clock, pause } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { LogRow, RunRecord, RunStore, Signal } from "../domain/run.ts";
 import type { Committed, DurableRun, Receipt, RunQuery, StoredSnapshot } from "./options.ts";
@@ -143,17 +143,11 @@ async function receiptOf({ runs, clock }: StoredWorld, { id }: Signal, timeoutMs
 }
 
 /** Until somebody else wrote to the store, or the time is up. */
-function nextChange(runs: RunStore, clock: Clock, waitMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const watching = new AbortController();
-    runs.watch(done, watching.signal).catch(() => {});
-    const timer = clock.setTimeout(done, waitMs);
-    function done(): void {
-      clock.clearTimeout(timer);
-      watching.abort();
-      resolve();
-    }
-  });
+async function nextChange(runs: RunStore, clock: Clock, waitMs: number): Promise<void> {
+  const woken = new AbortController();
+  runs.watch(() => woken.abort(), woken.signal).catch(() => {});
+  await pause(clock, waitMs, woken.signal).catch(() => {});
+  woken.abort();
 }
 
 function handleOf(
@@ -202,18 +196,13 @@ async function* pagesOf(
 }
 
 /** The next commit of a run that is live here, or the next look at one that is not. */
-function nextLook(world: StoredWorld, run: string, waitMs: number): Promise<void> {
+async function nextLook(world: StoredWorld, run: string, waitMs: number): Promise<void> {
   const { runs, clock, committed$, isLive } = world;
   if (!isLive(run)) return nextChange(runs, clock, waitMs);
-  return new Promise((resolve) => {
-    const timer = clock.setTimeout(done, waitMs);
-    const commits = committed$.subscribe((step) => step.run === run && done());
-    function done(): void {
-      clock.clearTimeout(timer);
-      queueMicrotask(() => commits.unsubscribe());
-      resolve();
-    }
-  });
+  const woken = new AbortController();
+  const commits = committed$.subscribe((step) => step.run === run && woken.abort());
+  await pause(clock, waitMs, woken.signal).catch(() => {});
+  commits.unsubscribe();
 }
 
 function tagsOf(machine: AnyStateMachine | null, value: unknown): readonly string[] {

@@ -38,13 +38,14 @@ export const DURABLE: readonly Mutation[] = [
     name: "cancel requests are not asked for again after the store was busy",
     file: "src/durable/inbox-poll.ts",
     edits: [
-      ["      await ask();\n      start();", "      if (await ask()) start();"],
-      ["async function ask(): Promise<void> {", "async function ask(): Promise<boolean> {"],
       [
-        "for (const signal of signals) engine.signal(signal);\n",
-        "for (const signal of signals) engine.signal(signal);\n      return true;\n",
+        "    if (engine.isNeeded()) await ask();\n",
+        "    if (engine.isNeeded() && !(await ask())) return false;\n",
       ],
+      ["async function ask(): Promise<void> {", "async function ask(): Promise<boolean> {"],
+      ["    if (isAsking) return;\n", "    if (isAsking) return true;\n"],
       ["      // Busy: asked again after the next wait.\n", "      return false;\n"],
+      ["    if (isAskedAgain) await ask();\n", "    if (isAskedAgain) await ask();\n    return true;\n"],
     ],
     tests: ["test/durable/ownership.test.ts"],
   },
@@ -68,6 +69,29 @@ export const DURABLE: readonly Mutation[] = [
       ],
     ],
     tests: ["test/durable/actor-ends.test.ts"],
+  },
+  {
+    name: "the end of an actor is settled with a step alone",
+    file: "src/durable/actor-system.ts",
+    edits: [
+      [
+        "    if (at.ended) this.#closeEnded(at.ended);\n",
+        "    if (at.ended && !isNothing) this.#closeEnded(at.ended);\n",
+      ],
+    ],
+    tests: ["test/durable/actor-ends.test.ts"],
+  },
+  {
+    name: "an ended run keeps its open intents",
+    file: "src/durable/actor-system.ts",
+    edits: [["    for (const { key } of ref.intents) this.#step.drop(key);\n    ref.intents = [];\n", ""]],
+    tests: ["test/durable/actor-ends.test.ts", "test/engine/durable.test.ts"],
+  },
+  {
+    name: "what a leaf says while it is let go counts as of the next one of its name",
+    file: "src/durable/open-intents.ts",
+    edits: [["this.leaves.get(key) === ref,", "ref !== null && this.leaves.has(key),"]],
+    tests: ["test/durable/actor-ends.test.ts", "test/durable/actors.test.ts"],
   },
   {
     name: "new actors start before the stopped ones are stopped",
@@ -138,13 +162,8 @@ export const DURABLE: readonly Mutation[] = [
   },
   {
     name: "recovery stops looking after its first failure",
-    file: "src/durable/recovery.ts",
-    edits: [
-      [
-        "      await recover({}).catch(() => {});\n      if (!isStopped) poll();",
-        "      await recover({}).then(() => { if (!isStopped) poll(); }, () => {});",
-      ],
-    ],
+    file: "src/durable/repeated.ts",
+    edits: [["work().catch(() => true)", "work().catch(() => false)"]],
     tests: ["test/durable/ownership.test.ts"],
   },
   {
