@@ -1,6 +1,6 @@
 import { Subject } from "rxjs";
 import { expect, test } from "vitest";
-import { assign, fromCallback, fromEventObservable, fromPromise, setup } from "xstate";
+import { assign, fromCallback, fromEventObservable, fromPromise, raise, setup } from "xstate";
 import { durableWorld } from "./world.ts";
 
 test("an event that an actor sent before it was stopped, and nobody had handled yet, is dropped", async () => {
@@ -169,4 +169,20 @@ test("a run that has ended leaves no intent open, also of an actor that its mach
   run.send({ type: "enough" } as never);
   await clock.advance(0);
   expect([(await store().runs.read("r"))?.state, await store().runs.openIntents("r")]).toEqual(["done", []]);
+});
+
+test("a run that has ended has nothing open, also not an event that it had put off", async () => {
+  const reminder = setup({ actors: { idle: fromCallback(() => {}) } }).createMachine({
+    id: "reminder",
+    entry: raise({ type: "late" }, { delay: 60_000, id: "late" }),
+    initial: "waiting",
+    states: { waiting: { invoke: { src: "idle" }, on: { enough: "over" } }, over: { type: "final" } },
+  });
+  const { open, clock, store } = durableWorld(reminder);
+  const { runs } = store();
+  const run = await open().start({ id: "r" });
+  const before = await runs.openIntents("r");
+  await run.send({ type: "enough" });
+  await clock.advance(0);
+  expect([before.map(({ kind }) => kind), await runs.openIntents("r")]).toEqual([["start", "timer"], []]);
 });

@@ -88,12 +88,6 @@ export const DURABLE: readonly Mutation[] = [
     tests: ["test/durable/actor-ends.test.ts", "test/engine/durable.test.ts"],
   },
   {
-    name: "what a leaf says while it is let go counts as of the next one of its name",
-    file: "src/durable/open-intents.ts",
-    edits: [["this.leaves.get(key) === ref,", "ref !== null && this.leaves.has(key),"]],
-    tests: ["test/durable/actor-ends.test.ts", "test/durable/actors.test.ts"],
-  },
-  {
     name: "new actors start before the stopped ones are stopped",
     file: "src/durable/live-run.ts",
     edits: [
