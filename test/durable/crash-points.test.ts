@@ -4,6 +4,7 @@ import {
   assign,
   fromCallback,
   fromPromise,
+  fromTransition,
   raise,
   sendParent,
   sendTo,
@@ -121,12 +122,95 @@ const patterns: Readonly<Record<string, Pattern>> = {
     events: [],
     restarted: ["begin"],
   },
+  "children spawned in an assignment": {
+    machine: (effect) => {
+      const work = fromPromise(async ({ input }: { input: string }) => effect(input));
+      const spawns = assign({
+        n: ({ context, spawn }: { context: { n: number }; spawn: Spawn }) => {
+          spawn("work", { id: `work-${context.n}`, input: `work-${context.n}` });
+          return context.n + 1;
+        },
+      } as never) as never;
+      return setup({ types, actors: { work } }).createMachine({
+        id: "m",
+        context: { n: 0 },
+        on: { go: { actions: spawns } },
+      });
+    },
+    events: ["go", "go"],
+    restarted: ["work-0", "work-1"],
+  },
+  "pure logic whose snapshots its machine follows": {
+    machine: () => {
+      const sum = fromTransition((state: number, event: { type: string }) => state + event.type.length, 0);
+      return setup({ types, actors: { sum } }).createMachine({
+        id: "m",
+        context: { n: 0 },
+        invoke: { id: "sum", src: "sum", onSnapshot: { actions: counting } },
+        on: { go: { actions: sendTo("sum", { type: "more" }) } },
+      });
+    },
+    events: ["go", "go"],
+    restarted: [],
+  },
+  "parallel regions with a history and a timer each": {
+    machine: () =>
+      setup({ types }).createMachine({
+        id: "m",
+        context: { n: 0 },
+        type: "parallel",
+        states: {
+          player: {
+            initial: "playing",
+            states: {
+              playing: {
+                initial: "slow",
+                states: { slow: { after: { 100: "fast" } }, fast: {}, back: { type: "history" } },
+                on: { go: "paused" },
+              },
+              paused: { after: { 200: { target: "playing.back", actions: counting } } },
+            },
+          },
+          clock: { initial: "low", states: { low: { after: { 150: "high" } }, high: { entry: counting } } },
+        },
+      }),
+    events: ["go"],
+    restarted: [],
+  },
+  "an actor that is found by its name in the system": {
+    machine: () => {
+      const log = setup({ types }).createMachine({
+        id: "log",
+        context: { n: 0 },
+        on: { line: { actions: counting } },
+      });
+      const writer = setup({}).createMachine({
+        id: "writer",
+        on: { write: { actions: sendTo(({ system }) => system.get("log"), { type: "line" }) } },
+      });
+      return setup({ types, actors: { log, writer } }).createMachine({
+        id: "m",
+        context: { n: 0 },
+        invoke: [
+          { id: "log", src: "log", systemId: "log" },
+          { id: "writer", src: "writer" },
+        ],
+        on: { go: { actions: [counting, sendTo("writer", { type: "write" })] } },
+      });
+    },
+    events: ["go", "go"],
+    restarted: [],
+  },
 };
+
+/** What an assignment spawns by. */
+type Spawn = (src: string, options: { id: string; input: string }) => unknown;
 
 describe.each(Object.entries(patterns))("%s", (_, pattern) => {
   test("comes to the same end with a crash before or after any commit", async () => {
     const whole = await story(pattern, null);
     expect(whole.commits).toBeGreaterThan(1);
+    expect(Object.keys(whole.effects).sort()).toEqual([...pattern.restarted].sort());
     for (let at = 0; at < whole.commits; at += 1) {
       for (const moment of ["before", "after"] as const) {
         // A run whose first commit was never made is not there.
