@@ -36,7 +36,8 @@ export interface Store {
   /**
    * Takes away what is past its time in one space, one slice at a call: a few milliseconds. Runs that are over, with their
    * log, what they consolidated, and settlements; then the room they took is given back to the file system. Never an
-   * unfinished or parked run, nor what one of them or a kept draft needs.
+   * unfinished or parked run, nor what one of them or a kept draft needs. Asked after each run of a space, so that nothing
+   * lists spaces: one in which nothing runs any more keeps what it has.
    */
   retire(request: RetentionRequest): Promise<RetentionSlice>;
   /**
