@@ -1,4 +1,4 @@
-import { rmSync, statfsSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Client } from "pg";
@@ -156,8 +156,15 @@ async function lockJobs(url: string, ms: number): Promise<void> {
 /** The folder of the data is a file system of its own, which gets full. */
 async function fillDisk(folder: string, ms: number): Promise<void> {
   const file = join(folder, "data", "full");
-  const { bavail, bsize } = statfsSync(join(folder, "data"));
-  writeFileSync(file, Buffer.alloc(Math.max(0, bavail * bsize - 4_096)));
+  const handle = openSync(file, "w");
+  try {
+    // The database takes the same space meanwhile, so it is not known beforehand.
+    for (;;) writeSync(handle, Buffer.alloc(4_096));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+  } finally {
+    closeSync(handle);
+  }
   await pause(ms);
   rmSync(file);
 }
