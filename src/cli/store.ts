@@ -4,7 +4,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { LocalStore, Store } from "../domain/ports.ts";
 import type { RunRecord } from "../domain/run.ts";
 import { nodeFiles } from "../internal/files.ts";
-import { createHome, openSqliteStore, refuseForeignHome } from "../internal/store.ts";
+import { createHome, defaultRoot, openSqliteStore, refuseForeignHome } from "../internal/store.ts";
 import { CODEX_HOME_FILE, type Places } from "./shell.ts";
 import type { Output } from "./ui/output.ts";
 import { dim } from "./ui/text.ts";
@@ -112,7 +112,7 @@ function unknown(name: string): SlowwaveError {
 export function rootOf(places: Places, space: string): string {
   return places.memoryRoot !== null && space === places.space
     ? places.memoryRoot
-    : createHome(places.home).rootOf(space);
+    : defaultRoot(places.home, space);
 }
 
 /** What the store is called where a person reads it: without a password. */

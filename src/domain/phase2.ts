@@ -154,6 +154,6 @@ export interface RunPlaces {
   readonly runFolder: string;
   /** `<home>/rejected/<run>`. */
   readonly rejected: string;
-  /** What readers on this machine use. */
-  readonly root: string;
+  /** The folder that readers on this machine use; null: this engine writes none, and the memory is in the store alone. */
+  readonly root: string | null;
 }

@@ -19,7 +19,7 @@ export interface ControlsOptions {
   readonly store: Store | LocalStore;
   readonly home: string;
   /** As the engine's. */
-  readonly memoryRoot?: (space: string) => string;
+  readonly memoryRoot?: ((space: string) => string) | null;
   readonly clock?: Clock;
   readonly ids?: Ids;
   readonly files?: Files;
@@ -66,7 +66,7 @@ export function createControls(options: ControlsOptions): Controls {
     checkSpaceKey(space);
     const homeId = await home.prepare();
     const root = home.rootOf(space);
-    await checkRoot({ root, homeId, space, files });
+    if (root !== null) await checkRoot({ root, homeId, space, files });
     await freeSpace({ store, clock }, space);
     const published = showPublished({ store, files, clock, home: home.folder });
     return { deps: { store, homeId, clock, ids, files, published }, root };

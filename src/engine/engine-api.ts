@@ -12,8 +12,9 @@ export interface EngineOptions extends Partial<Settings> {
   readonly agent: AgentRunner;
   /** State folder: staging, rejected work. Absolute, or relative to the working directory. */
   readonly home: string;
-  /** Where readers find a space's memory; default `<home>/memories` and `<home>/spaces/<key>/memories`. */
-  readonly memoryRoot?: (space: string) => string;
+  /** Where readers find a space's memory; default `<home>/memories` and `<home>/spaces/<key>/memories`.
+   * Null: no folder is written or read; the memory is in the store, and a person's edits come in by a checkout alone. */
+  readonly memoryRoot?: ((space: string) => string) | null;
   /**
    * How many runs this process works on at once, begun and taken over together; each has an agent of its own. A start
    * beyond waits for its turn, a takeover for a free place. Default: null, no limit.

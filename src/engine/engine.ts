@@ -307,7 +307,8 @@ async function demandProgram(runner: AgentRunner): Promise<void> {
 async function prepareRoot(parts: Parts, space: string): Promise<void> {
   const { home, files } = parts;
   parts.homeId = await home.prepare();
-  await checkRoot({ root: home.rootOf(space), homeId: parts.homeId, space, files });
+  const root = home.rootOf(space);
+  if (root !== null) await checkRoot({ root, homeId: parts.homeId, space, files });
 }
 
 async function adopt(

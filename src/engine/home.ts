@@ -16,14 +16,16 @@ export interface Home {
   prepare(): Promise<string>;
   /** Where this home was copied from; null when it is no copy. Asks once. */
   findCopy(): Promise<CopiedHome | null>;
-  rootOf(space: string): string;
+  /** Null: this process writes no memory folders. */
+  rootOf(space: string): string | null;
   placesOf(space: string, run: string): RunPlaces;
 }
 
-export function createHome(folder: string, memoryRoot?: (space: string) => string): Home {
+export function createHome(folder: string, memoryRoot?: ((space: string) => string) | null): Home {
   let id: Promise<string> | null = null;
   let copy: Promise<CopiedHome | null> | null = null;
-  const rootOf = (space: string) => resolve(memoryRoot?.(space) ?? defaultRoot(folder, space));
+  const rootOf = (space: string) =>
+    memoryRoot === null ? null : resolve(memoryRoot?.(space) ?? defaultRoot(folder, space));
   return {
     folder,
     prepare: () => {

@@ -19,7 +19,7 @@ export interface Phase2ActorOptions extends Partial<Settings> {
   /** Default `global`. */
   readonly space?: string;
   /** As the engine's. */
-  readonly memoryRoot?: (space: string) => string;
+  readonly memoryRoot?: ((space: string) => string) | null;
   readonly clock?: Clock;
   readonly ids?: Ids;
   /** Called with heartbeats, agent messages and findings; states come from the actor itself. */

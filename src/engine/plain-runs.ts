@@ -41,8 +41,10 @@ export async function openPlainRuns(
   const files = nodeFiles();
   const registry = createAgentRegistry();
   const homeId = await home.prepare();
-  const check = async (of: string) =>
-    void (await checkRoot({ root: home.rootOf(of), homeId, space: of, files }));
+  const check = async (of: string) => {
+    const root = home.rootOf(of);
+    if (root !== null) await checkRoot({ root, homeId, space: of, files });
+  };
   if (space !== undefined) await check(space);
   const worker = ids.token();
   const registration = await store.liveness.register(worker);

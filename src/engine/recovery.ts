@@ -38,7 +38,7 @@ interface Deps {
  */
 export async function recoverAbandonedWork(
   deps: RootDeps & FreeSpaceDeps & Deps,
-  rootOf: (space: string) => string,
+  rootOf: Home["rootOf"],
   space?: string,
 ): Promise<void> {
   for (const one of space === undefined ? await spacesWithAbandonedWork(deps) : [space]) {
@@ -59,7 +59,7 @@ async function spacesWithAbandonedWork({ store }: FreeSpaceDeps & Deps): Promise
 }
 
 /** A root that can't be written is left to the next run, which has a status for it. */
-async function finishPublish(deps: RootDeps, space: string, root: string): Promise<void> {
+async function finishPublish(deps: RootDeps, space: string, root: string | null): Promise<void> {
   if ((await deps.store.generations.openJournal(space)) === null) return;
   await withRootLock(deps, space, () => finishJournals(deps, space, root)).catch(() => {});
 }
@@ -176,6 +176,7 @@ export async function bringRootForward(
   { run, space, lease }: { readonly run: string; readonly space: string; readonly lease: Lease },
 ): Promise<void> {
   const root = deps.home.rootOf(space);
+  if (root === null) return;
   const request = { run, space, root, lease };
   try {
     if (await isBehind(deps, request)) await withRootLock(deps, space, () => bringForward(deps, request));

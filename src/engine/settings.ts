@@ -127,7 +127,7 @@ function checkParts(
     refuse(where, "`agent` must be an agent, such as `extractiveAgent()` of slowwave/agents");
   }
   if (typeof home !== "string" || home === "") refuse(where, "`home` must be the path of a folder");
-  if (memoryRoot !== undefined && typeof memoryRoot !== "function") {
+  if (memoryRoot != null && typeof memoryRoot !== "function") {
     refuse(where, "`memoryRoot` must be a function from a space to the path of a folder");
   }
 }

@@ -23,7 +23,8 @@ export type ApplyDeps = Omit<RootDeps, "store"> & { readonly store: LocalStore }
 
 export interface ApplyRequest {
   readonly space: string;
-  readonly root: string;
+  /** Null: the memory is in the store alone. */
+  readonly root: string | null;
   /** Of the draft, or the beginning of it. */
   readonly hash: string;
   readonly worker: string;

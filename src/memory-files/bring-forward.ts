@@ -10,7 +10,7 @@ import { type ReconciledRoot, type ReconcileRequest, reconcileRoot } from "./rec
  */
 export async function bringForward(
   deps: RootDeps,
-  request: ReconcileRequest,
+  request: ReconcileRequest & { readonly root: string },
 ): Promise<ReconciledRoot | "lost"> {
   const reconciled = await reconcileRoot(deps, request);
   if (reconciled === "lost" || reconciled.head === null) return reconciled;
@@ -24,7 +24,7 @@ export async function bringForward(
 /** Whether the folder's mark names another generation than the one in effect: another machine published that. */
 export async function isBehind(
   { files, homeId: home, store }: RootDeps,
-  { space, root }: Pick<ReconcileRequest, "space" | "root">,
+  { space, root }: { readonly space: string; readonly root: string },
 ): Promise<boolean> {
   const head = await store.generations.current(space);
   const marked = await inspectRoot(files, root, { home, space }, { hash: false }, async (found) => {

@@ -7,7 +7,6 @@ import {
   type Generation,
   isUnchanged,
   type Manifest,
-  type ManifestEntry,
 } from "../domain/generation.ts";
 import type { LocalStore } from "../domain/ports.ts";
 import { pathText } from "../text/sanitize.ts";
@@ -15,6 +14,7 @@ import { missingBlobs } from "./blobs.ts";
 import { checkRoot, inspectRoot, type RootFound } from "./check-root.ts";
 import type { RootDeps } from "./deps.ts";
 import { foundId } from "./generation-names.ts";
+import { newerThan, withoutKnown } from "./known-files.ts";
 import { recordMemoryEdits } from "./memory-edits.ts";
 import { assertFree, assertIntact, publishSteps, withFound, writeRoot } from "./publish.ts";
 import { blobsOf, type Head, memoryOf, mergeOnto, withUnreadable } from "./reconcile-root.ts";
@@ -160,7 +160,7 @@ async function look({ store }: CheckoutDeps, head: Head, found: RootFound | null
   if (since === null || isRewritten) throw outdated(mark.generation ?? "");
   const foreign = scan.problems.map(({ path }) => path);
   const actual = withUnreadable(scanned, since.manifest, foreign);
-  const theirs = withoutKnown(actual, since.manifest, await newerThan({ store }, since, head));
+  const theirs = withoutKnown(actual, since.manifest, await newerThan(store, since, head));
   return { actual, edits: isSame(theirs, since.manifest) ? null : { since, theirs } };
 }
 
@@ -179,40 +179,6 @@ async function sinceOf(
 }
 
 const NONE: Generation = { id: "", space: "", parent: null, run: null, kind: "published", createdAtMs: 0 };
-const SEARCHED = 1_000;
-
-async function newerThan(
-  { store }: Pick<CheckoutDeps, "store">,
-  since: Head,
-  head: Head,
-): Promise<readonly Manifest[]> {
-  if (since.generation.id === head.generation.id) return [];
-  const manifests: Manifest[] = [];
-  for (const { id } of await store.generations.list(head.generation.space, SEARCHED)) {
-    if (id === since.generation.id) break;
-    manifests.push((await store.generations.manifest(id)) ?? []);
-  }
-  return manifests;
-}
-
-/** A file that is what a later generation made of it is no edit: a checkout that was killed left it so. */
-function withoutKnown(actual: Manifest, since: Manifest, newer: readonly Manifest[]): Manifest {
-  const [now, then] = [byPath(actual), byPath(since)];
-  const later = newer.map(byPath);
-  const theirs: ManifestEntry[] = [];
-  for (const path of new Set([...now.keys(), ...then.keys()])) {
-    const [is, was] = [now.get(path), then.get(path)];
-    const isKnown = later.some((files) => files.get(path)?.hash === is?.hash);
-    const entry = is?.hash !== was?.hash && isKnown ? was : is;
-    if (entry !== undefined) theirs.push(entry);
-  }
-  return theirs.sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-function byPath(manifest: Manifest): ReadonlyMap<string, ManifestEntry> {
-  return new Map(manifest.map((entry) => [entry.path, entry]));
-}
-
 /** Commits what a person changed, on top of the newest. `again`: a run has the space, or another one was quicker. */
 async function takeIn(
   deps: CheckoutDeps,

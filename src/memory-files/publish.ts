@@ -31,8 +31,9 @@ import { foldedPath, isRootPlace, MARK, SCAN_LIMITS, TEMPORARY } from "./memory-
  * The journal of a folder on another machine is closed: its generation is committed, and that machine brings its folder
  * forward by the folder's own mark when it looks at it next.
  */
-export async function finishJournals(deps: RootDeps, space: string, root: string): Promise<void> {
+export async function finishJournals(deps: RootDeps, space: string, root: string | null): Promise<void> {
   const { generations } = deps.store;
+  if (root === null) return;
   const next = () => generations.openJournal(space);
   for (let journal = await next(); journal !== null; journal = await next()) {
     try {
@@ -80,7 +81,8 @@ export interface Publication {
   readonly manifest: Manifest;
   /** What the store doesn't hold yet. */
   readonly blobs: ReadonlyMap<string, Uint8Array>;
-  readonly root: string;
+  /** Null: there is no folder; the commit is all. */
+  readonly root: string | null;
   /** What the root holds now. */
   readonly actual: Manifest;
   /** Foreign things in the root. */
@@ -99,12 +101,13 @@ export async function publishManifest(deps: RootDeps, publication: Publication):
   const { parent } = generation;
   const before = parent === null ? [] : ((await store.generations.manifest(parent)) ?? []);
   const steps = withFound(publishSteps(actual, manifest), actual, before);
-  const journal: Journal = { space: generation.space, root, generation: generation.id, steps };
-  assertFree(root, steps, publication.foreign);
+  const { id, space } = generation;
+  const journal: Journal | null = root === null ? null : { space, root, generation: id, steps };
+  if (root !== null) assertFree(root, steps, publication.foreign);
   await assertIntact(deps, steps, blobs);
   const nowMs = clock.nowMs();
   const outcome = await store.generations.commit({ lease, generation, manifest, blobs, journal, nowMs });
-  if (outcome === "lost") return outcome;
+  if (outcome === "lost" || root === null) return outcome;
   const open = outcome === "applied" ? journal : await store.generations.openJournal(generation.space);
   if (open !== null) await rollForward(deps, open);
   return outcome;

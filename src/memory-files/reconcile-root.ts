@@ -17,6 +17,7 @@ import { inspectRoot, type RootFound } from "./check-root.ts";
 import type { RootDeps } from "./deps.ts";
 import { foundId } from "./generation-names.ts";
 import { isHostPath } from "./host-files.ts";
+import { newerThan, withoutKnown } from "./known-files.ts";
 import {
   carryOverMemory,
   type EditedMemory,
@@ -48,7 +49,8 @@ export interface Head {
 export interface ReconcileRequest {
   readonly run: string;
   readonly space: string;
-  readonly root: string;
+  /** Null: there is no folder, so nobody can have changed anything. */
+  readonly root: string | null;
   /** Null: no running row of the space (rollback, apply). */
   readonly lease: Lease | null;
 }
@@ -69,6 +71,10 @@ export async function reconcileRoot(
 ): Promise<ReconciledRoot | "lost"> {
   const { files, homeId, clock } = deps;
   const { space, root } = request;
+  if (root === null) {
+    const head = await deps.store.generations.current(space);
+    return { head, actual: head?.manifest ?? [], foreign: [], kept: null, findings: [] };
+  }
   await finishJournals(deps, space, root);
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -133,7 +139,7 @@ type Seen =
   /** The folder is exactly what an earlier generation was. */
   | { readonly kind: "behind" }
   /** A person changed what this generation was. */
-  | { readonly kind: "edited"; readonly since: Head }
+  | { readonly kind: "edited"; readonly since: Head; readonly theirs: Manifest }
   /** The mark names a generation that this store does not know. */
   | { readonly kind: "ahead"; readonly generation: string };
 
@@ -146,15 +152,16 @@ async function classify(
   if (mark === null) return { kind: "unmarked" };
   const { generation } = mark;
   if (generation === undefined || generation === head?.generation.id) {
-    return head === null ? { kind: "unmarked" } : { kind: "edited", since: head };
+    return head === null ? { kind: "unmarked" } : { kind: "edited", since: head, theirs: actual };
   }
   const marked = await store.generations.read(generation);
   const manifest = marked === null ? null : await store.generations.manifest(generation);
   if (marked === null || manifest === null || marked.withdrawnAtMs !== undefined)
     return { kind: "ahead", generation };
-  return isSame(manifest, actual)
-    ? { kind: "behind" }
-    : { kind: "edited", since: { generation: marked, manifest } };
+  const since = { generation: marked, manifest };
+  const newer = head === null ? [] : await newerThan(store, since, head);
+  const theirs = withoutKnown(actual, manifest, newer);
+  return isSame(manifest, theirs) ? { kind: "behind" } : { kind: "edited", since, theirs };
 }
 
 interface KeptFolder {
@@ -175,7 +182,7 @@ async function keepFolder(
   const blob = blobsOf(deps, found.folder, actual, blobs);
   const isOnTop = seen.kind === "edited" && seen.since.generation.id !== head?.generation.id && head !== null;
   const merged = isOnTop
-    ? await mergeOnto(head, seen.since, actual, { blob, blobs })
+    ? await mergeOnto(head, seen.since, seen.theirs, { blob, blobs })
     : { manifest: actual, edits: await editsIn(head, seen, actual, blob) };
   if (isOnTop && isSame(merged.manifest, head.manifest))
     return { head, isNew: false, findings: [behindFinding()] };

@@ -18,7 +18,8 @@ export interface RollbackRequest {
   /** Names what the rollback makes. */
   readonly id: string;
   readonly space: string;
-  readonly root: string;
+  /** Null: the memory is in the store alone. */
+  readonly root: string | null;
   /** As a person names it; null: the last published before the current one. */
   readonly target: string | null;
 }

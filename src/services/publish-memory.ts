@@ -157,6 +157,7 @@ async function publish(deps: RunDeps, input: PublishInput, lease: Lease): Promis
  */
 async function finish(deps: RunDeps, { run, space }: PublishInput, lease: Lease): Promise<PublishAnswer> {
   const { root } = deps.places;
+  if (root === null) return { kind: "published", generation: publishedId(run) };
   await finishJournals(deps, space, root);
   const request = { run, space, root, lease };
   if (await isBehind(deps, request)) await bringForward(deps, request);

@@ -210,6 +210,7 @@ async function isBaseStill(
   const rules = { severities: gate ?? {}, repairsLeft: 0 };
   const { answer } = await judge(candidate, rules, OF_THE_AGENT);
   if (answer.verdict !== "passed") return false;
+  if (places.root === null) return true;
   return inspectRoot(files, places.root, { home: homeId, space: now.space }, {}, async (found) =>
     isSame(found?.scan.manifest ?? []),
   );

@@ -199,10 +199,11 @@ test("folders that an agent closed to everyone are removed, also without being r
     chmodSync("./run/closed", 0);
     await clearStaging({ runFolder: "./run" }, { files: nodeFiles(), keep: false });
     process.stdout.write(String(existsSync("./run")));`;
-  mkdirSync(places.root);
-  if (process.getuid?.() === 0) chownSync(places.root, NOBODY, NOBODY);
+  const root = places.root ?? "";
+  mkdirSync(root);
+  if (process.getuid?.() === 0) chownSync(root, NOBODY, NOBODY);
   const args = ["--no-warnings", "--input-type=module", "-e", script];
-  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: places.root, encoding: "utf8" });
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
   expect({ stdout, stderr }).toEqual({ stdout: "false", stderr: "" });
 });
 

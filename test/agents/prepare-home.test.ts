@@ -87,6 +87,6 @@ test.each([
 test("every preset's files are made where the person has none, if keys of ours belong in them", async () => {
   for (const { files } of Object.values(ACP_PRESETS)) {
     const { places } = agentPlace();
-    await prepareHome(join(places.runFolder, "home"), files, { HOME: places.root });
+    await prepareHome(join(places.runFolder, "home"), files, { HOME: places.root ?? "" });
   }
 });

@@ -97,7 +97,8 @@ async function work(at: Invocation, flags: WorkerFlags): Promise<number> {
   const { settings, agent, ...how } = choicesFrom(valuesOf(flags), world.env, places.configFile);
   const { runner, abortAll } = abortable(agentNamed(agent, how));
   const store = await openStore(places, output);
-  const memoryRoot = (space: string) => rootOf(places, space);
+  // Nobody reads a folder of a machine that may be gone tomorrow: on PostgreSQL `slowwave checkout` has the memory.
+  const memoryRoot = places.store === null ? (space: string) => rootOf(places, space) : null;
   const engine = createEngine({ ...settings, store, agent: runner, home: places.home, memoryRoot });
   const dispatcher = await dispatcherOf(at, flags.carrier);
   const worker = createWorker({

@@ -22,7 +22,8 @@ export interface PurgeRequest {
   readonly id: string;
   readonly threadId: string;
   readonly space: string;
-  readonly root: string;
+  /** Null: the memory is in the store alone. */
+  readonly root: string | null;
   /** `<home>/rejected` and `<home>/staging`. */
   readonly folders: readonly string[];
   readonly worker: string;
