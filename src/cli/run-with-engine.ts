@@ -70,6 +70,15 @@ export async function withEngine(
   }
 }
 
+/** How runs begin and end, for those who see the rest elsewhere. */
+export function runLines(event: RunEvent): readonly Line[] {
+  if (event.type === "run.started") {
+    return [dim(`run ${event.run} of space ${event.space} ${event.adopted ? "is continued" : "begins"}`)];
+  }
+  if (event.type !== "run.finished") return [];
+  return [dim(`run ${event.run} of space ${event.space}: ${event.result.outcome} (${event.result.status})`)];
+}
+
 /** What signals do while a run is under way. */
 export interface Interrupt {
   /** The first signal that came; null while none did. */

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { RunEvent } from "../../domain/event.ts";
 import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
 import type { Store } from "../../domain/ports.ts";
 import { createControls, type Engine } from "../../internal/engine.ts";
@@ -12,11 +11,11 @@ import { scheduleNotices } from "../../internal/schedule.ts";
 import { createApp, type Listening, listen } from "../../server/app.ts";
 import { pageFolder } from "../../server/page.ts";
 import { hasLearned, learnDue, learnerOn } from "../learning.ts";
-import { withEngine } from "../run-with-engine.ts";
+import { runLines, withEngine } from "../run-with-engine.ts";
 import { type Choices, choicesFrom, type FlagValues } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell, wholeNumber } from "../shell.ts";
 import { rootOf } from "../store.ts";
-import { counted, dim, durationMs, type Line, yellow } from "../ui/text.ts";
+import { counted, dim, durationMs, yellow } from "../ui/text.ts";
 import { packageVersion } from "../version.ts";
 
 interface ServeOptions {
@@ -106,7 +105,7 @@ export async function serve(at: Invocation, flags: ServeFlags): Promise<number> 
       notices: () => scheduleNotices(places.home),
     });
     const listening = await listenOn(app, flags.port);
-    const subscription = engine.events$.subscribe((event) => output.info(...lineOf(event)));
+    const subscription = engine.events$.subscribe((event) => output.info(...runLines(event)));
     try {
       if (worker === null) await engine.recover().catch((error: unknown) => failed(null, error));
       else await worker.start();
@@ -175,15 +174,6 @@ async function listenOn(app: Parameters<typeof listen>[0]["app"], port: number |
     if (codeOf(error) === "port_taken") return listen({ app, port: 0 });
     throw error;
   });
-}
-
-/** Only how runs begin and end; the page shows the rest. */
-function lineOf(event: RunEvent): readonly Line[] {
-  if (event.type === "run.started") {
-    return [dim(`run ${event.run} of space ${event.space} ${event.adopted ? "is continued" : "begins"}`)];
-  }
-  if (event.type !== "run.finished") return [];
-  return [dim(`run ${event.run} of space ${event.space}: ${event.result.outcome} (${event.result.status})`)];
 }
 
 function complaint(space: string | null, error: unknown): string {

@@ -1,15 +1,14 @@
 import { type Command, Option } from "commander";
-import type { RunEvent } from "../../domain/event.ts";
 import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
 import { createEngine } from "../../internal/engine.ts";
 import { createWorker, pgBossDispatcher } from "../../internal/fleet.ts";
 import { serveHealth } from "../../server/health.ts";
 import { abortable, agentNamed } from "../agents.ts";
-import { interruptible } from "../run-with-engine.ts";
+import { interruptible, runLines } from "../run-with-engine.ts";
 import { choicesFrom, type FlagValues } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell, wholeNumber } from "../shell.ts";
 import { openStore, rootOf, storeName } from "../store.ts";
-import { counted, dim, durationMs, type Line, yellow } from "../ui/text.ts";
+import { counted, durationMs, yellow } from "../ui/text.ts";
 import { packageVersion } from "../version.ts";
 import { exitCodeOfSignal } from "../world.ts";
 
@@ -124,7 +123,7 @@ async function work(at: Invocation, flags: WorkerFlags): Promise<number> {
     force: abortAll,
   });
   const isHealthy = () => ["new", "working", "draining"].includes(worker.status().state);
-  const subscription = engine.events$.subscribe((event) => output.info(...lineOf(event)));
+  const subscription = engine.events$.subscribe((event) => output.info(...runLines(event)));
   let health: Awaited<ReturnType<typeof serveHealth>> | null = null;
   try {
     if (flags.health !== undefined)
@@ -172,15 +171,6 @@ function valuesOf({ agent, model }: WorkerFlags): FlagValues {
 function draining(running: number): string {
   if (running === 0) return "Ending.";
   return `Ending: nothing more is begun, ${counted(running, "run")} at work; once more ends the agents and leaves at once.`;
-}
-
-/** How runs begin and end. */
-function lineOf(event: RunEvent): readonly Line[] {
-  if (event.type === "run.started") {
-    return [dim(`run ${event.run} of space ${event.space} ${event.adopted ? "is continued" : "begins"}`)];
-  }
-  if (event.type !== "run.finished") return [];
-  return [dim(`run ${event.run} of space ${event.space}: ${event.result.outcome} (${event.result.status})`)];
 }
 
 function complaint(space: string | null, error: unknown): string {

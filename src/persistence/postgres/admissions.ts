@@ -43,50 +43,47 @@ function placesOf(
   const lock = lockOf(db.schema, "admission");
   let lookedAtMs = Number.NEGATIVE_INFINITY;
 
+  /** Whether runs wait to be taken over is asked along, now and then: a worker that rests asks once a second in all. */
   async function admitted(query: Query, request: AdmitRequest, now: number | null) {
     const { worker, count, limits, successCooldownSeconds, retries } = request;
-    const { rows } = await query<Admitted>(
-      "select space, tenant from slowwave.admit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-      [
-        lock.key,
-        now,
-        worker,
-        count,
-        limits.fleet,
-        limits.tenant,
-        JSON.stringify(limits.tenants ?? {}),
-        successCooldownSeconds,
-        retries,
-        ADMISSION_MS,
-      ],
-    );
-    return rows;
-  }
-
-  async function hasAbandonedRuns(): Promise<boolean> {
-    if (monotonicMs() - lookedAtMs < ABANDONED_LOOK_MS) return false;
-    lookedAtMs = monotonicMs();
-    const { rows } = await db.query<{ found: boolean }>(`select exists (${ABANDONED}) as found`);
-    return rows[0]?.found === true;
+    const isLookDue = monotonicMs() - lookedAtMs >= ABANDONED_LOOK_MS;
+    if (isLookDue) lookedAtMs = monotonicMs();
+    const { rows } = await query<{ space: string | null; tenant: string; hasAbandonedRuns: boolean }>(ADMIT, [
+      lock.key,
+      now,
+      worker,
+      count,
+      limits.fleet,
+      limits.tenant,
+      JSON.stringify(limits.tenants ?? {}),
+      successCooldownSeconds,
+      retries,
+      ADMISSION_MS,
+      isLookDue,
+    ]);
+    const all = rows.flatMap(({ space, tenant }): Admitted[] => (space === null ? [] : [{ space, tenant }]));
+    return { all, hasAbandonedRuns: rows[0]?.hasAbandonedRuns === true };
   }
 
   return {
     admit: async (request) => {
       const now = clock();
       const { carrier } = request;
-      const outcome =
-        carrier === undefined
-          ? { admitted: await admitted(db.query, request, now), carried: 0 }
-          : await db.transaction(async (query) => {
-              const all = await admitted(query, request, now);
-              const taken = new Set(all.length === 0 ? [] : await carrier.send(all, query));
-              await query("update slowwave.admissions set worker = $1 where space = any ($2::text[])", [
-                carriedBy(carrier.name),
-                [...taken],
-              ]);
-              return { admitted: all.filter(({ space }) => !taken.has(space)), carried: taken.size };
-            });
-      return { ...outcome, hasAbandonedRuns: await hasAbandonedRuns() };
+      if (carrier === undefined) {
+        const { all, hasAbandonedRuns } = await admitted(db.query, request, now);
+        return { admitted: all, carried: 0, hasAbandonedRuns };
+      }
+      return db.transaction(async (query) => {
+        const { all, hasAbandonedRuns } = await admitted(query, request, now);
+        if (all.length === 0) return { admitted: [], carried: 0, hasAbandonedRuns };
+        const taken = new Set(await carrier.send(all, query));
+        await query("update slowwave.admissions set worker = $1 where space = any ($2::text[])", [
+          carriedBy(carrier.name),
+          [...taken],
+        ]);
+        const own = all.filter(({ space }) => !taken.has(space));
+        return { admitted: own, carried: taken.size, hasAbandonedRuns };
+      });
     },
     admitSpace: (request) => {
       const now = clock();
@@ -115,6 +112,11 @@ const ABANDONED = `
     or (owners.pid is not null and not exists (
       select 1 from pg_stat_activity activity where activity.pid = owners.pid
         and (backend_start is null or (extract(epoch from backend_start) * 1000000)::bigint = began)))`;
+
+const ADMIT = `
+  with looked as materialized (select $11::boolean and exists (${ABANDONED}) as found),
+  given as materialized (select space, tenant from slowwave.admit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))
+  select given.space, given.tenant, looked.found as "hasAbandonedRuns" from looked left join given on true`;
 
 async function admitSpace(
   query: Query,
