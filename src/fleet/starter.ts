@@ -28,6 +28,8 @@ export interface Starter {
   starting(): readonly string[];
   /** Nothing is being begun any more. */
   settled(): Promise<void>;
+  /** A dispatcher knows what became of all that it brought. */
+  delivered(): Promise<void>;
   /** Hears the end of runs that were begun elsewhere and are live here: those taken over. */
   follow(): void;
   leasesLost(): number;
@@ -50,38 +52,45 @@ export function createStarter(options: StarterOptions): Starter {
   const { engine, failed, ended } = options;
   const starting = new Map<string, Promise<void>>();
   const followed = new Set<string>();
+  const deliveries = new Set<Promise<unknown>>();
   let leasesLost = 0;
 
   const { begin, handBack } = beginning(options);
 
-  function listen(run: Run, delivery?: Delivery): void {
+  function listen(run: Run): void {
     if (followed.has(run.id)) return;
     followed.add(run.id);
-    const over = (status: string) => {
+    void statusOf(run).then((status) => {
       followed.delete(run.id);
       if (status === "run_taken_over" || status === "failed_lost_ownership") leasesLost += 1;
-      void delivery?.done({ run: run.id, status }).catch(() => {});
       ended();
-    };
-    run.result.then(
-      ({ status }) => over(status),
-      (error: unknown) => over(codeOf(error) ?? "unexpected"),
-    );
+    });
+  }
+
+  /** Apart from `listen`: a look may have found the run before. */
+  function deliver(delivery: Delivery, run: Run | null): void {
+    const done = (run === null ? Promise.resolve("not_started") : statusOf(run))
+      .then((status) => delivery.done({ run: run?.id ?? null, status }))
+      .catch(() => {})
+      .finally(() => deliveries.delete(done));
+    deliveries.add(done);
   }
 
   return {
     start: ({ space, askedMs, delivery }) => {
       // Of two the other is refused; its delivery is over.
-      if (starting.has(space))
-        return void delivery?.done({ run: null, status: "not_started" }).catch(() => {});
+      if (starting.has(space)) {
+        if (delivery) deliver(delivery, null);
+        return;
+      }
       const work = async () => {
         const isAccepted = (await delivery?.accept().catch(() => false)) ?? true;
         const run = isAccepted
           ? await begin(space, askedMs).catch((error: unknown) => void failed(space, error))
           : null;
         starting.delete(space);
-        if (run) listen(run, delivery);
-        else await delivery?.done({ run: null, status: "not_started" }).catch(() => {});
+        if (run) listen(run);
+        if (delivery) deliver(delivery, run || null);
       };
       starting.set(space, work());
     },
@@ -100,11 +109,20 @@ export function createStarter(options: StarterOptions): Starter {
     },
     starting: () => [...starting.keys()],
     settled: async () => void (await Promise.all(starting.values())),
+    delivered: async () => void (await Promise.all(deliveries)),
     follow: () => {
       for (const run of engine.live()) listen(run);
     },
     leasesLost: () => leasesLost,
   };
+}
+
+/** How a run ended; a code where this process had to leave it. Never rejects. */
+function statusOf({ result }: Run): Promise<string> {
+  return result.then(
+    ({ status }) => status,
+    (error: unknown) => codeOf(error) ?? "unexpected",
+  );
 }
 
 /** Begins one admitted space, or hands it back. */

@@ -25,6 +25,8 @@ const LOOK_MS = 1_000;
 const FETCH_EVERY = 5;
 /** Runs that could not be taken over are tried again after a pause of at most so long. */
 const LONGEST_PAUSE_MS = 15_000;
+/** How long a dispatcher is given at the end to take in what became of its deliveries. */
+const LAST_WORDS_MS = 2_000;
 const DEFAULT_DRAIN_MS = 10 * 60_000;
 const DEFAULT_CONCURRENCY = 8;
 /** In these no agent works yet, so that a run costs nothing when it is cancelled. */
@@ -187,7 +189,6 @@ class FleetWorker implements Worker {
     const deadlineMs = this.#clock.monotonicMs() + graceMs;
     await this.#looks?.stop();
     await this.#heart.beat().catch(() => {});
-    await this.#options.dispatcher?.stop().catch(() => {});
     await this.#starter.settled();
     const { runs } = this.#engine.runs.getSnapshot().context;
     for (const { id } of this.#engine.live()) {
@@ -195,6 +196,11 @@ class FleetWorker implements Worker {
     }
     const ends = this.#engine.live().map(({ result }) => result.catch(() => {}));
     await within(this.#clock, deadlineMs - this.#clock.monotonicMs(), Promise.all(ends));
+    const { dispatcher } = this.#options;
+    if (dispatcher !== undefined) {
+      await within(this.#clock, LAST_WORDS_MS, this.#starter.delivered());
+      await dispatcher.stop().catch(() => {});
+    }
     this.stop();
     await this.#store.admissions.leave(this.#engine.owner).catch(() => {});
   }

@@ -100,13 +100,14 @@ const OLDEST = `select j.job_key from slowwave.jobs j
 /**
  * `chooseSpaces` of the domain, in the database: one call and no list of all that is due. Tenants are found one after the
  * other in the index, beginning behind the one that was served last, and only as many as get a place; those that have some
- * come level by level. Repeated after its answer was lost it gives other places, and the lost ones lapse.
+ * come level by level. Its plans are guessed to be dear and are not, so that compiling them would take ten times as long as
+ * running them. Repeated after its answer was lost it gives other places, and the lost ones lapse.
  */
 const admit = /* sql */ `
 create function slowwave.admit(
   lock_key bigint, asked_now bigint, asker text, wanted integer, fleet_limit integer, tenant_limit integer,
   own_limits jsonb, cooldown float8, tries integer, admission_ms bigint
-) returns table (space text, tenant text) language plpgsql volatile as $$
+) returns table (space text, tenant text) language plpgsql volatile set jit = off as $$
 #variable_conflict use_column
 declare
   now_at bigint := coalesce(asked_now, slowwave.now_ms());
