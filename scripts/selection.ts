@@ -4,8 +4,7 @@ import { generateDataset } from "../src/eval/generate.ts";
 import { FEATURE_NAMES, FEATURES, featuresOf } from "../src/extractive/features.ts";
 import { type Note, readNote } from "../src/extractive/note.ts";
 import type { Piece } from "../src/extractive/piece.ts";
-import { KEEP_FROM } from "../src/extractive/selection.ts";
-import { spreadOf, statementsOf, surroundingsIn, weigh } from "../src/extractive/statement.ts";
+import { KEEP_FROM, spreadOf, statementsOf, surroundingsIn, weigh } from "../src/extractive/statement.ts";
 import { areaUnderCurve, type Example, fitLogistic, logOdds, type Model } from "./logistic.ts";
 
 /**
