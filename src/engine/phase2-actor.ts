@@ -1,15 +1,22 @@
+import { resolve } from "node:path";
 import type { ActorLogic, AnyActorScope, OutputFrom, SnapshotFrom } from "xstate";
+import { createAgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentRunner } from "../domain/agent.ts";
 import type { Clock, Ids } from "../domain/clock.ts";
 import type { RunEvent } from "../domain/event.ts";
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Phase2Event } from "../domain/phase2.ts";
+import type { LeaseHolder, Phase2Event } from "../domain/phase2.ts";
 import type { LocalStore, Store } from "../domain/ports.ts";
 import { checkSpaceKey, type Settings } from "../domain/settings.ts";
+import { clockOf, systemIds } from "../durable/system.ts";
+import { nodeFiles } from "../files/node-files.ts";
 import { phase2Machine } from "../machines/phase2.ts";
-import { actorsAtOnce, inputOf, openRun, termsOf } from "./actors.ts";
-
-import { openPlainRuns } from "./plain-runs.ts";
+import { checkRoot } from "../memory-files/check-root.ts";
+import { actorsAtOnce, inputOf, openRun, type RunEnvironment, termsOf } from "./actors.ts";
+import { createLeaseHolder } from "./events.ts";
+import { createHome } from "./home.ts";
+import { localStore } from "./local-store.ts";
+import { checkActorOptions, settingsFrom } from "./settings.ts";
 
 export interface Phase2ActorOptions extends Partial<Settings> {
   readonly store: Store | LocalStore;
@@ -93,6 +100,62 @@ function logicOf(
         "not_restorable",
         "A plain actor's run can't be gone on with: start a new one, or use `createEngine`, whose runs survive a crash.",
       );
+    },
+  };
+}
+
+/** Runs of phase 2 that no engine of ours keeps: they have no row and no log, and their claim is this process's. */
+export interface PlainRuns {
+  readonly environment: RunEnvironment;
+  readonly settings: Settings;
+  readonly homeId: string;
+  /** The owner id that claims name. */
+  readonly worker: string;
+  /** For one run, new or gone on with; what is observed goes to the host alone. */
+  holderOf(run: string, space: string): LeaseHolder;
+  checkRoot(space: string): Promise<void>;
+  /** Ends agents that still live and lets go of the owner id. */
+  close(): Promise<void>;
+}
+
+/** `space`: its memory root is checked first. Rejects with `home_*`, `root_*` or `invalid_settings`. */
+export async function openPlainRuns(
+  options: Omit<Phase2ActorOptions, "space">,
+  space?: string,
+): Promise<PlainRuns> {
+  checkActorOptions(options);
+  const { agent: runner, onEvent = () => {} } = options;
+  const settings = settingsFrom(options);
+  const clock = clockOf(options.clock);
+  const ids = options.ids ?? systemIds(clock);
+  const home = createHome(resolve(options.home), options.memoryRoot);
+  const store = localStore(options.store, home.folder);
+  const files = nodeFiles();
+  const registry = createAgentRegistry();
+  const homeId = await home.prepare();
+  const check = async (of: string) => {
+    const root = home.rootOf(of);
+    if (root !== null) await checkRoot({ root, homeId, space: of, files });
+  };
+  if (space !== undefined) await check(space);
+  const worker = ids.token();
+  const registration = await store.liveness.register(worker);
+  const begun = new Set<string>();
+  return {
+    environment: { store, runner, registry, home, clock, ids, files },
+    settings,
+    homeId,
+    worker,
+    holderOf: (id, of) => {
+      begun.add(id);
+      // No run row, so observations have no log to go to.
+      return createLeaseHolder({ id, space: of }, { runs: { note: async () => 0 }, clock, emit: onEvent });
+    },
+    checkRoot: check,
+    async close() {
+      const handles = [...begun].flatMap((run) => [...registry.ofRun(run)]);
+      await Promise.allSettled(handles.map((handle) => handle.close()));
+      await registration.unregister();
     },
   };
 }

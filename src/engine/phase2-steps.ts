@@ -11,7 +11,7 @@ import { phase2Machine } from "../machines/phase2.ts";
 import { inputOf, openRun, termsOf } from "./actors.ts";
 import type { Phase2ActorOptions } from "./phase2-actor.ts";
 
-import { openPlainRuns } from "./plain-runs.ts";
+import { openPlainRuns } from "./phase2-actor.ts";
 
 /**
  * A durable step of another engine, such as `DBOS.runStep` or the `run` of a Restate context: the work is done once, and
