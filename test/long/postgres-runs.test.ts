@@ -56,12 +56,15 @@ async function onPostgres(): ReturnType<Parameters<typeof originalWorld>[0]> {
 const BY_THE_SECOND = "failed_confirm_ownership-lease";
 
 describe("whole runs on PostgreSQL", () => {
-  test.each(Object.entries(STORIES).filter(([file]) => file !== BY_THE_SECOND))("%s", async (file, { title, play }) => {
-    const world = await originalWorld(onPostgres);
-    const text = transcript(title, world);
-    await play(world, text);
-    expectGolden(file, text.text());
-  });
+  test.each(Object.entries(STORIES).filter(([file]) => file !== BY_THE_SECOND))(
+    "%s",
+    async (file, { title, play }) => {
+      const world = await originalWorld(onPostgres);
+      const text = transcript(title, world);
+      await play(world, text);
+      expectGolden(file, text.text());
+    },
+  );
 });
 
 test("killed before each call to the store, a run is ended by the next process: published once, settled once", async () => {
