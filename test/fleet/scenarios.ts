@@ -122,7 +122,8 @@ export function killWorkers({
   everyMs,
 }: Scale & { kills: number; everyMs: number }): Promise<Killed> {
   return onCluster({ major }, async ({ open }) => {
-    const fleet = await open({ ...LIMITS, AGENT_MS: 800, TTL_MS: ttlMs });
+    // Two workers have places for all, so that what is measured is the takeover and not the want of a place.
+    const fleet = await open({ ...LIMITS, CONCURRENCY: 12, AGENT_MS: 800, TTL_MS: ttlMs });
     await fleet.seed(spaces, TENANTS);
     const began = Date.now();
     await startWorkers(fleet);
