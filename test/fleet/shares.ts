@@ -78,7 +78,7 @@ export interface Limited {
   readonly agents: { readonly fleet: number; readonly tenant: number };
 }
 
-const TENANT_LIMIT = 6;
+const TENANT_LIMIT = 7;
 const FLEET_LIMIT = 20;
 
 /** Looks at the places in the database as fast as it can, while three workers with 24 places work. */
@@ -91,8 +91,8 @@ export function sampleLimits({
   return onCluster({ major }, async ({ url, open }) => {
     const env = { LIMIT: FLEET_LIMIT, TENANT_LIMIT, CONCURRENCY: 8, AGENT_MS: 400, TTL_MS: ttlMs };
     const fleet = await open(env);
-    // Few tenants, so that both limits are reached.
-    await fleet.seed(spaces, 5);
+    // Three tenants in turn have 7, 7 and 6 places: both limits are reached.
+    await fleet.seed(spaces, 3);
     await startWorkers(fleet);
     await fleet.until("the work has begun", ({ running }) => running > 0, LONG_MS);
     const client = new Client({ connectionString: url });
@@ -111,7 +111,7 @@ export function sampleLimits({
       if (taken % 500 !== 0) continue;
       const { due, running } = await fleet.overview();
       // Idle places would be no proof.
-      if (due < 50) await fleet.seed(100, 5);
+      if (due < 50) await fleet.seed(100, 3);
       if (running === 0 && due === 0) throw new Error("The fleet ran out of work.");
     }
     await client.end();
