@@ -8,7 +8,8 @@ import { translated } from "../../src/persistence/sqlite/patience.ts";
 import { line, temporaryFolder } from "../cli/invoke.ts";
 import { run } from "../cli/real-process.ts";
 
-const places = (database: string) => ({ places: { database } }) as Parameters<typeof checkStore>[0];
+const places = (database: string): Parameters<typeof checkStore>[0] =>
+  ({ places: { database, store: null } }) as Parameters<typeof checkStore>[0];
 
 test("an I/O error on a full disk is told as what it is; elsewhere, and anything else, is not", () => {
   const error = new Database.SqliteError("disk I/O error", "SQLITE_IOERR_SHMSIZE");

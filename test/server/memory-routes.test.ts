@@ -165,6 +165,7 @@ describe("the description of the API", () => {
       "get /api/runs",
       "post /api/runs",
       "get /api/sessions",
+      "get /api/fleet",
       "get /api/runs/{id}",
       "get /api/runs/{id}/events",
       "get /api/runs/{id}/at/{sequence}",
