@@ -1,10 +1,11 @@
 import { defineConfig } from "vitest/config";
+import { LONGER } from "./test/longer.ts";
 import { LongestFirst } from "./test/longest-first.ts";
 
-const NOT_HERE = ["test/long/**", "test/fleet/**", "test/real/**", "test/browser/**"];
+const NOT_HERE = [...LONGER, "test/long/**", "test/fleet/**", "test/real/**", "test/browser/**"];
 
 /** They replace a module (`vi.mock`), which must be done before anything loads it. */
-const ALONE = ["test/paths/{executed,crash,mutation}.test.ts"];
+const ALONE = ["test/paths/{executed,mutation}.test.ts"];
 
 /**
  * Nearly all files take their turns in two processes that load the sources once: to load them anew for each file was a

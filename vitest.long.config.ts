@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LONGER } from "./test/longer.ts";
 import { LongestFirst } from "./test/longest-first.ts";
 
 /**
@@ -7,7 +8,7 @@ import { LongestFirst } from "./test/longest-first.ts";
  */
 export default defineConfig({
   test: {
-    include: ["test/long/**/*.test.ts", "test/browser/**/*.test.ts"],
+    include: ["test/long/**/*.test.ts", "test/browser/**/*.test.ts", ...LONGER],
     globalSetup: ["test/browser/build-page.ts", "test/postgres/run.ts"],
     testTimeout: 900_000,
     hookTimeout: 300_000,
