@@ -25,8 +25,6 @@ import { timerWheel } from "./timer-wheel.ts";
 import { STAND_INS } from "./transition.ts";
 import { type Successor, type VersionedMachine, versionsOf } from "./versions.ts";
 
-export type { Actors, DurableOptions } from "./options.ts";
-
 /**
  * Makes XState machines durable.
  *

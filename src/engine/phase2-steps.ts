@@ -9,9 +9,7 @@ import { dotted, INERT_SYSTEM, type Step as Macrostep, transitionsOf } from "../
 import type { Phase2Context, Phase2Input } from "../machines/context.ts";
 import { phase2Machine } from "../machines/phase2.ts";
 import { inputOf, openRun, termsOf } from "./actors.ts";
-import type { Phase2ActorOptions } from "./phase2-actor.ts";
-
-import { openPlainRuns } from "./phase2-actor.ts";
+import { openPlainRuns, type Phase2ActorOptions } from "./phase2-actor.ts";
 
 /**
  * A durable step of another engine, such as `DBOS.runStep` or the `run` of a Restate context: the work is done once, and

@@ -9,7 +9,6 @@ export {
   tenantRule,
   type WorkerRow,
 } from "../domain/admission.ts";
-export type { Delivery, Dispatcher } from "./dispatcher.ts";
 export { type PgBossOptions, pgBossDispatcher } from "./pg-boss.ts";
 export { createWorker } from "./worker.ts";
-export type { Worker, WorkerOptions, WorkerState, WorkerStatus } from "./worker-api.ts";
+export type { Delivery, Dispatcher, Worker, WorkerOptions, WorkerState, WorkerStatus } from "./worker-api.ts";

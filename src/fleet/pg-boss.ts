@@ -1,5 +1,5 @@
 import { SlowwaveError } from "../domain/failure.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { Dispatcher } from "./worker-api.ts";
 
 /** What of pg-boss is used; written down here so that the public types need none of its own. */
 interface Boss {

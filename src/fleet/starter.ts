@@ -3,7 +3,7 @@ import { codeOf } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
 import { type DayLimits, dayUse, hasDayLimits } from "../domain/usage.ts";
 import type { Engine, Run, StartRequest } from "../engine/engine-api.ts";
-import type { Delivery } from "./dispatcher.ts";
+import type { Delivery } from "./worker-api.ts";
 
 /** An admission that was asked for so long ago may be over by the time it is claimed. */
 const LATEST_START_MS = 20_000;

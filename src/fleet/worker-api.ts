@@ -1,10 +1,9 @@
-import type { AdmissionLimits } from "../domain/admission.ts";
+import type { AdmissionCarrier, AdmissionLimits } from "../domain/admission.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Store } from "../domain/ports.ts";
 import type { Settings } from "../domain/settings.ts";
 import type { DayLimits } from "../domain/usage.ts";
 import type { Engine, Run, StartRequest } from "../engine/engine-api.ts";
-import type { Dispatcher } from "./dispatcher.ts";
 
 export interface WorkerOptions {
   /** Its runs are the worker's; it must not be given another limit of live runs. */
@@ -72,4 +71,23 @@ export interface Worker {
    * long. Then the worker is gone from the fleet; its engine is still to be closed.
    */
   drain(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+/**
+ * Carries admitted spaces from the process that admits to the one that works: a queue with a dashboard of its own, for
+ * instance. It decides nothing: the store admits, the claim decides, and the job's row alone knows of retries. A space that
+ * a dispatcher loses or brings late is admitted again when its admission is over.
+ */
+export interface Dispatcher extends AdmissionCarrier {
+  /** Before anything is sent. */
+  start(): Promise<void>;
+  /** At most so many spaces to work on here. */
+  fetch(count: number): Promise<readonly Delivery[]>;
+  stop(): Promise<void>;
+}
+
+export interface Delivery {
+  readonly space: string;
+  /** The work on it is over, with what became of it for those who look at the queue. */
+  done(outcome: { readonly run: string | null; readonly status: string }): Promise<void>;
 }

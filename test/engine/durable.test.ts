@@ -10,7 +10,8 @@ import {
   spawnChild,
 } from "xstate";
 import type { CommitOutcome, CommitRequest } from "../../src/domain/run.ts";
-import { createDurableEngine, type DurableOptions } from "../../src/durable/engine.ts";
+import { createDurableEngine } from "../../src/durable/engine.ts";
+import type { DurableOptions } from "../../src/durable/options.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { openSqliteStore } from "../../src/persistence/sqlite/index.ts";
 import { manualClock } from "../agents/manual-clock.ts";

@@ -1,7 +1,7 @@
 import { Observable, type Subscriber } from "rxjs";
 import { type EventObject, fromEventObservable, fromPromise } from "xstate";
 import type { Phase2Event } from "../../src/domain/phase2.ts";
-import type { Actors } from "../../src/durable/engine.ts";
+import type { Actors } from "../../src/durable/options.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 
 /** Actors that do nothing until they are told what to say. */

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { databaseError, isCut, patiently } from "./patience.ts";
-import { decode, encoded } from "./text.ts";
 
 /** What of the package `pg` is used; written down here so that the public types need none of its own. */
 export interface SqlStatement {
@@ -260,3 +259,59 @@ function lockStatement(lock: Lock | null): readonly string[] {
   if (lock === null) return [];
   return [`select pg_advisory_xact_lock${lock.isShared ? "_shared" : ""}(${lock.key})`];
 }
+
+/**
+ * A text column can't hold U+0000, which an owner's id or an actor's key may. It goes in as two characters, of which the
+ * first is doubled where it stands for itself, so that what differs stays different.
+ */
+const ESCAPE = "\u0010";
+
+function encoded(value: unknown): unknown {
+  if (typeof value === "string") return encodeText(value);
+  if (Array.isArray(value)) return value.map(encoded);
+  return value === undefined ? null : value;
+}
+
+function encodeText(text: string): string {
+  if (!text.includes("\0") && !text.includes(ESCAPE)) return text;
+  return text.replaceAll(ESCAPE, ESCAPE + ESCAPE).replaceAll("\0", `${ESCAPE}0`);
+}
+
+function decode(row: Record<string, unknown>): void {
+  for (const [column, value] of Object.entries(row)) {
+    if (typeof value === "string" && value.includes(ESCAPE)) row[column] = decodeText(value);
+    else if (Array.isArray(value))
+      row[column] = value.map((one: unknown) => (typeof one === "string" ? decodeText(one) : one));
+  }
+}
+
+function decodeText(text: string): string {
+  return text.replace(/\u0010([\u00100])/g, (_, mark: string) => (mark === "0" ? "\0" : ESCAPE));
+}
+
+/** Does what is asked under one key in the order in which it was asked, and what concerns different keys side by side. */
+export interface InOrder {
+  one<T>(key: string, work: () => Promise<T>): Promise<T>;
+  /** After everything that was asked under any of these, and before what is asked later. */
+  all<T>(keys: readonly string[], work: () => Promise<T>): Promise<T>;
+}
+
+/** A pool of connections keeps no order by itself: what is asked first may be done last. */
+export function inOrder(): InOrder {
+  const last = new Map<string, Promise<unknown>>();
+
+  function all<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
+    const before = keys.flatMap((key) => last.get(key) ?? []);
+    // At once where nothing is under way, so that all that steps in one turn is written together.
+    const mine = before.length === 0 ? work() : Promise.all(before).then(work);
+    const settled = mine.then(nothing, nothing).then(() => {
+      for (const key of keys) if (last.get(key) === settled) last.delete(key);
+    });
+    for (const key of keys) last.set(key, settled);
+    return mine;
+  }
+
+  return { all, one: (key, work) => all([key], work) };
+}
+
+function nothing(): void {}

@@ -25,8 +25,7 @@ import {
   type Settled,
 } from "../../domain/job.ts";
 import { JOB_COLUMNS } from "../columns.ts";
-import { type Database, lockOf, type Query } from "./database.ts";
-import { type InOrder, inOrder } from "./in-order.ts";
+import { type Database, type InOrder, inOrder, lockOf, type Query } from "./database.ts";
 
 /** What the store takes for the time, in place of the database's own; null: that one. Given by tests. */
 export type StoreClock = () => number | null;

@@ -7,9 +7,8 @@ import {
   type RunStore,
   statusOf,
 } from "../../domain/run.ts";
-import type { Database, Query } from "./database.ts";
+import { type Database, type InOrder, inOrder, type Query } from "./database.ts";
 import { type Group, groupWriter, type Member, rowsOf } from "./group.ts";
-import { type InOrder, inOrder } from "./in-order.ts";
 import { ROWS_OF_TRANSACTION, runLog } from "./log.ts";
 import { databaseError } from "./patience.ts";
 import { loggedAt, readSignal, readState, runReads, signalOf } from "./run-queries.ts";

@@ -1,5 +1,4 @@
-import type { Database, Query } from "../database.ts";
-import { LONG_WORK_MS, lockOf } from "../database.ts";
+import { type Database, LONG_WORK_MS, lockOf, type Query } from "../database.ts";
 import { databaseError } from "../patience.ts";
 import { start } from "./0001-start.ts";
 import { admission } from "./0002-admission.ts";
