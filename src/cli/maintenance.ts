@@ -2,7 +2,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import type { LocalStore, Store } from "../domain/ports.ts";
 import { type Controls, createControls } from "../internal/engine.ts";
 import { EXIT, type Invocation } from "./shell.ts";
-import { openExistingStore, rootOf } from "./store.ts";
+import { memoryRoots, openExistingStore } from "./store.ts";
 import { type Line, yellow } from "./ui/text.ts";
 
 /**
@@ -17,7 +17,7 @@ export async function withControls(
   const store = await openExistingStore(places);
   if (store === null) throw nothingHere();
   try {
-    const memoryRoot = (space: string) => rootOf(places, space);
+    const memoryRoot = memoryRoots(places);
     const taken = await work(createControls({ store, home: places.home, memoryRoot }), store);
     if (taken === null) {
       await printOutdatedConnections(at, store);

@@ -5,7 +5,7 @@ import { createEngine, type Engine, type Run } from "../internal/engine.ts";
 import { abortable, agentNamed } from "./agents.ts";
 import type { Choices } from "./settings.ts";
 import type { Invocation } from "./shell.ts";
-import { openStore, rootOf } from "./store.ts";
+import { memoryRoots, openStore } from "./store.ts";
 import type { Output } from "./ui/output.ts";
 import { clipped, cyan, dim, elapsed, green, type Line, red, yellow } from "./ui/text.ts";
 import { exitCodeOfSignal, type StopSignal, type World } from "./world.ts";
@@ -47,7 +47,7 @@ export async function withEngine(
     store,
     agent: runner,
     home: places.home,
-    memoryRoot: (space) => rootOf(places, space),
+    memoryRoot: memoryRoots(places),
   });
   const interrupt = interruptible(world, {
     ask: () => {

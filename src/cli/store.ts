@@ -115,6 +115,22 @@ export function rootOf(places: Places, space: string): string {
     : defaultRoot(places.home, space);
 }
 
+/**
+ * Where an engine lays memories out: null where everything is in a database and no folder was named, since a memory is read
+ * from a checkout then.
+ */
+export function memoryRoots(places: Places): ((space: string) => string) | null {
+  if (places.store !== null && places.memoryRoot === null) return null;
+  return (space) => rootOf(places, space);
+}
+
+/** Where a person finds a memory that has no folder here. */
+export const IN_DATABASE = "in the database; `slowwave checkout --to DIR` lays it out";
+
+export function memoryPlace(places: Places, space: string): string {
+  return memoryRoots(places)?.(space) ?? IN_DATABASE;
+}
+
 /** What the store is called where a person reads it: without a password. */
 export function storeName({ store, database }: Places): string {
   if (store === null) return database;

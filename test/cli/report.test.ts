@@ -113,7 +113,7 @@ function report({
   };
   reportRun(
     { ...result, ...more },
-    { root: "/root", home: "/home/state" },
+    { memory: "/root", home: "/home/state" },
     createOutput({ stdout: stream, stderr: stream, env: {} }),
   );
   return parts.join("");

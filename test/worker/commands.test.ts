@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { placesOf } from "../../src/cli/shell.ts";
-import { storeName } from "../../src/cli/store.ts";
+import { memoryPlace, memoryRoots, storeName } from "../../src/cli/store.ts";
 import { commandLine, temporaryFolder } from "../cli/invoke.ts";
 
 describe("the address of a store", () => {
@@ -22,6 +22,19 @@ describe("the address of a store", () => {
     expect(places({ store: "postgres://flag/db" }, { SLOWWAVE_STORE: "x" }).store).toBe("postgres://flag/db");
     const secret = "postgres://me:sekret@db.example:5432/memory?password=sekret&host=/run";
     expect(storeName(places({ store: secret }, {}))).toBe("postgres://me@db.example:5432/memory");
+  });
+
+  test("has no memory folder here, unless one is named", () => {
+    const folder = temporaryFolder();
+    const root = (flags: { store?: string; memoryRoot?: string }) => {
+      const places = placesOf(flags, { env: { HOME: folder }, cwd: folder });
+      return [memoryRoots(places)?.("global") ?? null, memoryPlace(places, "global")];
+    };
+    const store = "postgres://me@db.example/memory";
+    expect(root({ store })).toEqual([null, "in the database; `slowwave checkout --to DIR` lays it out"]);
+    const named = join(folder, "named");
+    expect(root({ store, memoryRoot: named })).toEqual([named, named]);
+    expect(root({ memoryRoot: named })).toEqual([named, named]);
   });
 
   test("that leads nowhere is refused without its password", async () => {

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { FileChanges } from "../../domain/generation.ts";
 import { withControls } from "../maintenance.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { rootOf } from "../store.ts";
+import { memoryPlace } from "../store.ts";
 import { bold, changedFiles, dim, green, type Line, moment } from "../ui/text.ts";
 
 export function addApply(
@@ -58,7 +58,7 @@ export async function applyDraft(at: Invocation, hash: string): Promise<number> 
       completionWatermark: draft.watermark,
     };
     if (json) output.printJson(report);
-    else output.print(...reportLines(report, rootOf(places, places.space)));
+    else output.print(...reportLines(report, memoryPlace(places, places.space)));
     return null;
   });
 }

@@ -5,7 +5,7 @@ import { createEngine } from "../../internal/engine.ts";
 import { agentNamed } from "../agents.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { openExistingStore, rootOf, runNamed } from "../store.ts";
+import { memoryRoots, openExistingStore, runNamed } from "../store.ts";
 import { bold } from "../ui/text.ts";
 
 export function addCancel(
@@ -46,7 +46,7 @@ export async function cancelRun(at: Invocation, name: string): Promise<number> {
       store: store as Store,
       agent: agentNamed(agent, how),
       home: places.home,
-      memoryRoot: (space) => rootOf(places, space),
+      memoryRoot: memoryRoots(places),
     });
     try {
       const outcome = await engine.cancel(id);

@@ -7,7 +7,7 @@ import { learnerOn, unfinishedExtractors } from "../learning.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { hasStore, rootOf } from "../store.ts";
+import { hasStore, memoryPlace } from "../store.ts";
 import { reportRun } from "../ui/run-report.ts";
 import { bold, counted } from "../ui/text.ts";
 
@@ -37,7 +37,7 @@ export async function recoverRuns(at: Invocation): Promise<number> {
     for (const run of runs) {
       output.info([bold(`continuing run ${run.id}`), ` of space ${run.space}`]);
       const result = await followed(at, run);
-      if (!json) reportRun(result, { root: rootOf(places, run.space), home: places.home }, output);
+      if (!json) reportRun(result, { memory: memoryPlace(places, run.space), home: places.home }, output);
       results.push(result);
     }
     return printReport(results, freed, at, await recoverSessions(at, store));

@@ -3,7 +3,7 @@ import type { FileChanges } from "../../domain/generation.ts";
 import type { Store } from "../../domain/ports.ts";
 import { withControls } from "../maintenance.ts";
 import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { rootOf } from "../store.ts";
+import { memoryPlace } from "../store.ts";
 import { bold, changedFiles, dim, green, type Line, moment } from "../ui/text.ts";
 
 export function addRollback(
@@ -68,7 +68,7 @@ export async function rollBack(at: Invocation, target: string | null): Promise<n
       watermark: await watermarkOf(store, places.space),
     };
     if (json) output.printJson(report);
-    else output.print(...reportLines(report, answer.restored.createdAtMs, rootOf(places, places.space)));
+    else output.print(...reportLines(report, answer.restored.createdAtMs, memoryPlace(places, places.space)));
     return null;
   });
 }

@@ -4,7 +4,7 @@ import { SlowwaveError } from "../../domain/failure.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import { choicesFrom, type FlagValues } from "../settings.ts";
 import { examples, exitCodeOf, type Invocation, invocation, type Shell } from "../shell.ts";
-import { rootOf } from "../store.ts";
+import { memoryPlace } from "../store.ts";
 import { reportRun } from "../ui/run-report.ts";
 import { bold, dim, yellow } from "../ui/text.ts";
 import type { World } from "../world.ts";
@@ -102,7 +102,7 @@ export async function consolidate(at: Invocation, flags: RunFlags): Promise<numb
     } else output.info(dim(`run ${run.id} of space ${run.space} (agent ${choices.agent})`));
     const result = await followed(at, run);
     if (at.json) output.printJson(result);
-    else reportRun(result, { root: rootOf(places, run.space), home: places.home }, output);
+    else reportRun(result, { memory: memoryPlace(places, run.space), home: places.home }, output);
     // "Nothing new" is no news to somebody whose database was emptied.
     if (result.status === "skipped_not_dirty") {
       const { warningsOf } = await import("./status.ts");

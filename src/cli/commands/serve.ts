@@ -14,7 +14,7 @@ import { hasLearned, learnDue, learnerOn } from "../learning.ts";
 import { runLines, withEngine } from "../run-with-engine.ts";
 import { type Choices, choicesFrom, type FlagValues } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell, wholeNumber } from "../shell.ts";
-import { rootOf } from "../store.ts";
+import { memoryRoots } from "../store.ts";
 import { counted, dim, durationMs, yellow } from "../ui/text.ts";
 import { packageVersion } from "../version.ts";
 
@@ -91,7 +91,7 @@ export async function serve(at: Invocation, flags: ServeFlags): Promise<number> 
   return withEngine(at, choices, async (engine, store) => {
     const ended = closing(engine);
     const token = await serveToken(places.home);
-    const memoryRoot = (space: string) => rootOf(places, space);
+    const memoryRoot = memoryRoots(places);
     const maintenance = createControls({ store, home: places.home, memoryRoot });
     const failed = (space: string | null, error: unknown) => output.info(yellow(complaint(space, error)));
     const { learner } = learnerOn(at, store, { extractor: "rules", settings: {} });

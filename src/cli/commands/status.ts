@@ -17,7 +17,7 @@ import { readScheduleState, scheduleComplaint } from "../../internal/schedule.ts
 import { findHomeCopy, homeCopyMessage } from "../../internal/store.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { openExistingStore, rootOf } from "../store.ts";
+import { IN_DATABASE, memoryRoots, openExistingStore, rootOf } from "../store.ts";
 import { type RunSummary, summaryOf } from "../ui/run-page.ts";
 import { about, bold, counted, cyan, dim, type Line, moment, yellow } from "../ui/text.ts";
 import { runLine } from "./runs.ts";
@@ -37,7 +37,8 @@ export function addStatus(
 
 interface StatusReport {
   readonly space: string;
-  readonly memoryRoot: string;
+  /** Null: it is in the database alone. */
+  readonly memoryRoot: string | null;
   readonly job: JobRow | null;
   /** Whether the process that holds the job lives; null when nobody holds it. */
   readonly owner: Liveness | null;
@@ -101,7 +102,7 @@ async function statusOf(store: Store | null, { places, world }: Invocation): Pro
   const isHeld = job?.status === "running" && job.worker_id !== null;
   const report = {
     space,
-    memoryRoot: rootOf(places, space),
+    memoryRoot: memoryRoots(places)?.(space) ?? null,
     job,
     owner: isHeld ? await livenessOf(job.worker_id ?? "", store) : null,
     leaseSecondsLeft: job?.status === "running" ? Math.max(0, (job.lease_until ?? 0) - now) : null,
@@ -175,7 +176,7 @@ function picture(report: StatusReport, now: number): readonly Line[] {
   const { job, owner, leaseSecondsLeft, backlog, outputs, lastSuccess, runs } = report;
   return [
     field("space", bold(report.space)),
-    field("memory", report.memoryRoot),
+    field("memory", report.memoryRoot ?? IN_DATABASE),
     field(
       "job",
       job === null ? "none yet" : `${job.status}${isDirty(job) ? ", work waiting" : ", up to date"}`,

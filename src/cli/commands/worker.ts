@@ -7,7 +7,7 @@ import { abortable, agentNamed } from "../agents.ts";
 import { interruptible, runLines } from "../run-with-engine.ts";
 import { choicesFrom, type FlagValues } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell, wholeNumber } from "../shell.ts";
-import { openStore, rootOf, storeName } from "../store.ts";
+import { memoryRoots, openStore, storeName } from "../store.ts";
 import { counted, durationMs, yellow } from "../ui/text.ts";
 import { packageVersion } from "../version.ts";
 import { exitCodeOfSignal } from "../world.ts";
@@ -97,7 +97,7 @@ async function work(at: Invocation, flags: WorkerFlags): Promise<number> {
   const { runner, abortAll } = abortable(agentNamed(agent, how));
   const store = await openStore(places, output);
   // Nobody reads a folder of a machine that may be gone tomorrow: on PostgreSQL `slowwave checkout` has the memory.
-  const memoryRoot = places.store === null ? (space: string) => rootOf(places, space) : null;
+  const memoryRoot = memoryRoots(places);
   const engine = createEngine({ ...settings, store, agent: runner, home: places.home, memoryRoot });
   const dispatcher = await dispatcherOf(at, flags.carrier);
   const worker = createWorker({

@@ -8,20 +8,20 @@ import { bold, changedFiles, counted, dim, elapsed, green, type Line, red, yello
 
 /** Folders that a report names. */
 export interface ReportPlaces {
-  /** The memory root of the run's space. */
-  readonly root: string;
+  /** Where the memory of the run's space is found. */
+  readonly memory: string;
   readonly home: string;
 }
 
 /** How a run ended, for a person. Successes and skips are results; failures go where failures are looked for. */
 export function reportRun(result: RunResult, places: ReportPlaces, output: Output): void {
   const { outcome } = result;
-  const lines = [...details(result, places.root), ...refusalLines(result, places), lastLine(result)];
+  const lines = [...details(result, places.memory), ...refusalLines(result, places), lastLine(result)];
   if (outcome === "failed" || outcome === "cancelled") output.info(...lines);
   else output.print(...lines);
 }
 
-function details(result: RunResult, root: string): readonly Line[] {
+function details(result: RunResult, memory: string): readonly Line[] {
   const { outcome, inputs, findings, states } = result;
   const lines: Line[] = [];
   if (outcome === "succeeded") {
@@ -30,7 +30,7 @@ function details(result: RunResult, root: string): readonly Line[] {
     lines.push(
       ...dryRunLines(result),
       [result.dryRun ? "  looked at    " : "  consolidated ", bold(sessions), dim(` in ${spent}`)],
-      ["  memory       ", bold(root)],
+      ["  memory       ", bold(memory)],
       [result.dryRun ? "  would change " : "  changed      ", changedFiles(result.files)],
     );
   }
