@@ -339,7 +339,8 @@ export function actorContract(name: string, open: OpenWorld): void {
       await b.runs.signal({ run: "run-1", key: null, event: "{}", nowMs: NOW_MS });
       await next.promise;
       watching.abort();
-      expect(calls).toEqual({ first: 0, second: 1 });
+      // A store over a network may call more than once for one write, which costs its owner a look.
+      expect({ ...calls, second: calls.second > 0 }).toEqual({ first: 0, second: true });
     });
 
     test("a signal nothing handled is closed under the run's fence", async () => {
