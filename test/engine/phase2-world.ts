@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -10,35 +10,15 @@ import type { Store } from "../../src/domain/ports.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import type { EngineOptions } from "../../src/engine/engine-api.ts";
 import { createMemoryWorld, openMemoryStore } from "../../src/persistence/memory/index.ts";
+import { consolidate } from "./diligent.ts";
 
-export const SUMMARY = "v1\n\n## What's in Memory\n- shop\n";
+export { SUMMARY } from "./diligent.ts";
 
 /** A consolidator that always does the same good work. */
 export const diligent: AgentFunction = async ({ workspace }) => {
-  await writeFile(join(workspace, "MEMORY.md"), await handbook(workspace));
-  await writeFile(join(workspace, "memory_summary.md"), SUMMARY);
+  await consolidate(workspace);
   return "done";
 };
-
-/** A handbook that cites every summary there is. */
-export async function handbook(workspace: string): Promise<string> {
-  const names = (await readdir(join(workspace, "rollout_summaries"))).sort();
-  return [
-    "# Task Group: shop",
-    "scope: work on the shop",
-    "applies_to: cwd=/home/dev/shop; reuse_rule=safe in this checkout",
-    "",
-    "## Task 1: whatever was done",
-    "### rollout_summary_files",
-    ...names.map((name) => `- rollout_summaries/${name} (cwd=/home/dev/shop)`),
-    "### keywords",
-    "- shop",
-    "",
-    "## User preferences",
-    "- keep it short [Task 1]",
-    "",
-  ].join("\n");
-}
 
 export function session(n: number, some: Partial<Stage1Output> = {}): Stage1Output {
   const sourceUpdatedAt = some.sourceUpdatedAt ?? 1_774_212_000 + n;

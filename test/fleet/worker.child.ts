@@ -4,7 +4,7 @@ import { functionAgent } from "../../src/agents/function-agent.ts";
 import { codeOf } from "../../src/domain/failure.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { createWorker } from "../../src/fleet/index.ts";
-import { consolidate } from "./diligent.ts";
+import { consolidate } from "../engine/diligent.ts";
 import { openJournal } from "./journal.ts";
 import { openFleetStore } from "./store.ts";
 

@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { functionAgent } from "slowwave/agents";
 import { openSqliteStore } from "slowwave/sqlite";
-import { consolidate } from "../fleet/diligent.ts";
+import { consolidate } from "../engine/diligent.ts";
 
 /** A worker of a recipe; told what to do by its environment, tells its parent what became of it. */
 const { RECIPE, HOME_FOLDER = "", DATABASE = "", PORT = "0", AGENT_MS = "0" } = process.env;

@@ -15,7 +15,7 @@ import {
   type WorkerRow,
 } from "../../domain/admission.ts";
 import { dueAtMs, isLeaseAlive, type JobRow, refusal } from "../../domain/job.ts";
-import type { MemoryWorld } from "./world.ts";
+import { byBytes, type MemoryWorld } from "./world.ts";
 
 type World = Pick<MemoryWorld, "jobs" | "dueSince" | "fleet" | "watchers">;
 
@@ -199,8 +199,4 @@ function tenantIn({ fleet }: World, space: string): string {
 
 function isShown({ beatAtMs }: WorkerRow, nowMs: number): boolean {
   return beatAtMs > nowMs - WORKER_SHOWN_MS;
-}
-
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -23,7 +23,7 @@ import {
   type Settled,
 } from "../../domain/job.ts";
 import { machineNowMs } from "../machine-clock.ts";
-import type { MemoryWorld } from "./world.ts";
+import { byBytes, type MemoryWorld } from "./world.ts";
 
 type JobWorld = Pick<MemoryWorld, "jobs" | "settlements"> &
   Partial<Pick<MemoryWorld, "before" | "settledAt" | "dueSince" | "fleet">>;
@@ -161,11 +161,6 @@ type DuePlace = Pick<DueJob, "dueAtMs" | "space">;
 
 function byDue(a: DuePlace, b: DuePlace): number {
   return a.dueAtMs - b.dueAtMs || byBytes(a.space, b.space);
-}
-
-/** As a database orders texts, which JavaScript does not beyond the basic plane. */
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function trace(space: string, token: string): string {

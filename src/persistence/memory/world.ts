@@ -170,3 +170,8 @@ export function emptyFleet(): FleetWorld {
     lastServed: null,
   };
 }
+
+/** As a database orders texts, which JavaScript does not beyond the basic plane. */
+export function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { JobRow } from "../../../src/domain/job.ts";
 import { SCAN_LIMITS } from "../../../src/memory-files/memory-path.ts";
+import { JOB_COLUMNS } from "../../../src/persistence/columns.ts";
 import { openSqliteStore } from "../../../src/persistence/sqlite/index.ts";
 import { type VirtualClock, virtualClock } from "../virtual-clock.ts";
 import { type Faults, faults } from "./faults.ts";
@@ -67,7 +68,9 @@ export function openWorld(template: string | null = null): World {
     return db;
   };
   const row = () => {
-    const [found] = database().prepare<[], JobRow>(`select ${COLUMNS} from jobs`).all();
+    const [found] = database()
+      .prepare<[], JobRow>(`select ${JOB_COLUMNS.join(", ")} from jobs`)
+      .all();
     return found ?? null;
   };
   return {
@@ -94,20 +97,3 @@ export function openWorld(template: string | null = null): World {
     },
   };
 }
-
-const COLUMNS = [
-  "kind",
-  "job_key",
-  "status",
-  "worker_id",
-  "ownership_token",
-  "started_at",
-  "finished_at",
-  "lease_until",
-  "retry_at",
-  "retry_remaining",
-  "last_error",
-  "input_watermark",
-  "last_success_watermark",
-  "fence",
-].join(", ");
