@@ -13,10 +13,11 @@ const ALONE = ["test/paths/{executed,mutation}.test.ts"];
  */
 export default defineConfig({
   test: {
-    // Far beyond what any test takes: a machine that is busy with other work must not make one red.
     globalSetup: ["test/postgres/run.ts"],
+    // Far beyond what any test takes: a machine that is busy with other work must not make one red.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [

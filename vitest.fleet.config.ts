@@ -9,6 +9,7 @@ export default defineConfig({
     include: ["test/fleet/**/*.test.ts"],
     testTimeout: 300_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     maxWorkers: 1,
   },
 });

@@ -12,6 +12,7 @@ export default defineConfig({
     globalSetup: ["test/browser/build-page.ts", "test/postgres/run.ts"],
     testTimeout: 900_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
   },

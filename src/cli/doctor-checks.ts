@@ -32,7 +32,7 @@ import { findHomeCopy, homeCopyMessage, ownerOfFolder } from "../internal/store.
 import { agentNamed } from "./agents.ts";
 import { choicesFrom } from "./settings.ts";
 import type { Invocation } from "./shell.ts";
-import { rootOf } from "./store.ts";
+import { IN_DATABASE, memoryRoots, rootOf } from "./store.ts";
 import { about, counted, quoted } from "./ui/text.ts";
 
 /** One thing that was looked at. */
@@ -160,6 +160,7 @@ const MEANING = {
 export async function checkMemoryRoot({ at, store }: Patient): Promise<readonly Check[]> {
   const { places } = at;
   const { space } = places;
+  if (memoryRoots(places) === null) return [fine("memory root", IN_DATABASE)];
   const root = rootOf(places, space);
   const homeId = await readFile(join(places.home, "home-id"), "utf8").catch(() => "");
   const journal = (await store?.generations.openJournal(space)) ?? null;
@@ -206,7 +207,7 @@ export async function checkGenerations({ at, store }: Patient, full: boolean): P
     { space, root: rootOf(places, space), homeId, budgetMs: full ? null : BUDGET_MS },
   );
   if (found.generations === 0) return [fine("generations", "none yet")];
-  return [whole(found), ...edited(found)];
+  return memoryRoots(places) === null ? [whole(found)] : [whole(found), ...edited(found)];
 }
 
 function whole({ generations, blobs, left, damaged }: Integrity): Check {

@@ -112,7 +112,7 @@ export interface TenantRow {
 
 export interface FleetOverview {
   readonly nowMs: number;
-  /** How the tenant of a space is told from its key: see `tenantRule`. */
+  /** How the tenant of a space is read from its key: see `tenantRule`. */
   readonly tenantOf: string;
   readonly isPaused: boolean;
   readonly workers: readonly WorkerRow[];
@@ -139,7 +139,7 @@ export function totalsOf(
   };
 }
 
-/** A worker that has not been heard of for so long is no longer shown. */
+/** A worker that has not reported for so long is no longer shown. */
 export const WORKER_SHOWN_MS = 60_000;
 
 /**
@@ -174,7 +174,7 @@ export interface AdmissionStore {
   /** The worker is gone; places it was given are free. */
   leave(worker: string): Promise<void>;
   /**
-   * Says how tenants are told from space keys (see `tenantRule`). False: a worker that lives says otherwise, and nothing
+   * Says how tenants are read from space keys (see `tenantRule`). False: a worker that lives says otherwise, and nothing
    * was changed.
    */
   setTenantRule(request: {

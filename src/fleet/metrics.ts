@@ -62,7 +62,9 @@ export function measureFleet(
   ofFleet("admitted", "Spaces that have a place and are not claimed yet", ({ admitted }, to) =>
     to.observe(admitted),
   );
-  ofFleet("workers", "Workers heard of within a minute", ({ workers }, to) => to.observe(workers.length));
+  ofFleet("workers", "Workers that reported within a minute", ({ workers }, to) =>
+    to.observe(workers.length),
+  );
   ofFleet("running", "Spaces at work, by tenant", ({ running, tenants }, to) => {
     const named = tenants.slice(0, NAMED_TENANTS).filter((row) => row.running > 0);
     for (const { tenant, running: count } of named) to.observe(count, { tenant });
@@ -87,5 +89,10 @@ export function measureFleet(
   ofWorker("running", "Runs at work in this worker", ({ running }) => running);
   ofWorker("takeovers", "Runs that this worker took over since it began", ({ takeovers }) => takeovers);
   ofWorker("leases_lost", "Runs that this worker lost to another one", ({ leasesLost }) => leasesLost);
-  ofWorker("beat_age", "Since the store last heard of this worker", ({ beatAgeMs }) => beatAgeMs / 1000, "s");
+  ofWorker(
+    "beat_age",
+    "Since the store last had a report of this worker",
+    ({ beatAgeMs }) => beatAgeMs / 1000,
+    "s",
+  );
 }

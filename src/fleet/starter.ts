@@ -13,7 +13,7 @@ const RETRY_AFTER_NOTHING_MS = 5_000;
 /** The budget of a day is looked at again this often: it may have been raised. */
 const SPENT_LOOK_MS = 10 * 60_000;
 
-/** Begins admitted spaces and hears how their runs end. */
+/** Begins admitted spaces and follows their runs to the end. */
 export interface Starter {
   /** `askedMs`: when it was admitted, on the clock that never goes back. Never rejects. */
   start(admitted: {
@@ -30,7 +30,7 @@ export interface Starter {
   settled(): Promise<void>;
   /** A dispatcher knows what became of all that it brought. */
   delivered(): Promise<void>;
-  /** Hears the end of runs that were begun elsewhere and are live here: those taken over. */
+  /** Follows runs that were begun elsewhere and are live here: those taken over. */
   follow(): void;
   leasesLost(): number;
 }

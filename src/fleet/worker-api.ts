@@ -14,7 +14,7 @@ export interface WorkerOptions {
   readonly concurrency?: number;
   /** How many spaces may be at work at once in all processes on this store. Default: any number. */
   readonly limits?: Partial<AdmissionLimits>;
-  /** How the tenant of a space is told from its key, the same for all workers on a store. Default `prefix:/`. */
+  /** How the tenant of a space is read from its key, the same for all workers on a store. Default `prefix:/`. */
   readonly tenantOf?: string;
   /** The settings that decide whether a space is due: those of the engine. */
   readonly settings?: Partial<Pick<Settings, "successCooldownSeconds" | "retries"> & DayLimits>;
@@ -27,7 +27,7 @@ export interface WorkerOptions {
   readonly dispatcher?: Dispatcher;
   /** What people know this worker by. Default: the name of the host and the process id. */
   readonly name?: string;
-  /** Of the program, told to the fleet. */
+  /** Of the program; the fleet shows it. */
   readonly version?: string;
   readonly clock?: Clock;
   /** Spreads the looks of many workers; 0 to 1. Replaced in tests. */

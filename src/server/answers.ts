@@ -134,7 +134,7 @@ export const sessionsAnswer = z.strictObject({
 
 export const fleetAnswer = z.strictObject({
   nowMs: z.number(),
-  tenantOf: z.string().describe("how the tenant of a space is told from its key"),
+  tenantOf: z.string().describe("how the tenant of a space is read from its key"),
   isPaused: z.boolean(),
   workers: z.array(
     z.strictObject({

@@ -53,16 +53,16 @@ describe("the sessions", () => {
     await withPage("", async (page) => {
       await page.getByRole("button", { name: "Sessions" }).click();
       await rowOf(page, "blog").waitFor();
-      const told = (project: string) => rowOf(page, project).locator("bdi").allTextContents();
-      expect(await told("demo-shop")).toEqual(["demo-shop", "learned", "Claude Code"]);
-      expect(await told("blog")).toEqual(["blog", "nothing in it was worth a note", "Claude Code"]);
-      expect(await told("infra")).toEqual([
+      const textsOf = (project: string) => rowOf(page, project).locator("bdi").allTextContents();
+      expect(await textsOf("demo-shop")).toEqual(["demo-shop", "learned", "Claude Code"]);
+      expect(await textsOf("blog")).toEqual(["blog", "nothing in it was worth a note", "Claude Code"]);
+      expect(await textsOf("infra")).toEqual([
         "infra",
         expect.stringMatching(/^waits until .*\d\d:\d\d(:\d\d)? \(somebody spoke lately\)$/),
         "Claude Code",
       ]);
       // Nobody has opened it yet, so nobody knows its folder.
-      expect(await told("no folder")).toEqual(["no folder", "due", "Claude Code"]);
+      expect(await textsOf("no folder")).toEqual(["no folder", "due", "Claude Code"]);
       expect(await page.locator(".sessions .tally").textContent()).toBe("2 learned of 5");
     });
   });

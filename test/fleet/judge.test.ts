@@ -6,7 +6,7 @@ const begun = (atMs: number, worker: string, space = "t/a", run = "r") =>
   ({ atMs, worker, type: "agent.begun", space, run }) as const;
 const ended = (atMs: number, worker: string, space = "t/a", run = "r") =>
   ({ atMs, worker, type: "agent.ended", space, run }) as const;
-const deed = (atMs: number, worker: string, type: "killed" | "frozen" | "thawed" | "cut") =>
+const happening = (atMs: number, worker: string, type: "killed" | "frozen" | "thawed" | "cut") =>
   ({ atMs, worker, type }) as const;
 const started = (atMs: number, worker: string, adopted: boolean) =>
   ({ atMs, worker, type: "run.started", space: "t/a", run: "r", adopted }) as const;
@@ -25,12 +25,14 @@ test("two agents of one space at once are seen, also when the first never ended"
 });
 
 test("the agents of a killed machine end with it, and those of a frozen one work again when it wakes", () => {
-  expect(workersOfOverlaps([begun(1, "a"), deed(2, "a", "killed"), begun(3, "b"), ended(4, "b")])).toEqual(
+  expect(
+    workersOfOverlaps([begun(1, "a"), happening(2, "a", "killed"), begun(3, "b"), ended(4, "b")]),
+  ).toEqual([]);
+  const frozen = [begun(1, "a"), happening(2, "a", "frozen"), begun(3, "b")];
+  expect(workersOfOverlaps([...frozen, ended(4, "b"), happening(5, "a", "thawed"), ended(6, "a")])).toEqual(
     [],
   );
-  const frozen = [begun(1, "a"), deed(2, "a", "frozen"), begun(3, "b")];
-  expect(workersOfOverlaps([...frozen, ended(4, "b"), deed(5, "a", "thawed"), ended(6, "a")])).toEqual([]);
-  expect(workersOfOverlaps([...frozen, deed(4, "a", "thawed"), ended(5, "a"), ended(6, "b")])).toEqual([
+  expect(workersOfOverlaps([...frozen, happening(4, "a", "thawed"), ended(5, "a"), ended(6, "b")])).toEqual([
     "b a",
   ]);
 });
@@ -40,7 +42,7 @@ test("a run that is taken from a worker that lives is seen; from one that was ki
   expect(takeoversOfTheLiving(two)).toEqual(["t/a r: a → b"]);
   expect(takeoversOfTheLiving([started(1, "a", false), started(2, "a", true)])).toEqual([]);
   expect(
-    takeoversOfTheLiving([started(1, "a", false), deed(2, "a", "killed"), started(3, "b", true)]),
+    takeoversOfTheLiving([started(1, "a", false), happening(2, "a", "killed"), started(3, "b", true)]),
   ).toEqual([]);
 });
 
@@ -50,7 +52,7 @@ test("the most agents at once are counted, of all and of one tenant", () => {
 });
 
 test("how long a killed machine's spaces waited for their next agent", () => {
-  const kill = [begun(1_000, "a"), deed(2_000, "a", "killed")];
+  const kill = [begun(1_000, "a"), happening(2_000, "a", "killed")];
   expect(secondsToNextAgent([...kill, begun(3_500, "b"), ended(4_000, "b")])).toEqual([1.5]);
   expect(secondsToNextAgent(kill)).toEqual([Number.POSITIVE_INFINITY]);
 });

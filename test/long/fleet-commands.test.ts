@@ -79,3 +79,29 @@ describe.each(STORES)("the commands of a fleet on %s", (_, environment) => {
     expect((await json("fleet")).value).toMatchObject({ isPaused: true, tenants: [{ isPaused: false }] });
   });
 });
+
+test("beside a database no folder is laid out, and none is missed: the memory is in a checkout", async () => {
+  const database = await freshDatabase(await sharedCluster(15));
+  onTestFinished(() => database.drop());
+  const { slowwave, json } = commandLine({ env: { SLOWWAVE_STORE: database.url }, stdin: [NOTE] });
+  const place = "in the database; `slowwave checkout --to DIR` lays it out";
+  await json("import", "-");
+  expect((await slowwave("run")).stdout).toContain(place);
+  expect((await slowwave("status")).stdout).toContain(place);
+  const { value } = await json("doctor");
+  const { checks } = value as { checks: readonly { name: string; verdict: string; message: string }[] };
+  expect(checks.filter(({ name }) => ["memory root", "generations", "edits"].includes(name))).toMatchObject([
+    { name: "memory root", verdict: "ok", message: place },
+    { name: "generations", verdict: "ok" },
+  ]);
+  expect(await json("diff", "--edits")).toMatchObject({
+    code: 2,
+    value: { error: { code: "store_remote" } },
+  });
+  expect((await slowwave("diff")).stderr).not.toContain("edited by hand");
+});
+
+test("a home without a store has nothing to pause", async () => {
+  const { json } = commandLine();
+  expect(await json("fleet", "pause")).toMatchObject({ code: 2, value: { error: { code: "nothing_here" } } });
+});

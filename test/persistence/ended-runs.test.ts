@@ -45,7 +45,7 @@ function pagesOf(table: string): number {
   return pages ?? 0;
 }
 
-test("a run that is over gives back what only an unfinished one needs, and tells what it told before", async () => {
+test("a run that is over gives back what only an unfinished one needs, and shows what it showed before", async () => {
   const store = await openSqliteStore({ path: path() });
   for (const id of ["over", "active"]) await store.runs.create(newRun({ id }), commitOf(0, { run: id }));
   for (let sequence = 1; sequence <= 30; sequence += 1) {
@@ -56,20 +56,20 @@ test("a run that is over gives back what only an unfinished one needs, and tells
   const end = commitOf(31, { run: "over", state: "done" });
   await store.runs.commit(end);
   await store.runs.note("active", { atMs: NOW_MS, type: "beat", data: "last" });
-  const told = async () => ({
+  const shown = async () => ({
     runs: await store.runs.list({ limit: 9 }),
     log: await store.runs.log({ after: 0, limit: 999 }),
     ofOne: await store.runs.log({ run: "over", after: 0, limit: 999 }),
     steps: await store.runs.steps({ run: "over", to: 99 }),
     active: await store.runs.read("active"),
   });
-  const before = await told();
+  const before = await shown();
   const pages = pagesOf("events");
   const activePatches = patchesOf("active");
   expect([patchesOf("over") > 0, activePatches > 0]).toEqual([true, true]);
   expect(await retire(store)).toBe(62);
   expect([patchesOf("over"), patchesOf("active")]).toEqual([0, activePatches]);
-  expect(await told()).toEqual(before);
+  expect(await shown()).toEqual(before);
   expect(pagesOf("events")).toBeLessThan(pages * 0.8);
   // Its last step is still known, and each run is looked at once.
   expect(await store.runs.commit(end)).toBe("ok");

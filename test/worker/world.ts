@@ -55,11 +55,7 @@ export async function fleetWorld(...spaces: readonly string[]) {
   };
   for (const space of spaces) await enqueue(space);
   const worker = (agent: AgentFunction = diligent, options: Partial<WorkerOptions> = {}) => {
-    const {
-      engine,
-      told,
-      store: own,
-    } = open(agent, { home, ...(options.store && { store: options.store }) });
+    const { engine, store: own } = open(agent, { home, ...(options.store && { store: options.store }) });
     const problems: string[] = [];
     const created = createWorker({
       engine,
@@ -70,7 +66,7 @@ export async function fleetWorld(...spaces: readonly string[]) {
       ...options,
     });
     onTestFinished(() => created.stop());
-    return { worker: created, engine, told, problems, store: own };
+    return { worker: created, engine, problems, store: own };
   };
   /** As the statuses of all runs there were. */
   const statuses = async () =>

@@ -13,7 +13,7 @@ import type { Store } from "../../domain/ports.ts";
 import { nodeFiles } from "../../internal/files.ts";
 import { compare, type Edits, editsSince, type FileDiff, generationNamed } from "../../internal/memory.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { openExistingStore, rootOf } from "../store.ts";
+import { memoryRoots, openExistingStore } from "../store.ts";
 import { diffLines, statLines } from "../ui/diff-lines.ts";
 import { bold, changedFiles, counted, dim, type Line, moment } from "../ui/text.ts";
 
@@ -111,6 +111,12 @@ async function showEdits(at: Invocation, { from, stat }: DiffFlags, store: Store
       "`--edits` compares the folder with the current generation; it takes no other.",
     );
   }
+  if (memoryRoots(at.places) === null) {
+    throw new SlowwaveError(
+      "store_remote",
+      "`--edits` compares the memory folder of this machine, and everything is in a database: what is changed in a checkout, `slowwave checkout` takes in.",
+    );
+  }
   const edits = store === null ? null : await editsOf(at, store);
   if (edits === null) {
     if (at.json) at.output.printJson({ from: null, to: null, files: [] });
@@ -165,8 +171,10 @@ function keptLines(kept: readonly KeptEdits[]): readonly Line[] {
 
 async function editsOf({ places }: Invocation, { generations }: Store): Promise<Edits | null> {
   const { home, space } = places;
+  const root = memoryRoots(places)?.(space);
+  if (root === undefined) return null;
   const homeId = (await readFile(join(home, "home-id"), "utf8").catch(() => "")).trim();
-  return editsSince({ generations, files: nodeFiles() }, { space, root: rootOf(places, space), homeId });
+  return editsSince({ generations, files: nodeFiles() }, { space, root, homeId });
 }
 
 /** `to`: null is the folder as it is. */

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { FleetOverview, TenantRow, WorkerRow } from "../../domain/admission.ts";
+import { nothingHere } from "../maintenance.ts";
 import { choicesFrom } from "../settings.ts";
 import { countOption, EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { openExistingStore } from "../store.ts";
@@ -42,10 +43,11 @@ async function pause(
   request: { readonly tenant: string | null; readonly isPaused: boolean },
 ): Promise<number> {
   const store = await openExistingStore(at.places);
+  if (store === null) throw nothingHere();
   try {
-    await store?.admissions.pause(request);
+    await store.admissions.pause(request);
   } finally {
-    await store?.close();
+    await store.close();
   }
   if (at.json) at.output.printJson(request);
   else {
@@ -124,7 +126,7 @@ function linesOf(fleet: FleetOverview): readonly Line[] {
     ...(isPaused ? [[yellow("paused"), " · nothing more is begun; `slowwave fleet resume`"]] : []),
     ...workers.map((worker) => workerLine(worker, fleet)),
     ...(workers.length === 0
-      ? [dim("no worker was heard of within a minute; `slowwave worker` starts one")]
+      ? [dim("no worker reported within a minute; `slowwave worker` starts one")]
       : []),
     ...tenants.map((row) => tenantLine(row, fleet)),
   ];
@@ -135,10 +137,10 @@ function workerLine(worker: WorkerRow, fleet: FleetOverview): Line {
     worker;
   const more = [
     `${running}/${concurrency} running`,
-    `heard ${age(fleet, beatAtMs)} s ago`,
+    `reported ${age(fleet, beatAtMs)} s ago`,
     ...(takeovers > 0 ? [`${counted(takeovers, "run")} taken over`] : []),
     ...(leasesLost > 0 ? [`${counted(leasesLost, "lease")} lost`] : []),
-    ...(Math.abs(clockOffsetMs) > 1_000 ? [`clock ${clockOffsetMs / 1000} s behind the store's`] : []),
+    ...(Math.abs(clockOffsetMs) > 1_000 ? [clockText(clockOffsetMs)] : []),
     ...(version === "" ? [] : [version]),
   ];
   const isEnding = state === "draining";
@@ -147,6 +149,11 @@ function workerLine(worker: WorkerRow, fleet: FleetOverview): Line {
     dim(` on ${clipped(host, 40)} · ${more.join(" · ")}`),
     isEnding ? yellow(" · ending") : "",
   ];
+}
+
+/** `offsetMs`: how far the store's clock is ahead. */
+function clockText(offsetMs: number): string {
+  return `clock ${about(Math.round(Math.abs(offsetMs) / 1000))} ${offsetMs > 0 ? "behind" : "ahead of"} the store's`;
 }
 
 function tenantLine(

@@ -17,7 +17,7 @@ import { readScheduleState, scheduleComplaint } from "../../internal/schedule.ts
 import { findHomeCopy, homeCopyMessage } from "../../internal/store.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
-import { IN_DATABASE, memoryRoots, openExistingStore, rootOf } from "../store.ts";
+import { IN_DATABASE, memoryRoots, openExistingStore } from "../store.ts";
 import { type RunSummary, summaryOf } from "../ui/run-page.ts";
 import { about, bold, counted, cyan, dim, type Line, moment, yellow } from "../ui/text.ts";
 import { runLine } from "./runs.ts";
@@ -136,11 +136,11 @@ export async function warningsOf(
   places: Invocation["places"],
 ): Promise<readonly string[]> {
   const { home, space } = places;
-  const root = rootOf(places, space);
+  const root = memoryRoots(places)?.(space) ?? null;
   const copy = await findHomeCopy(home);
   const homeId = (await readFile(join(home, "home-id"), "utf8").catch(() => "")).trim();
   const ahead =
-    store === null
+    store === null || root === null
       ? null
       : await unknownGeneration(
           { generations: store.generations, files: nodeFiles() },
@@ -148,7 +148,7 @@ export async function warningsOf(
         );
   return [
     ...(copy === null ? [] : [homeCopyMessage(copy)]),
-    ...(ahead === null ? [] : [`${aheadMessage(root, ahead)}.`]),
+    ...(root === null || ahead === null ? [] : [`${aheadMessage(root, ahead)}.`]),
   ];
 }
 

@@ -20,7 +20,7 @@ import { nowIn, type StoreClock } from "./jobs.ts";
 import type { SharedSession } from "./shared-session.ts";
 import { channelOf } from "./watch.ts";
 
-/** A row of a worker that was not heard of for so long is removed. */
+/** A row of a worker that has not reported for so long is removed. */
 const WORKER_KEPT_MS = 60 * WORKER_SHOWN_MS;
 /** Whether runs wait to be taken over is asked at most so often. */
 const ABANDONED_LOOK_MS = 900;

@@ -76,7 +76,7 @@ export function sharedSession(db: Database): SharedSession {
       if (isClosed || channels.size === 0) return;
       void open().then((opened) => {
         if (opened === null) openAgain();
-        // What was notified meanwhile was heard by nobody.
+        // What was notified meanwhile reached nobody.
         else for (const listener of channels.values()) listener();
       });
     }, AGAIN_MS).unref();

@@ -28,7 +28,7 @@ interface FleetRow {
   readonly lastServed: string | null;
 }
 
-/** A row of a worker that was not heard of for so long is removed. */
+/** A row of a worker that has not reported for so long is removed. */
 const WORKER_KEPT_MS = 60 * WORKER_SHOWN_MS;
 
 interface Deps {
