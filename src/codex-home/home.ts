@@ -25,6 +25,9 @@ export interface CodexHome {
   readonly maxUnusedDays: number;
 }
 
+/** Below the memory folder: what a person, or an agent that was told to remember something, wrote down there. */
+export const NOTES_FOLDER = ["extensions", "ad_hoc", "notes"] as const;
+
 /** What Codex 0.169 takes where its configuration says nothing, and its bounds. */
 const DEFAULT_VERSION: MemoryVersion = "v2";
 const DEFAULT_INPUTS = 256;

@@ -1,7 +1,7 @@
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import { isDirty, type JobStore, type Lease } from "../domain/job.ts";
-import type { MemoryStore, SetAside, Stage1Output } from "../domain/memory.ts";
+import { isNote, type MemoryStore, type SetAside, type Stage1Output } from "../domain/memory.ts";
 import type { LocalStore, Locks } from "../domain/ports.ts";
 import type { SessionStore } from "../domain/session.ts";
 import type { Files } from "../files/folder.ts";
@@ -10,6 +10,7 @@ import { pathText } from "../text/sanitize.ts";
 import { demandGit, resetBaseline } from "./baseline.ts";
 import type { CodexHome } from "./home.ts";
 import { CodexLock } from "./lock.ts";
+import { readNotes } from "./notes.ts";
 import { type CodexJob, type CodexOutput, type CodexStage1, CodexTables } from "./tables.ts";
 
 export interface CodexStoreDeps {
@@ -124,7 +125,7 @@ function codexJobs(
       const { token } = settlement.lease;
       if (lock.isHeld && tables.renew(token, (tables.job()?.lease_until ?? 0) as number)) {
         await resetBaseline(shared.home.root, shared.deps);
-        const consolidated = await lastInputs(inner);
+        const consolidated = (await lastInputs(inner)).filter((input) => !isNote(input));
         const { watermark } = settlement;
         const nowSeconds = shared.nowSeconds;
         if (tables.succeed({ token, watermark, consolidated, nowSeconds }) === "lost") return "lost";
@@ -171,11 +172,13 @@ function codexMemories(shared: Shared): Pick<MemoryStore, "upsert" | "select" | 
       for (const record of records) keepForCodex(shared, record);
       return inner.memories.upsert(space, inputs);
     },
-    /** In the order of Codex's own file: by thread id. */
+    /** In the order of Codex's own file: by thread id. Notes may take half of the places, the newest first. */
     async select(space, limit) {
-      const wanted = new Set(tables.selection(shared.nowSeconds, limit).map(({ thread_id }) => thread_id));
       const all = await inner.memories.select(space, MOST_ROWS);
-      return all.filter(({ threadId }) => wanted.has(threadId)).sort(byThread);
+      const notes = all.filter(isNote).slice(0, Math.ceil(limit / 2));
+      const rows = tables.selection(shared.nowSeconds, limit - notes.length);
+      const wanted = new Set(rows.map(({ thread_id }) => thread_id));
+      return [...notes, ...all.filter(({ threadId }) => wanted.has(threadId))].sort(byThread);
     },
     async setAside(space) {
       return [...(await inner.memories.setAside(space)), ...shared.setAside];
@@ -231,11 +234,13 @@ function codexLocks({ inner, lock }: Shared): Locks {
  */
 async function takeIn(shared: Shared): Promise<void> {
   const { inner, tables } = shared;
+  const refusedNotes = await takeInNotes(shared);
   const rows = tables.selection(shared.nowSeconds);
   const judged = rows.map((row) => ({ row, verdict: judgeRecord(row, "snake") }));
-  shared.setAside = judged.flatMap(({ row, verdict }) =>
+  const refusedRows = judged.flatMap(({ row, verdict }) =>
     "record" in verdict ? [] : [{ threadId: row.thread_id, code: verdict.code, message: verdict.message }],
   );
+  shared.setAside = [...refusedNotes, ...refusedRows];
   const taken = judged.flatMap(({ row, verdict }) =>
     "record" in verdict ? [{ row, record: verdict.record }] : [],
   );
@@ -252,6 +257,40 @@ async function takeIn(shared: Shared): Promise<void> {
   const job = await inner.jobs.read(CODEX_SPACE);
   if (tables.isConsolidated(chosen) || (job !== null && isDirty(job))) return;
   await inner.jobs.enqueue(CODEX_SPACE, Math.max(0, ...chosen.map((row) => row.source_updated_at)));
+}
+
+/**
+ * Takes the notes beside Codex's memory in through the same door. One that was changed counts as newer than it was, and one
+ * that is gone is withdrawn. The files stay as they are: they are the person's. Returns those that were refused.
+ */
+async function takeInNotes({ inner, home, deps, nowSeconds }: Shared): Promise<readonly SetAside[]> {
+  const notes = await readNotes(home.root, { files: deps.files, nowSeconds });
+  const known = (await inner.memories.select(CODEX_SPACE, MOST_ROWS)).filter(isNote);
+  const refused: SetAside[] = [];
+  const taken: Stage1Output[] = [];
+  for (const note of notes) {
+    const verdict = judgeRecord(note, "snake");
+    if ("record" in verdict) taken.push(verdict.record);
+    else refused.push({ threadId: note.thread_id, code: verdict.code, message: verdict.message });
+  }
+  const { records } = await cleanRecords(taken);
+  const changed = await Promise.all(records.map((record) => changedNote(inner, record)));
+  await inner.memories.upsert(
+    CODEX_SPACE,
+    changed.filter((record) => record !== null),
+  );
+  const there = new Set(records.map(({ threadId }) => threadId));
+  for (const { threadId } of known)
+    if (!there.has(threadId)) await inner.memories.withdraw(CODEX_SPACE, threadId);
+  return refused;
+}
+
+/** Null where its text is the one that is stored. A newer time than the stored one, whatever the file's says. */
+async function changedNote({ memories }: LocalStore, record: Stage1Output): Promise<Stage1Output | null> {
+  const [stored] = await memories.versionsOf(CODEX_SPACE, record.threadId);
+  if (stored === undefined) return record;
+  if (stored.rolloutSummary === record.rolloutSummary) return null;
+  return { ...record, sourceUpdatedAt: Math.max(record.sourceUpdatedAt, stored.sourceUpdatedAt + 1) };
 }
 
 /** In its second version Codex keeps the summary alone, and cuts it at so many bytes. */

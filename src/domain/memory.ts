@@ -117,6 +117,23 @@ export function completionWatermark(
   return outputs.reduce((newest, { sourceUpdatedAt }) => Math.max(newest, sourceUpdatedAt), claimed);
 }
 
+/** How ids of notes begin that a person, or an agent on their behalf, wrote down beside all sessions. */
+const NOTE_PREFIX = "ad-hoc-note-";
+
+/** Prefixed, so that no note is taken for a session. */
+export function noteId(name: string): string {
+  return `${NOTE_PREFIX}${name}`;
+}
+
+/** The name that a note's id was made of; null for a session. */
+export function noteName(threadId: string): string | null {
+  return threadId.startsWith(NOTE_PREFIX) ? threadId.slice(NOTE_PREFIX.length) : null;
+}
+
+export function isNote({ threadId }: Pick<Stage1Output, "threadId">): boolean {
+  return noteName(threadId) !== null;
+}
+
 export interface MemoryStore {
   /**
    * All or nothing, with one enqueue by the largest `sourceUpdatedAt` among inserted and updated rows; none if

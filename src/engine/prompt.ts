@@ -87,7 +87,8 @@ write. Readers use the memory in steps, so each step must lead to the next:
 3. \`rollout_summaries/*.md\` is the evidence, one file per session, opened for details.
 4. \`skills/<name>/SKILL.md\` holds procedures that were repeated often enough to be written down. Optional.
 
-Read, if they are there: \`raw_memories.md\` (what the sessions noted, newest first), \`rollout_summaries/*.md\`, and the
+Read, if they are there: \`raw_memories.md\` (what the sessions noted, newest first), \`rollout_summaries/*.md\`,
+\`rollout_summaries/notes/*.md\` (what the user had written down to be remembered: all of it is meant to last), and the
 present \`MEMORY.md\`, \`memory_summary.md\` and \`skills/\`. \`projects.json\`, where it is there, gives folders of one
 repository the same id: they are one group. Nothing else is needed. Do not open the recordings that
 \`rollout_path\` names.`;

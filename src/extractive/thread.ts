@@ -10,7 +10,7 @@ export interface Thread {
   /** Normalised folder: the key of the group. Empty when unknown. */
   readonly cwd: string;
   readonly rolloutPath: string;
-  /** Name inside `rollout_summaries/`. */
+  /** Name inside `rollout_summaries/`; what a person noted beside all sessions lies in `notes/` there. */
   readonly file: string;
   /** What follows the header of the summary file. */
   readonly recap: string;
@@ -51,7 +51,7 @@ export function normalFolder(cwd: string): string {
 }
 
 function readThread({ name, text }: SummaryFile): Thread | null {
-  if (!/^[^/\\\n]{1,250}\.md$/.test(name)) return null;
+  if (!/^(?:notes\/)?[^/\\\n]{1,250}\.md$/.test(name)) return null;
   const end = text.search(/\n\r?\n/);
   const head = end < 0 ? text : text.slice(0, end);
   const fields = new Map<string, string>();

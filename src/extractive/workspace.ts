@@ -21,7 +21,7 @@ import type { SummaryFile } from "./thread.ts";
 export function readWorkspace(root: string): ConsolidateInput & { readonly memory: string | null } {
   return {
     rawMemories: readPlain(join(root, "raw_memories.md")) ?? "",
-    summaries: readSummaries(join(root, "rollout_summaries")),
+    summaries: ["", "notes/"].flatMap((folder) => readSummaries(join(root, "rollout_summaries"), folder)),
     memory: readPlain(join(root, "MEMORY.md")),
     handEdits: readPlain(join(root, "hand_edits.diff")),
     projects: readPlain(join(root, "projects.json")),
@@ -85,13 +85,14 @@ function existsHere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-function readSummaries(folder: string): readonly SummaryFile[] {
-  const names = readdirSync(folder, { withFileTypes: true }).filter(
+function readSummaries(summaries: string, folder: string): readonly SummaryFile[] {
+  if (folder !== "" && !isFolder(join(summaries, folder))) return [];
+  const names = readdirSync(join(summaries, folder), { withFileTypes: true }).filter(
     (entry) => entry.isFile() && entry.name.endsWith(".md"),
   );
   return names.flatMap(({ name }) => {
-    const text = readPlain(join(folder, name));
-    return text === null ? [] : [{ name, text }];
+    const text = readPlain(join(summaries, folder, name));
+    return text === null ? [] : [{ name: `${folder}${name}`, text }];
   });
 }
 

@@ -1,5 +1,6 @@
-import { latestFirst, type Stage1Output, trimmed } from "../domain/memory.ts";
+import { isNote, latestFirst, type Stage1Output, trimmed } from "../domain/memory.ts";
 import { headerText } from "../text/sanitize.ts";
+import { NOTES } from "./memory-path.ts";
 
 /**
  * One `name: value` line. Import refuses line breaks in these values; a host that writes rows by other ways
@@ -120,7 +121,7 @@ export function sanitizedSlug(slug: string): string {
 }
 
 /**
- * Thread id → file name for all inputs of a run. Where the original would let two threads overwrite each other
+ * Thread id → name in `rollout_summaries/` for all inputs of a run; notes have a folder of their own there. Where the original would let two threads overwrite each other
  * (same second, hash and slug, or names that differ only in case), all but one get `-2`, `-3`, …
  * Which one keeps the plain name depends on the thread ids alone, not on the order of the inputs.
  */
@@ -128,7 +129,10 @@ export function summaryNames(
   outputs: readonly Pick<Stage1Output, "threadId" | "sourceUpdatedAt" | "rolloutSlug">[],
 ): ReadonlyMap<string, string> {
   const stems = outputs
-    .map((output) => ({ threadId: output.threadId, stem: summaryStem(output) }))
+    .map((output) => ({
+      threadId: output.threadId,
+      stem: `${isNote(output) ? `${NOTES}/` : ""}${summaryStem(output)}`,
+    }))
     .sort((a, b) => (a.threadId < b.threadId ? -1 : 1));
   const plain = new Set(stems.map(({ stem }) => stem.toLowerCase()));
   const taken = new Set<string>();
@@ -164,13 +168,14 @@ export function summaryBody(output: Stage1Output): string {
 }
 
 /**
- * `raw_memories.md` (original, section 4.3), piece by piece so that a large one never blocks.
- * `outputs` come in the order of the selection, latest first, or by thread id in a Codex home; `names` from `summaryNames`.
+ * `raw_memories.md` (original, section 4.3), piece by piece so that a large one never blocks. A note is no session: its
+ * text is in its own file alone. `inputs` come in the order of the selection, latest first, or by thread id in a Codex home; `names` from `summaryNames`.
  */
 export function* rawMemories(
-  outputs: readonly Stage1Output[],
+  inputs: readonly Stage1Output[],
   names: ReadonlyMap<string, string>,
 ): Generator<string> {
+  const outputs = inputs.filter((input) => !isNote(input) || trimmed(input.rawMemory) !== "");
   yield "# Raw Memories\n\n";
   if (outputs.length === 0) {
     yield "No raw memories yet.\n";

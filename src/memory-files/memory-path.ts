@@ -5,7 +5,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 /**
  * What a memory may hold, by path alone:
  *
- *   MEMORY.md  memory_summary.md  raw_memories.md  rollout_summaries/*.md  skills/<name>/**
+ *   MEMORY.md  memory_summary.md  raw_memories.md  rollout_summaries/*.md  rollout_summaries/notes/*.md  skills/<name>/**
  *
  * Paths are relative, `/`-separated and untrusted: they come from an agent or from whoever edits the folder.
  */
@@ -25,6 +25,12 @@ export const HAND_EDITS = "hand_edits.diff";
 
 /** In a workspace: which folders are one repository, folder → identity, for the agent. */
 export const PROJECTS = "projects.json";
+
+/**
+ * In `rollout_summaries/`: what a person wrote down beside all sessions. A folder, since a Codex that shares the memory
+ * removes the files that it has no session for, and leaves folders alone.
+ */
+export const NOTES = "notes";
 
 /** `kind`: what is there; a folder where a file belongs is foreign, and the other way round. */
 export function roleOf(path: string, kind: "file" | "folder"): PathRole {
@@ -64,14 +70,17 @@ function fileRole(segments: readonly string[]): PathRole {
   const [first = "", , third] = segments;
   if (segments.length === 1) return ROOT_FILES.has(first) ? "file" : "foreign";
   if (first === "rollout_summaries") {
-    return segments.length === 2 && segments[1]?.endsWith(".md") ? "file" : "foreign";
+    const isThere = segments.length === 2 || (segments.length === 3 && segments[1] === NOTES);
+    return isThere && segments.at(-1)?.endsWith(".md") ? "file" : "foreign";
   }
   return first === "skills" && third !== undefined ? "file" : "foreign";
 }
 
 function folderRole(segments: readonly string[]): PathRole {
   if (segments[0] === "skills") return "folder";
-  return segments.length === 1 && segments[0] === "rollout_summaries" ? "folder" : "foreign";
+  const [first, second] = segments;
+  const isThere = segments.length === 1 || (segments.length === 2 && second === NOTES);
+  return first === "rollout_summaries" && isThere ? "folder" : "foreign";
 }
 
 /** Without control and invisible characters, of a bounded length, and usable on every system. */

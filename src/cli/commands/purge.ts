@@ -1,9 +1,13 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { SlowwaveError } from "../../domain/failure.ts";
+import { noteName } from "../../domain/memory.ts";
 import type { Store } from "../../domain/ports.ts";
+import { NOTES_FOLDER } from "../../internal/codex-home.ts";
 import type { PurgedSpaces } from "../../internal/engine.ts";
 import { withControls } from "../maintenance.ts";
-import { examples, type Invocation, invocation, type Shell } from "../shell.ts";
+import { examples, type Invocation, invocation, type Places, type Shell } from "../shell.ts";
 import { bold, counted, dim, green, type Line, printable, yellow } from "../ui/text.ts";
 import { firstLine } from "../world.ts";
 
@@ -73,7 +77,7 @@ export async function purgeThread(
     // The id is not to come in through another space either.
     await store.memories.refuse(thread, null);
     if (json) output.printJson({ thread, outcome: "succeeded", spaces: answer.spaces });
-    else output.print(...reportLines(thread, answer));
+    else output.print(...reportLines(thread, answer), ...noteLines(thread, places));
     return null;
   });
 }
@@ -123,6 +127,20 @@ function where(spaces: readonly string[]): string {
   if (spaces.length === 0)
     return "whatever was made of it (no input of that id is kept here: is the id right?)";
   return spaces.length === 1 ? `the space ${spaces[0]}` : `${spaces.length} spaces`;
+}
+
+/** The file of a note is a person's: it is neither changed nor removed. */
+function noteLines(thread: string, { codex }: Places): readonly Line[] {
+  const name = noteName(thread);
+  if (codex === null || name === null) return [];
+  const path = join(codex.root, ...NOTES_FOLDER, `${name}.md`);
+  if (name.includes("/") || !existsSync(path)) return [];
+  return [
+    [
+      yellow("  look at     "),
+      `${printable(path)}: the note's own file is yours and stays; Slowwave reads it no more, Codex does`,
+    ],
+  ];
 }
 
 function foundNothing(one: PurgedSpaces["spaces"][number]): boolean {
