@@ -50,8 +50,11 @@ export interface Conversation<L extends Listener = Listener>
   readonly listener: L;
   /** Settles with why, as a sentence, when nothing of it lives. Never rejects. */
   readonly gone: Promise<{ readonly why: string; readonly end: ProcessEnd }>;
-  /** Closes its stdin, on which it exits by itself; ends it if it does not. Rejects with `agent_unkillable`. */
-  close(): Promise<void>;
+  /**
+   * Closes its stdin, on which it exits by itself; ends it if it does not. Rejects with `agent_unkillable`. `graceMs`: for
+   * each of both at most so long.
+   */
+  close(how?: { readonly graceMs?: number }): Promise<void>;
   /** At once, without asking. */
   kill(): void;
 }
@@ -94,10 +97,12 @@ export async function converse<L extends Listener>(options: ConverseOptions<L>):
     freeze: child.freeze,
     thaw: child.thaw,
     lastOutputMs: child.lastOutputMs,
-    async close() {
+    async close({ graceMs: mostMs = Number.POSITIVE_INFINITY } = {}) {
       child.thaw();
       child.stdin.end();
-      if (!(await settlesWithin(clock, closeMs, child.ended))) await child.end();
+      if (!(await settlesWithin(clock, Math.min(closeMs, mostMs), child.ended))) {
+        await child.end(Math.min(graceMs, mostMs));
+      }
       const { end } = await gone;
       if (end.left !== null) throw end.left;
     },
@@ -166,11 +171,11 @@ export function turnHandle(options: TurnHandleOptions): AgentHandle {
       if (!(await settlesWithin(clock, graceMs, stopped))) process.kill();
       await ended;
     },
-    async close() {
+    async close(how) {
       isStopping = true;
       // Not waited for: closing its stdin ends the turn as well.
       if (stream.isOpen()) turns.interrupt().catch(() => {});
-      await process.close();
+      await process.close(how);
       await over;
     },
   };

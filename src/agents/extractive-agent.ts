@@ -217,9 +217,9 @@ async function startProcess(
     return end;
   });
 
-  async function stop(): Promise<void> {
+  async function stop(graceMs?: number): Promise<void> {
     if (last === null) interrupted = true;
-    await child.end();
+    await child.end(graceMs);
     const { left } = await over;
     if (left !== null) throw left;
   }
@@ -236,8 +236,8 @@ async function startProcess(
         `The agent "${name}" takes one turn and can't mend its work in another.`,
       );
     },
-    interrupt: stop,
-    close: stop,
+    interrupt: () => stop(),
+    close: (how) => stop(how?.graceMs),
   };
 }
 

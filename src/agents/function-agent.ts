@@ -138,9 +138,9 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
   }
 
   /** Whether the function is over. */
-  async function stop(why: string): Promise<boolean> {
+  async function stop(why: string, waitMs = graceMs): Promise<boolean> {
     abort.abort(new SlowwaveError("agent_interrupted", why));
-    const hasEnded = await settlesWithin(clock, graceMs, work);
+    const hasEnded = await settlesWithin(clock, waitMs, work);
     if (!hasEnded) emitEnd({ type: "agent.interrupted" });
     return hasEnded;
   }
@@ -164,16 +164,20 @@ function startFunction(fn: AgentFunction, spec: AgentSpec, clock: Clock, graceMs
     async interrupt() {
       if (stream.isOpen()) await stop("The turn was interrupted.");
     },
-    async close() {
-      const hasEnded = await stop("The agent was closed.");
+    async close({ graceMs: mostMs = graceMs } = {}) {
+      const waitMs = Math.min(graceMs, mostMs);
+      const hasEnded = await stop("The agent was closed.", waitMs);
       stream.end();
-      if (hasEnded) return;
-      throw new SlowwaveError(
-        "agent_unkillable",
-        `The agent function "${spec.agent}" did not heed its abort signal within ${graceMs / 1000} s, and a function can't be ended from outside. Let it stop when \`signal\` is aborted.`,
-      );
+      if (!hasEnded) throw unheeded(spec.agent, waitMs);
     },
   };
+}
+
+function unheeded(agent: string, ms: number): SlowwaveError {
+  return new SlowwaveError(
+    "agent_unkillable",
+    `The agent function "${agent}" did not heed its abort signal within ${ms / 1000} s, and a function can't be ended from outside. Let it stop when \`signal\` is aborted.`,
+  );
 }
 
 function isReport(event: unknown): event is AgentReport {

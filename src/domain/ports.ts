@@ -77,7 +77,11 @@ export interface Liveness {
   probe(owner: string): Promise<"alive" | "dead" | "unknown">;
   /** An owner that was not renewed for so long counts as dead. Null: locks tell, and nothing has to be renewed. */
   readonly ttlMs: number | null;
-  /** Milliseconds since this owner of this process was renewed last, by a clock that never goes back; 0 where locks tell. */
+  /**
+   * Milliseconds since this process asked for the last renewal of its owner that was made, by a clock that never goes back:
+   * never less than what the store counts. Infinite: others took it for dead although it lives, and it was told so; finite
+   * again once it is renewed. 0 where locks tell, and for an owner that is none of this process's.
+   */
   sinceBeatMs(owner: string): number;
 }
 

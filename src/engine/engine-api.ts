@@ -83,9 +83,10 @@ export interface Engine {
   /**
    * Leaves every live run as it was last committed and ends its agent, without asking the store: for a process that was
    * cut off from it for so long that others may take its runs over. Resolves when the agents are gone. Their results
-   * reject with `run_abandoned`; `recover` takes up again what nobody took over.
+   * reject with `run_abandoned`; `recover` takes up again what nobody took over. `graceMs`: an agent is given no longer than
+   * that at each step of its end before it is killed; absent, what it is given always.
    */
-  abandon(): Promise<void>;
+  abandon(how?: { readonly graceMs?: number }): Promise<void>;
   /** The result of a finished run, of this or an earlier process. Null when unknown or unfinished. */
   result(run: string): Promise<RunResult | null>;
   /** Cancels the live runs, waits for their end and frees the owner lock. */

@@ -123,7 +123,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     cancel: (run) => cancel(parts, durable, run),
     live: () => live.all(),
-    abandon: () => abandon(parts, durable),
+    abandon: (how) => abandon(parts, durable, how),
     result: (run) => resultOf(store, run),
     async close() {
       admission.close(new SlowwaveError("engine_closed", "The engine is closed; create a new one."));
@@ -382,15 +382,22 @@ async function cancel(
 }
 
 /** In this order: a run that heard its agent end would say so once the store is back. */
-async function abandon({ live, registry }: Parts, durable: DurableEngine): Promise<void> {
+async function abandon(
+  { live, registry }: Parts,
+  durable: DurableEngine,
+  how: Parameters<Engine["abandon"]>[0],
+): Promise<void> {
   const runs = live.all().map(({ id }) => id);
   durable.abandon();
-  // An agent that is just being started ends as soon as it is there.
-  await Promise.allSettled(runs.map((run) => registry.started(run)));
-  const agents = runs.flatMap((run) => registry.ofRun(run));
-  await Promise.allSettled(agents.map((agent) => agent.close()));
-  // Whoever goes on with a run, be it this process, starts an agent anew.
-  for (const { id } of agents) registry.remove(id);
+  const end = async (run: string) => {
+    const agents = registry.ofRun(run);
+    await Promise.allSettled(agents.map((agent) => agent.close(how)));
+    // Whoever goes on with a run, be it this process, starts an agent anew.
+    for (const { id } of agents) registry.remove(id);
+  };
+  // Nobody's end waits for an agent that is just being started; that one ends as soon as it is there.
+  await Promise.all(runs.map((run) => end(run)));
+  await Promise.all(runs.map((run) => registry.started(run).then(() => end(run))));
 }
 
 /** Observers that subscribe late still hear the run from its beginning. */

@@ -7,6 +7,11 @@ const BEAT_MS = 5_000;
 const CLOCK_MS = 60_000;
 /** So much of the time after which others take a process for dead may pass without a beat. */
 const FENCE_SHARE = 2 / 3;
+/** So much of it an agent is given at each step of its end: to stop when it is asked, and when it is told. */
+const GRACE_SHARE = 1 / 15;
+/** Looks at the clock lie at most, and at least, so much of it apart. */
+const LONGEST_LOOK_SHARE = 1 / 15;
+const SHORTEST_LOOK_SHARE = 1 / 150;
 
 /** Tells the fleet that a worker lives, and the worker when the fleet may think that it does not. */
 export interface Heart {
@@ -15,6 +20,7 @@ export interface Heart {
   beat(): Promise<void>;
   /** Milliseconds since the store last knew that this process lives. */
   ageMs(): number;
+  isCutOff(): boolean;
   stop(): void;
 }
 
@@ -23,24 +29,25 @@ export interface HeartOptions {
   readonly clock: Clock;
   readonly owner: string;
   readonly sendBeat: (clockOffsetMs: number) => Promise<void>;
-  /** Others may take this process for dead from now on: it must end its agents before they start theirs. */
-  readonly cutOff: () => void;
+  /** Others may take this process for dead soon: it must end its agents before they start theirs, with so much grace. */
+  readonly cutOff: (graceMs: number) => void;
   /** The store knows again that it lives. */
   readonly back: () => void;
 }
 
 /**
  * Where the store tells life by rows that are renewed, a process that could not renew its own for two thirds of the time
- * after which it counts as dead is cut off; so is one that finds that it stood still for so long itself. Its agents have
- * the last third to end. Where locks of the machine tell, nothing needs to be fenced.
+ * after which it counts as dead is cut off; so is one that finds that it stood still for so long itself, and one that
+ * others took for dead. Its agents have the last third to end: with their two graces they are killed at 4/5, and 1/5 is
+ * left for a busy machine. Where locks of the machine tell, nothing needs to be fenced.
  */
 export function createHeart({ store, clock, owner, sendBeat, cutOff, back }: HeartOptions): Heart {
   const { ttlMs } = store.liveness;
   const fenceMs = ttlMs === null ? Number.POSITIVE_INFINITY : ttlMs * FENCE_SHARE;
   const beatMs = ttlMs === null ? BEAT_MS : Math.min(BEAT_MS, ttlMs / 3);
-  const checkMs = ttlMs === null ? null : Math.min(1_000, ttlMs / 15);
   let beatTimer: unknown = null;
   let checkTimer: unknown = null;
+  const madeAtMs = clock.monotonicMs();
   let sentAtMs = clock.monotonicMs();
   let checkedAtMs = clock.monotonicMs();
   let askedAtMs = Number.NEGATIVE_INFINITY;
@@ -69,22 +76,23 @@ export function createHeart({ store, clock, owner, sendBeat, cutOff, back }: Hea
 
   function ageMs(): number {
     if (ttlMs === null) return clock.monotonicMs() - sentAtMs;
-    const ageMs = store.liveness.sinceBeatMs(owner);
-    // Not registered yet: it has nothing that others could take over.
-    return Number.isFinite(ageMs) ? ageMs : 0;
+    return store.liveness.sinceBeatMs(owner);
   }
 
-  function checkLater(ms: number): void {
+  /** The next look is when it would be late, so that nothing but a busy machine is added to that. */
+  function checkLater(ttlMs: number): void {
+    const untilLateMs = isCutOff ? Number.POSITIVE_INFINITY : fenceMs - ageMs() + 1;
+    const ms = Math.max(ttlMs * SHORTEST_LOOK_SHARE, Math.min(ttlMs * LONGEST_LOOK_SHARE, untilLateMs));
     checkTimer = clock.setTimeout(() => {
       const stoodStillMs = clock.monotonicMs() - checkedAtMs;
       checkedAtMs = clock.monotonicMs();
       const isLate = Math.max(stoodStillMs, ageMs()) > fenceMs;
       if (isLate !== isCutOff) {
         isCutOff = isLate;
-        if (isLate) cutOff();
+        if (isLate) cutOff(ttlMs * GRACE_SHARE);
         else back();
       }
-      if (!isStopped) checkLater(ms);
+      if (!isStopped) checkLater(ttlMs);
     }, ms);
   }
 
@@ -93,10 +101,12 @@ export function createHeart({ store, clock, owner, sendBeat, cutOff, back }: Hea
       await beat();
       beatLater();
       checkedAtMs = clock.monotonicMs();
-      if (checkMs !== null) checkLater(checkMs);
+      if (ttlMs !== null) checkLater(ttlMs);
     },
     beat,
-    ageMs,
+    // Taken for dead: as if it had never been heard of.
+    ageMs: () => Math.min(ageMs(), clock.monotonicMs() - madeAtMs),
+    isCutOff: () => isCutOff,
     stop: () => {
       isStopped = true;
       clock.clearTimeout(beatTimer);

@@ -66,6 +66,8 @@ class FleetWorker implements Worker {
   readonly #startedAtMs: number;
   #looks: Looks | null = null;
   #state: WorkerState = "new";
+  /** The agents of a worker that is cut off are being ended. */
+  #abandoning: Promise<void> = Promise.resolve();
   #takeovers = 0;
   /** Monotonic: when runs of dead workers are looked for again; and the pause before. */
   #nextTakeoverMs = 0;
@@ -103,7 +105,7 @@ class FleetWorker implements Worker {
       owner: engine.owner,
       sendBeat: (offsetMs) =>
         store.admissions.beat({ report: this.#describe(offsetMs), nowMs: this.#clock.nowMs() }),
-      cutOff: () => this.#cutOff(),
+      cutOff: (graceMs) => this.#cutOff(graceMs),
       back: () => this.#back(),
     });
   }
@@ -301,19 +303,23 @@ class FleetWorker implements Worker {
     return this.#concurrency - this.#engine.live().length - starting.length;
   }
 
-  #cutOff(): void {
+  #cutOff(graceMs: number): void {
     if (this.#state === "working") this.#state = "cut-off";
     this.#report(
       null,
       new SlowwaveError("worker_cut_off", "The store could not be reached; the agents here are ended."),
     );
-    this.#engine.abandon().catch((error: unknown) => this.#report(null, error));
+    this.#abandoning = this.#engine.abandon({ graceMs }).catch((error: unknown) => this.#report(null, error));
   }
 
+  /** Not before the agents are gone: the runs would begin new ones beside them. */
   #back(): void {
-    if (this.#state === "cut-off") this.#state = "working";
-    this.#engine.recover({ runsOnly: true }).catch((error: unknown) => this.#report(null, error));
-    this.#looks?.wake();
+    void this.#abandoning.then(() => {
+      if (this.#heart.isCutOff()) return;
+      if (this.#state === "cut-off") this.#state = "working";
+      this.#engine.recover({ runsOnly: true }).catch((error: unknown) => this.#report(null, error));
+      this.#looks?.wake();
+    });
   }
 
   /** What comes of a worker that ends, or of a store that is closed under it, is no news. */

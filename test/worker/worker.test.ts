@@ -215,6 +215,84 @@ describe("the end of a worker", () => {
     await eventually(statuses).toEqual(["a succeeded"]);
   });
 
+  test("a worker that others took for dead although it lives ends its agents, and goes on when it is renewed", async () => {
+    const { worker, clock, shared, statuses } = await fleetWorld("a");
+    const { agent, working, finish } = heldAgents();
+    const inner = openMemoryStore({ world: shared });
+    let sinceBeatMs = 0;
+    const store = {
+      ...inner,
+      liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs: () => sinceBeatMs },
+    };
+    const one = worker(agent, { store });
+    await one.worker.start();
+    await clock.advance(0);
+    await eventually(working).toEqual(["a"]);
+    sinceBeatMs = Number.POSITIVE_INFINITY;
+    await clock.advance(1_000);
+    expect(one.worker.status()).toMatchObject({ state: "cut-off", beatAgeMs: clock.monotonicMs() });
+    await eventually(working).toEqual([]);
+    sinceBeatMs = 0;
+    await eventually(() => clock.advance(1_000).then(working)).toEqual(["a"]);
+    finish("a");
+    await eventually(statuses).toEqual(["a succeeded"]);
+  });
+
+  test("a worker that is cut off ends its agents at two thirds of its time, with a fifteenth of it for each step of their end", async () => {
+    const { worker, clock, shared } = await fleetWorld();
+    const inner = openMemoryStore({ world: shared });
+    const renewedAtMs = clock.monotonicMs();
+    const store = {
+      ...inner,
+      liveness: {
+        ...inner.liveness,
+        ttlMs: 15_000,
+        sinceBeatMs: () => clock.monotonicMs() - renewedAtMs,
+      },
+    };
+    const one = worker(undefined, { store });
+    const ended: unknown[] = [];
+    Object.assign(one.engine, {
+      abandon: async (how: unknown) => void ended.push({ atMs: clock.monotonicMs() - renewedAtMs, how }),
+    });
+    await one.worker.start();
+    await clock.advance(10_000);
+    expect(ended).toEqual([]);
+    await clock.advance(100);
+    // It is looked at as soon as it would be late, and at most every 150th of the time.
+    expect(ended).toEqual([{ atMs: 10_100, how: { graceMs: 1_000 } }]);
+  });
+
+  test("a worker that is back goes on only when the agents of before are gone", async () => {
+    const { worker, clock, shared } = await fleetWorld();
+    const inner = openMemoryStore({ world: shared });
+    let sinceBeatMs = 0;
+    const store = {
+      ...inner,
+      liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs: () => sinceBeatMs },
+    };
+    const one = worker(undefined, { store });
+    const gone = Promise.withResolvers<void>();
+    const recovered: unknown[] = [];
+    Object.assign(one.engine, {
+      abandon: () => gone.promise,
+      recover: async (how: unknown) => {
+        recovered.push(how);
+        return [];
+      },
+    });
+    await one.worker.start();
+    recovered.length = 0;
+    sinceBeatMs = 12_000;
+    await clock.advance(1_000);
+    sinceBeatMs = 0;
+    await clock.advance(2_000);
+    expect([one.worker.status().state, recovered]).toEqual(["cut-off", []]);
+    gone.resolve();
+    await clock.advance(1_000);
+    expect([one.worker.status().state, recovered]).toEqual(["working", [{ runsOnly: true }]]);
+  });
+
   test("a worker that stood still for too long is cut off although its row was renewed since", async () => {
     const { worker, clock, shared } = await fleetWorld("a");
     const { agent, working, spaces } = heldAgents();

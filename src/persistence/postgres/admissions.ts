@@ -29,6 +29,8 @@ interface Deps {
   readonly session: SharedSession;
   readonly clock: StoreClock;
   readonly monotonicMs: () => number;
+  /** Frees the places of the owner, if it is dead. */
+  readonly probe: (owner: string) => Promise<unknown>;
 }
 
 /** Choosing is a function of the database's (`slowwave.admit`), under one lock: one trip, however many spaces there are. */
@@ -36,19 +38,26 @@ export function postgresAdmissions(db: Database, deps: Deps): AdmissionStore {
   return { ...placesOf(db, deps), ...fleetOf(db, deps), watch: watchDue(db, deps.session) };
 }
 
+interface Given {
+  readonly space: string | null;
+  readonly tenant: string;
+  readonly hasAbandonedRuns: boolean;
+  readonly silent: readonly string[] | null;
+}
+
 function placesOf(
   db: Database,
-  { clock, monotonicMs }: Deps,
+  { clock, monotonicMs, probe }: Deps,
 ): Pick<AdmissionStore, "admit" | "admitSpace" | "handBack"> {
   const lock = lockOf(db.schema, "admission");
   let lookedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Whether runs wait to be taken over is asked along, now and then: a worker that rests asks once a second in all. */
+  /** What the dead left is asked along, now and then: a worker that rests asks once a second in all. */
   async function admitted(query: Query, request: AdmitRequest, now: number | null) {
     const { worker, count, limits, successCooldownSeconds, retries } = request;
     const isLookDue = monotonicMs() - lookedAtMs >= ABANDONED_LOOK_MS;
     if (isLookDue) lookedAtMs = monotonicMs();
-    const { rows } = await query<{ space: string | null; tenant: string; hasAbandonedRuns: boolean }>(ADMIT, [
+    const { rows } = await query<Given>(ADMIT, [
       lock.key,
       now,
       worker,
@@ -62,7 +71,13 @@ function placesOf(
       isLookDue,
     ]);
     const all = rows.flatMap(({ space, tenant }): Admitted[] => (space === null ? [] : [{ space, tenant }]));
-    return { all, hasAbandonedRuns: rows[0]?.hasAbandonedRuns === true };
+    const { hasAbandonedRuns = false, silent = [] } = rows[0] ?? {};
+    return { all, hasAbandonedRuns, silent: silent ?? [] };
+  }
+
+  /** Their places are given at the next look. */
+  async function freeDead(silent: readonly string[]): Promise<void> {
+    for (const owner of silent) await probe(owner);
   }
 
   return {
@@ -70,11 +85,14 @@ function placesOf(
       const now = clock();
       const { carrier } = request;
       if (carrier === undefined) {
-        const { all, hasAbandonedRuns } = await admitted(db.query, request, now);
+        const { all, hasAbandonedRuns, silent } = await admitted(db.query, request, now);
+        await freeDead(silent);
         return { admitted: all, carried: 0, hasAbandonedRuns };
       }
-      return db.transaction(async (query) => {
-        const { all, hasAbandonedRuns } = await admitted(query, request, now);
+      let dead: readonly string[] = [];
+      const outcome = await db.transaction(async (query) => {
+        const { all, hasAbandonedRuns, silent } = await admitted(query, request, now);
+        dead = silent;
         if (all.length === 0) return { admitted: [], carried: 0, hasAbandonedRuns };
         const taken = new Set(await carrier.send(all, query));
         await query("update slowwave.admissions set worker = $1 where space = any ($2::text[])", [
@@ -84,6 +102,8 @@ function placesOf(
         const own = all.filter(({ space }) => !taken.has(space));
         return { admitted: own, carried: taken.size, hasAbandonedRuns };
       });
+      await freeDead(dead);
+      return outcome;
     },
     admitSpace: (request) => {
       const now = clock();
@@ -104,19 +124,23 @@ function placesOf(
   };
 }
 
-/** Unfinished runs of phase 2 whose owner has no row, one that expired, or one whose session is gone. */
+/** Unfinished runs of phase 2 whose owner has no row, or one that expired. */
 const ABANDONED = `
   select 1 from (select distinct owner from slowwave.runs where state = 'active' and machine = 'phase2') run
   left join slowwave.owners on owners.id = run.owner
-  where owners.id is null or expires_at <= slowwave.now_ms()
-    or (owners.pid is not null and not exists (
-      select 1 from pg_stat_activity activity where activity.pid = owners.pid
-        and (backend_start is null or (extract(epoch from backend_start) * 1000000)::bigint = began)))`;
+  where owners.id is null or expires_at <= slowwave.now_ms()`;
+
+/** Workers with places whose row expired: the places are free once they are known to be dead. */
+const SILENT = `
+  select distinct worker from slowwave.admissions join slowwave.owners on owners.id = worker
+  where expires_at <= slowwave.now_ms()`;
 
 const ADMIT = `
-  with looked as materialized (select $11::boolean and exists (${ABANDONED}) as found),
+  with looked as materialized (select $11::boolean and exists (${ABANDONED}) as found,
+    case when $11::boolean then array(${SILENT}) end as silent),
   given as materialized (select space, tenant from slowwave.admit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))
-  select given.space, given.tenant, looked.found as "hasAbandonedRuns" from looked left join given on true`;
+  select given.space, given.tenant, looked.found as "hasAbandonedRuns", looked.silent
+  from looked left join given on true`;
 
 async function admitSpace(
   query: Query,

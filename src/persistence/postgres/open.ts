@@ -46,8 +46,7 @@ export interface PostgresTestOptions extends PostgresStoreOptions {
 
 /**
  * Everything in one schema of a PostgreSQL database (14 to 18), shared by any number of machines, whose clocks are never
- * compared: the database's decides. Works through a pooler in transaction mode, where the death of a process shows
- * after `ownerTtlMs` and not in a second. Needs the package `pg`.
+ * compared: the database's decides. Works through a pooler in transaction mode. Needs the package `pg`.
  *
  * ```ts
  * const store = await openPostgresStore({ url: "postgres://slowwave:secret@db.example/memory" });
@@ -121,7 +120,7 @@ function poolOf(
   return pool;
 }
 
-/** One is the session by which others see that this process lives. */
+/** One is the store's own, for its sign of life and what is notified. */
 const LEAST_CONNECTIONS = 3;
 
 /** A pooler makes up the number of the server's process that it tells its clients. */

@@ -4,41 +4,33 @@ import type { Database, Session } from "./database.ts";
 /** A lost session is opened again so soon, and not sooner after it failed. */
 const AGAIN_MS = 200;
 
-/** The session by which others see that this process lives. */
-export interface SessionIdentity {
-  readonly pid: number;
-  /** Microseconds. */
-  readonly began: number;
-}
-
 /**
- * One connection of the store's own, opened when it is first needed and again when it is lost: it is what others see end
- * when this process dies, and it hears what is notified. Behind a pooler there is none, and everything works without.
+ * One connection of the store's own, opened when it is first needed and again when it is lost. Beats go by it, so that they
+ * wait for no other statement of this process, and it hears what is notified. Behind a pooler it hears nothing.
  */
 export interface SharedSession {
-  readonly isPossible: boolean;
-  /** Null: there is none just now. Its identity changes whenever it was lost. */
-  open(): Promise<{ readonly session: Session; readonly identity: SessionIdentity } | null>;
+  /** Whether it hears what is notified. */
+  readonly canListen: boolean;
+  /** Null: there is none just now. */
+  open(): Promise<Session | null>;
   /** Calls the listener at each notification on the channel. */
   listen(channel: string, listener: () => void): void;
   unlisten(channel: string): void;
   /** Gives a session up that does not answer; the next use opens another. */
   drop(): void;
-  /** Told when the session was lost: the beat must be made anew. */
+  /** Told when the session was lost. */
   onLost(listener: () => void): void;
   close(): void;
 }
 
-type Opened = { readonly session: Session; readonly identity: SessionIdentity };
-
 export function sharedSession(db: Database): SharedSession {
   const channels = new Map<string, () => void>();
   const lostListeners: (() => void)[] = [];
-  let opening: Promise<Opened | null> | null = null;
+  let opening: Promise<Session | null> | null = null;
   let isClosed = false;
 
-  function open(): Promise<Opened | null> {
-    if (!db.hasSessions || isClosed) return Promise.resolve(null);
+  function open(): Promise<Session | null> {
+    if (isClosed) return Promise.resolve(null);
     opening ??= connect().catch(() => {
       opening = null;
       return null;
@@ -46,34 +38,32 @@ export function sharedSession(db: Database): SharedSession {
     return opening;
   }
 
-  async function connect(): Promise<Opened> {
+  async function connect(): Promise<Session> {
     const session = await db.session({
       lost: () => {
         opening = null;
         for (const listener of lostListeners) listener();
-        if (channels.size > 0) openAgain();
+        if (isHearing()) openAgain();
       },
       notified: (channel) => channels.get(channel)?.(),
     });
     try {
-      for (const channel of channels.keys()) await session.query(`listen ${channel}`);
-      const { rows } = await session.query<SessionIdentity>(
-        `select pid, (extract(epoch from backend_start) * 1000000)::bigint as began
-         from pg_stat_activity where pid = pg_backend_pid()`,
-      );
-      const [identity] = rows;
-      if (identity === undefined) throw new Error("the server does not show this session to itself");
+      if (db.hasSessions) for (const channel of channels.keys()) await session.query(`listen ${channel}`);
       if (isClosed) session.close();
-      return { session, identity };
+      return session;
     } catch (error) {
       session.close();
       throw error;
     }
   }
 
+  function isHearing(): boolean {
+    return db.hasSessions && channels.size > 0;
+  }
+
   function openAgain(): void {
     setTimeout(() => {
-      if (isClosed || channels.size === 0) return;
+      if (isClosed || !isHearing()) return;
       void open().then((opened) => {
         if (opened === null) openAgain();
         // What was notified meanwhile reached nobody.
@@ -83,31 +73,31 @@ export function sharedSession(db: Database): SharedSession {
   }
 
   return {
-    isPossible: db.hasSessions,
+    canListen: db.hasSessions,
     open,
     listen: (channel, listener) => {
       channels.set(channel, listener);
       if (!db.hasSessions) return;
       void open().then((opened) => {
         if (opened === null) openAgain();
-        else void opened.session.query(`listen ${channel}`).catch(() => {});
+        else void opened.query(`listen ${channel}`).catch(() => {});
       });
     },
     unlisten: (channel) => {
       channels.delete(channel);
-      if (opening === null) return;
-      void opening.then((opened) => opened?.session.query(`unlisten ${channel}`)).catch(() => {});
+      if (opening === null || !db.hasSessions) return;
+      void opening.then((opened) => opened?.query(`unlisten ${channel}`)).catch(() => {});
     },
     drop: () => {
-      void opening?.then((opened) => opened?.session.close());
+      void opening?.then((opened) => opened?.close());
       opening = null;
-      if (channels.size > 0) openAgain();
+      if (isHearing()) openAgain();
     },
     onLost: (listener) => void lostListeners.push(listener),
     close: () => {
       isClosed = true;
       channels.clear();
-      void opening?.then((opened) => opened?.session.close());
+      void opening?.then((opened) => opened?.close());
       opening = null;
     },
   };

@@ -50,7 +50,7 @@ export function storeOn(
       return rows[0]?.nowMs ?? 0;
     },
     jobs: postgresJobs(db, jobs, clock),
-    admissions: postgresAdmissions(db, { session, clock, monotonicMs }),
+    admissions: postgresAdmissions(db, { session, clock, monotonicMs, probe: liveness.probe }),
     memories: postgresMemories(db, jobs, clock),
     runs: postgresRuns(db, watching),
     generations: postgresGenerations(db, jobs),

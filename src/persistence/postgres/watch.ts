@@ -45,7 +45,7 @@ export function watchLeavings(db: Database, session: SharedSession): Watch {
   }
 
   function begin(): void {
-    const every = session.isPossible ? BACKSTOP_MS : POLL_MS;
+    const every = session.canListen ? BACKSTOP_MS : POLL_MS;
     // Busy, or cut off: the next look sees it.
     const lookAgain = () => void look().catch(() => {});
     timer = setInterval(lookAgain, every).unref();
