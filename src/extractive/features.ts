@@ -1,4 +1,13 @@
-import { INTERNALS, isPlain, isReasoned, tellsCode, tellsNumber } from "./forms.ts";
+import {
+  hasWayOut,
+  INTERNALS,
+  isPlain,
+  isPlainFact,
+  isReasoned,
+  isRule,
+  tellsCode,
+  tellsNumber,
+} from "./forms.ts";
 import { hasWordOf, WORD_CLASSES, type WordClass } from "./lexicon.ts";
 import type { Piece } from "./piece.ts";
 import { widthOf } from "./prose.ts";
@@ -89,6 +98,25 @@ export const FEATURES = {
   plainNumber: 1,
   plainCode: 1,
   plainReason: 1,
+  plain: 1,
+  rule: 1,
+  plainFact: 1,
+  wayOut: 1,
+  skipped: -1,
+  nextStep: -1,
+  point: -1,
+  asks: -1,
+  cutEnd: -1,
+  changeVerb: -1,
+  checks: -1,
+  documents: 0,
+  stressed: 1,
+  capitals: 0,
+  we: 0,
+  should: 0,
+  only: 0,
+  pointer: -1,
+  pointers: -1,
 } as const;
 
 type FeatureName = keyof typeof FEATURES;
@@ -105,6 +133,7 @@ export function featuresOf(piece: Piece, surroundings: Surroundings): readonly n
     ...classes,
     ...togetherOf(piece, words, classes),
     ...formsOf(piece),
+    ...speechOf(piece.text),
   };
   return FEATURE_NAMES.map((name) => values[name]);
 }
@@ -186,16 +215,55 @@ function placeOf(piece: Piece, words: readonly Word[], { position, spreadOf, pie
   };
 }
 
-/** Plain facts about how something is run, reached or limited, or why it is so. */
+/**
+ * Forms that notes written on purpose are full of: a rule, a failure with its way out, a plain fact about how something
+ * is run, reached or limited, or why it is so.
+ */
 function formsOf(piece: Piece) {
-  const { text, speaker, kind } = piece;
-  const plain = flag(speaker === "note" && kind !== "failure" && isPlain(piece) && !INTERNALS.test(text));
+  const { text, speaker, kind, section } = piece;
+  const isUsable = isPlain(piece);
+  const plain = flag(speaker === "note" && kind !== "failure" && isUsable && !INTERNALS.test(text));
   return {
     plainNumber: plain * flag(tellsNumber(text)),
     plainCode: plain * flag(tellsCode(text)),
     plainReason: plain * flag(isReasoned(text)),
+    plain: flag(isUsable),
+    rule: flag(isUsable && isRule(piece)),
+    plainFact: plain * flag(isPlainFact(text)),
+    wayOut: flag(kind === "failure" && section === "failure" && isUsable && hasWayOut(text)),
+    skipped: flag(section === "skip"),
   };
 }
+
+/** How people and agents speak while they work, and how they speak when they mean it. */
+function speechOf(text: string) {
+  return {
+    nextStep: flag(NEXT_STEP.test(text)),
+    point: flag(POINT.test(text)),
+    asks: flag(/[?？]/.test(text)),
+    cutEnd: flag(/…|\.\.\.$/.test(text)),
+    changeVerb: flag(CHANGE_VERB.test(text)),
+    checks: flag(/\b(?:tests?|lint|linter|build)\b/i.test(text)),
+    documents: flag(/\b(?:docs?|readme|changelog|comment)\b/i.test(text)),
+    stressed: flag(STRESSED.test(text)),
+    capitals: Math.min(3, (text.match(/(?<![`\w.-])[A-Z]{2,}(?![\w.-])/g)?.length ?? 0) / 2),
+    we: flag(/\b(?:we|our|us)\b/i.test(text)),
+    should: flag(/\b(?:should|shouldn['’]t)\b/i.test(text)),
+    only: flag(/\b(?:only|just)\b/i.test(text)),
+    pointer: flag(hasWordOf("pointer", text)),
+    pointers: Math.min(3, (text.match(POINTERS)?.length ?? 0) / 2),
+  };
+}
+
+/** What comes next in the session at hand. */
+const NEXT_STEP = /^\W*(?:let me|now let|i['’]ll|now i|let['’]s|i need|i have|i see|good|look|ok)\b/i;
+/** An answer to one of several numbered points. */
+const POINT = /^\W*(?:obs|observation|fix|mi[ip]|finding|phase|chunk|part|step|option|ad+ress)\b|^\(?\d+/i;
+const CHANGE_VERB =
+  /\b(?:added|removed|renamed|moved|updated|replaced|changed|extracted|deleted|fixed|created|dropped|introduced|wired|refactored)\b/i;
+/** Words that people write in capitals when they mean them. */
+const STRESSED = /\b(?:NOT|NO|ALL|MUST|NEVER|ALWAYS|ONLY|EXACTLY|WHY|DO|ANYTHING|RIGHT|IS|ARE)\b/;
+const POINTERS = /\b(?:this|that|these|those|it|them|they|there|here|its)\b/gi;
 
 /** What only counts together. */
 function togetherOf(piece: Piece, words: readonly Word[], has: Record<WordClass, number>) {

@@ -1,7 +1,7 @@
 import { isInstruction } from "../text/injection.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
 import { FEATURE_NAMES, featuresOf, isPasted, type Surroundings } from "./features.ts";
-import { hasWayOut, isOfDelivery, isPlain, isPlainFact, isRule } from "./forms.ts";
+import { hasWayOut, INTERNALS, isOfDelivery, isPlain, isPlainFact, isRule } from "./forms.ts";
 import { hasWordOf } from "./lexicon.ts";
 import { type Piece, STATEMENT_WIDTH } from "./piece.ts";
 import { isDump, widthOf } from "./prose.ts";
@@ -86,6 +86,7 @@ export function weigh(
   blocks: number,
   spread: ReadonlyMap<string, number>,
 ): readonly Weighed[] {
+  const isOfCode = isNoteOfCode(pieces);
   const isClean = isCleanNote(pieces);
   const surroundings = surroundingsIn(pieces, blocks, spread);
   return pieces.map((piece) => ({
@@ -95,6 +96,7 @@ export function weigh(
       : worthOf(piece, {
           ...surroundings(piece),
           isClean,
+          isOfCode,
           echoes: spread.get(sentenceKey(piece.text)) ?? 1,
         }),
   }));
@@ -173,6 +175,7 @@ function printed({ text, speaker, conclusion }: Piece): string {
 /** Where a piece stands, and in how many sessions somebody says the same. */
 export interface Occasion extends Surroundings {
   readonly isClean: boolean;
+  readonly isOfCode: boolean;
   readonly echoes: number;
 }
 
@@ -187,12 +190,18 @@ export function worthOf(piece: Piece, surroundings: Occasion): number {
     (sum, name, at) => sum + WEIGHTS[name] * (features[at] ?? 0),
     INTERCEPT,
   );
-  if (surroundings.isClean && isClaim(piece)) return Math.max(learned, -2.6) + 3.5;
-  return learned + distilledBonus(piece) + echoBonus(piece, surroundings.echoes);
+  // Where a note lists requests and steps, nothing was judged worth keeping, however clean the rest.
+  if (surroundings.isClean && piece.section !== "skip" && isClaim(piece))
+    return Math.max(learned + 3.5, KEEP_FROM + 0.15);
+  return learned + distilledBonus(piece, surroundings.isOfCode) + echoBonus(piece, surroundings.echoes);
 }
 
-/** A wish said in two sessions holds beyond the first; a trouble may be the same change, so it takes three. */
+/**
+ * A wish said in two sessions holds beyond the first; a trouble may be the same change, so it takes three, and a way
+ * out: an error that comes back is no news without one.
+ */
 function echoBonus(piece: Piece, echoes: number): number {
+  if (piece.kind === "failure" && !hasWayOut(piece.text)) return 0;
   if (echoes < (piece.kind === "failure" ? 3 : 2)) return 0;
   const isLong = piece.text.split(/\s+/).length >= 6;
   if (piece.speaker === "person" && isLong && !hasWordOf("mood", piece.text)) return 4.5;
@@ -212,10 +221,31 @@ const CLEAN_FROM = 0.7;
 const CLAIMS = ["state", "demand", "reason", "lasting"] as const;
 const VERBAL = [...CLAIMS, "condition", "explains", "denial"] as const;
 
-/** Whether a note is more than a report: most of its pieces say what is the case, few tell what was done, ask, or talk. */
+/**
+ * Whether a note is more than a report: most of its pieces say what is the case, few tell what was done, ask, or talk. A
+ * note that is for the most part a list of requests and steps is none, whatever else stands in it.
+ */
 export function isCleanNote(pieces: readonly Piece[]): boolean {
-  const ofNote = pieces.filter(({ speaker, section }) => speaker === "note" && section !== "skip");
-  return ofNote.length > 0 && ofNote.filter(isClaim).length >= ofNote.length * CLEAN_FROM;
+  let own = 0;
+  let skipped = 0;
+  for (const { speaker, section } of pieces) if (speaker === "note") section === "skip" ? skipped++ : own++;
+  if (own === 0 || skipped > own) return false;
+  let allowed = own - Math.ceil(own * CLEAN_FROM);
+  for (const piece of pieces)
+    if (piece.speaker === "note" && piece.section !== "skip" && !isClaim(piece) && --allowed < 0)
+      return false;
+  return true;
+}
+
+/** Share of sentences about the insides of code from which a note is a transcript of work on it. */
+const OF_CODE_FROM = 0.25;
+/** In fewer sentences, one that names a function says nothing about the note. */
+const FEWEST_OF_CODE = 4;
+
+function isNoteOfCode(pieces: readonly Piece[]): boolean {
+  const different = [...new Set(pieces.map(({ text }) => text))];
+  const count = different.filter((text) => INTERNALS.test(text)).length;
+  return different.length >= FEWEST_OF_CODE && count >= different.length * OF_CODE_FROM;
 }
 
 /** A plain piece that is a whole sentence, or says with one of few words what is the case. */
@@ -245,17 +275,15 @@ function isNounPhrase(text: string): boolean {
 export const KEEP_FROM = 0.75;
 
 /**
- * What notes that were written on purpose are full of, and transcripts of work nearly empty: the labelled sessions hold
- * too few to learn from. A wish or failure that the note itself calls one; a rule; a plain fact about how something is
- * run, reached or limited, or why it is so.
+ * What neither the labelled sessions nor the invented ones hold enough of for a weight to be learned: a wish with what
+ * the note concludes from it, a wish that the note itself lists as one, a rule, a failure with its way out.
  */
-function distilledBonus(piece: Piece): number {
+function distilledBonus(piece: Piece, isOfCode: boolean): number {
   const { speaker, kind, section, conclusion, text } = piece;
-  let bonus = section === "skip" ? -1 : 0;
-  if (conclusion !== "") bonus += 4;
-  if (speaker === "note" && kind === "preference" && section === "preference") bonus += 3.5;
-  else if (isPlain(piece) && isRule(piece)) bonus += 3.3;
-  else if (speaker === "note" && kind !== "failure" && isPlain(piece) && isPlainFact(text)) bonus += 3;
-  if (kind === "failure" && section === "failure" && isPlain(piece) && hasWayOut(text)) bonus += 3.5;
-  return bonus;
+  if (conclusion !== "") return 4;
+  if (speaker === "note" && kind === "preference" && section === "preference") return 3.5;
+  if (kind === "failure" && section === "failure") return isPlain(piece) && hasWayOut(text) ? 3.5 : 0;
+  if (!isPlain(piece)) return 0;
+  if (isRule(piece)) return 3.3;
+  return speaker === "note" && kind === "knowledge" && !isOfCode && isPlainFact(text) ? 3 : 0;
 }
