@@ -10,6 +10,7 @@ import type { Phase2Context, Phase2Input } from "../machines/context.ts";
 import { phase2Machine } from "../machines/phase2.ts";
 import { inputOf, openRun, termsOf } from "./actors.ts";
 import { openPlainRuns, type Phase2ActorOptions } from "./phase2-actor.ts";
+import { bringRootForward, findLostWorkspace, needsWorkspace } from "./recovery.ts";
 
 /**
  * A durable step of another engine, such as `DBOS.runStep` or the `run` of a Restate context: the work is done once, and
@@ -40,7 +41,7 @@ export interface Phase2Steps {
  *
  * Next to `createEngine` a run has no log, so there is nothing to follow, inspect or show later; nobody can cancel it; and
  * what an agent says arrives when its turn is over. The workspace of a run lies in `home`: a process that goes on with a run
- * needs the same folder, or the run fails.
+ * and lacks that folder ends the run as `machine_lost`, at no cost, or finishes it where its generation is committed.
  *
  * ```ts
  * const phase2 = await createPhase2Steps({ store, agent, home: ".slowwave" });
@@ -70,7 +71,8 @@ export async function createPhase2Steps(options: Phase2StepsOptions): Promise<Ph
       const input = await step("input", () => begin(request));
       const { run, space, token } = input;
       const holder = runs.holderOf(run, space);
-      const actors = openRun(environment, { holder, worker, homeId }, input);
+      const bound = { holder, worker, homeId };
+      let actors = openRun(environment, bound, input);
       /** Where another process made the claim, the fence was its own. */
       const ownLease = async ({ claimedWatermark }: Phase2Context) => {
         if (claimedWatermark === null || holder.lease() !== null) return;
@@ -78,7 +80,25 @@ export async function createPhase2Steps(options: Phase2StepsOptions): Promise<Ph
         const request = { space, token, worker, leaseSeconds, nowMs: clock.nowMs() };
         holder.setLease((await store.jobs.takeOver(request)) ?? { space, token, fence: NO_FENCE });
       };
-      return steps({ input, actors: actors as never, ownLease }, step);
+      let isLooked = false;
+      /** What of the run may have been left on another machine: its workspace, or the memory folder it published to. */
+      const lookForFolders = async (state: string, { workspace, generation }: Phase2Context) => {
+        if (isLooked || !(needsWorkspace(state) || generation !== null)) return;
+        const lost = await findLostWorkspace(environment, { id: run, space, state, workspace });
+        const lease = holder.lease();
+        isLooked = true;
+        if (lost !== null) actors = openRun(environment, { ...bound, lost }, input);
+        if (generation === null || lease === null) return;
+        const atItsEnd = () => bringRootForward({ ...environment, homeId }, { run, space, lease });
+        actors = openRun(environment, { ...bound, atItsEnd }, input);
+      };
+      const prepare: SteppedRun["prepare"] = async (snapshot) => {
+        const context = snapshot.context as Phase2Context;
+        await ownLease(context);
+        await lookForFolders(dotted(snapshot.value), context);
+        return actors as never;
+      };
+      return steps({ input, prepare }, step);
     },
     close: runs.close,
   };
@@ -86,10 +106,12 @@ export async function createPhase2Steps(options: Phase2StepsOptions): Promise<Ph
 
 type Start = Extract<Effect, { kind: "start" }>;
 
+type Actors = Readonly<Record<string, AnyActorLogic>>;
+
 interface SteppedRun {
   readonly input: Phase2Input;
-  readonly actors: Readonly<Record<string, AnyActorLogic>>;
-  ownLease(context: Phase2Context): Promise<void>;
+  /** Before the work of a step: makes the run this process's, and answers with the actors that can work here. */
+  prepare(snapshot: AnyMachineSnapshot): Promise<Actors>;
 }
 
 const transitions = transitionsOf(phase2Machine);
@@ -105,7 +127,7 @@ const SYSTEM = {
 /** The keepers of lease and deadline: beside every step, as nothing lives between two of them. */
 const BESIDE: ReadonlySet<string> = new Set(["keepLease", "keepDeadline"]);
 
-async function steps({ input, actors, ownLease }: SteppedRun, step: DurableStep): Promise<Phase2Context> {
+async function steps({ input, prepare }: SteppedRun, step: DurableStep): Promise<Phase2Context> {
   const keepers = new Map<string, Start>();
   let { snapshot, effects } = transitions.initialTransition(input);
   for (let number = 1; snapshot.status === "active"; number += 1) {
@@ -113,8 +135,7 @@ async function steps({ input, actors, ownLease }: SteppedRun, step: DurableStep)
     const next = effects.findLast(isWork);
     if (next === undefined) throw stuck(snapshot);
     const events = await step(`${number} ${next.src}`, async () => {
-      if (next.src !== "claimJob") await ownLease(snapshot.context as Phase2Context);
-      return eventsOf(snapshot, [next, ...keepers.values()], actors);
+      return eventsOf(snapshot, [next, ...keepers.values()], await prepare(snapshot));
     });
     effects = [];
     for (const event of events) {
@@ -149,7 +170,7 @@ function stuck({ value }: AnyMachineSnapshot): Error {
 function eventsOf(
   from: AnyMachineSnapshot,
   starts: readonly Start[],
-  actors: Readonly<Record<string, AnyActorLogic>>,
+  actors: Actors,
 ): Promise<readonly EventObject[]> {
   return new Promise((resolve) => {
     const leaves: Leaf[] = [];

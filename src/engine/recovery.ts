@@ -136,8 +136,12 @@ export async function clearAbandonedStaging(
   }
 }
 
-/** States that work in what syncing prepared. */
 const IN_A_WORKSPACE = /^(syncing\.rawMemories|spawning|supervising|verifying|drafting|publishing)(\.|$)/;
+
+/** Whether a run in this state (dotted) works in what syncing prepared. */
+export function needsWorkspace(state: string): boolean {
+  return IN_A_WORKSPACE.test(state);
+}
 
 /** So many runs of a space in a row may lose their machine at no cost; then the work itself is what ends machines. */
 const MOST_LOST_IN_A_ROW = 5;
@@ -157,7 +161,7 @@ export async function findLostWorkspace(
   },
 ): Promise<SlowwaveError | null> {
   const { id, space, state, workspace } = run;
-  if (!IN_A_WORKSPACE.test(state)) return null;
+  if (!needsWorkspace(state)) return null;
   if (await hasWorkspace({ places: home.placesOf(space, id), files }, workspace)) return null;
   if ((await store.generations.read(publishedId(id))) !== null) return null;
   const newest = await store.runs.list({ space, limit: MOST_LOST_IN_A_ROW + 1 });

@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { functionAgent } from "../../src/agents/function-agent.ts";
 import type { Store } from "../../src/domain/ports.ts";
@@ -41,8 +43,8 @@ async function seeded() {
   const world = await phase2World();
   const store = openMemoryStore({ world: world.shared });
   await store.memories.upsert("global", [session(1)]);
-  const open = (from: Store = store) =>
-    createPhase2Steps({ store: from, agent: functionAgent(diligent), home: world.home });
+  const open = ({ store: from = store, home = world.home }: { store?: Store; home?: string } = {}) =>
+    createPhase2Steps({ store: from, agent: functionAgent(diligent), home });
   return { ...world, store, open };
 }
 
@@ -96,6 +98,47 @@ describe.each(["before", "after"] as const)("a crash %s the work of a step", (di
     },
   );
 });
+
+/** From the first step whose work lies in the workspace on, until the generation is committed. */
+const LOSES = {
+  before: STEPS.slice(STEPS.indexOf("5 syncRawMemories"), STEPS.indexOf("11 closeAgent")),
+  after: STEPS.slice(STEPS.indexOf("5 syncRawMemories"), STEPS.indexOf("10 publishMemory")),
+};
+
+describe.each(["before", "after"] as const)(
+  "a machine that is lost with its disk %s the work of a step",
+  (dies) => {
+    test.each(STEPS.slice(1).map((name, at) => [name, at + 1] as const))(
+      "%s costs no retry: its run is finished elsewhere, or its space is due again at once",
+      async (name, done) => {
+        const { open, store, home } = await seeded();
+        const record: Record = [];
+        const first = await open({ home: join(home, "machine-a") });
+        await new Promise<void>((resolve) => {
+          void first.run({ space: "global" }, recorded(record, done, dies, resolve));
+        });
+        await first.close();
+        await rm(join(home, "machine-a"), { recursive: true, force: true });
+        const second = await open({ home: join(home, "machine-b") });
+        const { status, cause } = await second.run({ space: "global" }, recorded(record));
+        const isLost = LOSES[dies].includes(name);
+        expect([status, cause]).toEqual(
+          isLost
+            ? ["machine_lost", "the workspace of the run was on a machine that is gone"]
+            : ["succeeded", null],
+        );
+        const row = await store.jobs.read("global");
+        expect(row).toMatchObject({ retry_remaining: 3, retry_at: null, lease_until: null });
+        expect([row?.status, row?.last_error]).toEqual(isLost ? ["pending", "machine_lost"] : ["done", null]);
+        const again = isLost ? await second.run({ space: "global" }, recorded([])) : null;
+        await second.close();
+        expect(again?.status ?? "succeeded").toBe("succeeded");
+        expect(await store.generations.list("global", 9)).toHaveLength(1);
+        expect(Object.keys((await treeOf(join(home, "machine-b", "memories"))) ?? {})).toContain("MEMORY.md");
+      },
+    );
+  },
+);
 
 test("a run whose job another one has taken meanwhile publishes nothing and says whose it is", async () => {
   const { open, store } = await seeded();
