@@ -61,8 +61,10 @@ export async function followCheckout(options: CheckoutOptions, follow: FollowOpt
     try {
       const answer = await checkOut(deps, isFirst ? request : { ...request, settledAt });
       settledAt = answer.digest;
-      if (answer.kind !== kind || answer.kind === "brought" || answer.edited !== null) onCheckout?.(answer);
-      ({ kind, generation } = answer);
+      if (answer.kind === "brought" || answer.edited !== null || answer.kind !== kind) onCheckout?.(answer);
+      generation = answer.generation;
+      // A folder that was brought holds the memory: to say so at the next look would be no news.
+      kind = answer.kind === "brought" ? "current" : answer.kind;
     } catch (error) {
       if (isFirst) throw error;
       onError?.(error);
