@@ -13,9 +13,9 @@ export function everyCrash(path: Path): readonly Crash[] {
 }
 
 /** Every happening in every state once: the same edge from the same state with another history counts as one. */
-export function oneCrashPerStep(graph: Graph): readonly CrashPoint[] {
+export function oneCrashPerStep(graph: Graph, cover = edgeCover(graph)): readonly CrashPoint[] {
   const shortest = new Map<string, CrashPoint>();
-  const paths = [...edgeCover(graph)].sort((a, b) => a.length - b.length);
+  const paths = [...cover].sort((a, b) => a.length - b.length);
   for (const path of paths) {
     path.forEach((edge, at) => {
       const kind = `${graph.vertices.get(edge.from)?.value} ${edge.name}`;

@@ -78,7 +78,7 @@ export class Helm {
       { id: RUN, adopted: true },
     ]);
     // The first heartbeat is not to meet what the world does next.
-    await turns();
+    await turns(this.#world);
     this.#isBraked = braked;
     if (!braked) this.process.brake.off();
   }

@@ -36,6 +36,24 @@ export function throughPassage<Port extends object>(name: string, port: Port, pa
   });
 }
 
+/** The same port, whose calls are kept in a set until they are answered. */
+export function counting<Port extends object>(port: Port, underWay: Set<Promise<unknown>>): Port {
+  return new Proxy(port, {
+    get(target, key, receiver) {
+      const method: unknown = Reflect.get(target, key, receiver);
+      if (typeof method !== "function" || key === "watch") return method;
+      return (...request: unknown[]) => {
+        const answer: unknown = Reflect.apply(method, target, request);
+        if (!(answer instanceof Promise)) return answer;
+        const done = () => void underWay.delete(answer);
+        underWay.add(answer);
+        answer.then(done, done);
+        return answer;
+      };
+    },
+  });
+}
+
 /** The same port with some methods of one's own. */
 export function overriding<Port extends object>(port: Port, methods: Partial<Port>): Port {
   return new Proxy(port, {

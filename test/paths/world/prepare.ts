@@ -26,36 +26,36 @@ const nothing: Deed = () => {};
 export const PREPARE: Readonly<Record<string, Deed>> = {
   "claimJob: claimed": nothing,
   "claimJob: claimed for a dry run": nothing,
-  "claimJob: not dirty": ({ world }) => {
-    world.change({ last_success_watermark: world.row()?.input_watermark ?? 0 });
+  "claimJob: not dirty": async ({ world }) => {
+    await world.change({ last_success_watermark: (await world.row())?.input_watermark ?? 0 });
   },
-  "claimJob: running": ({ world }) => {
+  "claimJob: running": async ({ world }) => {
     const lease_until = seconds(world) + 1_000;
-    world.change({ status: "running", ownership_token: "foreign", worker_id: "foreign", lease_until });
+    await world.change({ status: "running", ownership_token: "foreign", worker_id: "foreign", lease_until });
   },
-  "claimJob: backing off": ({ world }) => {
-    world.change({ status: "error", retry_at: seconds(world) + 1_000, last_error: "failed_agent" });
+  "claimJob: backing off": async ({ world }) => {
+    await world.change({ status: "error", retry_at: seconds(world) + 1_000, last_error: "failed_agent" });
   },
-  "claimJob: exhausted": ({ world }) => {
-    world.change({ status: "error", retry_remaining: 0, last_error: "failed_agent" });
+  "claimJob: exhausted": async ({ world }) => {
+    await world.change({ status: "error", retry_remaining: 0, last_error: "failed_agent" });
   },
-  "claimJob: cooling down": ({ world }) => {
-    world.change({ status: "done", finished_at: seconds(world) - 1, last_error: null });
+  "claimJob: cooling down": async ({ world }) => {
+    await world.change({ status: "done", finished_at: seconds(world) - 1, last_error: null });
   },
   "claimJob: error": fault("jobs.claim"),
   "configureAgent: ok": nothing,
   "configureAgent: error": fault("agent.probe"),
   "configureAgent: failed_sandbox_policy": ({ world }) => world.faults.once("agent.probe", sandboxError),
   "loadMemories: two inputs": nothing,
-  "loadMemories: no input": ({ world }) => world.sql("delete from stage1_outputs"),
+  "loadMemories: no input": ({ world }) => world.database.deleteInputs(),
   "loadMemories: error": fault("memories.select"),
   "syncSummaries: on a base": nothing,
   "syncSummaries: first of the space": nothing,
   "syncSummaries: error": fault("files.makeFolders"),
-  "syncSummaries: failed_lost_ownership": (at) => {
+  "syncSummaries: failed_lost_ownership": async (at) => {
     mkdirSync(at.world.root, { recursive: true });
     writeFileSync(join(at.world.root, "MEMORY.md"), "# Mine\n\nEdited by hand.\n");
-    steal(at);
+    await steal(at);
   },
   "syncRawMemories: changed": nothing,
   "syncRawMemories: unchanged": nothing,
@@ -125,21 +125,21 @@ export const SAY: Readonly<Record<string, Deed>> = {
     void process.engine.cancel(RUN);
   },
   "lease.lost": async (at) => {
-    steal(at);
+    await steal(at);
     at.world.clock.advance(SETTINGS.heartbeatSeconds * 1_000);
-    await turns();
+    await turns(at.world);
   },
   "lease.uncertain": async ({ world }) => {
     world.faults.always("jobs.renew");
     for (let second = 0; second < SETTINGS.leaseSeconds; second += 1) {
       world.clock.advance(1_000);
-      await turns();
+      await turns(world);
     }
     world.faults.mend();
   },
   "budget.reached": async ({ world, context }) => {
     world.clock.advance(Math.max(0, (context.deadlineAtMs ?? 0) - world.clock.nowMs()));
-    await turns();
+    await turns(world);
   },
   "agent.running": say({ type: "agent.running" }),
   "agent.completed": say({ type: "agent.completed", message: null }),
@@ -152,10 +152,10 @@ export const SAY: Readonly<Record<string, Deed>> = {
 };
 
 /** The job becomes someone else's, as after an expired lease. */
-export function steal({ world }: Pick<At, "world">): void {
-  const row = world.row() as JobRow;
+export async function steal({ world }: Pick<At, "world">): Promise<void> {
+  const row = (await world.row()) as JobRow;
   const lease_until = seconds(world) + 1_000;
-  world.change({ ownership_token: "thief", worker_id: "thief", fence: row.fence + 1, lease_until });
+  await world.change({ ownership_token: "thief", worker_id: "thief", fence: row.fence + 1, lease_until });
 }
 
 /** Only told by a process that takes over a run whose agent died with its engine. */
@@ -177,16 +177,20 @@ export const CHANGES_ROW: ReadonlySet<string> = new Set([
   "lease.lost",
 ]);
 
-/** Enough turns of the event loop for a call to the store and what hangs on it. */
-export async function turns(): Promise<void> {
-  for (let count = 0; count < 8; count += 1) await turn();
+/** Enough turns of the event loop for the store to answer, however long it takes, and for what hangs on that. */
+export async function turns({ underWay }: Pick<World, "underWay">): Promise<void> {
+  do {
+    await Promise.allSettled(underWay);
+    for (let count = 0; count < 8; count += 1) await turn();
+  } while (underWay.size > 0);
 }
 
 /** Waits until an actor that was left behind reaches for nothing any more: its files are real, and take real time. */
-export async function quiet(reached: () => number): Promise<void> {
+export async function quiet(reached: () => number, world: Pick<World, "underWay">): Promise<void> {
   for (let before = -1; before !== reached(); ) {
     before = reached();
     await pause(20);
+    await turns(world);
   }
 }
 

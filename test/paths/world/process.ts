@@ -9,7 +9,7 @@ import type { Engine } from "../../../src/engine/engine-api.ts";
 import { nodeFiles } from "../../../src/files/node-files.ts";
 import { type Brake, brake } from "./brake.ts";
 import { type CommitGate, commitGate } from "./commit-gate.ts";
-import { never, overriding, type Passage, throughPassage } from "./ports.ts";
+import { counting, never, overriding, type Passage, throughPassage } from "./ports.ts";
 import { RUN, type World } from "./world.ts";
 
 /** Short enough that a lease can come near its end within a few beats. */
@@ -64,7 +64,25 @@ export async function startProcess(
 ): Promise<Process> {
   processes += 1;
   const worker = `worker-${processes}`;
-  const store = await world.openStore();
+  let leasedAtMs: number | null = null;
+  const opened = await world.openStore();
+  const noticing = overriding(opened.jobs, {
+    renew: async (leases, times) => {
+      // A call may have been held up since it was asked for: such a store goes by the time at which it comes.
+      const nowMs = opened.clock === "store" ? world.clock.nowMs() : times.nowMs;
+      const answer = await opened.jobs.renew(leases, times);
+      if (answer.lost.length === 0) leasedAtMs = nowMs;
+      return answer;
+    },
+  });
+  const store: LocalStore = {
+    ...opened,
+    jobs: counting(noticing, world.underWay),
+    runs: counting(opened.runs, world.underWay),
+    memories: counting(opened.memories, world.underWay),
+    generations: counting(opened.generations, world.underWay),
+    liveness: counting(opened.liveness, world.underWay),
+  };
   const { store: used, runner } = (options.sabotage ?? ((whole) => whole))({
     store,
     runner: world.agents.runner,
@@ -73,7 +91,6 @@ export async function startProcess(
   const held = brake();
   const told: RunEvent[] = [];
   let dead = false;
-  let leasedAtMs: number | null = null;
   let lease: Lease | null = null;
   let ringing = false;
   let renewals = 0;
@@ -106,17 +123,10 @@ export async function startProcess(
       }
     },
   };
-  const jobs = throughPassage("jobs", used.jobs, passage);
   const runs = throughPassage("runs", used.runs, passage);
   const gated: LocalStore = {
     ...used,
-    jobs: overriding(jobs, {
-      renew: async (leases, times) => {
-        const answer = await jobs.renew(leases, times);
-        if (answer.lost.length === 0) leasedAtMs = times.nowMs;
-        return answer;
-      },
-    }),
+    jobs: throughPassage("jobs", used.jobs, passage),
     memories: throughPassage("memories", used.memories, passage),
     generations: throughPassage("generations", used.generations, passage),
     liveness: throughPassage("liveness", used.liveness, passage),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { functionAgent } from "../../../src/agents/function-agent.ts";
 import type { Stage1Input } from "../../../src/domain/memory.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
+import type { Databases } from "./databases.ts";
 import { SETTINGS } from "./process.ts";
 import { newFolder, openWorld, SPACE, START_MS } from "./world.ts";
 
@@ -19,8 +20,11 @@ export type Beginning =
 const DAY_SECONDS = 24 * 60 * 60;
 
 /** Prepares a home once; every path begins with a copy of it. */
-export async function template(beginning: Beginning): Promise<{ readonly home: string; remove(): void }> {
-  const world = openWorld();
+export async function template(
+  beginning: Beginning,
+  databases: Databases,
+): Promise<{ readonly home: string; remove(): void }> {
+  const world = await openWorld({ databases, startMs: START_MS - DAY_SECONDS * 1_000 });
   const home = newFolder("template");
   try {
     const store = await world.openStore();
@@ -33,8 +37,7 @@ export async function template(beginning: Beginning): Promise<{ readonly home: s
         );
         await writeFile(join(workspace, "memory_summary.md"), "v1\n\nOld.\n");
       });
-      const clock = { ...world.clock, nowMs: () => START_MS - DAY_SECONDS * 1_000 };
-      const engine = createEngine({ ...SETTINGS, store, agent, home: world.home, clock });
+      const engine = createEngine({ ...SETTINGS, store, agent, home: world.home, clock: world.clock });
       const { result } = await engine.start({ space: SPACE });
       const { status } = await result;
       if (status !== "succeeded") throw new Error(`the template's run came to ${status}`);
@@ -44,6 +47,7 @@ export async function template(beginning: Beginning): Promise<{ readonly home: s
     if (beginning === "unchanged") await store.jobs.enqueue(SPACE, 3);
     await store.close();
     cpSync(world.home, home, { recursive: true });
+    await world.database.keepAs(home);
   } finally {
     world.remove();
   }

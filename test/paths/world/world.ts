@@ -1,12 +1,11 @@
 import { accessSync, constants, cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import type { JobRow } from "../../../src/domain/job.ts";
+import type { LocalStore } from "../../../src/domain/ports.ts";
 import { SCAN_LIMITS } from "../../../src/memory-files/memory-path.ts";
-import { JOB_COLUMNS } from "../../../src/persistence/columns.ts";
-import { openSqliteStore } from "../../../src/persistence/sqlite/index.ts";
 import { type VirtualClock, virtualClock } from "../virtual-clock.ts";
+import { type Databases, onSqlite, type WorldDatabase } from "./databases.ts";
 import { type Faults, faults } from "./faults.ts";
 import { type AgentYard, agentYard } from "./scripted-agent.ts";
 
@@ -38,7 +37,7 @@ function isWritable(folder: string): boolean {
   }
 }
 
-/** Everything outside the engine: a real database file, real folders, agents, and a clock that only the test moves. */
+/** Everything outside the engine: a real database, real folders, agents, and a clock that only the test moves. */
 export interface World {
   readonly home: string;
   readonly root: string;
@@ -47,52 +46,46 @@ export interface World {
   readonly clock: VirtualClock;
   readonly faults: Faults;
   readonly agents: AgentYard;
-  row(): JobRow | null;
+  readonly database: WorldDatabase;
+  /** Calls to the store that are not answered yet. */
+  readonly underWay: Set<Promise<unknown>>;
+  row(): Promise<JobRow | null>;
   /** Someone else changes the row behind the engine's back. */
-  change(columns: Partial<JobRow>): JobRow;
-  sql(statement: string): void;
-  openStore(): ReturnType<typeof openSqliteStore>;
+  change(columns: Partial<JobRow>): Promise<void>;
+  openStore(): Promise<LocalStore>;
   remove(): void;
 }
 
 /** A copy of a prepared home, or an empty one. */
-export function openWorld(template: string | null = null): World {
+export async function openWorld({
+  template = null,
+  databases = onSqlite,
+  startMs = START_MS,
+}: {
+  readonly template?: string | null;
+  readonly databases?: Databases;
+  readonly startMs?: number;
+}): Promise<World> {
   const home = newFolder("world");
   if (template !== null) cpSync(template, home, { recursive: true });
-  const path = join(home, "slowwave.db");
   const broken = faults();
-  let db: Database.Database | null = null;
-  /** Opened after the store has made its tables. */
-  const database = () => {
-    db ??= new Database(path, { fileMustExist: true });
-    return db;
-  };
-  const row = () => {
-    const [found] = database()
-      .prepare<[], JobRow>(`select ${JOB_COLUMNS.join(", ")} from jobs`)
-      .all();
-    return found ?? null;
-  };
+  const clock = virtualClock(startMs);
+  const database = await databases.open(home, template, () => clock.nowMs());
   return {
     home,
     root: join(home, "memories"),
     staging: join(home, "staging", RUN),
     rejected: join(home, "rejected", RUN),
-    clock: virtualClock(START_MS),
+    clock,
     faults: broken,
     agents: agentYard(broken),
-    row,
-    change(columns) {
-      const assignments = Object.keys(columns).map((column) => `${column} = @${column}`);
-      database()
-        .prepare(`update jobs set ${assignments.join(", ")}`)
-        .run(columns);
-      return row() as JobRow;
-    },
-    sql: (statement) => void database().exec(statement),
-    openStore: () => openSqliteStore({ path }),
+    database,
+    underWay: new Set(),
+    row: () => database.row(),
+    change: (columns) => database.change(columns),
+    openStore: () => database.openStore(),
     remove() {
-      db?.close();
+      database.close();
       rmSync(home, { recursive: true, force: true });
     },
   };
