@@ -6,6 +6,7 @@ import type { AgentFunction } from "../../src/agents/function-agent.ts";
 import type { Engine } from "../../src/engine/engine-api.ts";
 import { phase2Machine } from "../../src/machines/phase2.ts";
 import { diligent, phase2World, session } from "../engine/phase2-world.ts";
+import { eventually, fleetWorld, heldAgents } from "../worker/world.ts";
 import { appOver, asking } from "./server-world.ts";
 
 /** An agent that works until it is told to stop. */
@@ -49,6 +50,34 @@ describe("starting and cancelling", () => {
     });
     expect(await (await ask(`/api/runs/${run}/cancel`, post)).json()).toEqual({ outcome: "over" });
     expect((await ask("/api/runs/nobody/cancel", post)).status).toBe(404);
+  });
+
+  test("a post is refused while all places of the worker are taken, and begins a run when one is free", async () => {
+    const { worker, clock } = await fleetWorld("a", "b");
+    const { agent, working, finish } = heldAgents();
+    const { worker: one, engine, store } = worker(agent, { concurrency: 1 });
+    await one.start();
+    await clock.advance(0);
+    await eventually(working).toEqual(["a"]);
+    const ask = asking(appOver(store, { engine: { ...engine, start: (request = {}) => one.run(request) } }));
+    const body = JSON.stringify({ space: "b", now: true });
+    const refused = await ask("/api/runs", { ...post, body });
+    expect([refused.status, await refused.json()]).toEqual([
+      409,
+      {
+        error: {
+          code: "no_place",
+          message:
+            "All 1 places of this worker are taken. If the space is due, it begins by itself when its turn comes.",
+        },
+      },
+    ]);
+    expect((await store.runs.list({ space: "b", limit: 9 })).length).toBe(0);
+    finish("a");
+    await eventually(() => one.status().running).toBe(0);
+    expect((await ask("/api/runs", { ...post, body })).status).toBe(201);
+    await eventually(working).toEqual(["b"]);
+    finish("b");
   });
 
   test("an app without an engine starts nothing, and leaves a note for the process that runs it", async () => {
