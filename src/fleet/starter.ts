@@ -45,6 +45,8 @@ interface StarterOptions {
   readonly mayStart: () => boolean;
   /** A place is free. */
   readonly ended: () => void;
+  /** The machine of a run was lost before it had done anything that stays. May reject. */
+  readonly lost: (space: string) => Promise<void>;
   readonly failed: (space: string, error: unknown) => void;
 }
 
@@ -63,6 +65,8 @@ export function createStarter(options: StarterOptions): Starter {
     void statusOf(run).then((status) => {
       followed.delete(run.id);
       if (status === "run_taken_over" || status === "failed_lost_ownership") leasesLost += 1;
+      // Before others look for what is due.
+      if (status === "machine_lost") options.lost(run.space).catch((error) => failed(run.space, error));
       ended();
     });
   }

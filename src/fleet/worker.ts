@@ -96,6 +96,7 @@ class FleetWorker implements Worker {
       settings: options.settings ?? {},
       retryAfterMs: options.rounds?.everyMs ?? null,
       ended: () => this.#looks?.wake(),
+      lost: (space) => this.#beginAgain(space),
       mayStart: () => this.#state === "working",
       failed: (space, error) => this.#report(space, error),
     });
@@ -252,8 +253,22 @@ class FleetWorker implements Worker {
       ...(dispatcher === undefined ? {} : { carrier: dispatcher }),
     });
     if (outcome.hasAbandonedRuns) await this.#takeOverSoon();
+    // Whoever dies next is not kept waiting for those whom nobody could take over.
+    else this.#takeoverPauseMs = this.#nextTakeoverMs = 0;
     for (const { space } of outcome.admitted) this.#starter.start({ space, askedMs });
     return outcome.admitted.length + (await this.#fetch(outcome.carried));
+  }
+
+  /**
+   * The run of a dead worker was closed here, for its workspace is gone: its space begins anew in the place that it had,
+   * if nobody took that meanwhile. Else it waits for its turn.
+   */
+  async #beginAgain(space: string): Promise<void> {
+    if (this.#state !== "working" || this.#free() <= 0) return;
+    const askedMs = this.#clock.monotonicMs();
+    const { admissions } = this.#store;
+    const place = { space, worker: this.#engine.owner, limits: this.#limits, ...this.#terms() };
+    if ((await admissions.admitSpace(place)) === null) this.#starter.start({ space, askedMs });
   }
 
   /** Takes what a dispatcher carries, when something was handed to it, and now and then what others left there. */

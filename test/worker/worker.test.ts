@@ -333,4 +333,46 @@ describe("runs of dead workers", () => {
     ]);
     expect(one.problems).toEqual(["null: an agent can't be ended"]);
   });
+
+  test("keep nobody waiting who dies after they were taken over", async () => {
+    const { worker, clock, shared } = await fleetWorld();
+    const inner = openMemoryStore({ world: shared });
+    let hasAbandonedRuns = true;
+    const admit = async () => ({ admitted: [], carried: 0, hasAbandonedRuns });
+    const one = worker(undefined, { store: { ...inner, admissions: { ...inner.admissions, admit } } });
+    let looks = 0;
+    Object.assign(one.engine, {
+      recover: async ({ runsOnly = false } = {}) => {
+        if (runsOnly) looks += 1;
+        return [];
+      },
+    });
+    await one.worker.start();
+    await clock.advance(5_000);
+    hasAbandonedRuns = false;
+    await clock.advance(1_000);
+    hasAbandonedRuns = true;
+    looks = 0;
+    await clock.advance(1_000);
+    expect(looks).toBe(1);
+  });
+
+  test("whose machine was lost begin anew where that was found, before what waits for its turn", async () => {
+    const { worker, clock, shared } = await fleetWorld("a", "b");
+    const { agent, spaces, working, finish } = heldAgents();
+    const one = worker(agent, { concurrency: 1, store: openMemoryStore({ world: shared }) });
+    const { live } = one.engine;
+    const lost = Promise.withResolvers<{ status: string }>();
+    let isOver = false;
+    Object.assign(one.engine, {
+      live: () => (isOver ? live() : [{ id: "lost", space: "b", result: lost.promise }]),
+    });
+    await one.worker.start();
+    await clock.advance(0);
+    isOver = true;
+    lost.resolve({ status: "machine_lost" });
+    await eventually(() => clock.advance(1_000).then(working)).toEqual(["b"]);
+    finish("b");
+    await eventually(() => clock.advance(1_000).then(() => spaces)).toEqual(["b", "a"]);
+  });
 });

@@ -51,6 +51,8 @@ function placesOf(
 ): Pick<AdmissionStore, "admit" | "admitSpace" | "handBack"> {
   const lock = lockOf(db.schema, "admission");
   let lookedAtMs = Number.NEGATIVE_INFINITY;
+  /** Of the last look. */
+  let hasAbandonedRuns = false;
 
   /** What the dead left is asked along, now and then: a worker that rests asks once a second in all. */
   async function admitted(query: Query, request: AdmitRequest, now: number | null) {
@@ -71,8 +73,8 @@ function placesOf(
       isLookDue,
     ]);
     const all = rows.flatMap(({ space, tenant }): Admitted[] => (space === null ? [] : [{ space, tenant }]));
-    const { hasAbandonedRuns = false, silent = [] } = rows[0] ?? {};
-    return { all, hasAbandonedRuns, silent: silent ?? [] };
+    if (isLookDue) hasAbandonedRuns = rows[0]?.hasAbandonedRuns === true;
+    return { all, hasAbandonedRuns, silent: rows[0]?.silent ?? [] };
   }
 
   /** Their places are given at the next look. */
