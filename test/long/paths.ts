@@ -9,7 +9,10 @@ import { type Databases, onSqlite } from "../paths/world/databases.ts";
 import { onPostgres } from "../paths/world/on-postgres.ts";
 import { templates } from "../paths/world/templates.ts";
 
-/** A crash at every step of every path: in two files, since each file has a processor of its own. */
+/**
+ * A crash at every step of every path: in two files, since each file has a processor of its own. Nothing dies after the
+ * last step, so that each path is also walked without a crash.
+ */
 export function describeCrashes(when: "after" | "lost"): void {
   const crashing = walksOn(async () => onSqlite);
   describe.each(KINDS)(`a crash at every step (${when}), %s`, (kind) => {

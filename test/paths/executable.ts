@@ -1,6 +1,6 @@
 import type { Phase2Context } from "../../src/machines/context.ts";
 import { edgeCover } from "./edge-cover.ts";
-import { type Graph, type Path, phase2Graph } from "./graph.ts";
+import { type Edge, type Graph, type Path, phase2Graph } from "./graph.ts";
 import type { Beginning } from "./world/template.ts";
 
 /**
@@ -45,16 +45,42 @@ export function executablePaths(kind: Kind): {
   const cover = edgeCover(graph);
   if (kind === "on a base") return { graph, paths: cover };
   const mark = kind === "first of the space" ? "syncSummaries: first of the space" : DRY_CLAIM;
-  const walked = new Set<string>();
-  const paths = cover.filter((path) => {
-    const from = path.findIndex(({ name }) => name === mark);
-    const steps = from < 0 ? [] : path.slice(from);
-    const names = steps.map((edge) => `${graph.vertices.get(edge.from)?.value} ${edge.name}`);
-    const news = names.filter((name) => !walked.has(name));
-    for (const name of news) walked.add(name);
+  const stepOf = (edge: Edge) => `${graph.vertices.get(edge.from)?.value} ${edge.name}`;
+  return { graph, paths: pathsToSeeOnce(cover, afterMark(mark), stepOf) };
+}
+
+/** Of those paths the ones in which each happening of each state leads once to each state and status that it can lead to. */
+export function pathsOfEachStep(kind: Kind): ReturnType<typeof executablePaths> {
+  const { graph, paths } = executablePaths(kind);
+  const stepOf = ({ from, name, to }: Edge) => {
+    const next = graph.vertices.get(to);
+    const { status } = (next?.snapshot.context ?? {}) as Partial<Phase2Context>;
+    return `${graph.vertices.get(from)?.value} ${name} ${next?.value} ${status}`;
+  };
+  return { graph, paths: pathsToSeeOnce(paths, (path) => path, stepOf) };
+}
+
+/** The paths that bring a step which none before them brings. */
+function pathsToSeeOnce(
+  paths: readonly Path[],
+  counted: (path: Path) => Path,
+  stepOf: (edge: Edge) => string,
+): readonly Path[] {
+  const seen = new Set<string>();
+  return paths.filter((path) => {
+    const news = counted(path)
+      .map(stepOf)
+      .filter((step) => !seen.has(step));
+    for (const step of news) seen.add(step);
     return news.length > 0;
   });
-  return { graph, paths };
+}
+
+function afterMark(mark: string): (path: Path) => Path {
+  return (path) => {
+    const from = path.findIndex(({ name }) => name === mark);
+    return from < 0 ? [] : path.slice(from);
+  };
 }
 
 /** How the space must stand for this path. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { told } from "./edge-cover.ts";
-import { beginningOf, executablePaths, KINDS } from "./executable.ts";
+import { beginningOf, KINDS, pathsOfEachStep } from "./executable.ts";
 import { endOf } from "./outcome.ts";
 import { walk } from "./walk.ts";
 import { templates } from "./world/templates.ts";
@@ -17,8 +17,9 @@ beforeAll(async () => {
 });
 afterAll(() => homes.remove());
 
-describe.each(KINDS)("every path of the edge cover, %s", (kind) => {
-  const { graph, paths } = executablePaths(kind);
+/** Every edge of the graph is walked by the long tests, without a crash and with one at every step. */
+describe.each(KINDS)("each happening in each state, by where it leads, %s", (kind) => {
+  const { graph, paths } = pathsOfEachStep(kind);
   test.each(paths.map((path) => [told(graph, path), path] as const))("%s", async (_, path) => {
     const walked = await walk({ graph, path, template: homes.homeOf(beginningOf(path)) });
     expect(walked).toEqual(endOf(graph, path, walked));
