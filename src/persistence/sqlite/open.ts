@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from "node:path";
+import type { Database, Statement } from "better-sqlite3";
 import type { LocalStore } from "../../domain/ports.ts";
 import { storeError } from "../errors.ts";
 import { machineNowMs } from "../machine-clock.ts";
@@ -33,10 +34,59 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Loca
   const ownersDir = path === IN_MEMORY ? null : resolve(options.ownersDir ?? join(dirname(path), "owners"));
   const db = await connect(path, patienceMs);
   try {
-    return storeOn(db, { path, patienceMs, ownersDir, nowMs });
+    const ports = () => storeOn(db, { path, patienceMs, ownersDir, nowMs });
+    const schema = schemaOf(db);
+    if (FITTING.has(schema)) return preparingAtFirstUse(db, ports);
+    const store = ports();
+    FITTING.add(schema);
+    return store;
   } catch (error) {
     // It says it is ours and up to date, and yet a statement does not fit its tables.
     db.close();
     throw storeError("store_corrupt", path, error);
   }
+}
+
+/** Schemas that every statement of the ports was prepared for, by this process. */
+const FITTING = new Set<string>();
+
+function schemaOf(db: Database): string {
+  return db
+    .prepare<[], string>(
+      "select group_concat(coalesce(sql, name), char(10)) from (select * from sqlite_schema order by name)",
+    )
+    .pluck()
+    .get() as string;
+}
+
+/**
+ * To prepare some two hundred statements is half of what it costs to open a store. The first time it shows that each of
+ * them fits the tables; of the same tables once more, those are prepared that are used.
+ */
+function preparingAtFirstUse<Made>(db: Database, make: () => Made): Made {
+  const prepare = db.prepare.bind(db);
+  db.prepare = ((sql: string) => lateStatement(() => prepare(sql))) as Database["prepare"];
+  try {
+    return make();
+  } finally {
+    db.prepare = prepare;
+  }
+}
+
+/** What the ports use of a statement. */
+type UsedStatement = Pick<Statement, "run" | "get" | "all" | "iterate" | "pluck">;
+
+function lateStatement(prepare: () => Statement): UsedStatement {
+  let statement: Statement | null = null;
+  const prepared = () => {
+    statement ??= prepare();
+    return statement;
+  };
+  return {
+    run: (...values: unknown[]) => prepared().run(...values),
+    get: (...values: unknown[]) => prepared().get(...values),
+    all: (...values: unknown[]) => prepared().all(...values),
+    iterate: (...values: unknown[]) => prepared().iterate(...values),
+    pluck: () => lateStatement(() => prepare().pluck()) as Statement,
+  };
 }
