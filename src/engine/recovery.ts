@@ -110,30 +110,40 @@ async function settleAbandonedJob(
  * Removes the staging of runs that are over: a run whose agent could not be ended, or whose staging could not be removed
  * at its end, leaves it. The agent is ended first; where it still can't be, both stay for the next recovery, and for
  * `slowwave doctor` to tell. Folders of runs that the store does not know are left alone: they may be another store's.
+ * Answers with what had to stay.
  */
 export async function clearAbandonedStaging(
   { store, clock, files }: { readonly store: Store; readonly clock: Clock; readonly files: Files },
   home: string,
-): Promise<void> {
+): Promise<readonly LeftStaging[]> {
   const path = join(home, "staging");
   const staging = await files.open(`${path}/.`).catch((error: unknown) => {
     if (codeOf(error) === "ENOENT") return null;
     throw error;
   });
-  if (staging === null) return;
+  if (staging === null) return [];
+  const left: LeftStaging[] = [];
   try {
     for (const { name } of await staging.list()) {
       const record = await store.runs.read(name);
       if (record === null || record.state === "active") continue;
-      const isEnded = await endOrphanProcess(join(path, name), clock).then(
-        () => true,
-        () => false,
-      );
-      if (isEnded) await removeTree(staging, name).catch(() => {});
+      try {
+        await endOrphanProcess(join(path, name), clock);
+        await removeTree(staging, name);
+      } catch (cause) {
+        left.push({ path: join(path, name), cause });
+      }
     }
+    return left;
   } finally {
     await staging.close();
   }
+}
+
+/** The workspace of a run that is over, and why it is still there: its agent lives, or the system refuses to remove it. */
+export interface LeftStaging {
+  readonly path: string;
+  readonly cause: unknown;
 }
 
 const IN_A_WORKSPACE = /^(syncing\.rawMemories|spawning|supervising|verifying|drafting|publishing)(\.|$)/;

@@ -13,6 +13,7 @@ export {
   usedIn,
 } from "../domain/usage.ts";
 export { type ActorLine, actorsOf } from "../durable/actor-list.ts";
+export { clearAbandonedStaging, type LeftStaging } from "../engine/recovery.ts";
 export { resultOf, spansOf, wholeLog } from "../engine/result.ts";
 export type { Phase2Context } from "../machines/context.ts";
 export { rowBeforeAbandonedOperation, spacesOfAbandonedOperations } from "../memory-files/root-lock.ts";

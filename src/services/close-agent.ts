@@ -32,6 +32,7 @@ const CLOSE_MS = 30_000;
  * Ends every agent of the run, one whose start is still under way included, then clears staging. Does nothing
  * when they are gone already; may be repeated. Rejects with `agent_unkillable` when one still lives, after a finding
  * was recorded: staging is cleared all the same, since nothing reads it any more, but for the record of the process.
+ * What can't be cleared is a finding, too, and the rejection.
  */
 export function closeAgent(deps: CloseDeps) {
   return fromPromise<void, CloseInput>(async ({ input }) => {
@@ -43,7 +44,12 @@ export function closeAgent(deps: CloseDeps) {
     const [first] = failures;
     if (first !== undefined) holder.recordEvent("gate.finding", agentLeft(first));
     const keep = input.status === "failed_invalid_artifacts";
-    await clearStaging(places, { clock, files, keep, keepRecord: first !== undefined, maxRejected });
+    try {
+      await clearStaging(places, { clock, files, keep, keepRecord: first !== undefined, maxRejected });
+    } catch (error) {
+      holder.recordEvent("gate.finding", stagingLeft(error));
+      throw first ?? error;
+    }
     if (first !== undefined) throw first;
   });
 }
@@ -55,6 +61,17 @@ function agentLeft(cause: unknown): Finding {
     severity: "warn",
     path: null,
     message: `The agent could not be ended (${causeOf(cause).replace(/\.$/, "")}); \`slowwave recover\` tries again, \`slowwave doctor\` says whether it still lives.`,
+    repair: null,
+  };
+}
+
+/** The run's result stands; but a folder that nobody can remove must not be left in silence. */
+function stagingLeft(cause: unknown): Finding {
+  return {
+    code: "staging_left",
+    severity: "warn",
+    path: null,
+    message: `The private workspace could not be removed (${causeOf(cause).replace(/\.$/, "")}); \`slowwave recover\` tries again, and says what to do where it can't.`,
     repair: null,
   };
 }

@@ -112,6 +112,28 @@ test("an agent whose close fails is told, after the others are closed", async ()
   expect(good.asked).toEqual(["close"]);
 });
 
+test("a workspace that can't be removed is told with its cause; the end of the run goes on without it", async () => {
+  const refused = Object.assign(new Error("EPERM: operation not permitted, unlink '/s/MEMORY.md'"), {
+    code: "EPERM",
+  });
+  const files = { ...nodeFiles(), open: () => Promise.reject(refused) };
+  const { close, holder } = setup({ files });
+  await expect(close("succeeded")).rejects.toThrow("EPERM");
+  expect(holder.notes).toEqual([
+    {
+      type: "gate.finding",
+      data: {
+        code: "staging_left",
+        severity: "warn",
+        path: null,
+        message:
+          "The private workspace could not be removed (EPERM: operation not permitted, unlink '/s/MEMORY.md'); `slowwave recover` tries again, and says what to do where it can't.",
+        repair: null,
+      },
+    },
+  ]);
+});
+
 test("staging that the gate refused is moved aside, once", async () => {
   const { close, places } = setup();
   writeFileSync(join(places.workspace, "MEMORY.md"), "bad");

@@ -1,15 +1,18 @@
 import type { Command } from "commander";
 import type { RunResult } from "../../domain/event.ts";
+import { causeOf, codeOf } from "../../domain/failure.ts";
 import type { LearnResult } from "../../domain/phase1.ts";
 import type { Store } from "../../domain/ports.ts";
-import { spacesOfAbandonedOperations } from "../../internal/runs.ts";
+import { systemClock } from "../../internal/engine.ts";
+import { nodeFiles } from "../../internal/files.ts";
+import { clearAbandonedStaging, type LeftStaging, spacesOfAbandonedOperations } from "../../internal/runs.ts";
 import { learnerOn, unfinishedExtractors } from "../learning.ts";
 import { followed, withEngine } from "../run-with-engine.ts";
 import { choicesFrom } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell } from "../shell.ts";
 import { hasStore, memoryPlace } from "../store.ts";
 import { reportRun } from "../ui/run-report.ts";
-import { bold, counted } from "../ui/text.ts";
+import { bold, counted, quoted, yellow } from "../ui/text.ts";
 
 export function addRecover(
   program: Command,
@@ -29,7 +32,7 @@ export function addRecover(
 /** `slowwave recover`; returns the exit code: 1 when a recovered run failed. */
 export async function recoverRuns(at: Invocation): Promise<number> {
   const { places, output, json, world } = at;
-  if (!(await hasStore(places))) return printReport([], [], at, []);
+  if (!(await hasStore(places))) return printReport({ recovered: [], freed: [], sessions: [], left: [] }, at);
   return withEngine(at, choicesFrom({}, world.env, places.configFile), async (engine, store) => {
     const freed = await spacesOfAbandonedOperations(store);
     const runs = await engine.recover();
@@ -40,7 +43,10 @@ export async function recoverRuns(at: Invocation): Promise<number> {
       if (!json) reportRun(result, { memory: memoryPlace(places, run.space), home: places.home }, output);
       results.push(result);
     }
-    return printReport(results, freed, at, await recoverSessions(at, store));
+    const sessions = await recoverSessions(at, store);
+    // The engine has tried; what it could not remove is tried once more, to hear why.
+    const left = await clearAbandonedStaging({ store, clock: systemClock, files: nodeFiles() }, places.home);
+    return printReport({ recovered: results, freed, sessions, left }, at);
   });
 }
 
@@ -58,22 +64,46 @@ async function recoverSessions(at: Invocation, store: Store): Promise<readonly L
   return results;
 }
 
-function printReport(
-  recovered: readonly RunResult[],
-  freed: readonly string[],
-  { output, json }: Invocation,
-  sessions: readonly LearnResult[],
-): number {
-  if (json) output.printJson({ recovered, freed, ...(sessions.length > 0 ? { sessions } : {}) });
-  else if (recovered.length + freed.length + sessions.length === 0)
-    output.print("Nothing to recover: no run was left unfinished by a dead process.");
-  else {
+interface Report {
+  readonly recovered: readonly RunResult[];
+  /** Spaces that a killed operation still had. */
+  readonly freed: readonly string[];
+  readonly sessions: readonly LearnResult[];
+  readonly left: readonly LeftStaging[];
+}
+
+function printReport({ recovered, freed, sessions, left }: Report, { output, json }: Invocation): number {
+  const refused = left.map(({ path, cause }) => ({ path, message: leftLine(path, cause) }));
+  if (json) {
+    output.printJson({
+      recovered,
+      freed,
+      ...(sessions.length > 0 ? { sessions } : {}),
+      ...(left.length > 0 ? { left: refused } : {}),
+    });
+  } else {
+    for (const { message } of refused) output.info([yellow(message)]);
+    if (recovered.length + freed.length + sessions.length === 0)
+      output.print("Nothing to recover: no run was left unfinished by a dead process.");
     output.print(...freed.map(freedLine));
     if (sessions.length > 0) output.print(`${counted(sessions.length, "session")} learned to the end`);
   }
   return [...recovered, ...sessions].every(({ outcome }) => outcome === "succeeded" || outcome === "skipped")
     ? EXIT.ok
     : EXIT.failed;
+}
+
+/** `EPERM` is said to the owner of a file, or to root, when the file is immutable or may only be appended to. */
+function leftLine(path: string, cause: unknown): string {
+  const could = `${path} could not be removed (${causeOf(cause).replace(/\.$/, "")})`;
+  const code = codeOf(cause);
+  if (code === "EPERM") {
+    return `${could}: an agent that worked as root without a sandbox may have made files in it immutable. Run \`chattr -R -f -i -a ${quoted(path)}\` as root, then \`slowwave recover\` again.`;
+  }
+  if (code === "EBUSY") {
+    return `${could}: something is mounted in it. Unmount it as root, then run \`slowwave recover\` again.`;
+  }
+  return `${could}. See the cause, then run \`slowwave recover\` again.`;
 }
 
 function freedLine(space: string): string {
