@@ -10,6 +10,7 @@ import {
   extractiveAgent,
 } from "../internal/agents.ts";
 import type { Program, SandboxName } from "../internal/sandbox.ts";
+import type { World } from "./world.ts";
 
 /** How the chosen agent is started. */
 export interface AgentChoice {
@@ -45,6 +46,11 @@ export function agentNamed(name: string, choice: AgentChoice = {}): AgentRunner 
     "unknown_agent",
     `There is no agent "${name}" here; known: ${AGENT_NAMES.join(", ")}.`,
   );
+}
+
+/** The agent that works: the one of that name that the surroundings bring, else the command line's own. */
+export function workingAgent(world: Pick<World, "agents">, name: string, choice: AgentChoice): AgentRunner {
+  return world.agents?.[name] ?? agentNamed(name, choice);
 }
 
 /** An agent whose processes can be ended at once, when there is no time to ask the engine. */

@@ -2,7 +2,7 @@ import type { RunEvent, RunResult } from "../domain/event.ts";
 import type { Store } from "../domain/ports.ts";
 import { describeState } from "../domain/status.ts";
 import { createEngine, type Engine, type Run } from "../internal/engine.ts";
-import { abortable, agentNamed } from "./agents.ts";
+import { abortable, workingAgent } from "./agents.ts";
 import type { Choices } from "./settings.ts";
 import type { Invocation } from "./shell.ts";
 import { memoryRoots, openStore } from "./store.ts";
@@ -40,7 +40,7 @@ export async function withEngine(
   work: (engine: Engine, store: Store) => Promise<number>,
 ): Promise<number> {
   const { places, world, output } = at;
-  const { runner, abortAll } = abortable(agentNamed(agent, how));
+  const { runner, abortAll } = abortable(workingAgent(world, agent, how));
   const store = await openStore(places, output);
   const engine = createEngine({
     ...settings,

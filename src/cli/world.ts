@@ -1,3 +1,5 @@
+import type { AgentRunner } from "../domain/agent.ts";
+
 /** What the command line needs from the process it runs in; tests bring their own. */
 export interface World {
   /** Without the program's own name. */
@@ -12,6 +14,8 @@ export interface World {
   onSignal(listener: (signal: StopSignal) => void): () => void;
   /** Ends the process at once; only for the second signal. */
   exit(code: number): void;
+  /** By name, agents that work in place of the command line's own. */
+  readonly agents?: Readonly<Record<string, AgentRunner>>;
 }
 
 export type Terminal = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };

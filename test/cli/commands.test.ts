@@ -40,7 +40,8 @@ describe("import, run and look", () => {
   });
 
   test("a run publishes, a second one has nothing to do", async () => {
-    const { json, slowwave, home } = commandLine({ stdin: two });
+    // With the real agent in its own process.
+    const { json, slowwave, home } = commandLine({ stdin: two, agents: {} });
     await slowwave("import", "-");
     const first = await json("run");
     expect(first).toMatchObject({
@@ -66,7 +67,7 @@ describe("import, run and look", () => {
   });
 
   test("the last line names outcome and status, and what changed stands above", async () => {
-    const { slowwave, home } = commandLine({ stdin: two });
+    const { slowwave, home } = commandLine({ stdin: two, agents: {} });
     await slowwave("import", "-");
     const { stdout, stderr } = await slowwave("run");
     expect(stdout.split("\n")).toEqual([

@@ -3,8 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { onTestFinished } from "vitest";
+import { functionAgent } from "../../src/agents/function-agent.ts";
 import { main } from "../../src/cli/main.ts";
 import type { StopSignal, Terminal, World } from "../../src/cli/world.ts";
+import type { AgentRunner } from "../../src/domain/agent.ts";
+
+import { consolidate } from "../../src/extractive/consolidate.ts";
+import { readWorkspace, writeSkills, writeWorkspaceFile } from "../../src/extractive/workspace.ts";
 
 export interface Answer {
   readonly code: number;
@@ -30,7 +35,24 @@ export interface Surroundings {
   readonly onStderr?: (text: string) => void;
   readonly onSignal?: World["onSignal"];
   readonly exit?: World["exit"];
+  /** Default: the built-in agent in this process, since a process and a sandbox for each run are others' matter. */
+  readonly agents?: World["agents"];
 }
+
+/** The built-in agent's work without its process. */
+const EXTRACTIVE: AgentRunner = {
+  ...functionAgent(
+    ({ workspace, report }) => {
+      const { memory, summary, skills } = consolidate(readWorkspace(workspace));
+      writeWorkspaceFile(workspace, "MEMORY.md", memory);
+      writeSkills(workspace, skills);
+      writeWorkspaceFile(workspace, "memory_summary.md", summary);
+      report("wrote MEMORY.md");
+    },
+    { name: "extractive", network: "none" },
+  ),
+  usesModel: false,
+};
 
 /** A folder that goes with the test. */
 export function temporaryFolder(): string {
@@ -54,6 +76,7 @@ export function commandLine(around: Surroundings = {}, folder = temporaryFolder(
       nowMs: around.nowMs ?? Date.now,
       onSignal: around.onSignal ?? (() => () => {}),
       exit: around.exit ?? (() => {}),
+      agents: around.agents ?? { extractive: EXTRACTIVE },
     });
     return { code, stdout: stdout.text(), stderr: stderr.text() };
   };

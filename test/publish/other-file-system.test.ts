@@ -4,19 +4,18 @@ import { join } from "node:path";
 import { expect, onTestFinished, type TestContext, test } from "vitest";
 import { createControls } from "../../src/engine/controls.ts";
 import { phase2World, session, treeOf } from "../engine/phase2-world.ts";
-
-const OTHER = "/dev/shm";
+import { otherFileSystem } from "./elsewhere.ts";
 
 /** A folder on another file system than the home's. Only a machine that has none may go without this test, and says so. */
 async function elsewhere(context: TestContext): Promise<string> {
-  const [here, there] = await Promise.all([stat(tmpdir()), stat(OTHER).catch(() => null)]);
-  if (there === null || there.dev === here.dev) {
-    const why = `${OTHER} is no other file system than ${tmpdir()}: a memory on another one was not tried.`;
+  const other = otherFileSystem();
+  if (other === null) {
+    const why = `No folder is on another file system than ${tmpdir()}: a memory on another one was not tried.`;
     if (process.env.CI) throw new Error(why);
     console.warn(why);
     return context.skip(why);
   }
-  const folder = await mkdtemp(join(OTHER, "slowwave-"));
+  const folder = await mkdtemp(join(other, "slowwave-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { chmod, link, mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { withRootLock } from "../../src/memory-files/root-lock.ts";
 import { change, desk, HANDBOOK, memory, tree } from "../workspace/bench.ts";
 import { frailFiles } from "../workspace/frail-files.ts";
+import { otherFileSystem } from "./elsewhere.ts";
 
 /** The generations of the space, newest first, without their times. */
 async function generations({ store }: Awaited<ReturnType<typeof desk>>) {
@@ -380,7 +380,7 @@ describe("what appears in the root while a run is under way", () => {
 });
 
 test("a memory root on another file system than the home", async () => {
-  const shared = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "slowwave-"));
+  const shared = await mkdtemp(join(otherFileSystem() ?? tmpdir(), "slowwave-"));
   try {
     const d = await desk({ root: join(shared, "a/b/memories") });
     await (await d.begin("r1", [memory("a")])).complete();

@@ -3,7 +3,7 @@ import { causeOf, codeOf, SlowwaveError } from "../../domain/failure.ts";
 import { createEngine } from "../../internal/engine.ts";
 import { createWorker, pgBossDispatcher } from "../../internal/fleet.ts";
 import { serveHealth } from "../../server/health.ts";
-import { abortable, agentNamed } from "../agents.ts";
+import { abortable, workingAgent } from "../agents.ts";
 import { interruptible, runLines } from "../run-with-engine.ts";
 import { choicesFrom, type FlagValues } from "../settings.ts";
 import { EXIT, examples, type Invocation, invocation, type Shell, wholeNumber } from "../shell.ts";
@@ -94,7 +94,7 @@ function addressOf(text: string): Address {
 async function work(at: Invocation, flags: WorkerFlags): Promise<number> {
   const { places, world, output, json } = at;
   const { settings, agent, ...how } = choicesFrom(valuesOf(flags), world.env, places.configFile);
-  const { runner, abortAll } = abortable(agentNamed(agent, how));
+  const { runner, abortAll } = abortable(workingAgent(world, agent, how));
   const store = await openStore(places, output);
   // Nobody reads a folder of a machine that may be gone tomorrow: on PostgreSQL `slowwave checkout` has the memory.
   const memoryRoot = memoryRoots(places);
