@@ -10,6 +10,7 @@ export interface TimerWheel {
 
 /** A timer that was set, to cancel it by. */
 export interface WheelTimer {
+  /** By the time that passes. */
   readonly dueAtMs: number;
 }
 
@@ -26,8 +27,28 @@ interface Entry extends WheelTimer {
   ring: (() => void) | null;
 }
 
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.number < b.number);
+}
+
+/**
+ * Wall clock that never goes back: where it is set back (an hour, or a day that was wrong), time goes on by the monotonic
+ * clock. Who set a timer of five minutes is not to wait for a day and five minutes.
+ */
+function passingTime(clock: Clock): () => number {
+  let lastMs = clock.nowMs();
+  let lookedAtMs = clock.monotonicMs();
+  return () => {
+    const monotonicMs = clock.monotonicMs();
+    lastMs = Math.max(clock.nowMs(), lastMs + monotonicMs - lookedAtMs);
+    lookedAtMs = monotonicMs;
+    return lastMs;
+  };
+}
+
 /** Due times are wall clock, so that they survive a restart. They ring in due order, however late. */
 export function timerWheel(clock: Clock): TimerWheel {
+  const passedMs = passingTime(clock);
   const heap: Entry[] = [];
   let next = 0;
   let live = 0;
@@ -43,7 +64,7 @@ export function timerWheel(clock: Clock): TimerWheel {
       timer = null;
       return;
     }
-    const waitMs = Math.min(LOOK_MS, Math.max(0, first.dueAtMs - clock.nowMs()));
+    const waitMs = Math.min(LOOK_MS, Math.max(0, first.dueAtMs - passedMs()));
     const ringsAtMs = clock.monotonicMs() + waitMs;
     if (timer !== null && timerAtMs <= ringsAtMs) return;
     if (timer !== null) clock.clearTimeout(timer);
@@ -53,7 +74,7 @@ export function timerWheel(clock: Clock): TimerWheel {
 
   function ringDue(): void {
     timer = null;
-    for (let first = heap[0]; first !== undefined && first.dueAtMs <= clock.nowMs(); first = heap[0]) {
+    for (let first = heap[0]; first !== undefined && first.dueAtMs <= passedMs(); first = heap[0]) {
       pop();
       const { ring } = first;
       if (ring === null) continue;
@@ -62,10 +83,6 @@ export function timerWheel(clock: Clock): TimerWheel {
       ring();
     }
     arm();
-  }
-
-  function isBefore(a: Entry, b: Entry): boolean {
-    return a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.number < b.number);
   }
 
   function push(entry: Entry): void {
@@ -105,7 +122,8 @@ export function timerWheel(clock: Clock): TimerWheel {
 
   return {
     set(dueAtMs, ring) {
-      const entry: Entry = { dueAtMs, number: next, ring };
+      // After the wall clock was set back, both are ahead of it by as much.
+      const entry: Entry = { dueAtMs: dueAtMs + passedMs() - clock.nowMs(), number: next, ring };
       next += 1;
       live += 1;
       push(entry);

@@ -44,6 +44,33 @@ test("after a sleep of the computer a timer rings within a minute: the wall cloc
   expect(run.snapshot().value).toBe("rung");
 });
 
+test("where the wall clock is set back, timers ring after the time that they were set for, those of before and those after", async () => {
+  const machine = createMachine({
+    id: "m",
+    type: "parallel",
+    states: {
+      before: { initial: "waiting", states: { waiting: { after: { 300: "rung" } }, rung: {} } },
+      after: {
+        initial: "off",
+        states: { off: { on: { GO: "waiting" } }, waiting: { after: { 500: "rung" } }, rung: {} },
+      },
+    },
+  });
+  const world = durableWorld(machine);
+  let setBackMs = 0;
+  const clock = { ...world.clock, nowMs: () => world.clock.nowMs() - setBackMs };
+  const run = await world.open({ clock }).start({ id: "r" });
+  await world.clock.advance(100);
+  setBackMs = 86_400_000;
+  await run.send({ type: "GO" });
+  await world.clock.advance(200);
+  expect(run.snapshot().value).toEqual({ before: "rung", after: "waiting" });
+  await world.clock.advance(299);
+  expect(run.snapshot().value).toEqual({ before: "rung", after: "waiting" });
+  await world.clock.advance(1);
+  expect(run.snapshot().value).toEqual({ before: "rung", after: "rung" });
+});
+
 test("a delay without end never rings, also after a crash; one that is no number rings at once, as in XState", async () => {
   const machine = setup({
     delays: { never: () => Number.POSITIVE_INFINITY, broken: () => Number.NaN },

@@ -76,29 +76,41 @@ const INJECTIONS: readonly (readonly [what: string, text: string, mark: string])
 
 const AGENTS_FILES = ["MEMORY.md", "memory_summary.md", "skills/release/SKILL.md"] as const;
 
+/** Some at a time: each stands alone between lines that stay, and a run of its own for each showed nothing more. */
+const AT_ONCE = 8;
+const TOGETHER = Array.from({ length: Math.ceil(INJECTIONS.length / AT_ONCE) }, (_, at) =>
+  INJECTIONS.slice(at * AT_ONCE, (at + 1) * AT_ONCE),
+).map((some) => [some.map(([what]) => what).join(", "), some] as const);
+
 describe("what speaks to future agents is cut out of what the agent wrote, and told", () => {
-  test.each(INJECTIONS)("%s", async (_, text, mark) => {
+  test.each(TOGETHER)("%s", async (_, injections) => {
     const { attack, base, tree } = await besieged();
+    const added = injections.map(
+      ([, text], at) => `\n- line ${at} that stays\n\n${text}\n\n- another ${at}\n`,
+    );
     const result = await attack(async ({ edit }) => {
-      for (const path of AGENTS_FILES)
-        await edit(path, (before) => `${before}\n- one line that stays\n\n${text}\n\n- another\n`);
+      for (const path of AGENTS_FILES) await edit(path, (before) => `${before}${added.join("")}`);
     });
     expect([result.status, result.reason?.cause]).toEqual(["succeeded", undefined]);
-    const told = result.findings.filter(({ code }) => code === "instruction").map(({ path }) => path);
-    expect([...new Set(told)].sort()).toEqual([...AGENTS_FILES].sort());
+    const told = result.findings.filter(({ code }) => code === "instruction");
     const after = await tree();
     for (const path of AGENTS_FILES) {
-      expect(after?.[path]).not.toContain(mark);
+      expect(told.filter((finding) => finding.path === path).length).toBeGreaterThanOrEqual(
+        injections.length,
+      );
+      for (const [at, [what, , mark]] of injections.entries()) {
+        expect(after?.[path], what).not.toContain(mark);
+        expect(after?.[path], what).toContain(`- line ${at} that stays`);
+        expect(after?.[path], what).toContain(`- another ${at}`);
+        expect(JSON.stringify(result), what).not.toContain(mark);
+      }
       // All else is as the agent wrote it.
       for (const line of (base?.[path] ?? "")
         .split("\n")
         .filter((was) => !was.includes("rollout_summaries/"))) {
         expect(after?.[path]).toContain(line);
       }
-      expect(after?.[path]).toContain("- one line that stays");
-      expect(after?.[path]).toContain("- another");
     }
-    expect(JSON.stringify(result)).not.toContain(mark);
   });
 });
 
