@@ -267,12 +267,30 @@ function unnest(
     as ${name} (${[...names, ...(ordinality === undefined ? [] : [ordinality])].join(", ")}))`;
 }
 
+/**
+ * A step that is alone, as each is of a run that nobody runs beside: the same as the statement for many says, without its
+ * arrays and joins, which take the server three times as long as the row that is changed and the one that is added.
+ */
+const LONE_STEP = `with stepped as (
+  update slowwave.runs set sequence = $3, updated_at = $4, state = $10, status = $11,
+    snapshot = coalesce($12, snapshot), intents = coalesce($13, intents),
+    logged = case when $12::text is null then logged else ${FIRST_ID} + ${ROWS_OF_TRANSACTION - 1} end
+  where id = $1 and fence = $2 and sequence = $3::integer - 1 and state = 'active' returning id)
+insert into slowwave.events (id, run, sequence, at, type, value, data, actor, patch)
+select ${FIRST_ID}, id, $3, $4, $5, $6, $7, $8, $9 from stepped returning id`;
+
 /** One statement; how it went with each, in their order. */
 async function writeAll(
   query: Query,
   members: readonly Member[],
   attempt: number,
 ): Promise<readonly Written[]> {
+  const [first] = members;
+  if (members.length === 1 && first?.kind === "step" && !hasMore(first.step)) {
+    // The columns of `asked` but the kind, in its order.
+    const { rows } = await query<{ id: number }>(LONE_STEP, rowOf(first).slice(1));
+    return [rows[0]?.id ?? null];
+  }
   const steps = members.map((member) => (member.kind === "note" ? null : member.step));
   const shape: Shape = {
     creates: members.some(({ kind }) => kind === "create"),
