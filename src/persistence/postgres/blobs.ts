@@ -60,16 +60,24 @@ export async function removeUnnamed(query: Query, hashes: readonly string[]): Pr
   return (await query(sql, [[...new Set(hashes)]])).count;
 }
 
-/** Notes which blobs were first found without a name, and removes those that had none since before `untilMs`. */
+/**
+ * Notes which blobs were first found without a name, and removes those that had none since before `untilMs`. It looks at
+ * the `limit` blobs behind `after` and answers where the next sweep goes on: were it all of them, each run of a space would
+ * cost what the texts of all spaces do.
+ */
 export async function sweepBlobs(
   query: Query,
-  { nowMs, untilMs, limit }: { readonly nowMs: number; readonly untilMs: number; readonly limit: number },
-): Promise<number> {
-  await query(
-    `update slowwave.blobs set unused_since = $1 where hash in
-       (select hash from slowwave.blobs where unused_since is null and ${UNNAMED} limit $2)`,
-    [nowMs, limit],
+  sweep: { readonly after: string; readonly nowMs: number; readonly untilMs: number; readonly limit: number },
+): Promise<{ readonly removed: number; readonly after: string }> {
+  const { after, nowMs, untilMs, limit } = sweep;
+  const looked = await query<{ last: string | null; count: number }>(
+    `with looked as materialized (select hash from slowwave.blobs where hash > $3 order by hash limit $2),
+     marked as (update slowwave.blobs set unused_since = $1
+       where hash in (select hash from looked) and unused_since is null and ${UNNAMED})
+     select max(hash) as last, count(*)::integer as count from looked`,
+    [nowMs, limit, after],
   );
+  const { last = null, count: seen = 0 } = looked.rows[0] ?? {};
   // Named again since it was marked: it counts as used.
   await query(`update slowwave.blobs set unused_since = null where unused_since < $1 and not (${UNNAMED})`, [
     untilMs,
@@ -79,7 +87,7 @@ export async function sweepBlobs(
        (select hash from slowwave.blobs where unused_since < $1 limit $2) and ${UNNAMED}`,
     [untilMs, limit],
   );
-  return count;
+  return { removed: count, after: seen < limit ? "" : (last ?? "") };
 }
 
 /** Blobs that nothing names, in the order of their hashes, above `after`. */

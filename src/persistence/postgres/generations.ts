@@ -188,6 +188,14 @@ function publicationsOf(
 
 /** What goes. */
 function sweepsOf(db: Database): Pick<GenerationStore, "remove" | "collect" | "orphans"> {
+  let after = "";
+
+  async function sweep(request: { nowMs: number; untilMs: number; limit: number }): Promise<number> {
+    const swept = await db.transaction((query) => sweepBlobs(query, { after, ...request }));
+    ({ after } = swept);
+    return swept.removed;
+  }
+
   return {
     remove: (space, ids) =>
       db.transaction(
@@ -205,11 +213,9 @@ function sweepsOf(db: Database): Pick<GenerationStore, "remove" | "collect" | "o
         { locks: [spaceLock(db, space)] },
       ),
     collect: ({ nowMs, graceMs, limit, hashes }) =>
-      db.transaction((query) =>
-        hashes === undefined
-          ? sweepBlobs(query, { nowMs, untilMs: nowMs - graceMs, limit })
-          : removeUnnamed(query, hashes.slice(0, limit)),
-      ),
+      hashes === undefined
+        ? sweep({ nowMs, untilMs: nowMs - graceMs, limit })
+        : db.transaction((query) => removeUnnamed(query, hashes.slice(0, limit))),
     orphans: ({ after, limit }) => unnamedBlobs(db.query, after, limit),
   };
 }

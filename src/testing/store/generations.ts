@@ -248,6 +248,24 @@ export function purgeContract(name: string, open: OpenWorld): void {
       expect(await a.generations.blob(contentHashOf("kept"))).not.toBeNull();
     });
 
+    test("sweeps that look at few blobs at a time find all in the end", async () => {
+      const lease = await claimedLease(a);
+      const old = ["1", "2", "3", "4", "5"];
+      await commit("g1", lease, Object.fromEntries(old.map((text) => [`${text}.md`, text])));
+      await commit("g2", lease, { "a.md": "kept", "b.md": "kept too" });
+      await a.generations.remove("global", ["g1"]);
+      const sweeps = async (nowMs: number) => {
+        let removed = 0;
+        for (let n = 0; n < 9; n += 1)
+          removed += await b.generations.collect({ nowMs, graceMs: HOUR_MS, limit: 2 });
+        return removed;
+      };
+      expect(await sweeps(NOW_MS)).toBe(0);
+      expect((await a.generations.missing(old.map(contentHashOf))).length).toBe(5);
+      expect(await sweeps(NOW_MS + HOUR_MS + 1)).toBe(5);
+      expect(await a.generations.missing(["kept", "kept too"].map(contentHashOf))).toEqual([]);
+    });
+
     test("a blob that is named again in the meantime stays", async () => {
       const lease = await claimedLease(a);
       await commit("g1", lease, { "a.md": "again" });
