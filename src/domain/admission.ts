@@ -40,6 +40,8 @@ export interface AdmitRequest extends DueTerms {
   /** At most so many. */
   readonly count: number;
   readonly limits: AdmissionLimits;
+  /** Whether others are told when as many were given as were asked for: there may be more. A store that can't need not. */
+  readonly tellsOthers?: boolean;
   /** Is offered what was admitted, within the same transaction, where the store has one to share. */
   readonly carrier?: AdmissionCarrier;
 }
@@ -95,6 +97,19 @@ export interface WorkerReport {
   readonly startedAtMs: number;
   /** How far the store's clock is ahead of its own. */
   readonly clockOffsetMs: number;
+}
+
+export interface BeatAnswer {
+  /**
+   * How many workers with places free hear of it at once when there is something to do, the one that asks counted in any
+   * case: they can look in turn. 1: there are no others, or the store can't tell them.
+   */
+  readonly listeners: number;
+}
+
+/** Whether it can take another space. */
+export function hasFreePlace({ state, running, concurrency }: WorkerReport): boolean {
+  return state === "working" && running < concurrency;
 }
 
 export interface WorkerRow extends WorkerReport {
@@ -170,7 +185,7 @@ export interface AdmissionStore {
   /** Pauses or resumes one tenant, or (null) all of them: nothing more is admitted, what runs goes on. */
   pause(request: { readonly tenant: string | null; readonly isPaused: boolean }): Promise<void>;
   /** Says that the worker is there, and how it is. */
-  beat(beat: { readonly report: WorkerReport; readonly nowMs: number }): Promise<void>;
+  beat(beat: { readonly report: WorkerReport; readonly nowMs: number }): Promise<BeatAnswer>;
   /** The worker is gone; places it was given are free. */
   leave(worker: string): Promise<void>;
   /**

@@ -14,13 +14,11 @@ import { DEFAULT_SETTINGS } from "../domain/settings.ts";
 import { clockOf } from "../durable/system.ts";
 import type { Engine, Run, StartRequest } from "../engine/engine-api.ts";
 import { createHeart, type Heart } from "./heart.ts";
-import { createLooks, type Looks } from "./looks.ts";
+import { createLooks, isShared, isWoken, type Looks, restMs } from "./looks.ts";
 import { measureFleet } from "./metrics.ts";
 import { createStarter, type Starter } from "./starter.ts";
 import type { Worker, WorkerOptions, WorkerState, WorkerStatus } from "./worker-api.ts";
 
-/** Between two looks where nothing wakes the worker before; spread by a quarter to either side. */
-const LOOK_MS = 1_000;
 /** What a dispatcher was left with by others is looked for in every so many looks. */
 const FETCH_EVERY = 5;
 /** Runs that could not be taken over are tried again after a pause of at most so long. */
@@ -69,6 +67,8 @@ class FleetWorker implements Worker {
   /** The agents of a worker that is cut off are being ended. */
   #abandoning: Promise<void> = Promise.resolve();
   #takeovers = 0;
+  /** As of the last beat: workers with places free, which share the looks. */
+  #listeners = 1;
   /** Monotonic: when runs of dead workers are looked for again; and the pause before. */
   #nextTakeoverMs = 0;
   #takeoverPauseMs = 0;
@@ -104,8 +104,10 @@ class FleetWorker implements Worker {
       store,
       clock: this.#clock,
       owner: engine.owner,
-      sendBeat: (offsetMs) =>
-        store.admissions.beat({ report: this.#describe(offsetMs), nowMs: this.#clock.nowMs() }),
+      sendBeat: async (offsetMs) => {
+        const beat = { report: this.#describe(offsetMs), nowMs: this.#clock.nowMs() };
+        this.#listeners = (await store.admissions.beat(beat)).listeners;
+      },
       cutOff: (graceMs) => this.#cutOff(graceMs),
       back: () => this.#back(),
     });
@@ -139,7 +141,10 @@ class FleetWorker implements Worker {
     );
     this.#looks = createLooks(this.#clock, () => this.#look());
     if (this.#options.rounds == null) {
-      await admissions.watch(() => this.#looks?.wake(), this.#ending.signal);
+      const wake = () => {
+        if (isWoken(this.#listeners, this.#random())) this.#looks?.wake();
+      };
+      await admissions.watch(wake, this.#ending.signal);
     }
   }
 
@@ -211,14 +216,15 @@ class FleetWorker implements Worker {
   /** Answers in how many milliseconds to look again at the latest. */
   async #look(): Promise<number> {
     const { rounds } = this.#options;
-    const spread = 0.75 + (this.#options.random ?? Math.random)() / 2;
+    // By a quarter to either side, so that workers that began together don't look together.
+    const spread = 0.75 + this.#random() / 2;
     try {
       if (rounds != null) return await this.#lookInRound(rounds);
       await this.#admit();
     } catch (error) {
       this.#report(null, error);
     }
-    return LOOK_MS * spread;
+    return restMs(this.#listeners) * spread;
   }
 
   async #lookInRound({ everyMs, before }: NonNullable<WorkerOptions["rounds"]>): Promise<number> {
@@ -250,6 +256,7 @@ class FleetWorker implements Worker {
       count: free,
       limits: this.#limits,
       ...this.#terms(),
+      tellsOthers: isShared(this.#listeners),
       ...(dispatcher === undefined ? {} : { carrier: dispatcher }),
     });
     if (outcome.hasAbandonedRuns) await this.#takeOverSoon();
@@ -342,6 +349,10 @@ class FleetWorker implements Worker {
     if (this.#state === "draining" || this.#state === "stopped") return;
     if (["engine_closed", "store_closed"].includes(codeOf(error) ?? "")) return;
     this.#options.onProblem?.(space, error);
+  }
+
+  #random(): number {
+    return (this.#options.random ?? Math.random)();
   }
 
   #terms(): DueTerms {

@@ -312,6 +312,53 @@ describe("the end of a worker", () => {
   });
 });
 
+describe("many workers with places free", () => {
+  /** Looks in a minute of a worker that is told of so many others, and those that so many calls of its store add. */
+  async function looksOf({ others, calls, random }: { others: number; calls: number; random: number }) {
+    const { worker, clock, shared } = await fleetWorld();
+    const { admissions, ...inner } = openMemoryStore({ world: shared });
+    const asked: (boolean | undefined)[] = [];
+    let call = () => {};
+    const store = {
+      ...inner,
+      admissions: {
+        ...admissions,
+        beat: async () => ({ listeners: 1 + others }),
+        admit: async ({ tellsOthers }: { readonly tellsOthers?: boolean }) => {
+          asked.push(tellsOthers);
+          return { admitted: [], carried: 0, hasAbandonedRuns: false };
+        },
+        watch: async (listener: () => void) => {
+          call = listener;
+        },
+      },
+    };
+    await worker(undefined, { store, random: () => random }).worker.start();
+    await clock.advance(60_000);
+    const looks = asked.length;
+    for (let n = 0; n < calls; n += 1) {
+      call();
+      await clock.advance(60);
+    }
+    return { looks, called: asked.length - looks, tells: asked.at(-1) };
+  }
+
+  test("look in turn, and not each of them when something is due: who takes all it can has the others told", async () => {
+    const alone = await looksOf({ others: 0, calls: 3, random: 0.5 });
+    const few = await looksOf({ others: 7, calls: 3, random: 0.5 });
+    const awake = await looksOf({ others: 39, calls: 3, random: 0.1 });
+    const asleep = await looksOf({ others: 39, calls: 3, random: 0.5 });
+    const very = await looksOf({ others: 999, calls: 0, random: 0.5 });
+    expect({ alone, few, awake, asleep, very }).toEqual({
+      alone: { looks: 61, called: 3, tells: false },
+      few: { looks: 16, called: 3, tells: false },
+      awake: { looks: 4, called: 3, tells: true },
+      asleep: { looks: 4, called: 0, tells: true },
+      very: { looks: 3, called: 0, tells: true },
+    });
+  });
+});
+
 describe("runs of dead workers", () => {
   test("that the store knows of are taken over at the next look, and those that nobody can are tried less often", async () => {
     const { worker, clock, shared } = await fleetWorld();

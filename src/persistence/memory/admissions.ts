@@ -5,6 +5,7 @@ import {
   chooseSpaces,
   DEFAULT_TENANT_RULE,
   type DueTerms,
+  hasFreePlace,
   limitOf,
   type Places,
   separatorOf,
@@ -52,7 +53,11 @@ export function memoryAdmissions(world: World): AdmissionStore {
       else if (isPaused) pausedTenants.add(tenant);
       else pausedTenants.delete(tenant);
     },
-    beat: async ({ report, nowMs }) => void workers.set(report.worker, { ...report, beatAtMs: nowMs }),
+    beat: async ({ report, nowMs }) => {
+      workers.set(report.worker, { ...report, beatAtMs: nowMs });
+      const others = [...workers.values()].filter(({ worker }) => worker !== report.worker);
+      return { listeners: 1 + others.filter((one) => isShown(one, nowMs) && hasFreePlace(one)).length };
+    },
     leave: async (worker) => {
       workers.delete(worker);
       for (const [space, one] of admissions) if (one.worker === worker) admissions.delete(space);

@@ -7,6 +7,7 @@ import {
   carriedBy,
   DEFAULT_TENANT_RULE,
   type DueTerms,
+  hasFreePlace,
   limitOf,
   separatorOf,
   type TenantRow,
@@ -50,13 +51,14 @@ function placesOf(
   { clock, monotonicMs, probe }: Deps,
 ): Pick<AdmissionStore, "admit" | "admitSpace" | "handBack"> {
   const lock = lockOf(db.schema, "admission");
+  const channel = channelOf(db.schema, "due");
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   /** Of the last look. */
   let hasAbandonedRuns = false;
 
   /** What the dead left is asked along, now and then: a worker that rests asks once a second in all. */
   async function admitted(query: Query, request: AdmitRequest, now: number | null) {
-    const { worker, count, limits, successCooldownSeconds, retries } = request;
+    const { worker, count, limits, successCooldownSeconds, retries, tellsOthers = false } = request;
     const isLookDue = monotonicMs() - lookedAtMs >= ABANDONED_LOOK_MS;
     if (isLookDue) lookedAtMs = monotonicMs();
     const { rows } = await query<Given>(ADMIT, [
@@ -71,6 +73,7 @@ function placesOf(
       retries,
       ADMISSION_MS,
       isLookDue,
+      tellsOthers ? channel : null,
     ]);
     const all = rows.flatMap(({ space, tenant }): Admitted[] => (space === null ? [] : [{ space, tenant }]));
     if (isLookDue) hasAbandonedRuns = rows[0]?.hasAbandonedRuns === true;
@@ -140,9 +143,11 @@ const SILENT = `
 const ADMIT = `
   with looked as materialized (select $11::boolean and exists (${ABANDONED}) as found,
     case when $11::boolean then array(${SILENT}) end as silent),
-  given as materialized (select space, tenant from slowwave.admit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))
+  given as materialized (select space, tenant from slowwave.admit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)),
+  told as materialized (select pg_notify($12::text, '') from (select count(*) as places from given) counted
+    where $12::text is not null and places > 0 and places >= $4)
   select given.space, given.tenant, looked.found as "hasAbandonedRuns", looked.silent
-  from looked left join given on true`;
+  from looked left join given on true left join told on true`;
 
 async function admitSpace(
   query: Query,
@@ -210,12 +215,24 @@ function fleetOf(
       } else await db.query("delete from slowwave.paused_tenants where tenant = $1", [tenant]);
     },
     beat: async ({ report }) => {
-      await db.query(
-        `with gone as (delete from slowwave.workers where beat_at < ${nowIn("$3")} - $4::bigint)
-         insert into slowwave.workers (worker, report, beat_at) values ($1, $2, ${nowIn("$3")})
-         on conflict (worker) do update set report = excluded.report, beat_at = excluded.beat_at`,
-        [report.worker, JSON.stringify(report), clock(), WORKER_KEPT_MS],
+      const { rows } = await db.query<{ others: number }>(
+        `with gone as (delete from slowwave.workers where beat_at < ${nowIn("$3")} - $4::bigint),
+         told as (insert into slowwave.workers (worker, report, beat_at, is_free)
+           values ($1, $2, ${nowIn("$3")}, $5)
+           on conflict (worker) do update
+             set report = excluded.report, beat_at = excluded.beat_at, is_free = excluded.is_free)
+         select count(*)::integer as others from slowwave.workers
+         where worker <> $1 and is_free and beat_at > ${nowIn("$3")} - $6::bigint`,
+        [
+          report.worker,
+          JSON.stringify(report),
+          clock(),
+          WORKER_KEPT_MS,
+          hasFreePlace(report),
+          WORKER_SHOWN_MS,
+        ],
       );
+      return { listeners: db.hasSessions ? 1 + (rows[0]?.others ?? 0) : 1 };
     },
     leave: async (worker) => {
       await db.query(

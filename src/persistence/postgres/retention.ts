@@ -31,6 +31,8 @@ async function removeSome(
   { space, keepRuns, keepRunDays }: RetentionRequest,
   now: number | null,
 ): Promise<number> {
+  const patched = await dropPatches(query, space);
+  if (patched > 0) return patched;
   const { rows } = await query<{ id: string }>(
     `with clock as (select ${nowIn("$2")} as ms),
      past as (select id from slowwave.runs where space = $1 order by id desc limit 1 offset $3),
@@ -57,6 +59,24 @@ async function removeSome(
   }
   const lists = await removeList(query, space, keepRuns);
   return lists > 0 ? lists : removeSettlements(query, space, now, 2 * keepRunDays * DAY_MS);
+}
+
+/** Takes the patches of runs that are over out of their logs: only an unfinished run is put together from them. */
+async function dropPatches(query: Query, space: string): Promise<number> {
+  const { rows } = await query<{ id: string }>(
+    `select id from slowwave.runs where space = $1 and state in ('done', 'error') and logged >= 0
+     order by id limit $2`,
+    [space, RUNS],
+  );
+  if (rows.length === 0) return 0;
+  const ids = rows.map(({ id }) => id);
+  const { count } = await query(
+    "update slowwave.events set patch = null where run = any ($1::text[]) and patch is not null",
+    [ids],
+  );
+  // Each run is looked at once.
+  await query("update slowwave.runs set logged = -1 where id = any ($1::text[])", [ids]);
+  return count + ids.length;
 }
 
 /** What the oldest run that is past its time consolidated. */

@@ -10,6 +10,7 @@ import {
   type DueIndex,
   type DueTerms,
   type FleetOverview,
+  hasFreePlace,
   limitOf,
   separatorOf,
   type TenantRow,
@@ -164,6 +165,11 @@ function fleet(
       write(() => {
         rows.beat.run({ worker: report.worker, report: JSON.stringify(report), at: nowMs });
         rows.forget.run(nowMs - WORKER_KEPT_MS);
+        const reports = rows.workers.all(nowMs - WORKER_SHOWN_MS).map(({ report: text }) => JSON.parse(text));
+        const others = reports.filter(
+          (one: WorkerReport) => one.worker !== report.worker && hasFreePlace(one),
+        );
+        return { listeners: 1 + others.length };
       }),
     leave: (worker) =>
       write(() => {

@@ -264,6 +264,21 @@ function fleetContract(stores: Stores): void {
       expect(await admitted(b, { worker: "worker-b", nowMs })).toEqual(["t/1"]);
     });
 
+    test("a worker that tells of itself learns how many share the looks: those with places free, and itself", async () => {
+      const { a, b } = stores();
+      const nowMs = await a.nowMs();
+      const beat = (store: Store, some: Partial<WorkerReport>) =>
+        store.admissions.beat({ report: report(some), nowMs });
+      expect(await beat(a, { worker: "worker-a" })).toEqual({ listeners: 1 });
+      await beat(b, { worker: "full", concurrency: 2, running: 2 });
+      await beat(b, { worker: "draining", state: "draining" });
+      const { listeners } = await beat(b, { worker: "worker-b" });
+      // A store that can't tell workers at once leaves each of them to itself.
+      expect([1, 2]).toContain(listeners);
+      expect(await beat(a, { worker: "worker-a", concurrency: 2, running: 2 })).toEqual({ listeners });
+      expect(await beat(b, { worker: "worker-b" })).toEqual({ listeners: 1 });
+    });
+
     test("the rule for tenants is that of the first worker, for spaces that are there too, while another one lives", async () => {
       const { a, b } = stores();
       await enqueue(a, "x:1/a", "y/1");

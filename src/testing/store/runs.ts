@@ -294,6 +294,36 @@ export function retentionContract(name: string, open: OpenWorld): void {
       expect(await kept()).toEqual(["r5", "r4", "r3"]);
     });
 
+    test("a run that is over shows what it showed before, and an unfinished one goes on from where it was", async () => {
+      const patched = (run: string, sequence: number) => {
+        const snapshot = JSON.stringify({
+          status: "active",
+          value: `s${sequence}`,
+          context: { at: sequence },
+        });
+        const patch = JSON.stringify({ value: `s${sequence}`, context: { at: sequence } });
+        return commitOf(sequence, { run, fence: 1, snapshot, patch });
+      };
+      for (const id of ["over", "active"]) {
+        await a.runs.create(newRun({ id }), commitOf(0, { run: id, fence: 1 }));
+        for (const sequence of [1, 2, 3]) await a.runs.commit(patched(id, sequence));
+      }
+      const end = commitOf(4, { run: "over", fence: 1, state: "done" });
+      await a.runs.commit(end);
+      const shown = async () => ({
+        runs: await a.runs.list({ limit: 9 }),
+        log: await a.runs.log({ run: "over", after: 0, limit: 99 }),
+        steps: await a.runs.steps({ run: "over", to: 99 }),
+        active: await a.runs.read("active"),
+      });
+      const before = await shown();
+      await retire();
+      await retire();
+      expect(await shown()).toEqual(before);
+      expect(await a.runs.commit(end)).toBe("ok");
+      expect(await a.runs.commit(patched("active", 4))).toBe("ok");
+    });
+
     test("a failed run is kept twice as long, an unfinished or parked one for ever", async () => {
       await ended("r1", 90, "failed_agent");
       await ended("r2", 80, null);

@@ -2,13 +2,14 @@ import { type Database, LONG_WORK_MS, lockOf, type Query } from "../database.ts"
 import { databaseError } from "../patience.ts";
 import { start } from "./0001-start.ts";
 import { admission } from "./0002-admission.ts";
+import { sharing } from "./0003-sharing.ts";
 
 /**
  * In order, never edited once released: the number of a migration is its place, and the schema's version. Each only adds
  * (tables, columns with a default, indexes), so that the version before it works on beside it while workers are replaced
  * one after the other. What is to go is left unused by one version and removed by the next.
  */
-export const MIGRATIONS: readonly string[] = [start, admission];
+export const MIGRATIONS: readonly string[] = [start, admission, sharing];
 
 /** How many versions ahead of the code a schema may be: the code of the version before goes on beside the new one. */
 const AHEAD = 1;
