@@ -152,7 +152,7 @@ export function spaceName(number: number, tenants: number): string {
   return `t${tenant}/p${String(number).padStart(5, "0")}`;
 }
 
-function sessionsOf(space: number) {
+export function sessionsOf(space: number) {
   return Array.from({ length: SESSIONS }, (_, at) => ({
     threadId: `019a${String(space).padStart(4, "0")}-${String(at).padStart(4, "0")}-7000-8000-${String(space).padStart(12, "0")}`,
     sourceUpdatedAt: 1_774_212_000 + at * 60,
