@@ -179,15 +179,23 @@ async function runProgram(shell: Shell): Promise<number> {
     else await program.parseAsync(shell.world.argv, { from: "user" });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return usage(error);
+    if (error instanceof CommanderError) return usage(error, shell.world.argv);
     throw error;
   }
 }
 
 /** Commander throws for `--help` and `--version` too. */
-function usage({ exitCode, message }: CommanderError): number {
+function usage({ exitCode, message, code }: CommanderError, argv: readonly string[]): number {
   if (exitCode === 0) return EXIT.ok;
-  const sentence = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  // It would rather have shown the help of a command that is nothing without one of its own.
+  if (code === "commander.help") {
+    const named = `slowwave ${argv[0]}`;
+    throw new SlowwaveError("invalid_usage", `\`${named}\` needs a command; see \`${named} --help\`.`);
+  }
+  const sentence = message
+    .replace(/^error: /, "")
+    .replace(/\s*\n\s*/g, " ")
+    .replace(/\.$/, "");
   throw new SlowwaveError(
     "invalid_usage",
     `${sentence[0]?.toUpperCase()}${sentence.slice(1)}; see \`slowwave --help\`.`,

@@ -8,6 +8,7 @@ import { SlowwaveError } from "../domain/failure.ts";
 import { checkSpaceKey } from "../domain/settings.ts";
 import { type CodexHome, readCodexHome } from "../internal/codex-home.ts";
 import type { Output } from "./ui/output.ts";
+import { dim } from "./ui/text.ts";
 import type { World } from "./world.ts";
 
 /** What every command is given. */
@@ -45,7 +46,8 @@ const CHECK_OUT = "lay the memory out with `slowwave checkout`";
 
 export function invocation(shell: Shell, command: Command): Invocation {
   const flags = command.optsWithGlobals<GlobalFlags>();
-  const places = placesOf(flags, shell.world);
+  const onWait = (message: string) => shell.output.info(dim(message));
+  const places = { ...placesOf(flags, shell.world), onWait };
   if (places.store !== null) refuseWithStore(command);
   return { ...shell, places, json: flags.json === true };
 }
@@ -133,6 +135,8 @@ export interface Places {
   readonly configFile: string;
   /** Address of the database that keeps everything; may hold a password. Null: the home's own file. */
   readonly store: string | null;
+  /** Called while a database is waited for, so that nobody looks at a silent terminal. */
+  readonly onWait?: (message: string) => void;
 }
 
 /** Flags, then the environment, then the platform's folders (relative XDG folders are ignored, as XDG asks). */

@@ -37,10 +37,16 @@ export async function openExistingStore(places: Places): Promise<LocalStore | nu
   return (await hasStore(places)) ? storeOf(places) : null;
 }
 
-async function storeOf({ database, codex, store: url, home }: Places): Promise<LocalStore> {
+/** A server that can't be reached is asked again for a minute: after so long that is said. */
+const SAID_AFTER_MS = 2_000;
+
+async function storeOf(places: Places): Promise<LocalStore> {
+  const { database, codex, store: url, home, onWait } = places;
   if (url !== null) {
     const { localStore, openPostgresStore } = await import("../internal/postgres.ts");
-    return localStore(await openPostgresStore({ url }), home);
+    const late = setTimeout(() => onWait?.(`Waiting for ${storeName(places)} …`), SAID_AFTER_MS);
+    const store = await openPostgresStore({ url }).finally(() => clearTimeout(late));
+    return localStore(store, home);
   }
   const store = await openSqliteStore({ path: database });
   if (codex === null) return store;

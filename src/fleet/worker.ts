@@ -338,7 +338,10 @@ class FleetWorker implements Worker {
   #back(): void {
     void this.#abandoning.then(() => {
       if (this.#heart.isCutOff()) return;
-      if (this.#state === "cut-off") this.#state = "working";
+      if (this.#state === "cut-off") {
+        this.#state = "working";
+        this.#options.onBack?.();
+      }
       this.#engine.recover({ runsOnly: true }).catch((error: unknown) => this.#report(null, error));
       this.#looks?.wake();
     });

@@ -32,4 +32,10 @@ test("`slowwave checkout` makes a folder of the memory, says what it did, and ta
   expect((await slowwave("memory", "show", "MEMORY.md")).stdout).not.toContain("- mine");
   expect(await slowwave("checkout", "--to", "")).toMatchObject({ code: 2 });
   expect((await slowwave("run", "--now")).code).toBe(0);
+  const { value } = await json("checkout", "--to", handbook);
+  const { code: reason, message } = (value as { error: { code: string; message: string } }).error;
+  expect([reason, message]).toEqual([
+    "root_not_a_folder",
+    expect.stringMatching(/ or use another folder with --to\.$/),
+  ]);
 });

@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { StopSignal } from "../../src/cli/world.ts";
 import { commandLine, temporaryFolder } from "../cli/invoke.ts";
+import { start } from "../cli/real-process.ts";
 import { freshDatabase, sharedCluster } from "../postgres/run.ts";
 
 const NOTE = `${JSON.stringify({
@@ -99,6 +100,15 @@ test("beside a database no folder is laid out, and none is missed: the memory is
     value: { error: { code: "store_remote" } },
   });
   expect((await slowwave("diff")).stderr).not.toContain("edited by hand");
+});
+
+test("a database that does not answer is waited for, which is said without its password", async () => {
+  const store = "postgres://someone:hunter2@127.0.0.1:1/memory";
+  const waiting = start(["fleet", "--store", store, "--home", temporaryFolder()]);
+  await waiting.said("Waiting for postgres://someone@127.0.0.1:1/memory");
+  waiting.process.kill("SIGINT");
+  const { stdout, stderr } = await waiting.ended;
+  expect(`${stdout}${stderr}`).not.toContain("hunter2");
 });
 
 test("a home without a store has nothing to pause", async () => {

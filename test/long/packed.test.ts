@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -95,6 +95,31 @@ describe("the packed package in a project of somebody else", () => {
       last: "run.finished",
       doors: ["phase2", "function", "function", "function"],
     });
+  });
+
+  test("its command works without the optional packages, and says what a database needs", () => {
+    expect(existsSync(join(folder, "node_modules/pg"))).toBe(false);
+    expect(existsSync(join(folder, "node_modules/pg-boss"))).toBe(false);
+    const home = mkdtempSync(join(folder, "home-"));
+    const line = {
+      thread_id: "t1",
+      source_updated_at: 1_774_212_000,
+      raw_memory: "- a",
+      rollout_summary: "b",
+    };
+    writeFileSync(join(folder, "notes.jsonl"), `${JSON.stringify(line)}\n`);
+    const slowwave = (...args: string[]) =>
+      spawnSync("node_modules/.bin/slowwave", [...args, "--home", home], { cwd: folder, encoding: "utf8" });
+    expect(slowwave("import", "notes.jsonl").status).toBe(0);
+    expect(slowwave("run").status).toBe(0);
+    expect(slowwave("fleet").status).toBe(0);
+    const refused = slowwave("worker", "--store", "postgres://someone:hunter2@db.example/memory");
+    expect([refused.status, refused.stdout, refused.stderr]).toEqual([
+      2,
+      "",
+      expect.stringContaining("needs the package pg, which is not installed here; run `npm install pg`"),
+    ]);
+    expect(refused.stderr).not.toContain("hunter2");
   });
 
   test("its command answers", () => {

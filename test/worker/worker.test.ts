@@ -197,7 +197,11 @@ describe("the end of a worker", () => {
       ...inner,
       liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs: () => sinceBeatMs },
     };
-    const one = worker(agent, { store });
+    let backs = 0;
+    const onBack = () => {
+      backs += 1;
+    };
+    const one = worker(agent, { store, onBack });
     await one.worker.start();
     await clock.advance(0);
     await eventually(working).toEqual(["a"]);
@@ -209,10 +213,12 @@ describe("the end of a worker", () => {
     expect(one.worker.status().state).toBe("cut-off");
     await eventually(working).toEqual([]);
     expect(one.problems).toEqual(["null: The store could not be reached; the agents here are ended."]);
+    expect(backs).toBe(0);
     sinceBeatMs = 0;
     await eventually(() => clock.advance(1_000).then(working)).toEqual(["a"]);
     finish("a");
     await eventually(statuses).toEqual(["a succeeded"]);
+    expect(backs).toBe(1);
   });
 
   test("a worker that others took for dead although it lives ends its agents, and goes on when it is renewed", async () => {

@@ -54,9 +54,19 @@ export async function checkOutMemory(
     if (at.json) at.output.printJson(reportOf(space, options.to, answer));
     else at.output.print(...linesOf(options.to, answer));
     return EXIT.ok;
+  } catch (error) {
+    throw inWordsOfCheckout(error);
   } finally {
     await store.close();
   }
+}
+
+/** What is wrong with a folder is said as of a memory root, which another flag names. */
+function inWordsOfCheckout(error: unknown): unknown {
+  if (!(error instanceof SlowwaveError) || !error.code.startsWith("root_")) return error;
+  return new SlowwaveError(error.code, error.message.replace("--memory-root", "--to"), {
+    cause: error.cause,
+  });
 }
 
 async function printRunning({ json, output, places }: Invocation, store: LocalStore): Promise<number> {

@@ -108,6 +108,7 @@ async function work(at: Invocation, flags: WorkerFlags): Promise<number> {
     version: packageVersion(),
     limits: { tenant: flags.tenantLimit ?? null, fleet: flags.fleetLimit ?? null },
     onProblem: (space, error) => output.info(yellow(complaint(space, error))),
+    onBack: () => output.info("The store is back; the worker goes on."),
     ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
     ...(flags.tenantOf === undefined ? {} : { tenantOf: flags.tenantOf }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
@@ -154,7 +155,13 @@ async function dispatcherOf({ places, output }: Invocation, carrier: WorkerFlags
       "--carrier pg-boss needs a database; name it by SLOWWAVE_STORE.",
     );
   }
-  const onError = (error: Error) => output.info(yellow(`pg-boss: ${causeOf(error)}`));
+  let said = "";
+  /** It asks again and again while the database is away, and complains each time. */
+  const onError = (error: Error) => {
+    const cause = causeOf(error);
+    if (cause !== said) output.info(yellow(`pg-boss: ${cause}`));
+    said = cause;
+  };
   return pgBossDispatcher({ url: places.store, onError }).catch((error: unknown) => {
     if (carrier === undefined && codeOf(error) === "pg_boss_missing") return null;
     throw error;

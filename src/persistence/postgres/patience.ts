@@ -29,7 +29,7 @@ const SENTENCES: Record<DatabaseCode, (place: string) => string> = {
   store_read_only: (place) =>
     `${UNAVAILABLE}: ${place} takes no writes from this role or server; give the role its rights, or name the primary server.`,
   store_foreign: (place) =>
-    `${UNAVAILABLE}: the schema in ${place} belongs to another program and was left untouched; choose another schema.`,
+    `${UNAVAILABLE}: the schema in ${place} belongs to another program and was left untouched; choose another schema or database.`,
   store_newer: (place) =>
     `${UNAVAILABLE}: ${place} was written by a Slowwave more than one version newer; update this one.`,
   store_outdated: (place) =>
