@@ -118,7 +118,11 @@ class FleetWorker implements Worker {
     const { tenantOf: rule = DEFAULT_TENANT_RULE, dispatcher } = this.#options;
     const { admissions } = this.#store;
     const nowMs = this.#clock.nowMs();
-    if (!(await admissions.setTenantRule({ rule, worker: this.#engine.owner, nowMs }))) {
+    const worker = this.#engine.owner;
+    // Known before it is asked: of two that begin at once with two rules one sees the other.
+    await admissions.beat({ report: this.#describe(0), nowMs });
+    if (!(await admissions.setTenantRule({ rule, worker, nowMs }))) {
+      await admissions.leave(worker);
       throw new SlowwaveError(
         "tenant_rule_other",
         `A worker that lives tells tenants otherwise than by "${rule}"; start all of them with one rule.`,

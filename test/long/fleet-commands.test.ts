@@ -40,7 +40,7 @@ describe.each(STORES)("the commands of a fleet on %s", (_, environment) => {
     const ending = worker.json("worker", "--name", "one", "--tenant-limit", "2", "--health", ":0");
     expect(await json("import", "-", "--space", "acme/shop")).toMatchObject({ code: 0 });
     await expect
-      .poll(() => printed.join(""), { timeout: 30_000 })
+      .poll(() => printed.join(""), { timeout: 120_000 })
       .toContain("of space acme/shop: succeeded (succeeded)");
     expect(await json("fleet")).toMatchObject({
       code: 0,

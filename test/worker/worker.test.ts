@@ -101,6 +101,11 @@ describe("a worker", () => {
     await worker().worker.start();
     const other = worker(undefined, { tenantOf: "prefix::" }).worker.start();
     await expect(other).rejects.toMatchObject({ code: "tenant_rule_other" });
+    const begun = await fleetWorld();
+    const rules = ["prefix:/", "prefix::"];
+    const both = rules.map((tenantOf) => begun.worker(undefined, { tenantOf }).worker.start());
+    const outcomes = (await Promise.allSettled(both)).map(({ status }) => status);
+    expect(outcomes.sort()).toEqual(["fulfilled", "rejected"]);
     expect(() => worker(undefined, { tenantOf: "first word" })).toThrow(/A rule for tenants/);
     expect(() => worker(undefined, { concurrency: 0 })).toThrow(/concurrency must be/);
   });
