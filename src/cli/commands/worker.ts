@@ -152,7 +152,7 @@ async function dispatcherOf({ places, output }: Invocation, carrier: WorkerFlags
   if (places.store === null) {
     throw new SlowwaveError(
       "invalid_usage",
-      "--carrier pg-boss needs a database; name it by SLOWWAVE_STORE.",
+      "--carrier pg-boss needs a database; name it by --store or SLOWWAVE_STORE.",
     );
   }
   let said = "";
