@@ -31,7 +31,12 @@ function start() {
       var source = `../src/${door}.ts`;
       var built = `../dist/${door}.js`;
       var isEdited =
-        !isHook || Math.max(changed(source), changed("../src/delivery/folders.ts")) > changed(built);
+        !isHook ||
+        Math.max(
+          changed(source),
+          changed("../src/delivery/folders.ts"),
+          changed("../src/delivery/schedule-state.ts"),
+        ) > changed(built);
       var runsSource = Boolean(process.features.typescript) && isEdited && fs.existsSync(at(source));
       return import(at(runsSource ? source : built).href);
     })

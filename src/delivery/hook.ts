@@ -13,10 +13,11 @@ import {
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve, sep } from "node:path";
 import { closestTo, namesOf } from "./folders.ts";
+import { scheduleNotices } from "./schedule-state.ts";
 
 /**
  * `slowwave hook AGENT`: what an agent runs at the start and end of a session. It may take no longer than starting Node does,
- * so it loads nothing but Node, opens no database, and only drops a note into the inbox and reads a prepared file. Whatever
+ * so it loads nothing but Node, opens no database, and only drops a note into the inbox and reads two prepared files. Whatever
  * happens it ends with 0, and stdout is one JSON document or nothing.
  */
 export interface HookWorld {
@@ -82,9 +83,19 @@ export function hookAnswer({ argv, env, nowMs, stdin }: HookWorld): string | nul
   attempt(() => leaveNote(home, agent, input, event, nowMs()));
   if (event !== "SessionStart" || cwd === null) return null;
   const folder = flagValue(flags, "--projections") ?? join(home, "projections", "global");
-  const recall = attempt(() => preparedRecall(folder, cwd));
+  const recall = withNotices(
+    attempt(() => preparedRecall(folder, cwd)),
+    attempt(() => scheduleNotices(home)) ?? [],
+  );
   if (recall === null) return null;
   return JSON.stringify({ hookSpecificOutput: { hookEventName: event, additionalContext: recall } });
+}
+
+/** What keeps the schedule from learning may keep it from preparing a recall that says so. */
+function withNotices(recall: string | null, notices: readonly string[]): string | null {
+  const missing = notices.filter((notice) => recall?.includes(notice) !== true);
+  if (missing.length === 0) return recall;
+  return `${missing.map((notice) => `For the person: ${notice}\n`).join("")}${recall === null ? "" : `\n${recall}`}`;
 }
 
 function parsed(stdin: string): Readonly<Record<string, unknown>> | null {

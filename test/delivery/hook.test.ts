@@ -69,6 +69,26 @@ describe("a hook", () => {
     });
   });
 
+  test("says that scheduled learning keeps failing, although what failed prepared no recall that does", () => {
+    const { hook, folder, projections } = home();
+    const state = { lastAtMs: 3_000, lastSuccessAtMs: null, failures: 3, firstFailureAtMs: 1_000 };
+    writeFileSync(
+      join(folder, "schedule-state.json"),
+      JSON.stringify({ ...state, code: "root_not_a_folder", message: "" }),
+    );
+    const told =
+      "For the person: Scheduled learning failed 3 times in a row since 1970-01-01 (root_not_a_folder); `slowwave schedule status` says why.\n";
+    const contextOf = () =>
+      (JSON.parse(hook(START) ?? "") as { hookSpecificOutput: { additionalContext: string } })
+        .hookSpecificOutput.additionalContext;
+    expect(contextOf()).toBe(`${told}\n${RECALL}`);
+    // Where the recall says so already it is not said twice.
+    writeFileSync(join(projections, "shop.md"), `${told}${RECALL}`);
+    expect(contextOf()).toBe(`${told}${RECALL}`);
+    rmSync(projections, { recursive: true });
+    expect(contextOf()).toBe(told);
+  });
+
   test("says nothing at any other event, but leaves its note in the place of the last one", () => {
     const { hook, inbox } = home();
     hook(START, "gemini");
@@ -175,12 +195,11 @@ describe("the real process", () => {
     expect(run(JSON.stringify(START), "claude", "--home")).toMatchObject({ status: 0, stderr: "" });
   });
 
-  test("loads nothing but its own two files", () => {
-    const loaded = readFileSync("src/delivery/hook.ts", "utf8").matchAll(/from "([^"]+)"/g);
-    const also = readFileSync("src/delivery/folders.ts", "utf8").matchAll(/from "([^"]+)"/g);
-    const others = [...loaded, ...also]
-      .map(([, name = ""]) => name)
-      .filter((name) => !name.startsWith("node:"));
-    expect(others).toEqual(["./folders.ts"]);
+  test("loads nothing but its own three files", () => {
+    const loaded = ["hook", "folders", "schedule-state"].flatMap((name) => [
+      ...readFileSync(`src/delivery/${name}.ts`, "utf8").matchAll(/from "([^"]+)"/g),
+    ]);
+    const others = loaded.map(([, name = ""]) => name).filter((name) => !name.startsWith("node:"));
+    expect(others).toEqual(["./folders.ts", "./schedule-state.ts"]);
   });
 });

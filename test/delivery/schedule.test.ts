@@ -11,7 +11,7 @@ import {
 } from "../../src/delivery/schedule-state.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
 import { createApp } from "../../src/server/index.ts";
-import { commandLine, temporaryFolder } from "../cli/invoke.ts";
+import { commandLine, line, temporaryFolder } from "../cli/invoke.ts";
 
 const ODD = ["/opt/no de/node", 'C:\\a "b"\\slow&<wave>%h$HOME.js'];
 
@@ -259,6 +259,21 @@ describe("a schedule that keeps failing", () => {
       (value as { schedule: string }).schedule.startsWith(told),
       ...[rule, hooks, stdout].map((text) => text.includes(`For the person: ${told}`)),
     ]).toEqual([true, true, true, true]);
+  });
+
+  test("is counted and told also while the memory itself can't be read", async () => {
+    const { slowwave, home } = commandLine({ stdin: [line()] });
+    await slowwave("import", "-");
+    writeFileSync(join(home, "memories"), "no folder");
+    const twice = { lastAtMs: 2_000, lastSuccessAtMs: null, failures: 2, firstFailureAtMs: 1_000 };
+    writeFileSync(join(home, "schedule-state.json"), JSON.stringify({ ...twice, code: "x", message: "" }));
+    const { code, stderr } = await slowwave("schedule", "tick");
+    expect([code, stderr, readScheduleState(home)?.failures]).toEqual([
+      1,
+      expect.stringContaining("failed root_not_a_folder"),
+      3,
+    ]);
+    expect((await slowwave("status")).stdout).toContain("Scheduled learning failed 3 times in a row");
   });
 
   test("is told by the server with the list of runs, which the page shows", async () => {
