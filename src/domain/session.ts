@@ -171,6 +171,8 @@ export interface SessionFilter {
   readonly space: string;
   readonly agents?: readonly string[];
   readonly verdicts?: readonly SessionVerdict[];
+  /** Only those that come after this one. */
+  readonly after?: Pick<SessionRow, "changedAt" | "key">;
   readonly limit: number;
 }
 
@@ -302,8 +304,10 @@ export interface SessionStore {
    */
   sight(space: string, seen: readonly Sighting[], nowMs: number): Promise<{ readonly forgotten: number }>;
   read(space: string, key: string): Promise<SessionRow | null>;
-  /** Newest first, by the time the file was changed. */
+  /** Newest first, by the time the file was changed; among equals by key. */
   list(filter: SessionFilter): Promise<readonly SessionRow[]>;
+  /** Spaces that have sessions, by name, at most so many. */
+  spaces(limit: number): Promise<readonly string[]>;
   /** By verdict. */
   count(space: string): Promise<Readonly<Record<string, number>>>;
   /** One immediate transaction, tests in the order of `sessionRefusal`. Repeated under the same token it is given again. */

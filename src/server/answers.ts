@@ -129,6 +129,8 @@ export const sessionsAnswer = z.strictObject({
         "a session, its project, and in a sentence what became of it; `{time}` in it stands for `at`",
       ),
   ),
+  nextBefore: z.string().nullable().describe("`before` of the next page; null: this was the last"),
+  spaces: z.array(z.string()).describe("spaces that have sessions, by name; the first 200"),
   counts: z.record(z.string(), count),
 }) satisfies z.ZodType<api.SessionsAnswer>;
 
@@ -155,6 +157,9 @@ export const fleetAnswer = z.strictObject({
     }),
   ),
   ...{ due: count, admitted: count, running: count, oldestDueAtMs: z.number().nullable() },
+  dueBy: z
+    .strictObject({ successCooldownSeconds: z.number(), retries: z.number() })
+    .describe("by which settings a space counts as due here; a worker may have been started with others"),
 }) satisfies z.ZodType<api.FleetAnswer>;
 
 export const generationsAnswer = z.strictObject({

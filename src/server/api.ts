@@ -144,9 +144,13 @@ export interface CoverageAnswer {
   readonly paths: readonly string[];
 }
 
-/** `GET /api/sessions?space&limit`: what became of each session that an agent keeps here, newest first. */
+/** `GET /api/sessions?space&before&limit`: what became of each session that an agent keeps here, newest first. */
 export interface SessionsAnswer {
   readonly sessions: readonly SessionView[];
+  /** What to give as `before` for those that follow; null: these were the last. */
+  readonly nextBefore: string | null;
+  /** Spaces that have sessions, by name; the first 200. */
+  readonly spaces: readonly string[];
   /** How many there are, by verdict. */
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -158,7 +162,10 @@ export interface SessionView extends SessionRow, SessionSentence {
 }
 
 /** `GET /api/fleet?tenants`: who works on this store, and what waits for whom. */
-export type FleetAnswer = FleetOverview;
+export interface FleetAnswer extends FleetOverview {
+  /** By which settings a space counts as due here: a worker that was started with others may see it otherwise. */
+  readonly dueBy: { readonly successCooldownSeconds: number; readonly retries: number };
+}
 
 /** `GET /api/generations?space` */
 export interface GenerationsAnswer {

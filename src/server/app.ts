@@ -6,6 +6,7 @@ import { Hono } from "hono";
 import type { Clock } from "../domain/clock.ts";
 import { SlowwaveError } from "../domain/failure.ts";
 import type { Store } from "../domain/ports.ts";
+import { DEFAULT_SETTINGS, type Settings } from "../domain/settings.ts";
 import { type Controls, clockOf, type Engine } from "../internal/engine.ts";
 import { PHASE2_VERSION, phase1Machine, phase2Machine } from "../internal/machine.ts";
 import { createFeed } from "./feed.ts";
@@ -47,6 +48,8 @@ export interface AppOptions {
   readonly clock?: Clock;
   /** Sentences that the page shows the person above the runs, asked for with each list of them. */
   readonly notices?: () => readonly string[];
+  /** By which of its settings the host's engine or workers decide what is due; default: those of an engine without any. */
+  readonly settings?: Partial<Pick<Settings, "successCooldownSeconds" | "retries">>;
 }
 
 /** The page and the API of contract section 9 as a fetch handler, for a server of ours or the host's own. */
@@ -76,7 +79,11 @@ export function createApp(options: AppOptions): App {
   const relay = createRelay({ runs: store.runs, feed, replayer, base, ...access });
   const subscription = engine?.events$.subscribe(() => feed.wake());
   const routes = [
-    ...runRoutes({ store, engine, clock, feed, replayer, notices: options.notices }),
+    ...runRoutes({
+      ...{ store, engine, clock, feed, replayer },
+      notices: options.notices,
+      dueBy: { ...DEFAULT_SETTINGS, ...options.settings },
+    }),
     ...memoryRoutes({ generations: store.generations, maintenance }),
     ...machineRoutes({ coverage: options.coverage ?? null }),
   ];

@@ -211,7 +211,19 @@ export const runsFields = z.object({
 export const eventsFields = z.object({ before: row.optional(), limit: count(1_000).default(1_000) });
 export const liveFields = z.object({ after: row.optional(), run: id.optional() });
 export const generationsFields = z.object({ space: space.default("global"), limit: count(200).default(50) });
-export const sessionsFields = z.object({ space: space.default("global"), limit: count(500).default(50) });
+const sessionCursor = z
+  .string()
+  .max(500)
+  .regex(/^\d{1,16}:./)
+  .transform((text) => {
+    const end = text.indexOf(":");
+    return { changedAt: Number(text.slice(0, end)), key: text.slice(end + 1) };
+  });
+export const sessionsFields = z.object({
+  space: space.default("global"),
+  before: sessionCursor.optional(),
+  limit: count(500).default(50),
+});
 export const fleetFields = z.object({ tenants: count(1_000).default(200) });
 export const diffFields = z.object({ from: z.string().max(200).optional(), to: id });
 export const startFields = z.strictObject({ space: space.optional(), now: z.boolean().optional() });

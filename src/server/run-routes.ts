@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import type { AnyStateMachine } from "xstate";
 import type { Clock } from "../domain/clock.ts";
 import type { Store } from "../domain/ports.ts";
-import { DEFAULT_SETTINGS } from "../domain/settings.ts";
+import type { Settings } from "../domain/settings.ts";
 import type { Engine } from "../internal/engine.ts";
 import {
   PHASE1_VERSION,
@@ -14,7 +14,14 @@ import {
   structureHash,
 } from "../internal/machine.ts";
 import * as answers from "./answers.ts";
-import type { CancelAnswer, CoverageAnswer, MachineAnswer, SnapshotAnswer, StartAnswer } from "./api.ts";
+import type {
+  CancelAnswer,
+  CoverageAnswer,
+  FleetAnswer,
+  MachineAnswer,
+  SnapshotAnswer,
+  StartAnswer,
+} from "./api.ts";
 import { type Feed, liveStream } from "./feed.ts";
 import type { Replayer } from "./replay.ts";
 import * as fields from "./request.ts";
@@ -37,6 +44,7 @@ export interface RunRoutesDeps {
   readonly feed: Feed;
   readonly replayer: Replayer;
   readonly notices: (() => readonly string[]) | undefined;
+  readonly dueBy: Pick<Settings, "successCooldownSeconds" | "retries">;
 }
 
 /** Runs: listed, started, cancelled, and seen at any moment, past or live. */
@@ -69,10 +77,7 @@ export function runRoutes(deps: RunRoutesDeps): readonly Route[] {
       summary: "Workers of this store, and what is due, admitted and running by tenant.",
       query: fields.fleetFields,
       answer: answers.fleetAnswer,
-      handle: ({ query: { tenants } }) => {
-        const { successCooldownSeconds, retries } = DEFAULT_SETTINGS;
-        return store.admissions.overview({ tenants, successCooldownSeconds, retries, nowMs: clock.nowMs() });
-      },
+      handle: ({ query }) => fleetNow(deps, query.tenants),
     }),
     route({
       method: "post",
@@ -134,6 +139,12 @@ export function runRoutes(deps: RunRoutesDeps): readonly Route[] {
       handle: ({ query, context }) => live(deps, query, context),
     }),
   ];
+}
+
+async function fleetNow({ store, clock, dueBy }: RunRoutesDeps, tenants: number): Promise<FleetAnswer> {
+  const { successCooldownSeconds, retries } = dueBy;
+  const terms = { tenants, successCooldownSeconds, retries, nowMs: clock.nowMs() };
+  return { ...(await store.admissions.overview(terms)), dueBy: { successCooldownSeconds, retries } };
 }
 
 async function start(

@@ -78,11 +78,21 @@ export async function listRuns(
 /** The sessions of a space, with the sentence and the project of each. */
 export async function listSessions(
   { sessions, projects }: Pick<Store, "sessions" | "projects">,
-  { space, limit }: { readonly space: string; readonly limit: number },
+  {
+    space,
+    before,
+    limit,
+  }: {
+    readonly space: string;
+    readonly before?: Pick<SessionRow, "changedAt" | "key"> | undefined;
+    readonly limit: number;
+  },
   nowMs: number,
 ): Promise<SessionsAnswer> {
-  const [rows, counts, write, known] = await Promise.all([
-    sessions.list({ space, limit }),
+  const [found, spaces, counts, write, known] = await Promise.all([
+    // One more than asked for tells whether there is a next page.
+    sessions.list({ space, limit: limit + 1, ...(before === undefined ? {} : { after: before }) }),
+    sessions.spaces(MOST_SPACES),
     sessions.count(space),
     sentenceWriter(sessions, space, nowMs),
     projects.list(),
@@ -90,8 +100,17 @@ export async function listSessions(
   const names = new Map(known.map(({ id, name }) => [id, name]));
   const nameOf = ({ project, cwd }: SessionRow) =>
     names.get(project ?? "") ?? cwd?.split("/").findLast((part) => part !== "") ?? null;
-  return { sessions: rows.map((row) => ({ ...row, ...write(row), projectName: nameOf(row) })), counts };
+  const rows = found.slice(0, limit);
+  const last = rows.at(-1);
+  return {
+    sessions: rows.map((row) => ({ ...row, ...write(row), projectName: nameOf(row) })),
+    nextBefore: found.length > limit && last !== undefined ? `${last.changedAt}:${last.key}` : null,
+    spaces,
+    counts,
+  };
 }
+
+const MOST_SPACES = 200;
 
 /** Phase 1 has no space of its own in the log. */
 const LEARN_RUNS = "";

@@ -7,6 +7,7 @@ import { openWorld, type Served, TOKEN, type World } from "./world.ts";
 
 const HOSTILE = "/home/dev/<img src=x onerror=alert(1)>\u202eshop";
 const LATELY = Date.now() - 60_000;
+const MANY = 1_203;
 
 let world: World;
 let learning: LearnWorld;
@@ -31,6 +32,11 @@ beforeAll(async () => {
     await run.result;
     runs.set(`claude-${ID(n)}`, run.id);
   }
+  const many = Array.from({ length: MANY }, (_, at) => ({
+    ...{ key: `codex-${at}`, agent: "codex", root: "/r", path: `/r/${at}.jsonl`, fingerprint: `${at}` },
+    ...{ bytes: 10, changedAt: LATELY - at * 60_000 },
+  }));
+  await world.store.sessions.sight("work", many, LATELY);
   served = await world.serve();
 });
 afterAll(async () => {
@@ -133,6 +139,28 @@ describe("the sessions", () => {
       expect(shown).toContain("<img src=x onerror=alert(1)>");
       expect(shown).not.toContain("\u202e");
       expect(await page.locator(".sessions img, .session-card img").count()).toBe(0);
+    });
+  });
+
+  test("of another space are a choice away, page by page, and the address names the space", async () => {
+    await withPage("&list=sessions", async (page) => {
+      await rowOf(page, "blog").click();
+      await page.locator(".session-card").waitFor();
+      const tally = page.locator(".sessions .tally");
+      await page.getByRole("combobox", { name: "Space" }).selectOption("work");
+      await expect.poll(() => tally.textContent()).toBe("0 learned of 1,203; the newest 500 are here older");
+      expect(await page.locator(".session-card").count()).toBe(0);
+      expect(page.url()).toMatch(/#list=sessions&space=work$/);
+      await page.getByRole("button", { name: "older" }).click();
+      await expect.poll(() => tally.textContent()).toContain("the newest 1,000 are here");
+      await page.getByRole("button", { name: "older" }).click();
+      await expect.poll(() => tally.textContent()).toBe("0 learned of 1,203");
+      await page.goBack();
+      await rowOf(page, "blog").waitFor();
+      expect(await tally.textContent()).toBe("2 learned of 5");
+    });
+    await withPage("&list=sessions&space=work", async (page) => {
+      await expect.poll(() => page.locator(".sessions .tally").textContent()).toContain("0 learned of 1,203");
     });
   });
 

@@ -39,7 +39,7 @@ function detail(id: string, events: RunAnswer["events"], hasEarlier = false): Ru
 
 function store(run: string | null = "r") {
   const { trigger, getSnapshot } = createPageStore(
-    { list: "runs", run, session: null, at: null, tab: "events" },
+    { list: "runs", space: "global", run, session: null, at: null, tab: "events" },
     "system",
   );
   return { send: trigger, now: () => getSnapshot().context };
@@ -111,12 +111,33 @@ describe("looking at a moment", () => {
   test("an address of the same run moves the moment, of another run everything", () => {
     const { send, now } = store();
     send.detailRead({ detail: detail("r", [word(1)]), nowMs: 0 });
-    const rest = { list: "runs", session: null } as const;
+    const rest = { list: "runs", space: "global", session: null } as const;
     send.placed({ place: { ...rest, run: "r", at: 1, tab: "snapshot" } });
     expect(now()).toMatchObject({ run: "r", at: 1, tab: "snapshot", detail: { run: { id: "r" } } });
     send.placed({ place: { ...rest, run: "s", at: null, tab: "agent" } });
     expect(now()).toMatchObject({ run: "s", at: null, tab: "agent", detail: null });
   });
+});
+
+test("another space's sessions replace all of the one before, and an answer that comes late is left out", () => {
+  const { send, now } = store();
+  const answer = { sessions: [], nextBefore: "5:k", spaces: ["global", "work"], counts: { learned: 1 } };
+  send.sessionsRead({ space: "global", answer, runs: [] });
+  expect(now()).toMatchObject({ sessions: [], hasOlderSessions: true, sessionSpaces: ["global", "work"] });
+  send.spaceChosen({ space: "work" });
+  expect(now()).toMatchObject({
+    space: "work",
+    run: null,
+    sessions: null,
+    sessionCounts: {},
+    hasOlderSessions: false,
+  });
+  send.sessionsRead({ space: "global", answer, runs: [] });
+  expect(now().sessions).toBe(null);
+  const rest = { list: "sessions", session: null, run: null, at: null, tab: "events" } as const;
+  send.sessionsRead({ space: "work", answer, runs: [] });
+  send.placed({ place: { ...rest, space: "global" } });
+  expect(now()).toMatchObject({ space: "global", sessions: null });
 });
 
 test("filters, tabs and colours change only themselves", () => {

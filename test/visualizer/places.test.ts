@@ -13,6 +13,7 @@ describe("the address", () => {
       fc.property(
         fc.record({
           list: fc.constantFrom(...LISTS),
+          space: fc.string({ minLength: 1 }),
           run: fc.option(fc.string({ minLength: 1 })),
           session: fc.option(fc.string({ minLength: 1 })),
           at: fc.option(fc.integer({ min: 1 })),
@@ -29,7 +30,7 @@ describe("the address", () => {
 
   test("nonsense in it is left out", () => {
     expect(placeOf("#list=all&run=&session=&at=-3&tab=nothing&at=x")).toEqual({
-      ...{ list: "runs", run: null, session: null },
+      ...{ list: "runs", space: "global", run: null, session: null },
       ...{ at: null, tab: "events" },
     });
   });

@@ -1,4 +1,4 @@
-import { computed, effect, signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import type { DiffAnswer, EventView, ExportedRun, SnapshotAnswer } from "../../src/server/api.ts";
 import { type Api, ApiError } from "./net/api.ts";
 import { hashOf, type List, type Place, placeOf } from "./state/address.ts";
@@ -8,7 +8,7 @@ import { createPageStore, type PageState, type PageStore, type Theme } from "./s
 const RUNS_PAGE = 500;
 const MOST_RUNS = 20_000;
 /** As many as the server gives at once. */
-export const SESSIONS_SHOWN = 500;
+const SESSIONS_PAGE = 500;
 const FLEET_MS = 2_000;
 const EVENTS_PAGE = 1_000;
 /** News come in bursts; what they lead to is asked for once. */
@@ -28,6 +28,10 @@ export interface Session {
   /** Picks a session, with the newest of its runs if one is kept. */
   selectSession(key: string): void;
   show(list: List): void;
+  /** Lists the sessions of another space. */
+  chooseSpace(space: string): void;
+  /** Reads the next page of sessions, too. */
+  olderSessions(): void;
   lookAt(at: number | null): void;
   rowsArrived(rows: readonly EventView[]): void;
   refresh(): void;
@@ -94,12 +98,20 @@ export function createSession(api: Api, theme: Theme): Session {
     }
   }
 
+  let pages = 1;
+  /** As many pages as somebody has looked at, each as it is now. */
   async function readSessions(): Promise<void> {
-    const [answer, learned] = await Promise.all([
-      api.sessions(SESSIONS_SHOWN),
+    const { space } = read();
+    const [first, learned] = await Promise.all([
+      api.sessions(space, null, SESSIONS_PAGE),
       api.runs(null, RUNS_PAGE, "phase1"),
     ]);
-    send.sessionsRead({ answer, runs: learned.runs });
+    let answer = first;
+    for (let page = 1; page < pages && answer.nextBefore !== null; page += 1) {
+      const older = await api.sessions(space, answer.nextBefore, SESSIONS_PAGE);
+      answer = { ...older, sessions: [...answer.sessions, ...older.sessions] };
+    }
+    send.sessionsRead({ space, answer, runs: learned.runs });
     // A picked session that was being waited for may have a run by now.
     const { session } = read();
     if (session !== null) selectSession(session);
@@ -126,9 +138,12 @@ export function createSession(api: Api, theme: Theme): Session {
   }
 
   // The sessions are read when somebody looks at them.
-  const isAtSessions = computed(() => state.value.list === "sessions");
+  const spaceLookedAt = computed(() => (state.value.list === "sessions" ? state.value.space : null));
   effect(() => {
-    if (isAtSessions.value && isAdmitted.value && file.peek() === null) readSessions().catch(failed);
+    if (spaceLookedAt.value === null || !isAdmitted.value || file.peek() !== null) return;
+    pages = 1;
+    // What it looks at on its way is no reason to read anew.
+    untracked(readSessions).catch(failed);
   });
 
   // Workers tell of themselves every few seconds; what they tell is no row of the log.
@@ -182,8 +197,8 @@ export function createSession(api: Api, theme: Theme): Session {
   });
 
   const place = computed((): Place => {
-    const { list, run, session, at, tab } = state.value;
-    return { list, run, session, at, tab };
+    const { list, space, run, session, at, tab } = state.value;
+    return { list, space, run, session, at, tab };
   });
   let shown: Place = place.peek();
   effect(() => {
@@ -211,6 +226,11 @@ export function createSession(api: Api, theme: Theme): Session {
     select,
     selectSession,
     show: (list) => send.listChosen({ list }),
+    chooseSpace: (space) => send.spaceChosen({ space }),
+    olderSessions: () => {
+      pages += 1;
+      readSessions().catch(failed);
+    },
     notify,
     failed,
     lookAt: (at) => send.lookedAt({ at }),

@@ -22,6 +22,9 @@ interface LearnFlags {
   readonly limit?: string;
   readonly extractor?: string;
   readonly model?: string;
+  readonly maxMinutes?: string;
+  readonly maxTokens?: string;
+  readonly maxCost?: string;
   readonly idle?: string;
   readonly again?: boolean;
   readonly skipHeadless?: boolean;
@@ -52,6 +55,12 @@ export function addLearn(
     .option("--limit <n>", "so many sessions at most (default: 16; 2 with an agent)")
     .option("--extractor <name>", "who writes the notes: rules, or an agent's name (default: rules)")
     .option("--model <model>", "the agent's model")
+    .option("--max-minutes <n>", "wall clock of one session, decimals allowed (default: 5)")
+    .option(
+      "--max-tokens <n>",
+      "tokens of the agent for one session (default: as the settings say, else none)",
+    )
+    .option("--max-cost <usd>", "cost of the agent for one session (default: as the settings say, else none)")
     .option("--idle <duration>", "how long nobody may have said anything, e.g. 30m, or 0 (default: 6h)")
     .option("--skip-headless", "leave out sessions that a program held (`claude -p`, `codex exec`)")
     .option("--skip-external", "leave out sessions with words from the web or from an MCP server")
@@ -79,7 +88,7 @@ const SIGNALLED = 128;
 
 /** `slowwave learn`; returns the exit code. */
 export async function learn(at: Invocation, flags: LearnFlags): Promise<number> {
-  const how = howOf(flags);
+  const how = howOf(at, flags);
   const isRules = how.extractor === "rules";
   const report = {
     looked: 0,
@@ -116,8 +125,29 @@ export async function learn(at: Invocation, flags: LearnFlags): Promise<number> 
   return run === null || run.outcome === "succeeded" || run.outcome === "skipped" ? code : EXIT.failed;
 }
 
-function howOf(flags: LearnFlags): LearnHow {
+/** An agent's limits are those of a consolidation where nothing else is said; the rules need none. */
+function limitsOf({ world, places }: Invocation, flags: LearnFlags): Partial<LearnSettings> {
+  const given = (flag: string, text: string | undefined) => (text === undefined ? {} : { flag, text });
+  const values = Object.entries({
+    maxRunMinutes: given("--max-minutes", flags.maxMinutes),
+    maxTokens: given("--max-tokens", flags.maxTokens),
+    maxCostUsd: given("--max-cost", flags.maxCost),
+  }).filter(([, value]) => "flag" in value);
+  const chosen = choicesFrom(Object.fromEntries(values), world.env, places.configFile).settings;
+  const { maxRunMinutes, maxTokens, maxCostUsd } = chosen;
+  if (flags.maxMinutes !== undefined && maxRunMinutes === null) {
+    throw new SlowwaveError("invalid_usage", "--max-minutes needs a number: learning a session always ends.");
+  }
+  return {
+    maxTokens,
+    maxCostUsd,
+    ...(flags.maxMinutes === undefined || maxRunMinutes === null ? {} : { maxRunMinutes }),
+  };
+}
+
+function howOf(at: Invocation, flags: LearnFlags): LearnHow {
   const settings: Partial<LearnSettings> = {
+    ...limitsOf(at, flags),
     ...(flags.idle === undefined ? {} : { idleMinutes: idleOf(flags.idle) }),
     ...(flags.since === undefined ? {} : { maxAgeDays: null }),
     ...(flags.model === undefined ? {} : { model: flags.model }),
@@ -293,7 +323,8 @@ function printReport({ output }: Invocation, report: Report, run: RunResult | nu
   if (looked === 0) {
     output.info(dim("No sessions were found; `slowwave sources` shows where they are looked for."));
   }
-  if (forgotten > 0) output.info(dim(`${counted(forgotten, "session")} stay forgotten.`));
+  if (forgotten > 0)
+    output.info(dim(`${counted(forgotten, "session")} ${forgotten === 1 ? "stays" : "stay"} forgotten.`));
   if (more > 0) {
     output.info(
       dim(

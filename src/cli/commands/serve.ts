@@ -103,6 +103,7 @@ export async function serve(at: Invocation, flags: ServeFlags): Promise<number> 
       maintenance,
       token,
       notices: () => scheduleNotices(places.home),
+      settings: choices.settings,
     });
     const listening = await listenOn(app, flags.port);
     const subscription = engine.events$.subscribe((event) => output.info(...runLines(event)));

@@ -51,12 +51,15 @@ export function memorySessions(world: MemoryWorld, storeNowMs: () => number): Se
       return { forgotten };
     },
     read: async (space, key) => sessions.get(jobKeyOf(space, key)) ?? null,
-    list: async ({ space, agents, verdicts, limit }) =>
+    list: async ({ space, agents, verdicts, after, limit }) =>
       [...sessions.values()]
         .filter((row) => row.space === space && (agents?.includes(row.agent) ?? true))
         .filter(({ verdict }) => verdicts?.includes(verdict) ?? true)
-        .sort((a, b) => b.changedAt - a.changedAt || (a.key < b.key ? -1 : 1))
+        .filter((row) => after === undefined || newestFirst(after, row) < 0)
+        .sort(newestFirst)
         .slice(0, limit),
+    spaces: async (limit) =>
+      [...new Set([...sessions.values()].map(({ space }) => space))].sort().slice(0, limit),
     count: async (space) => {
       const counts: Record<string, number> = {};
       for (const row of sessions.values())
@@ -77,6 +80,14 @@ export function memorySessions(world: MemoryWorld, storeNowMs: () => number): Se
       [...(evidence.get(jobKeyOf(space, key)) ?? [])].sort((a, b) => a.position - b.position),
     ...exclusionsIn(world),
   };
+}
+
+function newestFirst(
+  a: Pick<SessionRow, "changedAt" | "key">,
+  b: Pick<SessionRow, "changedAt" | "key">,
+): number {
+  if (a.changedAt !== b.changedAt) return b.changedAt - a.changedAt;
+  return a.key === b.key ? 0 : a.key < b.key ? -1 : 1;
 }
 
 function claimIn(world: MemoryWorld, request: SessionClaim): SessionClaimOutcome {

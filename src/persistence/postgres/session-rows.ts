@@ -19,13 +19,14 @@ export const sessionRows = {
   },
   list: async (
     query: Query,
-    { space, agents, verdicts, limit }: SessionFilter,
+    { space, agents, verdicts, after, limit }: SessionFilter,
   ): Promise<readonly SessionRow[]> => {
     const { rows } = await query<SessionRow>(
       `select ${FIELDS} from slowwave.sessions where space = $1
          and ($2::text[] is null or agent = any ($2::text[])) and ($3::text[] is null or verdict = any ($3::text[]))
+         and ($6::text is null or changed_at < $5 or (changed_at = $5 and key > $6))
        order by changed_at desc, key limit $4`,
-      [space, agents, verdicts, limit],
+      [space, agents, verdicts, limit, after?.changedAt, after?.key],
     );
     return rows;
   },

@@ -67,6 +67,13 @@ export function postgresSessions(db: Database, { jobs, clock, leases }: Parts): 
       ),
     read: (space, key) => sessionRows.read(db.query, space, key),
     list: (filter) => sessionRows.list(db.query, filter),
+    spaces: async (limit) => {
+      const { rows } = await db.query<{ space: string }>(
+        "select distinct space from slowwave.sessions order by space limit $1",
+        [limit],
+      );
+      return rows.map(({ space }) => space);
+    },
     count: async (space) => {
       const { rows } = await db.query<{ verdict: string; count: number }>(
         "select verdict, count(*) from slowwave.sessions where space = $1 group by verdict order by verdict",

@@ -9,6 +9,7 @@ type Stored = Omit<SessionRow, "headless"> & { readonly headless: number | null 
 export interface SessionTable {
   read(space: string, key: string): SessionRow | null;
   list(filter: SessionFilter): readonly SessionRow[];
+  spaces(limit: number): readonly string[];
   count(space: string): Readonly<Record<string, number>>;
   put(row: SessionRow): void;
   evidence(space: string, key: string): readonly EvidenceRow[];
@@ -29,8 +30,12 @@ export function sessionTable(db: Database, jobs: JobTable): SessionTable {
     `select ${fields} from sessions where space = @space
        and (@agents is null or agent in (select value from json_each(@agents)))
        and (@verdicts is null or verdict in (select value from json_each(@verdicts)))
+       and (@afterKey is null or changed_at < @afterAt or (changed_at = @afterAt and key > @afterKey))
      order by changed_at desc, key limit @limit`,
   );
+  const spaces = db
+    .prepare<[number], string>("select distinct space from sessions order by space limit ?")
+    .pluck();
   const counts = db.prepare<[string], { verdict: string; count: number }>(
     "select verdict, count(*) as count from sessions where space = ? group by verdict order by verdict",
   );
@@ -54,8 +59,18 @@ export function sessionTable(db: Database, jobs: JobTable): SessionTable {
       const row = one.get(space, key);
       return row === undefined ? null : rowOf(row);
     },
-    list: ({ space, agents, verdicts, limit }) =>
-      many.all({ space, agents: jsonOf(agents), verdicts: jsonOf(verdicts), limit }).map(rowOf),
+    list: ({ space, agents, verdicts, after, limit }) =>
+      many
+        .all({
+          space,
+          agents: jsonOf(agents),
+          verdicts: jsonOf(verdicts),
+          afterAt: after?.changedAt ?? null,
+          afterKey: after?.key ?? null,
+          limit,
+        })
+        .map(rowOf),
+    spaces: (limit) => spaces.all(limit),
     count: (space) => Object.fromEntries(counts.all(space).map(({ verdict, count }) => [verdict, count])),
     put: (row) => void put.run({ ...row, headless: row.headless === null ? null : Number(row.headless) }),
     evidence: (space, key) => evidence.all(space, key),

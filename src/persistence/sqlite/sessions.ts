@@ -68,6 +68,7 @@ export function sqliteSessions(db: Database, parts: Parts): SessionStore {
       ),
     read: (space, key) => read(() => sessions.read(space, key)),
     list: (filter) => read(() => sessions.list(filter)),
+    spaces: (limit) => read(() => sessions.spaces(limit)),
     count: (space) => read(() => sessions.count(space)),
     claim: (request) => write(() => claim(request)),
     renew,

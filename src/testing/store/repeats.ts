@@ -181,6 +181,7 @@ const OPERATIONS: { readonly [Name in PortName]: Operations<Store[Name]> } = {
     drafts: "reads",
   },
   sessions: {
+    spaces: "reads",
     sight: { ask: ({ sessions }) => sessions.sight("global", [{ ...SEEN, fingerprint: "9" }], NOW_MS + 9) },
     claim: { ask: ({ sessions }) => sessions.claim({ ...SESSION_CLAIM, key: "claude-2", token: "token-2" }) },
     renew: {

@@ -103,7 +103,16 @@ export function sessionContract(name: string, open: OpenWorld): void {
       expect(await keys({ agents: ["gemini"] })).toEqual(["gemini-1"]);
       expect(await keys({ verdicts: ["learned"] })).toEqual([]);
       expect(await keys({ limit: 1 })).toEqual(["claude-1"]);
-      expect(await b.sessions.count("global")).toEqual({ seen: 2 });
+      const twin = { ...SEEN, key: "claude-0" };
+      await a.sessions.sight("global", [twin], NOW_MS);
+      expect(await keys({ after: { changedAt: NOW_MS, key: "claude-0" } })).toEqual(["claude-1", "gemini-1"]);
+      expect(await keys({ after: { changedAt: NOW_MS, key: "claude-1" } })).toEqual(["gemini-1"]);
+      expect(await keys({ after: { changedAt: NOW_MS - 1000, key: "gemini-1" } })).toEqual([]);
+      expect([await b.sessions.spaces(9), await b.sessions.spaces(1)]).toEqual([
+        ["global", "other"],
+        ["global"],
+      ]);
+      expect(await b.sessions.count("global")).toEqual({ seen: 3 });
     });
 
     test("a claim of two at once is given to exactly one, and again to whoever repeats its own", async () => {

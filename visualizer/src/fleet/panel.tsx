@@ -39,7 +39,7 @@ function Figure({ name, value }: { name: string; value: number | string }) {
 export function FleetPanel({ view }: { view: View }) {
   const { fleet } = view.session.state.value;
   if (fleet === null) return <section class="fleet" aria-label="Fleet" />;
-  const { workers, tenants, nowMs, isPaused, tenantOf } = fleet;
+  const { workers, tenants, nowMs, isPaused, tenantOf, dueBy } = fleet;
   const busiest = Math.max(1, ...tenants.map(({ due, running, admitted }) => due + running + admitted));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
@@ -77,7 +77,12 @@ export function FleetPanel({ view }: { view: View }) {
       </Table>
       {tenants.length === 0 && <p class="empty">Nothing is due and nothing runs.</p>}
       <p class="hint">
-        The tenant of a space is read from its key by <Line text={tenantOf} limit={40} />.
+        The tenant of a space is read from its key by <Line text={tenantOf} limit={40} />. Due is what this
+        server would begin: {dueBy.retries} tries, and{" "}
+        {dueBy.successCooldownSeconds === 0
+          ? "no rest"
+          : `${duration(dueBy.successCooldownSeconds * 1000)} of rest`}{" "}
+        after a success. A worker that was started with other settings goes by those.
       </p>
     </section>
   );

@@ -57,7 +57,8 @@ export function createApi(base: string, token: () => string | null) {
   return {
     runs: (before: string | null, limit: number, machine: MachineName = "phase2") =>
       ask<RunsAnswer>("runs", { before, limit, machine }),
-    sessions: (limit: number) => ask<SessionsAnswer>("sessions", { limit }),
+    sessions: (space: string, before: string | null, limit: number) =>
+      ask<SessionsAnswer>("sessions", { space, before, limit }),
     run: (run: string) => ask<RunAnswer>(of(run)),
     events: (run: string, before: number, limit: number) =>
       ask<{ readonly events: readonly EventView[]; readonly hasEarlier: boolean }>(`${of(run)}/events`, {

@@ -1,7 +1,7 @@
 import { Rows } from "../list/rows.tsx";
-import { SESSIONS_SHOWN } from "../session.ts";
 import { moment } from "../text/duration.ts";
 import { Line } from "../text/shown.tsx";
+import { shortened, visibleLine } from "../text/visible.ts";
 import type { View } from "../view.ts";
 import { filterSessions, pickedSession, toneOfSession } from "./filter.ts";
 import { agentName, sentenceOf } from "./words.ts";
@@ -12,10 +12,11 @@ const ROW = 52;
 export function SessionsPanel({ view, onChoose }: { view: View; onChoose: () => void }) {
   const { session, nowMs } = view;
   const state = session.state.value;
-  const { sessions, sessionCounts, wantedSessions } = state;
+  const { sessions, sessionCounts, sessionSpaces, hasOlderSessions, space, wantedSessions } = state;
   const shown = filterSessions(state);
   const picked = pickedSession(state);
   const total = Object.values(sessionCounts).reduce((sum, count) => sum + count, 0);
+  const spaces = [...new Set([...sessionSpaces, space])].sort();
   return (
     <nav class="runs sessions" aria-label="Sessions">
       <div class="search">
@@ -29,11 +30,32 @@ export function SessionsPanel({ view, onChoose }: { view: View; onChoose: () => 
           value={wantedSessions}
           onInput={(event) => session.send.sessionsFiltered({ wanted: event.currentTarget.value })}
         />
+        {spaces.length > 1 && (
+          <select
+            id="space-of-sessions"
+            aria-label="Space"
+            value={space}
+            onChange={(event) => session.chooseSpace(event.currentTarget.value)}
+          >
+            {spaces.map((one) => (
+              <option key={one} value={one}>
+                {visibleLine(shortened(one, 60).text)}
+              </option>
+            ))}
+          </select>
+        )}
       </div>
       {total > 0 && (
         <p class="tally">
           {(sessionCounts.learned ?? 0).toLocaleString("en")} learned of {total.toLocaleString("en")}
-          {total > SESSIONS_SHOWN && `; the newest ${SESSIONS_SHOWN} are here`}
+          {hasOlderSessions && (
+            <>
+              ; the newest {(sessions?.length ?? 0).toLocaleString("en")} are here{" "}
+              <button type="button" class="older" onClick={() => session.olderSessions()}>
+                older
+              </button>
+            </>
+          )}
         </p>
       )}
       {shown.length === 0 && (

@@ -1,6 +1,8 @@
 /** What the address bar holds after `#`: enough to show somebody else the same thing. Never the token. */
 export interface Place {
   readonly list: List;
+  /** Whose sessions are listed. */
+  readonly space: string;
   readonly run: string | null;
   /** Key of the session that was picked; null where a run is chosen, which knows its own. */
   readonly session: string | null;
@@ -16,11 +18,15 @@ export type Tab = (typeof TABS)[number];
 export const LISTS = ["runs", "sessions", "fleet"] as const;
 export type List = (typeof LISTS)[number];
 
+/** The space where none is named. */
+export const USUAL_SPACE = "global";
+
 export function placeOf(hash: string): Place {
   const words = new URLSearchParams(hash.replace(/^#/, ""));
   const at = Number(words.get("at") ?? Number.NaN);
   return {
     list: LISTS.find((list) => list === words.get("list")) ?? "runs",
+    space: words.get("space") || USUAL_SPACE,
     run: words.get("run") || null,
     session: words.get("run") ? null : words.get("session") || null,
     at: Number.isSafeInteger(at) && at > 0 ? at : null,
@@ -28,9 +34,10 @@ export function placeOf(hash: string): Place {
   };
 }
 
-export function hashOf({ list, run, session, at, tab }: Place): string {
+export function hashOf({ list, space, run, session, at, tab }: Place): string {
   const words = new URLSearchParams();
   if (list !== "runs") words.set("list", list);
+  if (space !== USUAL_SPACE) words.set("space", space);
   if (run !== null) words.set("run", run);
   else if (session !== null) words.set("session", session);
   if (at !== null) words.set("at", String(at));

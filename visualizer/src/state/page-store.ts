@@ -22,6 +22,8 @@ export type Theme = "system" | "dark" | "light";
 export interface PageState {
   readonly connection: Connection;
   readonly list: List;
+  /** Whose sessions are listed. */
+  readonly space: string;
   /** Newest first; consolidations, and the runs that learned a session. */
   readonly runs: readonly RunSummary[];
   readonly counts: RunsAnswer["counts"] | null;
@@ -33,6 +35,10 @@ export interface PageState {
   readonly sessions: readonly SessionView[] | null;
   /** By verdict, over all there are. */
   readonly sessionCounts: SessionsAnswer["counts"];
+  /** Spaces that have sessions. */
+  readonly sessionSpaces: readonly string[];
+  /** There are older ones than those that were read. */
+  readonly hasOlderSessions: boolean;
   readonly wantedSessions: string;
   /** Who works on this store, as it was last read; null until somebody looks. */
   readonly fleet: FleetAnswer | null;
@@ -71,6 +77,8 @@ const NOTHING_OF_A_RUN = {
   picked: null,
 } as const;
 
+const NO_SESSIONS = { sessions: null, sessionCounts: {}, hasOlderSessions: false } as const;
+
 /** Another run may be of the other machine. */
 const FORGET_COVERAGE = { coverage: null } as const;
 
@@ -86,6 +94,8 @@ export function createPageStore(place: Place, theme: Theme) {
       wantedRuns: "",
       sessions: null,
       sessionCounts: {},
+      sessionSpaces: [],
+      hasOlderSessions: false,
       wantedSessions: "",
       fleet: null,
       ...NOTHING_OF_A_RUN,
@@ -107,12 +117,30 @@ export function createPageStore(place: Place, theme: Theme) {
         notices: answer.notices ?? [],
       }),
       /** Sessions as they are now, and the newest runs that learned them. */
-      sessionsRead: (state, { answer, runs }: { answer: SessionsAnswer; runs: readonly RunSummary[] }) => ({
-        ...state,
-        sessions: answer.sessions,
-        sessionCounts: answer.counts,
-        runs: newestFirst([...runs, ...state.runs]),
-      }),
+      sessionsRead: (
+        state,
+        { space, answer, runs }: { space: string; answer: SessionsAnswer; runs: readonly RunSummary[] },
+      ) =>
+        space === state.space
+          ? {
+              ...state,
+              sessions: answer.sessions,
+              sessionCounts: answer.counts,
+              sessionSpaces: answer.spaces,
+              hasOlderSessions: answer.nextBefore !== null,
+              runs: newestFirst([...runs, ...state.runs]),
+            }
+          : state,
+      /** Nothing of another space's sessions stays. */
+      spaceChosen: (state, { space }: { space: string }) =>
+        space === state.space
+          ? state
+          : {
+              ...state,
+              ...NOTHING_OF_A_RUN,
+              ...NO_SESSIONS,
+              ...{ space, run: null, session: null, wantedSessions: "" },
+            },
       runChosen: (state, { run }: { run: string }) =>
         run === state.run ? state : { ...state, ...NOTHING_OF_A_RUN, ...FORGET_COVERAGE, session: null, run },
       /** A session with the newest of its runs, if one is kept. */
@@ -125,10 +153,14 @@ export function createPageStore(place: Place, theme: Theme) {
       fleetRead: (state, { fleet }: { fleet: FleetAnswer }) => ({ ...state, fleet }),
       listChosen: (state, { list }: { list: List }) => ({ ...state, list }),
       /** The address changed under the page. */
-      placed: (state, { place: to }: { place: Place }) =>
-        to.run === state.run && to.session === state.session
-          ? { ...state, ...to }
-          : { ...state, ...NOTHING_OF_A_RUN, ...FORGET_COVERAGE, ...to },
+      placed: (state, { place: to }: { place: Place }) => ({
+        ...state,
+        ...(to.space === state.space ? {} : NO_SESSIONS),
+        ...(to.run === state.run && to.session === state.session
+          ? {}
+          : { ...NOTHING_OF_A_RUN, ...FORGET_COVERAGE }),
+        ...to,
+      }),
       detailRead: (state, { detail, nowMs }: { detail: RunAnswer; nowMs: number }) => {
         if (detail.run.id !== state.run) return state;
         const isFirst = state.log.length === 0;
