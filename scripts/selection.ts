@@ -4,7 +4,7 @@ import { generateDataset } from "../src/eval/generate.ts";
 import { FEATURE_NAMES, FEATURES, featuresOf } from "../src/extractive/features.ts";
 import { type Note, readNote } from "../src/extractive/note.ts";
 import type { Piece } from "../src/extractive/piece.ts";
-import { KEEP_FROM, spreadOf, statementsOf, surroundingsIn, weigh } from "../src/extractive/statement.ts";
+import { echoesOf, KEEP_FROM, statementsOf, surroundingsIn, weigh } from "../src/extractive/statement.ts";
 import { areaUnderCurve, type Example, fitLogistic, logOdds, type Model } from "./logistic.ts";
 
 /**
@@ -94,9 +94,9 @@ function reportKept(
     session: hashOf(record.thread_id, 12),
     note: readNote(record.raw_memory),
   }));
-  const spread = spreadOf(notes.map(({ note }) => piecesOf(note)));
+  const echoes = echoesOf(notes.map(({ note }) => piecesOf(note)));
   const kept = notes.flatMap(({ session, note }) =>
-    weigh(piecesOf(note), note.blocks, spread)
+    weigh(piecesOf(note), note.blocks, echoes)
       .filter((weighed) => statementsOf([weighed]).length > 0)
       .map(({ piece }) => ({ side: sides.get(session), statement: hashOf(piece.text, 16) })),
   );
@@ -153,10 +153,9 @@ function featuresIn(
     session: hashOf(record.thread_id, 12),
     note: readNote(textOf(record)),
   }));
-  const spread = spreadOf(notes.map(({ note }) => piecesOf(note)));
   const measured = new Map<string, readonly number[]>();
   for (const { session, note } of notes) {
-    const surroundings = surroundingsIn(piecesOf(note), note.blocks, spread);
+    const surroundings = surroundingsIn(piecesOf(note), note.blocks);
     for (const piece of piecesOf(note))
       measured.set(
         `${session} ${hashOf(piece.text, 16)}`,
@@ -195,9 +194,8 @@ function inventedExamples(): readonly Example[] {
   const examples = INVENTED_SEEDS.flatMap((seed) => {
     const { batches, facts } = generateDataset(seed);
     const notes = batches.flat().map((record) => readNote(record.rawMemory));
-    const spread = spreadOf(notes.map(piecesOf));
     return notes.flatMap((note) => {
-      const surroundings = surroundingsIn(piecesOf(note), note.blocks, spread);
+      const surroundings = surroundingsIn(piecesOf(note), note.blocks);
       return piecesOf(note).map((piece) => {
         const text = piece.text.toLowerCase();
         const isSaid = facts.some(({ keys, stale }) =>

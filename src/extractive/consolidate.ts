@@ -17,7 +17,7 @@ import { type Handbook, readHandbook } from "./handbook.ts";
 import { contradicts, likeness, type Meaning, meaningOf, outdates } from "./meaning.ts";
 import { partsOf, readSession } from "./session.ts";
 import { type Skill, skillsOf } from "./skills.ts";
-import { spreadOf } from "./statement.ts";
+import { echoesOf } from "./statement.ts";
 import { type Named, summaryOf } from "./summary.ts";
 import { tasksOf } from "./tasks.ts";
 import { compare, latestFirst, readRawMemories, readThreads, type SummaryFile } from "./thread.ts";
@@ -106,8 +106,8 @@ function withoutStatements(group: Group, edits: HandEdits, before: Handbook): re
 }
 
 function groupOf(project: Project): Group {
-  const spread = spreadOf(project.sessions.map(({ pieces }) => pieces));
-  const parts = project.sessions.flatMap((session) => partsOf(session, spread));
+  const echoes = echoesOf(project.sessions.map(({ pieces }) => pieces));
+  const parts = project.sessions.flatMap((session) => partsOf(session, echoes));
   return { project, tasks: tasksOf(parts), facts: factsOf(parts) };
 }
 

@@ -17,8 +17,6 @@ import { type Word, wordsOf } from "./words.ts";
 export interface Surroundings {
   /** Place of its block in the note, from 0 to 1. */
   readonly position: number;
-  /** In how many sessions an identifier occurs. */
-  readonly spreadOf: (identifier: string) => number;
   /** Pieces of the whole note. */
   readonly pieces: number;
 }
@@ -55,7 +53,6 @@ export const FEATURES = {
   siblings: -1,
   isFirst: 0,
   position: 0,
-  spread: 1,
   reason: 1,
   lasting: 1,
   demand: 1,
@@ -124,18 +121,44 @@ export const FEATURE_NAMES = Object.keys(FEATURES) as readonly FeatureName[];
 
 /** Numbers that say how much a piece looks like something worth keeping; each about 0 to 3, in the order of FEATURES. */
 export function featuresOf(piece: Piece, surroundings: Surroundings): readonly number[] {
-  const words = wordsOf(piece.text);
-  const classes = flagsOf(piece.text);
+  const [shape, contents, place, classes, together, forms, speech] = measured(piece, surroundings);
   const values: Record<FeatureName, number> = {
-    ...shapeOf(piece.text, words),
-    ...contentsOf(piece),
-    ...placeOf(piece, words, surroundings),
+    ...shape,
+    ...contents,
+    ...place,
     ...classes,
-    ...togetherOf(piece, words, classes),
-    ...formsOf(piece),
-    ...speechOf(piece.text),
+    ...together,
+    ...forms,
+    ...speech,
   };
   return FEATURE_NAMES.map((name) => values[name]);
+}
+
+/** The sum of the features by their weights: what is asked of every sentence, and so made without a list of them. */
+export function weightOf(
+  piece: Piece,
+  surroundings: Surroundings,
+  weights: Readonly<Record<FeatureName, number>>,
+): number {
+  let sum = 0;
+  for (const part of measured(piece, surroundings) as readonly Readonly<Record<string, number>>[])
+    for (const name in part) sum += (weights[name as FeatureName] ?? 0) * (part[name] ?? 0);
+  return sum;
+}
+
+function measured(piece: Piece, surroundings: Surroundings) {
+  const words = wordsOf(piece.text);
+  const named = words.filter((word) => word.hard && /\p{L}/u.test(word.stem));
+  const classes = flagsOf(piece.text);
+  return [
+    shapeOf(piece.text, words, named),
+    contentsOf(piece),
+    placeOf(piece, surroundings),
+    classes,
+    togetherOf(piece, named, classes),
+    formsOf(piece),
+    speechOf(piece.text),
+  ] as const;
 }
 
 function flagsOf(text: string): Record<WordClass, number> {
@@ -144,9 +167,9 @@ function flagsOf(text: string): Record<WordClass, number> {
   return flags as Record<WordClass, number>;
 }
 
-function shapeOf(text: string, words: readonly Word[]) {
+function shapeOf(text: string, words: readonly Word[], names: readonly Word[]) {
   const width = widthOf(text);
-  const named = identifiersIn(words).length;
+  const named = names.length;
   return {
     width: Math.min(3, width / 100),
     isShort: flag(width < 28),
@@ -200,8 +223,7 @@ export function isPasted(text: string): boolean {
 const PASTED =
   /\d\d:\d\d|\[(?:image|pasted|request)|\[\d+[\d/]|\b(?:error|warn(?:ing)?|info|debug)[:\s]\s?[A-Z]|["“].{60,}["”]|\n|^\W*\w+\.\s["“]|:=|:\s\d+\.\s|\blines? \d/i;
 
-function placeOf(piece: Piece, words: readonly Word[], { position, spreadOf, pieces }: Surroundings) {
-  const spread = Math.max(1, ...identifiersIn(words).map((word) => spreadOf(word.stem)));
+function placeOf(piece: Piece, { position, pieces }: Surroundings) {
   return {
     isPerson: flag(piece.speaker === "person"),
     isAboutPerson: flag(piece.speaker === "note" && piece.kind === "preference"),
@@ -210,7 +232,6 @@ function placeOf(piece: Piece, words: readonly Word[], { position, spreadOf, pie
     siblings: Math.min(3, piece.siblings / 3),
     isFirst: flag(piece.place === 0),
     position,
-    spread: Math.min(3, Math.log2(spread)),
     notePieces: Math.min(3, pieces / 10),
   };
 }
@@ -266,7 +287,7 @@ const STRESSED = /\b(?:NOT|NO|ALL|MUST|NEVER|ALWAYS|ONLY|EXACTLY|WHY|DO|ANYTHING
 const POINTERS = /\b(?:this|that|these|those|it|them|they|there|here|its)\b/gi;
 
 /** What only counts together. */
-function togetherOf(piece: Piece, words: readonly Word[], has: Record<WordClass, number>) {
+function togetherOf(piece: Piece, named: readonly Word[], has: Record<WordClass, number>) {
   const isPerson = flag(piece.speaker === "person");
   const isReport = has.report || has.reportAfter;
   return {
@@ -274,14 +295,10 @@ function togetherOf(piece: Piece, words: readonly Word[], has: Record<WordClass,
     personDemand: isPerson * has.demand,
     personQuestion: isPerson * flag(/[?？]/.test(piece.text)),
     personMood: isPerson * has.mood,
-    identifierState: flag(identifiersIn(words).length > 0) * has.state * (1 - has.report) * (1 - has.talk),
+    identifierState: flag(named.length > 0) * has.state * (1 - has.report) * (1 - has.talk),
     behaviour: has.state * has.condition * (1 - isReport),
     clean: (1 - isReport) * (1 - has.talk) * (1 - has.errand) * flag(!/[?？:：]$/.test(piece.text)),
   };
-}
-
-function identifiersIn(words: readonly Word[]): readonly Word[] {
-  return words.filter((word) => word.hard && /\p{L}/u.test(word.stem));
 }
 
 function flag(holds: boolean): number {

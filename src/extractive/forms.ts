@@ -13,8 +13,20 @@ const ARROW = /->|→|=>/;
 const WAY_OUT =
   /->|→|=>|\b(?:cause|fix|workaround|solution|instead|lösung|ursache|solución|remède)\b|原因|因为|ため|対策|解决|parce que|weil|because|porque/iu;
 
+/** Judged several times while a piece is weighed. */
+const PLAIN = new WeakMap<Piece, boolean>();
+
 /** No report, talk, errand or question, nothing that only its moment or the code around it explains. */
-export function isPlain({ text, speaker, kind }: Piece): boolean {
+export function isPlain(piece: Piece): boolean {
+  const known = PLAIN.get(piece);
+  if (known !== undefined) return known;
+  const found = judgePlain(piece);
+  PLAIN.set(piece, found);
+  return found;
+}
+
+function judgePlain({ text, speaker, kind }: Piece): boolean {
+  if (text.length < 8 || text.length > 260 || /[?？:：…]$|\.\.\./.test(text)) return false;
   const isIdle =
     CHATTER.some((name) => hasWordOf(name, text)) ||
     (speaker === "note" && kind !== "preference" && (hasWordOf("self", text) || isOfTheMoment(text))) ||
@@ -23,7 +35,7 @@ export function isPlain({ text, speaker, kind }: Piece): boolean {
       !hasWordOf("reason", text) &&
       !hasWordOf("condition", text) &&
       !/^\W*(?:re-?)?(?:run|use|make|put|check)\b.*`[^`]+\s[^`]+`/i.test(text));
-  return !isIdle && text.length >= 8 && text.length <= 260 && !/[?？:：…]$|\.\.\./.test(text);
+  return !isIdle;
 }
 
 const CHATTER = ["report", "reportAfter", "talk"] as const;

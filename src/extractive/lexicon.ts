@@ -76,12 +76,17 @@ interface Reading {
   readonly found: Map<Name, boolean>;
 }
 
+const ASCII = /^[\x00-\x7f]*$/;
+
 const readingOf = remembering(8_192, (text): Reading => {
-  const lower = text
-    .toLowerCase()
-    .replace(/[’‘]/g, "'")
-    .replace(/[–—…“”„→·•]/g, "-");
-  const patterns = /^[\x00-\x7f]*$/.test(lower) ? ASCII_PATTERNS : WIDE_PATTERNS;
+  const isAscii = ASCII.test(text);
+  const lower = isAscii
+    ? text.toLowerCase()
+    : text
+        .toLowerCase()
+        .replace(/[’‘]/g, "'")
+        .replace(/[–—…“”„→·•]/g, "-");
+  const patterns = isAscii || ASCII.test(lower) ? ASCII_PATTERNS : WIDE_PATTERNS;
   return { lower, patterns, found: new Map() };
 });
 

@@ -3,21 +3,25 @@
  * in their backticks, and nothing is left at the start that could be read as structure.
  */
 export function plainLine(markdown: string): string {
-  return unmarked(
-    outsideCode(markdown.replace(/\s+/g, " "), (text) =>
-      text
-        .replace(/!\[([^[\]]{0,200})\]\([^()\s]{0,500}\)/g, "$1")
-        .replace(/\[([^[\]]{1,300})\]\((https?:[^()\s]{1,300})\)/g, "$1 ($2)")
-        .replace(/\[([^[\]]{1,300})\]\([^()\s]{0,500}\)/g, "$1")
-        .replace(/<\/?[a-zA-Z][a-zA-Z0-9-]{0,30}(?:\s[^<>]{0,300})?\/?>/g, " ")
-        .replace(/\*\*|__(?=\S)|(?<=\S)__(?!\w)/g, "")
-        .replace(/~~/g, "")
-        .replace(/(?<![\w*\\/])\*(?=[^\s*])([^*]{1,300}?)(?<=\S)\*(?![\w*])/g, "$1")
-        .replace(/(?<![\w\\/])_(?=[^\s_])([^_]{1,300}?)(?<=\S)_(?!\w)/g, "$1"),
-    )
-      .replace(/\s+/g, " ")
-      .trim(),
-  );
+  return unmarked(outsideCode(singleSpaced(markdown), withoutMarkup).replace(/\s+/g, " ").trim());
+}
+
+function withoutMarkup(text: string): string {
+  if (!/[[<*_~]/.test(text)) return text;
+  return text
+    .replace(/!\[([^[\]]{0,200})\]\([^()\s]{0,500}\)/g, "$1")
+    .replace(/\[([^[\]]{1,300})\]\((https?:[^()\s]{1,300})\)/g, "$1 ($2)")
+    .replace(/\[([^[\]]{1,300})\]\([^()\s]{0,500}\)/g, "$1")
+    .replace(/<\/?[a-zA-Z][a-zA-Z0-9-]{0,30}(?:\s[^<>]{0,300})?\/?>/g, " ")
+    .replace(/\*\*|__(?=\S)|(?<=\S)__(?!\w)/g, "")
+    .replace(/~~/g, "")
+    .replace(/(?<![\w*\\/])\*(?=[^\s*])([^*]{1,300}?)(?<=\S)\*(?![\w*])/g, "$1")
+    .replace(/(?<![\w\\/])_(?=[^\s_])([^_]{1,300}?)(?<=\S)_(?!\w)/g, "$1");
+}
+
+/** White space of any kind and length as one space. */
+function singleSpaced(text: string): string {
+  return /[^\S ]| {2}/.test(text) ? text.replace(/\s+/g, " ") : text;
 }
 
 /** Comments can hold words no reader of the rendered note ever saw. An unclosed one hides the rest. */
@@ -36,6 +40,7 @@ export function withoutComments(markdown: string): string {
 
 /** Applies `change` to what lies outside of backticks. */
 function outsideCode(text: string, change: (text: string) => string): string {
+  if (!text.includes("`")) return change(text);
   const parts = text.split(/(`{1,3}[^`]{1,400}`{1,3})/);
   return parts.map((part, at) => (at % 2 === 0 ? change(part) : codeSpan(part))).join("");
 }
@@ -50,17 +55,15 @@ function codeSpan(span: string): string {
 /** Leading list, heading, quote, check-box, emoji and numbering marks; stray backtick runs. */
 export function unmarked(line: string): string {
   let text = line;
-  for (let round = 0; round < 6; round++) {
+  // Two letters or code at the start are no mark.
+  for (let round = /^(?:[A-Za-z]{2}|`[^`])/.test(line) ? 6 : 0; round < 6; round++) {
     const next = text
       .replace(/^(?:[-*+>|•◦▪‣–—·#=~]+\s*|\[[ xX]\]\s+|\(?\d{1,3}[.)]\s+|[a-zA-Z][.)]\s+)/, "")
       .replace(/^(?:\p{Extended_Pictographic}|\ufe0f|\u200d)+\s*/u, "");
     if (next === text) break;
     text = next;
   }
-  return text
-    .replace(/`{3,}\w*/g, " ")
-    .replace(/\s+/g, " ")
-    .trim();
+  return singleSpaced(text.includes("```") ? text.replace(/`{3,}\w*/g, " ") : text).trim();
 }
 
 const closers = "\"'”’»)\\]`*";
@@ -72,6 +75,7 @@ const abbreviation =
  * Chinese and Japanese full stops end a sentence without a following space.
  */
 export function sentencesOf(text: string): readonly string[] {
+  if (!/[.!?。！？｡]/.test(text)) return text.trim() === "" ? [] : [text.trim()];
   const sentences: string[] = [];
   let start = 0;
   let inCode = false;
@@ -130,6 +134,7 @@ const statementWidth = 300;
  * A text that came in already cut off loses its torn last sentence if enough is left.
  */
 export function fitted(text: string, width = statementWidth): string {
+  if (text.length <= width && ASCII.test(text) && !/\.\.\.["”']?$|\s\s/.test(text)) return text.trim();
   const sentences = sentencesOf(text);
   const torn = /(?:…|\.\.\.)["”']?$/.test(text) && sentences.length > 1;
   const whole = torn ? sentences.slice(0, -1) : sentences;
@@ -143,8 +148,11 @@ export function fitted(text: string, width = statementWidth): string {
   return widthOf(text) <= width ? text : cutAtWord(text, width);
 }
 
+const ASCII = /^[\x00-\x7f]*$/;
+
 /** How wide a text shows: Chinese, Japanese, Korean and emoji take two columns. */
 export function widthOf(text: string): number {
+  if (ASCII.test(text)) return text.length;
   let width = 0;
   for (const letter of text)
     width +=

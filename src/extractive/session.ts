@@ -88,14 +88,14 @@ function joinedFailure(failure: Piece, success: Piece): string {
 }
 
 /** What is worth keeping of a session, subject by subject; nothing where nothing is. */
-export function partsOf({ thread, note }: ReadSession, spread: ReadonlyMap<string, number>): readonly Part[] {
+export function partsOf({ thread, note }: ReadSession, echoes: ReadonlyMap<string, number>): readonly Part[] {
   const family = bestTitle([note.head.taskGroup]).text || null;
   const [opening, ...tasks] = note.subjects;
   const subjects = tasks.length <= 1 ? [mergeSubjects(opening, tasks[0])] : note.subjects;
   const weighed = weigh(
     subjects.flatMap(({ pieces }) => pieces),
     note.blocks,
-    spread,
+    echoes,
   );
   return subjects.flatMap((subject, at) => {
     const own = new Set(subject.pieces);

@@ -1,13 +1,13 @@
 import { isInstruction } from "../text/injection.ts";
 import { withoutShapedSecrets } from "../text/secret-shapes.ts";
-import { FEATURE_NAMES, featuresOf, isPasted, type Surroundings } from "./features.ts";
+import { isPasted, type Surroundings, weightOf } from "./features.ts";
 import { hasWayOut, INTERNALS, isOfDelivery, isPlain, isPlainFact, isRule } from "./forms.ts";
 import { hasWordOf } from "./lexicon.ts";
 import { type Piece, STATEMENT_WIDTH } from "./piece.ts";
 import { isDump, widthOf } from "./prose.ts";
 import type { Kind } from "./sections.ts";
 import { INTERCEPT, WEIGHTS } from "./selection-weights.ts";
-import { remembering, wordsOf } from "./words.ts";
+import { remembering } from "./words.ts";
 
 /** Something one session says, ready to be printed: one plain line, safe, of a kind, with a worth. */
 export interface Statement {
@@ -24,42 +24,31 @@ export interface Weighed {
   readonly worth: number;
 }
 
-/** In how many of the sessions each identifier and each whole sentence occurs. */
-export function spreadOf(sessions: Iterable<readonly Piece[]>): ReadonlyMap<string, number> {
-  const spread = new Map<string, number>();
+/** In how many of the sessions each sentence is said, whatever stands between its words. */
+export function echoesOf(sessions: Iterable<readonly Piece[]>): ReadonlyMap<string, number> {
+  const echoes = new Map<string, number>();
   for (const pieces of sessions) {
-    const own = new Set(
-      pieces.flatMap(({ text }) =>
-        wordsOf(text)
-          .filter(({ hard }) => hard)
-          .map(({ stem }) => stem),
-      ),
-    );
-    for (const speaker of ["person", "note"] as const) {
-      const spoken = pieces.filter((piece) => piece.speaker === speaker);
-      for (const sentence of withoutRepeats(
-        spoken.map(({ text }) => sentenceKey(text)),
-        spread,
-      ))
-        own.add(sentence);
+    const own = new Set<string>();
+    const said: Record<Piece["speaker"], string[]> = { person: [], note: [] };
+    for (const { text, speaker } of pieces) {
+      said[speaker].push(sentenceKey(text));
     }
-    for (const identifier of own) spread.set(identifier, (spread.get(identifier) ?? 0) + 1);
+    for (const sentence of withoutRepeats(said.person, echoes)) own.add(sentence);
+    for (const sentence of withoutRepeats(said.note, echoes)) own.add(sentence);
+    for (const sentence of own) echoes.set(sentence, (echoes.get(sentence) ?? 0) + 1);
   }
-  return spread;
+  return echoes;
 }
 
 /** So many known sentences in a row are a template or an export made twice, which say nothing again. */
 const COPIED_FROM = 3;
 
 /** The sentences of a session that count as said by it: all but those of a stretch copied from another. */
-function withoutRepeats(
-  sentences: readonly string[],
-  spread: ReadonlyMap<string, number>,
-): readonly string[] {
+function withoutRepeats(sentences: readonly string[], known: ReadonlyMap<string, number>): readonly string[] {
   const kept: string[] = [];
   let row: string[] = [];
   for (const sentence of [...sentences, ""]) {
-    if (spread.has(sentence)) row.push(sentence);
+    if (known.has(sentence)) row.push(sentence);
     else {
       if (row.length < COPIED_FROM) kept.push(...row);
       row = [];
@@ -69,53 +58,49 @@ function withoutRepeats(
   return kept;
 }
 
-/** The words of a sentence, whatever stands between them; no identifier looks like it. */
-const sentenceKey = remembering(
-  16_384,
-  (text) =>
-    ` ${
-      text
-        .toLowerCase()
-        .match(/[\p{L}\p{N}]+/gu)
-        ?.join(" ") ?? ""
-    }`,
-);
+/** The words of a sentence, whatever stands between them, as the key of its echoes. */
+const sentenceKey = remembering(16_384, (text) => {
+  const lower = text.toLowerCase();
+  const words = /^[\x00-\x7f]*$/.test(lower) ? lower.match(/[a-z0-9]+/g) : lower.match(/[\p{L}\p{N}]+/gu);
+  return words?.join(" ") ?? "";
+});
 
 export function weigh(
   pieces: readonly Piece[],
   blocks: number,
-  spread: ReadonlyMap<string, number>,
+  echoes: ReadonlyMap<string, number>,
 ): readonly Weighed[] {
   const isOfCode = isNoteOfCode(pieces);
   const isClean = isCleanNote(pieces);
-  const surroundings = surroundingsIn(pieces, blocks, spread);
-  return pieces.map((piece) => ({
-    piece,
-    worth: isUseless(piece)
-      ? WORTHLESS
-      : worthOf(piece, {
-          ...surroundings(piece),
-          isClean,
-          isOfCode,
-          echoes: spread.get(sentenceKey(piece.text)) ?? 1,
-        }),
-  }));
+  const surroundings = surroundingsIn(pieces, blocks);
+  return pieces.map((piece) => {
+    const own = echoes.get(sentenceKey(piece.text)) ?? 1;
+    const isWorthless = isUseless(piece) || (own < 2 && isIdle(piece));
+    return {
+      piece,
+      worth: isWorthless
+        ? WORTHLESS
+        : worthOf(piece, { ...surroundings(piece), isClean, isOfCode, echoes: own }),
+    };
+  });
 }
 
 /** Below every score of the model. */
 const WORTHLESS = -99;
 
 /** What is known of each piece of a note beyond its own text. */
-export function surroundingsIn(
-  pieces: readonly Piece[],
-  blocks: number,
-  spread: ReadonlyMap<string, number>,
-): (piece: Piece) => Surroundings {
-  return ({ block }) => ({
-    position: (block + 1) / Math.max(1, blocks),
-    spreadOf: (identifier) => spread.get(identifier) ?? 1,
-    pieces: pieces.length,
-  });
+export function surroundingsIn(pieces: readonly Piece[], blocks: number): (piece: Piece) => Surroundings {
+  return ({ block }) => ({ position: (block + 1) / Math.max(1, blocks), pieces: pieces.length });
+}
+
+/**
+ * Tells what was done, or talks, and neither concludes anything nor is listed as a wish: no such statement of the
+ * training sessions ever scored enough, so most of a transcript needs no weighing.
+ */
+function isIdle(piece: Piece): boolean {
+  const { text, speaker, section, conclusion } = piece;
+  if (conclusion !== "" || (speaker === "note" && section === "preference")) return false;
+  return hasWordOf("talk", text) || hasWordOf("report", text) || hasWordOf("reportAfter", text);
 }
 
 /** Several pieces come from one block, and people repeat themselves. */
@@ -185,11 +170,7 @@ export interface Occasion extends Surroundings {
  * have not seen.
  */
 export function worthOf(piece: Piece, surroundings: Occasion): number {
-  const features = featuresOf(piece, surroundings);
-  const learned = FEATURE_NAMES.reduce(
-    (sum, name, at) => sum + WEIGHTS[name] * (features[at] ?? 0),
-    INTERCEPT,
-  );
+  const learned = INTERCEPT + weightOf(piece, surroundings, WEIGHTS);
   // Where a note lists requests and steps, nothing was judged worth keeping, however clean the rest.
   if (surroundings.isClean && piece.section !== "skip" && isClaim(piece))
     return Math.max(learned + 3.5, KEEP_FROM + 0.15);

@@ -49,7 +49,9 @@ function readWords(text: string): readonly Word[] {
 }
 
 /** Same stem for the forms of one English word, near enough for comparing notes; other languages pass through. */
-export function stemOf(word: string): string {
+export const stemOf = remembering(8_192, stemmed);
+
+function stemmed(word: string): string {
   const lower = word.toLowerCase().replace(/[’']s?$/, "");
   const base = synonyms.get(lower);
   if (base !== undefined) return base;
@@ -72,6 +74,8 @@ function isFunctionWord(word: string): boolean {
 }
 
 function latin(raw: string, at: number, inCode: boolean): readonly Word[] {
+  if (!inCode && /^[a-z]+$/.test(raw))
+    return functionWords.has(raw) ? [] : [{ stem: stemOf(raw), hard: false, at }];
   const trimmed = raw.replace(/^[.:#+\\]+(?=.)|[.:\\/+-]+$/g, "");
   if (trimmed === "") return [];
   const lower = trimmed.toLowerCase();
@@ -115,6 +119,7 @@ function pairs(run: string, at: number): readonly Word[] {
 }
 
 function codeRanges(text: string): readonly (readonly [number, number])[] {
+  if (!text.includes("`")) return [];
   return [...text.slice(0, 2_000).matchAll(/`[^`]{1,200}`/g)].map((match) => [
     match.index,
     match.index + match[0].length,
@@ -222,7 +227,8 @@ const searchTerm = remembering(8_192, (word) => {
     !tools.has(key) &&
     !isFunctionWord(key) &&
     /[\p{L}]/u.test(clean);
-  return isUseful && !isInstruction(clean) ? clean : "";
+  // One short word gives nobody an order.
+  return isUseful && (/^[\w./-]{1,24}$/.test(clean) || !isInstruction(clean)) ? clean : "";
 });
 
 /** Words of a title that could be searched for: names first, then long words. */
