@@ -17,7 +17,7 @@ import type { Committed, Emitted, Receipt, RetryPolicy } from "./options.ts";
 import type { PlainEvent } from "./plain-event.ts";
 import { nextAttempt, retryOf } from "./retry.ts";
 import { RunningActors, type RunningIntent, type RunOfActors } from "./running-actors.ts";
-import { failedRequest, StatePatches, StepCommit } from "./step-commit.ts";
+import { failedRequest, machineFailure, StatePatches, StepCommit } from "./step-commit.ts";
 import type { Outside, SystemStep } from "./step-record.ts";
 import { restoreActors, rowsOf } from "./stored-actors.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
@@ -135,7 +135,7 @@ export class LiveRun implements RunOfActors {
       advance = live.#advanceOf(delivery, null, step, atMs);
     } catch (cause) {
       if (cause instanceof SlowwaveError && cause.code !== "not_json") throw cause;
-      throw new SlowwaveError("machine_threw", `Run ${run.id} could not begin: ${causeOf(cause)}`, { cause });
+      throw machineFailure(`Run ${run.id} could not begin: ${causeOf(cause)}`, cause);
     }
     await live.#commit(advance, (request) => world.runs.create(run, request));
     return live;
@@ -252,7 +252,15 @@ export class LiveRun implements RunOfActors {
       if (next === undefined) break;
       const stepped = this.#stepOn(next);
       const advance = stepped instanceof Promise ? await stepped : stepped;
-      if (advance !== null) await this.#commit(advance, (request) => this.#world.runs.commit(request));
+      if (advance !== null) {
+        let outcome: CommitOutcome;
+        try {
+          outcome = await this.#world.runs.commit(advance.request);
+        } catch (error) {
+          outcome = await this.#retryCommit(advance.request, error, next);
+        }
+        await this.#committed(advance, outcome);
+      }
       if (next.sender !== null) this.#sent -= 1;
       this.#resolveDrained();
     }
@@ -319,20 +327,27 @@ export class LiveRun implements RunOfActors {
     return { delivery, before, snapshot, outside, request: request as CommitRequest };
   }
 
-  /** Records the step, then lets the world see it: observers first, then stopped actors, then new ones. */
-  async #commit({ delivery, before, snapshot, outside, request }: Advance, write: Write): Promise<void> {
+  async #commit(advance: Advance, write: Write): Promise<void> {
     let outcome: CommitOutcome;
     try {
-      outcome = await write(request);
+      outcome = await write(advance.request);
     } catch (error) {
-      outcome = await this.#retryCommit(request, error, delivery);
+      outcome = await this.#retryCommit(advance.request, error, advance.delivery);
     }
-    if (this.#isOver) return;
+    await this.#committed(advance, outcome);
+  }
+
+  /** The world sees the step: observers first, then stopped actors, then new ones. A promise where an action threw. */
+  #committed(
+    { delivery, before, snapshot, outside, request }: Advance,
+    outcome: CommitOutcome,
+  ): Promise<null> | null {
+    if (this.#isOver) return null;
     if (outcome !== "ok") {
       const why = new SlowwaveError("run_taken_over", `Run ${this.id} is continued by another process.`);
       delivery.sender?.reject(why);
       this.#end(why);
-      return;
+      return null;
     }
     const { sequence, atMs, state } = request;
     this.#sequence = sequence;
@@ -356,18 +371,19 @@ export class LiveRun implements RunOfActors {
     } catch (error) {
       // Not the event that led to it, which is recorded: a replay must not step on it twice.
       const threw = this.#world.values.plainEvent({ type: "slowwave.action.threw" });
-      if (state === "active") await this.#failRun({ ...delivery, plain: threw }, error);
-      else this.#end(this.#threw(event, error));
-      return;
+      if (state === "active") return this.#failRun({ ...delivery, plain: threw }, error);
+      this.#end(this.#threw(event, error));
+      return null;
     }
     if (state !== "active") this.#end(null);
     for (const effect of outside) {
-      if (this.#isOver) return;
+      if (this.#isOver) return null;
       if (effect.kind === "open") this.#running.open(effect.intent, effect.owner, []);
       else if (effect.kind === "message" && opened.has(effect.key)) {
         this.#running.receive(effect.key, effect.text, effect.at);
       }
     }
+    return null;
   }
 
   #perform(effect: Outside): void {
@@ -442,9 +458,7 @@ export class LiveRun implements RunOfActors {
   }
 
   #threw({ type }: EventObject, cause: unknown): SlowwaveError {
-    return new SlowwaveError("machine_threw", `Run ${this.id} choked on "${type}": ${causeOf(cause)}`, {
-      cause,
-    });
+    return machineFailure(`Run ${this.id} choked on "${type}": ${causeOf(cause)}`, cause);
   }
 
   #end(why: SlowwaveError | null): void {

@@ -1,4 +1,5 @@
 import type { AnyMachineSnapshot } from "xstate";
+import { SlowwaveError } from "../domain/failure.ts";
 import {
   type ActorRow,
   type CommitRequest,
@@ -62,6 +63,12 @@ export class StepCommit {
     this.#snapshot ??= rootText(this.#system);
     return this.#snapshot;
   }
+}
+
+/** What a run that its own program ended says of it: `not_json` where the program brought in what cannot be kept. */
+export function machineFailure(message: string, cause: unknown): SlowwaveError {
+  const isNotJson = cause instanceof SlowwaveError && cause.code === "not_json";
+  return new SlowwaveError(isNotJson ? "not_json" : "machine_threw", message, { cause });
 }
 
 /** The last commit of a run whose program threw: it ends in error, with its root machine as it was last committed. */
@@ -157,14 +164,28 @@ function patchOf(saved: Saved, root: ActorRef): StatePatch | null {
   }
   patchChildren(patch, saved, after);
   if (saved.intents !== root.intents) {
-    const known = new Set(saved.intents);
-    const left = new Set(root.intents.map(({ key }) => key));
-    const opened = root.intents.filter((intent) => !known.has(intent));
-    const closed = saved.intents.flatMap(({ key }) => (left.has(key) ? [] : [key]));
+    const { opened, closed } = intentsChanged(saved.intents, root.intents);
     if (opened.length > 0) patch.opened = opened;
     if (closed.length > 0) patch.closed = closed;
   }
   return patch;
+}
+
+/** Few lists are long; below that, sets cost more than looking. */
+const SHORT_LIST = 16;
+
+function intentsChanged(before: readonly Intent[], after: readonly Intent[]) {
+  if (before.length > SHORT_LIST || after.length > SHORT_LIST) {
+    const known = new Set(before);
+    const left = new Set(after.map(({ key }) => key));
+    const opened = after.filter((intent) => !known.has(intent));
+    return { opened, closed: before.flatMap(({ key }) => (left.has(key) ? [] : [key])) };
+  }
+  const opened: Intent[] = [];
+  const closed: string[] = [];
+  for (const intent of after) if (!before.includes(intent)) opened.push(intent);
+  for (const { key } of before) if (!after.some((intent) => intent.key === key)) closed.push(key);
+  return { opened, closed };
 }
 
 /**

@@ -19,6 +19,7 @@ test("every code of the page is one that the durable engine gives", () => {
   const codes = [...page.matchAll(/^\| `(?<code>[a-z_]+)` \|/gm)].map(({ groups }) => groups?.code ?? "");
   const source = [
     "live-run",
+    "step-commit",
     "engine",
     "prepared-machine",
     "plain-event",

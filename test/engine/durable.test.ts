@@ -669,7 +669,7 @@ describe("when the world is broken", () => {
     const { start } = engine({ machine: greedy });
     const run = await start({ id: "r1", input: undefined });
     await clock.advance(0);
-    await expect(run.done).rejects.toMatchObject({ code: "machine_threw" });
+    await expect(run.done).rejects.toMatchObject({ code: "not_json" });
     const { state, sequence } = shared.runs.get("r1") ?? {};
     expect([state, sequence]).toEqual(["error", 1]);
   });
@@ -685,7 +685,7 @@ describe("when the world is broken", () => {
     );
     const { start, live } = engine({ machine: stillborn });
     await expect(start({ id: "r1", input: undefined })).rejects.toMatchObject({
-      code: "machine_threw",
+      code: "not_json",
       message: expect.stringContaining("Run r1 could not begin: "),
     });
     expect([shared.runs.size, live()]).toEqual([0, []]);
