@@ -37,8 +37,8 @@ async function storeLoop(folder: string): Promise<Contestant> {
   };
 }
 
-async function engine(folder: string): Promise<Contestant> {
-  const store = await openSqliteStore({ path: join(folder, "engine.db") });
+async function engine(folder: string, writer: "main" | "thread" = "main"): Promise<Contestant> {
+  const store = await openSqliteStore({ path: join(folder, "engine.db"), writer });
   const actors = eightEffects.implementations.actors as never;
   const durable = createDurableEngine({ store, machine: eightEffects, actors });
   return {
@@ -52,7 +52,9 @@ async function engine(folder: string): Promise<Contestant> {
   };
 }
 
-const CONTESTANTS = { bare: bareLoop, same: sameCommits, store: storeLoop, ours: engine };
+const threaded = (folder: string) => engine(folder, "thread");
+
+const CONTESTANTS = { bare: bareLoop, same: sameCommits, store: storeLoop, ours: engine, threaded };
 type Name = keyof typeof CONTESTANTS;
 const NAMES = Object.keys(CONTESTANTS) as Name[];
 
@@ -84,7 +86,7 @@ async function interleaved<T>(
   rounds: number,
   measure: (name: Name) => Promise<T>,
 ): Promise<Record<Name, T[]>> {
-  const measured: Record<Name, T[]> = { bare: [], same: [], store: [], ours: [] };
+  const measured: Record<Name, T[]> = { bare: [], same: [], store: [], ours: [], threaded: [] };
   for (let round = 0; round < rounds; round += 1) {
     for (const at of NAMES.keys()) {
       const name = NAMES[(at + round) % NAMES.length] as Name;
@@ -131,6 +133,7 @@ export async function durable(): Promise<void> {
       absolute("hand-written loop, the same commits", "same"),
       absolute("the engine's store, no machine", "store"),
       absolute("durable engine", "ours"),
+      absolute("durable engine, writer in a thread", "threaded"),
       against("engine / bare loop", "bare"),
       against("engine / the same commits", "same"),
       against("engine / its store", "store"),

@@ -15,6 +15,12 @@ export interface SqliteStoreOptions {
   readonly ownersDir?: string;
   /** The time, Unix milliseconds, by which jobs become due one before the other. Default: the machine's. */
   readonly nowMs?: () => number;
+  /**
+   * `thread`: steps of durable runs are committed by a worker thread with a connection of its own, as long as there are
+   * many at once; it pays with dozens of runs in a process that has a second core. All other writes, and the steps of
+   * few runs, stay in this thread, as does everything of a `:memory:` database. Default: `main`.
+   */
+  readonly writer?: "main" | "thread";
 }
 
 /**
@@ -34,9 +40,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Loca
   const ownersDir = path === IN_MEMORY ? null : resolve(options.ownersDir ?? join(dirname(path), "owners"));
   const db = await connect(path, patienceMs);
   try {
-    const ports = () => storeOn(db, { path, patienceMs, ownersDir, nowMs });
+    const isThreaded = options.writer === "thread" && path !== IN_MEMORY;
+    // Read by those alone who ask for it.
+    const thread = isThreaded ? await (await import("./step-thread.ts")).startStepThread({ path }) : null;
+    const ports = () => storeOn(db, { path, patienceMs, ownersDir, nowMs, thread });
     const schema = schemaOf(db);
-    if (FITTING.has(schema)) return preparingAtFirstUse(db, ports);
+    if (thread === null && FITTING.has(schema)) return preparingAtFirstUse(db, ports);
     const store = ports();
     FITTING.add(schema);
     return store;

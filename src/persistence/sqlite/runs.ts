@@ -10,7 +10,7 @@ import {
 import { storeError } from "../errors.ts";
 import { LAST_SEQUENCE, type RunQueries, runQueries } from "./run-queries.ts";
 import { type Watch, watchCommits } from "./watch.ts";
-import { GROUP_LIMIT, type Writer } from "./writer.ts";
+import { GROUP_LIMIT, type StepRow, type Writer } from "./writer.ts";
 
 function writesOf(db: Database) {
   const insertRun = db.prepare(
@@ -147,19 +147,19 @@ export function sqliteRuns(db: Database, writer: Writer): RunStore {
 
 function stepsOf(
   commits: ReturnType<typeof commitsOf>,
-  { write, writeOne }: Writer,
+  { writeStep, hasThread }: Writer,
 ): Pick<RunStore, "create" | "commit"> {
+  // What is not the run's own is refused here.
+  const rowFor = (run: NewRun | null, request: CommitRequest) =>
+    hasThread && namesOwnIntents(request) ? () => stepRow(run, request) : null;
+  const onDisk = (request: CommitRequest) => (outcome: CommitOutcome) => {
+    if (outcome === "ok") commits.committed(request);
+  };
   return {
-    create: async (run, first) => {
-      const outcome = await write(() => commits.create(run, first));
-      if (outcome === "ok") commits.committed(first);
-      return outcome;
-    },
-    commit: async (request) => {
-      const outcome = await (isOneRow(request) ? writeOne : write)(() => commits.commit(request));
-      if (outcome === "ok") commits.committed(request);
-      return outcome;
-    },
+    create: (run, first) =>
+      writeStep(() => commits.create(run, first), false, onDisk(first), rowFor(run, first)),
+    commit: (request) =>
+      writeStep(() => commits.commit(request), isOneRow(request), onDisk(request), rowFor(null, request)),
   };
 }
 
@@ -167,6 +167,43 @@ function stepsOf(
 function isOneRow({ patch, messages, actors, removed, signals }: CommitRequest): boolean {
   const isAlone = messages === undefined && actors === undefined;
   return patch !== undefined && isAlone && removed === undefined && signals === undefined;
+}
+
+function stepRow(begun: NewRun | null, request: CommitRequest): StepRow {
+  const { run, fence, sequence, atMs, event, eventType, value, patch, actor = null } = request;
+  if (begun === null && patch !== undefined && isOneRow(request))
+    return [run, fence, sequence, atMs, event, eventType, value, patch, actor];
+  const { state, intents, messages, actors, removed, signals } = request;
+  return [
+    begun,
+    {
+      run,
+      fence,
+      sequence,
+      atMs,
+      event,
+      eventType,
+      value,
+      state,
+      intents,
+      // Where there is a patch, nobody asks for the whole state, and it would be made for nothing.
+      snapshot: patch === undefined ? request.snapshot : "",
+      ...(patch !== undefined && { patch }),
+      ...(actor !== null && { actor }),
+      ...(messages && { messages }),
+      ...(actors && { actors }),
+      ...(removed && { removed }),
+      ...(signals && { signals }),
+    },
+  ];
+}
+
+/** What the row was made of; of a step that is one row, what its sender checked is left out. */
+export function stepOf(row: StepRow): { begun: NewRun | null; request: CommitRequest } {
+  if (row.length === 2) return { begun: row[0], request: row[1] };
+  const [run, fence, sequence, atMs, event, eventType, value, patch, actor] = row;
+  const step = { run, fence, sequence, atMs, event, eventType, value, patch, state: "active" } as const;
+  return { begun: null, request: { ...step, snapshot: "", intents: [], ...(actor !== null && { actor }) } };
 }
 
 /** What any process may leave for a run: its owner hears of it. */

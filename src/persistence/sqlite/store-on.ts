@@ -15,7 +15,7 @@ import { sqliteRetention } from "./retention.ts";
 import { sqliteRuns } from "./runs.ts";
 import { sessionTable } from "./session-table.ts";
 import { sqliteSessions } from "./sessions.ts";
-import { groupWriter } from "./writer.ts";
+import { groupWriter, type StepThread } from "./writer.ts";
 
 /**
  * The ports on a migrated connection, which closes with the store. Apart from `openSqliteStore`, so that the public
@@ -23,7 +23,13 @@ import { groupWriter } from "./writer.ts";
  */
 export function storeOn(
   db: Database,
-  options: { path: string; patienceMs: number; ownersDir: string | null; nowMs: () => number },
+  options: {
+    path: string;
+    patienceMs: number;
+    ownersDir: string | null;
+    nowMs: () => number;
+    thread?: StepThread | null;
+  },
 ): LocalStore {
   const writer = groupWriter(db, options);
   const { ownersDir, nowMs } = options;
@@ -54,6 +60,7 @@ export function storeOn(
       // What a closed store held is free: first by its rows, which the writer still takes, then by its locks.
       await owners.releaseAll();
       await writer.close();
+      await options.thread?.close();
       db.close();
     },
   };

@@ -1,6 +1,7 @@
 import { nextTick } from "node:process";
 import { setImmediate, setTimeout } from "node:timers";
 import type { Database } from "better-sqlite3";
+import type { CommitOutcome, CommitRequest, NewRun } from "../../domain/run.ts";
 import { storeError } from "../errors.ts";
 import { backoffMs, DRIVER_PATIENCE_MS, isBusy, patiently, translated } from "./patience.ts";
 
@@ -15,11 +16,48 @@ export interface Writer {
    * `weight`: how many ordinary small writes it amounts to.
    */
   write<T>(work: () => T, weight?: number): Promise<T>;
-  /** The same for work that writes by one statement, its last one, which undoes itself where it fails. */
-  writeOne<T>(work: () => T): Promise<T>;
+  /**
+   * The same for a step of a run, of which there are very many: `onDisk` hears the result before the promise does.
+   * `isOneStatement`: it writes by its last statement alone, which undoes itself where it fails. `row`: the same step
+   * for the writing thread, where there is one; null where it must be done here.
+   */
+  writeStep(
+    work: () => CommitOutcome,
+    isOneStatement: boolean,
+    onDisk: (result: CommitOutcome) => void,
+    row: (() => StepRow) | null,
+  ): Promise<CommitOutcome>;
+  /** Steps may be done by a thread. */
+  readonly hasThread: boolean;
   /** Sees committed state only: it never runs between a begin and its commit. */
   read<T>(work: () => T): Promise<T>;
   /** Finishes what was asked for; everything later is refused with `store_closed`. */
+  close(): Promise<void>;
+}
+
+/** A step of a run on its way to the writing thread: as few and as plain values as it takes. */
+export type StepRow =
+  | readonly [
+      run: string,
+      fence: number,
+      sequence: number,
+      atMs: number,
+      event: string,
+      eventType: string,
+      value: string,
+      patch: string,
+      actor: string | null,
+    ]
+  | readonly [run: NewRun | null, request: CommitRequest];
+
+/**
+ * A thread with a connection of its own that commits steps of runs. It is a help, not a second truth: a step of which
+ * it has no outcome (refused, busy, or the thread is gone) is taken again by the connection that sent it, which finds
+ * it in the log if it was committed after all.
+ */
+export interface StepThread {
+  /** One outcome for each row, once it is on disk; null where the sender has to do it itself. */
+  commit(rows: readonly StepRow[]): Promise<readonly (CommitOutcome | null)[]>;
   close(): Promise<void>;
 }
 
@@ -32,6 +70,9 @@ export const GROUP_LIMIT = 256;
  */
 const LONELY_COMMITS = 16;
 
+/** So many steps at once are worth a thread of their own: fewer are committed sooner than they are sent. */
+const COMPANY = 8;
+
 /** How often work is repeated of which nobody knows whether it was committed. */
 const UNKNOWN_LIMIT = 3;
 
@@ -41,102 +82,192 @@ interface Member {
   readonly weight: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+  readonly onDisk: ((value: unknown) => void) | null;
+  /** Null where it cannot be done by the thread, or the thread gave it back. */
+  row: (() => StepRow) | null;
   waitedMs: number;
   timesUndone: number;
 }
 
-export function groupWriter(db: Database, options: { path: string; patienceMs: number }): Writer {
-  const { path, patienceMs } = options;
-  const commitAll = groupCommit(db);
-  let queue: Member[] = [];
-  let isScheduled = false;
-  let lonely = 0;
-  let busyTries = 0;
-  let onDrained: (() => void) | null = null;
-  let closed: Promise<void> | null = null;
+interface WriterOptions {
+  readonly path: string;
+  readonly patienceMs: number;
+  readonly thread?: StepThread | null;
+}
 
-  function flush(): void {
-    isScheduled = false;
-    const group = takeGroup();
-    lonely = group.length === 1 ? lonely + 1 : 0;
-    const verdicts = commitAll(group);
-    const again = group.filter((member, at) => !isSettled(member, verdicts[at] as Verdict));
-    if (again.length > 0) queue = [...again, ...queue];
-    const busy = verdicts.find((verdict) => verdict.kind === "busy");
-    if (busy) waitOut(busy.error);
-    else busyTries = 0;
-    schedule();
+export function groupWriter(db: Database, options: WriterOptions): Writer {
+  const group = new GroupWriter(db, options);
+  return {
+    hasThread: (options.thread ?? null) !== null,
+    write: (work, weight = 1) =>
+      group.enqueue({ work, weight, isOneStatement: false, onDisk: null, row: null }),
+    writeStep: (work, isOneStatement, onDisk, row) => {
+      const listener = onDisk as Member["onDisk"];
+      return group.enqueue({ work, weight: 1, isOneStatement, onDisk: listener, row });
+    },
+    read: (work) =>
+      patiently(() => {
+        group.demandOpen();
+        return work();
+      }, options),
+    close: () => group.close(),
+  };
+}
+
+/** What waits to be written, and where it stands. */
+class GroupWriter {
+  readonly #options: WriterOptions;
+  readonly #thread: StepThread | null;
+  readonly #commitAll: (members: readonly GroupMember[]) => readonly Verdict[];
+  readonly #flush = (): void => this.#write();
+  #queue: Member[] = [];
+  #isScheduled = false;
+  #lonely = 0;
+  #busyTries = 0;
+  /** Groups that the thread has and has not answered. It writes, so nothing is written here. */
+  #flying = 0;
+  #onDrained: (() => void) | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(db: Database, options: WriterOptions) {
+    this.#options = options;
+    this.#thread = options.thread ?? null;
+    this.#commitAll = groupCommit(db);
   }
 
-  function schedule(): void {
-    if (queue.length === 0) onDrained?.();
-    if (isScheduled || queue.length === 0) return;
-    isScheduled = true;
-    if (lonely < LONELY_COMMITS || lonely % LONELY_COMMITS === 0) setImmediate(flush);
-    else nextTick(flush);
-  }
-
-  function takeGroup(): readonly Member[] {
-    let weight = 0;
-    const end = queue.findIndex((member, at) => {
-      weight += member.weight;
-      const mustBeAlone = member.timesUndone > 0 || (queue[0]?.timesUndone ?? 0) > 0;
-      return at > 0 && (mustBeAlone || weight > GROUP_LIMIT);
+  enqueue<T>(member: Pick<Member, "work" | "weight" | "isOneStatement" | "onDisk" | "row">): Promise<T> {
+    return new Promise<T>((settle, reject) => {
+      this.demandOpen();
+      const { work, weight, isOneStatement, onDisk, row } = member;
+      const resolve = settle as (value: unknown) => void;
+      const fresh = { waitedMs: 0, timesUndone: 0 };
+      this.#queue.push({ work, weight, isOneStatement, onDisk, row, resolve, reject, ...fresh });
+      this.#schedule();
     });
-    return queue.splice(0, end === -1 ? queue.length : end);
   }
 
-  function isSettled(member: Member, verdict: Verdict): boolean {
+  demandOpen(): void {
+    if (this.#closed !== null) throw storeError("store_closed", this.#options.path);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= new Promise<void>((resolve) => {
+      this.#onDrained = resolve;
+      this.#schedule();
+    });
+    return this.#closed;
+  }
+
+  #schedule(): void {
+    if (this.#queue.length === 0 && this.#flying === 0) this.#onDrained?.();
+    if (this.#isScheduled || this.#queue.length === 0) return;
+    this.#isScheduled = true;
+    const isLonely = this.#lonely >= LONELY_COMMITS && this.#lonely % LONELY_COMMITS !== 0;
+    if (isLonely) nextTick(this.#flush);
+    else setImmediate(this.#flush);
+  }
+
+  #write(): void {
+    this.#isScheduled = false;
+    if (this.#thread !== null && canFly(this.#queue)) {
+      this.#send(this.#thread, takeGroup(this.#queue));
+      this.#schedule();
+    } else if (this.#flying === 0) this.#writeHere();
+    // Else it goes on when the thread has answered.
+  }
+
+  #writeHere(): void {
+    const group = takeGroup(this.#queue);
+    this.#lonely = group.length === 1 ? this.#lonely + 1 : 0;
+    const verdicts = this.#commitAll(group);
+    const again = group.filter((member, at) => !this.#isSettled(member, verdicts[at] as Verdict));
+    if (again.length > 0) this.#queue = [...again, ...this.#queue];
+    const busy = verdicts.find((verdict) => verdict.kind === "busy");
+    if (busy) this.#waitOut(busy.error);
+    else this.#busyTries = 0;
+    this.#schedule();
+  }
+
+  /** What the thread has no outcome of is done here: it finds its own trace, if it was committed after all. */
+  #send(thread: StepThread, group: readonly Member[]): void {
+    this.#flying += 1;
+    void outcomesOf(thread, group).then((outcomes) => {
+      this.#flying -= 1;
+      const again = group.filter((member, at) => {
+        const value = outcomes[at] ?? null;
+        member.row = null;
+        return value === null || !this.#isSettled(member, { kind: "done", value });
+      });
+      if (again.length > 0) this.#queue = [...again, ...this.#queue];
+      this.#schedule();
+    });
+  }
+
+  #isSettled(member: Member, verdict: Verdict): boolean {
     if (verdict.kind === "done") {
+      member.onDisk?.(verdict.value);
       member.resolve(verdict.value);
       return true;
     }
     if (verdict.kind === "undone") member.timesUndone += 1;
     const isOver = verdict.kind === "refused" || member.timesUndone > UNKNOWN_LIMIT;
-    if (isOver) member.reject(translated(verdict.error, path));
+    if (isOver) member.reject(translated(verdict.error, this.#options.path));
     return isOver;
   }
 
-  /** Waits are counted rather than clocked: no clock is read below the engine. */
-  function waitOut(error: unknown): void {
-    const delay = backoffMs(busyTries);
-    busyTries += 1;
-    queue = queue.filter((member) => {
-      member.waitedMs += delay + DRIVER_PATIENCE_MS;
-      const isOver = member.waitedMs > patienceMs;
-      if (isOver) member.reject(storeError("store_busy", path, error));
-      return !isOver;
-    });
-    if (queue.length === 0) return;
-    isScheduled = true;
-    setTimeout(flush, delay);
+  #waitOut(error: unknown): void {
+    const { patienceMs, path } = this.#options;
+    const delay = backoffMs(this.#busyTries);
+    this.#busyTries += 1;
+    const giveUp = (member: Member) => member.reject(storeError("store_busy", path, error));
+    this.#queue = leftAfter(this.#queue, delay, patienceMs, giveUp);
+    if (this.#queue.length === 0) return;
+    this.#isScheduled = true;
+    setTimeout(this.#flush, delay);
   }
+}
 
-  function enqueue<T>(work: () => T, weight: number, isOneStatement: boolean): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (closed !== null) throw storeError("store_closed", path);
-      const callbacks = { resolve: resolve as (value: unknown) => void, reject };
-      queue.push({ work, weight, isOneStatement, ...callbacks, waitedMs: 0, timesUndone: 0 });
-      schedule();
-    });
+/** Empty where the thread could not even be asked. */
+async function outcomesOf(
+  thread: StepThread,
+  group: readonly Member[],
+): Promise<readonly (CommitOutcome | null)[]> {
+  try {
+    return await thread.commit(group.map(({ row }) => (row as () => StepRow)()));
+  } catch {
+    return [];
   }
+}
 
-  return {
-    write: (work, weight = 1) => enqueue(work, weight, false),
-    writeOne: (work) => enqueue(work, 1, true),
-    read: (work) =>
-      patiently(() => {
-        if (closed !== null) throw storeError("store_closed", path);
-        return work();
-      }, options),
-    close: () => {
-      closed ??= new Promise<void>((resolve) => {
-        onDrained = resolve;
-        schedule();
-      });
-      return closed;
-    },
-  };
+/** Those whose patience lasts for one more wait. Waits are counted rather than clocked: no clock is read below the engine. */
+function leftAfter(
+  queue: readonly Member[],
+  delay: number,
+  patienceMs: number,
+  giveUp: (member: Member) => void,
+): Member[] {
+  return queue.filter((member) => {
+    member.waitedMs += delay + DRIVER_PATIENCE_MS;
+    const isOver = member.waitedMs > patienceMs;
+    if (isOver) giveUp(member);
+    return !isOver;
+  });
+}
+
+/** Whether all that waits may be done by the thread, and is worth it. */
+function canFly(queue: readonly Member[]): boolean {
+  return queue.length >= COMPANY && queue.every(({ row }) => row !== null);
+}
+
+/** Takes out of the queue what goes into the next commit: work whose fate was unknown goes alone. */
+function takeGroup(queue: Member[]): readonly Member[] {
+  let weight = 0;
+  const end = queue.findIndex((member, at) => {
+    weight += member.weight;
+    const mustBeAlone = member.timesUndone > 0 || (queue[0]?.timesUndone ?? 0) > 0;
+    return at > 0 && (mustBeAlone || weight > GROUP_LIMIT);
+  });
+  return queue.splice(0, end === -1 ? queue.length : end);
 }
 
 /** Synchronous, and may run more than once: it must find its own trace. */
