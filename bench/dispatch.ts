@@ -18,7 +18,7 @@ import { majorsHere } from "../test/postgres/servers.ts";
 import { quantile } from "./table.ts";
 
 const WORKERS = 3;
-const WARM_UP = 20;
+const WARM_UP = Number(process.env.WARM_UP ?? 20);
 const spaces = Number(process.argv[2] ?? 100);
 const [major] = majorsHere();
 if (major === undefined) throw new Error("There is no PostgreSQL here.");

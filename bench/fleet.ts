@@ -43,7 +43,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<object> | null>> = {
   timeout: () => starve({ ...full, of: "timeout" }),
   disk: () => starve({ ...full, of: "disk" }),
   share: () => share({ ...full, spaces: 4_000, others: 100 }),
-  costs: () => measureCosts({ ...full, spaces: 300, ttlMs: 15_000 }),
+  costs: () => measureCosts({ ...full, spaces: Number(process.env.SPACES ?? 300), ttlMs: 15_000 }),
   limits: () => sampleLimits({ ...full, spaces: 1_500, samples: 10_000 }),
 };
 
