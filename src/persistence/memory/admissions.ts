@@ -12,6 +12,7 @@ import {
   type TenantRow,
   tenantRule,
   totalsOf,
+  WORKER_HEARD_MS,
   WORKER_SHOWN_MS,
   type WorkerRow,
 } from "../../domain/admission.ts";
@@ -55,8 +56,10 @@ export function memoryAdmissions(world: World): AdmissionStore {
     },
     beat: async ({ report, nowMs }) => {
       workers.set(report.worker, { ...report, beatAtMs: nowMs });
-      const others = [...workers.values()].filter(({ worker }) => worker !== report.worker);
-      return { listeners: 1 + others.filter((one) => isShown(one, nowMs) && hasFreePlace(one)).length };
+      const others = [...workers.values()].filter(
+        ({ worker, beatAtMs }) => worker !== report.worker && beatAtMs > nowMs - WORKER_HEARD_MS,
+      );
+      return { listeners: 1 + others.filter(hasFreePlace).length };
     },
     leave: async (worker) => {
       workers.delete(worker);

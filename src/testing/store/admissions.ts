@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { ADMISSION_MS, NO_LIMITS, WORKER_SHOWN_MS, type WorkerReport } from "../../domain/admission.ts";
+import {
+  ADMISSION_MS,
+  NO_LIMITS,
+  WORKER_HEARD_MS,
+  WORKER_SHOWN_MS,
+  type WorkerReport,
+} from "../../domain/admission.ts";
 import type { Store } from "../../domain/ports.ts";
 import { asking, claimedLease, NOW_MS, type OpenWorld, openEach } from "./given.ts";
 
@@ -277,6 +283,10 @@ function fleetContract(stores: Stores): void {
       expect([1, 2]).toContain(listeners);
       expect(await beat(a, { worker: "worker-a", concurrency: 2, running: 2 })).toEqual({ listeners });
       expect(await beat(b, { worker: "worker-b" })).toEqual({ listeners: 1 });
+      const later = nowMs + WORKER_HEARD_MS;
+      expect(await a.admissions.beat({ report: report({ worker: "worker-a" }), nowMs: later })).toEqual({
+        listeners: 1,
+      });
     });
 
     test("the rule for tenants is that of the first worker, for spaces that are there too, while another one lives", async () => {
