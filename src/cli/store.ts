@@ -37,14 +37,14 @@ export async function openExistingStore(places: Places): Promise<LocalStore | nu
   return (await hasStore(places)) ? storeOf(places) : null;
 }
 
-/** A server that can't be reached is asked again for a minute: after so long that is said. */
-const SAID_AFTER_MS = 2_000;
+/** A server that can't be reached is asked again for a minute: after so long a person is told why nothing happens. */
+const NOTICE_AFTER_MS = 2_000;
 
 async function storeOf(places: Places): Promise<LocalStore> {
   const { database, codex, store: url, home, onWait } = places;
   if (url !== null) {
     const { localStore, openPostgresStore } = await import("../internal/postgres.ts");
-    const late = setTimeout(() => onWait?.(`Waiting for ${storeName(places)} …`), SAID_AFTER_MS);
+    const late = setTimeout(() => onWait?.(`Waiting for ${storeName(places)} …`), NOTICE_AFTER_MS);
     const store = await openPostgresStore({ url }).finally(() => clearTimeout(late));
     return localStore(store, home);
   }

@@ -155,12 +155,12 @@ async function dispatcherOf({ places, output }: Invocation, carrier: WorkerFlags
       "--carrier pg-boss needs a database; name it by --store or SLOWWAVE_STORE.",
     );
   }
-  let said = "";
+  let lastCause = "";
   /** It asks again and again while the database is away, and complains each time. */
   const onError = (error: Error) => {
     const cause = causeOf(error);
-    if (cause !== said) output.info(yellow(`pg-boss: ${cause}`));
-    said = cause;
+    if (cause !== lastCause) output.info(yellow(`pg-boss: ${cause}`));
+    lastCause = cause;
   };
   return pgBossDispatcher({ url: places.store, onError }).catch((error: unknown) => {
     if (carrier === undefined && codeOf(error) === "pg_boss_missing") return null;
