@@ -2,7 +2,7 @@
  * What happens to a fleet when its machines and its database fail, at full size, with the figures that `npm run test:fleet`
  * judges small: prints one line a figure. With names, only those: `node bench/fleet.ts kills freeze`.
  *
- *   kills freeze cut-both cut-up cut-down cut-reset clocks restart failover pool connections timeout disk share limits costs
+ *   kills kills-18 kills-pg-boss freeze cut-both cut-up cut-down cut-reset clocks restart failover pool connections timeout disk share limits costs
  */
 import { measureCosts } from "../test/fleet/costs.ts";
 import { failOver, starve } from "../test/fleet/database-faults.ts";
@@ -24,12 +24,15 @@ import { hasStandby } from "../test/postgres/standby.ts";
 const [major] = majorsHere();
 if (major === undefined) throw new Error("There is no PostgreSQL here.");
 const full: Scale = { major, spaces: Number(process.env.SPACES ?? 120), ttlMs: 5_000 };
+const KILLS = { spaces: 500, kills: 20, everyMs: 5_000 };
 const cut = (how: "both" | "up" | "down" | "reset") => () =>
   hasNetworks() ? cutWorker({ ...full, how }) : null;
 
 /** Null: it can't be done here, which was said loudly. */
 const SCENARIOS: Readonly<Record<string, () => Promise<object> | null>> = {
-  kills: () => killWorkers({ ...full, spaces: 500, kills: 20, everyMs: 5_000 }),
+  kills: () => killWorkers({ ...full, ...KILLS }),
+  "kills-18": () => (majorsHere().includes(18) ? killWorkers({ ...full, ...KILLS, major: 18 }) : null),
+  "kills-pg-boss": () => killWorkers({ ...full, ...KILLS, carrier: "pg-boss" }),
   freeze: () => freezeWorker(full),
   "cut-both": cut("both"),
   "cut-up": cut("up"),

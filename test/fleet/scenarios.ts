@@ -110,20 +110,23 @@ export interface Killed {
   readonly nextAgentMaxSeconds: number;
   readonly takeoversOfTheLiving: readonly string[];
   readonly peak: { readonly fleet: number; readonly tenant: number };
+  /** Spaces that the carrier brought; 0 without one. */
+  readonly carried: number;
   readonly seconds: number;
 }
 
-/** Workers are killed with their disks, one after another, each replaced by a new one. */
+/** Workers are killed with their disks, one after another, each replaced by a new one. `carrier`: what brings them spaces. */
 export function killWorkers({
   major,
   spaces,
   ttlMs,
   kills,
   everyMs,
-}: Scale & { kills: number; everyMs: number }): Promise<Killed> {
-  return onCluster({ major }, async ({ open }) => {
+  carrier = "none",
+}: Scale & { kills: number; everyMs: number; carrier?: "pg-boss" | "none" }): Promise<Killed> {
+  return onCluster({ major }, async ({ open, url }) => {
     // Two workers have places for all, so that what is measured is the takeover and not the want of a place.
-    const fleet = await open({ ...LIMITS, CONCURRENCY: 12, AGENT_MS: 800, TTL_MS: ttlMs });
+    const fleet = await open({ ...LIMITS, CONCURRENCY: 12, AGENT_MS: 800, TTL_MS: ttlMs, CARRIER: carrier });
     await fleet.seed(spaces, TENANTS);
     const began = Date.now();
     await startWorkers(fleet);
@@ -151,9 +154,20 @@ export function killWorkers({
       nextAgentMaxSeconds: Math.max(0, ...next),
       takeoversOfTheLiving: takeoversOfTheLiving(journal),
       peak: peaks(spans),
+      carried: carrier === "none" ? 0 : await carriedSpaces(url),
       seconds: (Date.now() - began) / 1000,
     };
   });
+}
+
+/** Spaces that pg-boss brought to a worker which told it of their success. */
+async function carriedSpaces(url: string): Promise<number> {
+  const [row] = await query<{ readonly spaces: number }>(
+    url,
+    `select count(distinct singleton_key)::integer as spaces from pgboss.job
+      where name = 'slowwave-due' and output ->> 'status' = 'succeeded'`,
+  );
+  return row?.spaces ?? 0;
 }
 
 export interface Frozen {

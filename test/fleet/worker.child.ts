@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { functionAgent } from "../../src/agents/function-agent.ts";
 import { codeOf } from "../../src/domain/failure.ts";
 import { createEngine } from "../../src/engine/engine.ts";
-import { createWorker } from "../../src/fleet/index.ts";
+import { createWorker, pgBossDispatcher } from "../../src/fleet/index.ts";
 import { consolidate } from "../engine/diligent.ts";
 import { openJournal } from "./journal.ts";
 import { openFleetStore } from "./store.ts";
@@ -53,9 +53,11 @@ engine.events$.subscribe((event) => {
   }
 });
 
+const dispatcher = env.FLEET_CARRIER === "pg-boss" ? await pgBossDispatcher({ url: FLEET_STORE }) : null;
 const worker = createWorker({
   engine,
   store,
+  ...(dispatcher && { dispatcher }),
   concurrency: number("FLEET_CONCURRENCY", 8),
   limits: {
     fleet: env.FLEET_LIMIT === undefined ? null : Number(env.FLEET_LIMIT),
