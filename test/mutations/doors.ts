@@ -40,7 +40,7 @@ export const DOORS: readonly Mutation[] = [
   {
     name: "statements that are lost are looked for in the old handbook",
     file: "src/validation/loss.ts",
-    edits: [["const isSaid = statementIndex(after);", "const isSaid = statementIndex(before);"]],
+    edits: [["const isStillThere = statementIndex(after);", "const isStillThere = statementIndex(before);"]],
     tests: ["test/validation/loss.test.ts"],
   },
   {

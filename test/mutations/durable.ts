@@ -182,8 +182,8 @@ export const DURABLE: readonly Mutation[] = [
     file: "src/durable/timer-wheel.ts",
     edits: [
       [
-        "Math.min(LOOK_MS, Math.max(0, first.dueAtMs - clock.nowMs()))",
-        "Math.max(0, first.dueAtMs - clock.nowMs())",
+        "Math.min(LOOK_MS, Math.max(0, first.dueAtMs - passedMs()))",
+        "Math.max(0, first.dueAtMs - passedMs())",
       ],
     ],
     tests: ["test/durable/timers.test.ts"],

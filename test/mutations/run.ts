@@ -6,7 +6,7 @@ export const RUN: readonly Mutation[] = [
     name: "only whole messages are signs of life",
     file: "src/agents/watchers.ts",
     edits: [
-      ["const left = Math.max(lastHeardMs(), lastActivityMs()) + ms", "const left = lastHeardMs() + ms"],
+      ["const left = Math.max(lastEventMs(), lastActivityMs()) + ms", "const left = lastEventMs() + ms"],
     ],
     tests: ["test/engine/slow-streamer.test.ts"],
   },
@@ -37,8 +37,8 @@ export const RUN: readonly Mutation[] = [
     file: "src/engine/recovery.ts",
     edits: [
       [
-        'job.last_error === "failed_publish" ||',
-        '(job.status === "running" && job.last_error === "failed_publish") ||',
+        'everyJob(store.jobs, { lastError: "failed_publish" })',
+        'everyJob(store.jobs, { lastError: "failed_publish", status: "running" })',
       ],
     ],
     tests: ["test/engine/phase2.test.ts"],
@@ -223,8 +223,8 @@ export const RUN: readonly Mutation[] = [
     file: "src/services/job.ts",
     edits: [
       [
-        '      if (restore) return jobs.release({ lease, reason: "dry run", restore, nowMs });\n      if (input.status === "cancelled")',
-        '      if (restore && input.status === "cancelled") return jobs.release({ lease, reason: "dry run", restore, nowMs });\n      if (input.status === "cancelled")',
+        '      if (restore) return jobs.release({ lease, reason: "dry run", restore, nowMs });\n      if (isReleased(',
+        '      if (restore && isReleased(input.status)) return jobs.release({ lease, reason: "dry run", restore, nowMs });\n      if (isReleased(',
       ],
     ],
     tests: ["test/generations/dry-run.test.ts"],
@@ -266,8 +266,8 @@ export const RUN: readonly Mutation[] = [
     file: "src/services/publish-memory.ts",
     edits: [
       [
-        "  if ((await store.generations.read(publishedId(run))) !== null) return finish(deps, input);\n",
-        '  if (run === "") return finish(deps, input);\n',
+        "  if ((await store.generations.read(publishedId(run))) !== null) return finish(deps, input, lease);\n",
+        '  if (run === "") return finish(deps, input, lease);\n',
       ],
     ],
     tests: ["test/publish/journal.test.ts"],
@@ -312,8 +312,8 @@ export const RUN: readonly Mutation[] = [
     file: "src/services/watch-agent.ts",
     edits: [
       [
-        '    if (over) return;\n    if (event.type === "agent.running")',
-        '    if (event.type === "agent.running")',
+        "    takeWhile(isRunning, true),\n    switchMap((event) => (isRunning(event) ? of(event) : concat(of(event), NEVER))),\n",
+        "",
       ],
     ],
     tests: ["test/agents/watch-agent.test.ts"],

@@ -48,12 +48,7 @@ export const STORES: readonly Mutation[] = [
   {
     name: "a rollback commits over a running run",
     file: "src/persistence/sqlite/generations.ts",
-    edits: [
-      [
-        "lease === null ? !jobs.isRunning(generation.space) : isMine(lease, generation)",
-        "lease === null || isMine(lease, generation)",
-      ],
-    ],
+    edits: [["return !jobs.isRunning(space) && (newest.get", "return (newest.get"]],
     tests: ["test/contract/stores.test.ts"],
   },
   {
@@ -150,7 +145,12 @@ export const STORES: readonly Mutation[] = [
   {
     name: "work that is repeated comes after what was asked for later",
     file: "src/persistence/sqlite/writer.ts",
-    edits: [["queue = [...again, ...queue];", "queue = [...queue, ...again];"]],
+    edits: [
+      [
+        "    if (again.length > 0) this.#queue = [...again, ...this.#queue];\n    const busy",
+        "    if (again.length > 0) this.#queue = [...this.#queue, ...again];\n    const busy",
+      ],
+    ],
     tests: ["test/persistence/group-commit.test.ts"],
   },
   {
@@ -158,10 +158,22 @@ export const STORES: readonly Mutation[] = [
     file: "src/persistence/sqlite/writer.ts",
     edits: [
       [
-        "      const mustBeAlone = member.timesUndone > 0 || (queue[0]?.timesUndone ?? 0) > 0;\n      return at > 0 && (mustBeAlone || weight > GROUP_LIMIT);",
-        "      return at > 0 && weight > GROUP_LIMIT;",
+        "    const mustBeAlone = member.timesUndone > 0 || (queue[0]?.timesUndone ?? 0) > 0;\n    return at > 0 && (mustBeAlone || weight > GROUP_LIMIT);",
+        "    return at > 0 && weight > GROUP_LIMIT;",
       ],
     ],
     tests: ["test/persistence/group-commit.test.ts"],
+  },
+  {
+    name: "something is written beside the thread that writes",
+    file: "src/persistence/sqlite/writer.ts",
+    edits: [["else if (this.#flying === 0) this.#writeHere();", "else this.#writeHere();"]],
+    tests: ["test/persistence/step-thread.test.ts"],
+  },
+  {
+    name: "a step that the thread has no outcome of is taken for done",
+    file: "src/persistence/sqlite/writer.ts",
+    edits: [["const value = outcomes[at] ?? null;", 'const value = outcomes[at] ?? "fenced";']],
+    tests: ["test/persistence/step-thread.test.ts"],
   },
 ];
