@@ -102,7 +102,7 @@ export interface WorkerReport {
 export interface BeatAnswer {
   /**
    * How many workers with places free hear of it at once when there is something to do, as far as they reported within
-   * `WORKER_HEARD_MS`, and the one that asks in any case: they can look in turn. 1: there are no others, or the store can't tell them.
+   * `WORKER_COUNTED_MS`, and the one that asks in any case: they can look in turn. 1: there are no others, or the store can't tell them.
    */
   readonly listeners: number;
 }
@@ -157,7 +157,7 @@ export function totalsOf(
 /** A worker that has not reported for so long is no longer shown. */
 export const WORKER_SHOWN_MS = 60_000;
 /** Nor is it counted on after two reports that did not come, of one every five seconds: it may be dead. */
-export const WORKER_HEARD_MS = 12_000;
+export const WORKER_COUNTED_MS = 12_000;
 
 /**
  * Places for spaces. Every method is one short transaction; those that give places come one after another, so that no

@@ -12,7 +12,7 @@ import {
   type TenantRow,
   tenantRule,
   totalsOf,
-  WORKER_HEARD_MS,
+  WORKER_COUNTED_MS,
   WORKER_SHOWN_MS,
   type WorkerRow,
 } from "../../domain/admission.ts";
@@ -57,7 +57,7 @@ export function memoryAdmissions(world: World): AdmissionStore {
     beat: async ({ report, nowMs }) => {
       workers.set(report.worker, { ...report, beatAtMs: nowMs });
       const others = [...workers.values()].filter(
-        ({ worker, beatAtMs }) => worker !== report.worker && beatAtMs > nowMs - WORKER_HEARD_MS,
+        ({ worker, beatAtMs }) => worker !== report.worker && beatAtMs > nowMs - WORKER_COUNTED_MS,
       );
       return { listeners: 1 + others.filter(hasFreePlace).length };
     },

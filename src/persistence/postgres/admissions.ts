@@ -12,7 +12,7 @@ import {
   separatorOf,
   type TenantRow,
   totalsOf,
-  WORKER_HEARD_MS,
+  WORKER_COUNTED_MS,
   WORKER_SHOWN_MS,
   type WorkerReport,
 } from "../../domain/admission.ts";
@@ -230,7 +230,7 @@ function fleetOf(
           clock(),
           WORKER_KEPT_MS,
           hasFreePlace(report),
-          WORKER_HEARD_MS,
+          WORKER_COUNTED_MS,
         ],
       );
       return { listeners: db.hasSessions ? 1 + (rows[0]?.others ?? 0) : 1 };

@@ -15,7 +15,7 @@ import {
   separatorOf,
   type TenantRow,
   totalsOf,
-  WORKER_HEARD_MS,
+  WORKER_COUNTED_MS,
   WORKER_SHOWN_MS,
   type WorkerReport,
 } from "../../domain/admission.ts";
@@ -166,7 +166,9 @@ function fleet(
       write(() => {
         rows.beat.run({ worker: report.worker, report: JSON.stringify(report), at: nowMs });
         rows.forget.run(nowMs - WORKER_KEPT_MS);
-        const reports = rows.workers.all(nowMs - WORKER_HEARD_MS).map(({ report: text }) => JSON.parse(text));
+        const reports = rows.workers
+          .all(nowMs - WORKER_COUNTED_MS)
+          .map(({ report: text }) => JSON.parse(text));
         const others = reports.filter(
           (one: WorkerReport) => one.worker !== report.worker && hasFreePlace(one),
         );

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   ADMISSION_MS,
   NO_LIMITS,
-  WORKER_HEARD_MS,
+  WORKER_COUNTED_MS,
   WORKER_SHOWN_MS,
   type WorkerReport,
 } from "../../domain/admission.ts";
@@ -283,7 +283,7 @@ function fleetContract(stores: Stores): void {
       expect([1, 2]).toContain(listeners);
       expect(await beat(a, { worker: "worker-a", concurrency: 2, running: 2 })).toEqual({ listeners });
       expect(await beat(b, { worker: "worker-b" })).toEqual({ listeners: 1 });
-      const later = nowMs + WORKER_HEARD_MS;
+      const later = nowMs + WORKER_COUNTED_MS;
       expect(await a.admissions.beat({ report: report({ worker: "worker-a" }), nowMs: later })).toEqual({
         listeners: 1,
       });
