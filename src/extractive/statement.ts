@@ -29,12 +29,12 @@ export function echoesOf(sessions: Iterable<readonly Piece[]>): ReadonlyMap<stri
   const echoes = new Map<string, number>();
   for (const pieces of sessions) {
     const own = new Set<string>();
-    const said: Record<Piece["speaker"], string[]> = { person: [], note: [] };
+    const spoken: Record<Piece["speaker"], string[]> = { person: [], note: [] };
     for (const { text, speaker } of pieces) {
-      said[speaker].push(sentenceKey(text));
+      spoken[speaker].push(sentenceKey(text));
     }
-    for (const sentence of withoutRepeats(said.person, echoes)) own.add(sentence);
-    for (const sentence of withoutRepeats(said.note, echoes)) own.add(sentence);
+    for (const sentence of withoutRepeats(spoken.person, echoes)) own.add(sentence);
+    for (const sentence of withoutRepeats(spoken.note, echoes)) own.add(sentence);
     for (const sentence of own) echoes.set(sentence, (echoes.get(sentence) ?? 0) + 1);
   }
   return echoes;
