@@ -7,6 +7,8 @@ import { openSqliteStore } from "../../../src/persistence/sqlite/index.ts";
 
 /** The database of one world: stores on it, and the test's own way to its tables. */
 export interface WorldDatabase {
+  /** An actor that reached for nothing for so long has no more to do: beside a server its files take their time, too. */
+  readonly restMs: number;
   openStore(): Promise<LocalStore>;
   row(): Promise<JobRow | null>;
   /** Changes the row as another machine would. */
@@ -35,6 +37,7 @@ export const onSqlite: Databases = {
       return db;
     };
     return {
+      restMs: 20,
       openStore: () => openSqliteStore({ path }),
       row: async () => database().prepare<[], JobRow>(jobQuery("jobs")).get() ?? null,
       change: async (columns) => {

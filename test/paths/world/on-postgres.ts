@@ -53,6 +53,7 @@ export async function onPostgres(major: Major): Promise<Databases> {
       const machine = createMemoryWorld();
       const options = { pool, ownerTtlMs: 60_000, clock: nowMs };
       return {
+        restMs: 250,
         openStore: async () => {
           const store = await openPostgresStore(options as PostgresStoreOptions);
           const { locks, close } = openMemoryStore({ world: machine });

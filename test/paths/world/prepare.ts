@@ -186,10 +186,13 @@ export async function turns({ underWay }: Pick<World, "underWay">): Promise<void
 }
 
 /** Waits until an actor that was left behind reaches for nothing any more: its files are real, and take real time. */
-export async function quiet(reached: () => number, world: Pick<World, "underWay">): Promise<void> {
+export async function quiet(
+  reached: () => number,
+  world: Pick<World, "underWay" | "database">,
+): Promise<void> {
   for (let before = -1; before !== reached(); ) {
     before = reached();
-    await pause(20);
+    await pause(world.database.restMs);
     await turns(world);
   }
 }
