@@ -2,7 +2,7 @@
  * What happens to a fleet when its machines and its database fail, at full size, with the figures that `npm run test:fleet`
  * judges small: prints one line a figure. With names, only those: `node bench/fleet.ts kills freeze`.
  *
- *   kills kills-18 kills-pg-boss freeze cut-both cut-up cut-down cut-reset clocks restart failover pool connections timeout disk share limits costs
+ *   kills kills-18 kills-pg-boss freeze cut-both cut-up cut-down cut-reset cut-lost clocks restart failover pool connections timeout disk share limits costs
  */
 import { measureCosts } from "../test/fleet/costs.ts";
 import { failOver, starve } from "../test/fleet/database-faults.ts";
@@ -25,7 +25,7 @@ const [major] = majorsHere();
 if (major === undefined) throw new Error("There is no PostgreSQL here.");
 const full: Scale = { major, spaces: Number(process.env.SPACES ?? 120), ttlMs: 5_000 };
 const KILLS = { spaces: 500, kills: 20, everyMs: 5_000 };
-const cut = (how: "both" | "up" | "down" | "reset") => () =>
+const cut = (how: "both" | "up" | "down" | "reset" | "lost") => () =>
   hasNetworks() ? cutWorker({ ...full, how }) : null;
 
 /** Null: it can't be done here, which was said loudly. */
@@ -38,6 +38,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<object> | null>> = {
   "cut-up": cut("up"),
   "cut-down": cut("down"),
   "cut-reset": cut("reset"),
+  "cut-lost": cut("lost"),
   clocks: () => (findFaketime() === null ? null : skewClocks(full)),
   restart: () => restartDatabase({ ...full, awayMs: 15_000 }),
   failover: () => (hasStandby(major) ? failOver(full) : null),

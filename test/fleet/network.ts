@@ -8,9 +8,9 @@ export interface Network {
   readonly host: string;
   /**
    * From now on packets are dropped, in silence, or answered by a reset of their connection. `up`: those that the machine
-   * sends; `down`: those that it would get.
+   * sends; `down`: those that it would get. `reset`: the machine is told; `lost`: the other side, whose sessions end.
    */
-  cut(how: "both" | "up" | "down" | "reset"): void;
+  cut(how: "both" | "up" | "down" | "reset" | "lost"): void;
   mend(): void;
   close(): void;
 }
@@ -44,6 +44,7 @@ export function openNetwork(journal: Journal): Network {
   const up = ["INPUT", "-i", here];
   const down = ["OUTPUT", "-o", here];
   const drop = ["-j", "DROP"];
+  const reset = ["-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset"];
   const rules = {
     both: [
       [...up, ...drop],
@@ -51,7 +52,8 @@ export function openNetwork(journal: Journal): Network {
     ],
     up: [[...up, ...drop]],
     down: [[...down, ...drop]],
-    reset: [[...up, "-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset"]],
+    reset: [[...up, ...reset]],
+    lost: [[...down, ...reset]],
   };
   let cutBy: readonly (readonly string[])[] = [];
   const mend = () => {

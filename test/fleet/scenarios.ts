@@ -96,7 +96,11 @@ function agentsOf(fleet: Fleet, machine: Machine): number {
 }
 
 async function untilBusy(fleet: Fleet, machine: Machine, agents = 2): Promise<void> {
-  await fleet.until(`${machine.name} has ${agents} agents`, () => agentsOf(fleet, machine) >= agents, 60_000);
+  await fleet.until(
+    `${machine.name} has ${agents} agents`,
+    () => agentsOf(fleet, machine) >= agents,
+    LONG_MS,
+  );
 }
 
 export interface Killed {
@@ -178,6 +182,8 @@ export interface Frozen {
   /** How long the longest of them worked on after waking, and beside another agent of its space. */
   readonly tailMs: number;
   readonly besideMs: number;
+  /** How often it found after waking that it was cut off. */
+  readonly cutOffs: number;
 }
 
 /** One worker stands still for twice the time after which others take it for dead, and wakes up. */
@@ -207,6 +213,7 @@ export function freezeWorker({ major, spaces, ttlMs }: Scale): Promise<Frozen> {
       agents,
       tailMs: Math.max(0, ...lengths),
       besideMs: Math.max(0, ...beside.map(([a, b]) => overlapMs(a, b))),
+      cutOffs: cutOffsOf(journal, victim.name, wokeMs),
     };
   });
 }
@@ -217,6 +224,8 @@ export interface Partitioned {
   readonly agents: number;
   /** From the cut to the end of its last agent. */
   readonly endedAfterMs: number;
+  /** How often it found that it was cut off. */
+  readonly cutOffs: number;
   /** Runs of it that others took over. */
   readonly takenOver: number;
   /** From the mending to the first agent that it began again. */
@@ -231,7 +240,8 @@ export function cutWorker({
   how,
 }: Scale & { how: Parameters<Network["cut"]>[0] }): Promise<Partitioned> {
   return onCluster({ major, host: "0.0.0.0" }, async ({ cluster, open }) => {
-    const fleet = await open({ ...LIMITS, AGENT_MS: 1_500, TTL_MS: ttlMs });
+    // Most are at work for longer than the worker may be silent, so that it is it who ends them.
+    const fleet = await open({ ...LIMITS, AGENT_MS: ttlMs, TTL_MS: ttlMs });
     await fleet.seed(spaces, TENANTS);
     const network = openNetwork(fleet.journalOf("w0"));
     try {
@@ -251,7 +261,7 @@ export function cutWorker({
           if (due < 10) await fleet.seed(10, TENANTS);
           return false;
         },
-        60_000,
+        LONG_MS,
       );
       await fleet.rest(LONG_MS);
       const journal = fleet.journal();
@@ -264,6 +274,7 @@ export function cutWorker({
         verdict: await fleet.judge(),
         agents,
         endedAfterMs: Math.max(0, ...ends),
+        cutOffs: cutOffsOf(journal, victim.name, cutMs),
         takenOver: takenFrom(journal, victim.name),
         backAfterMs: backAfter(journal, victim.name) ?? Number.POSITIVE_INFINITY,
       };
@@ -271,6 +282,12 @@ export function cutWorker({
       network.close();
     }
   });
+}
+
+function cutOffsOf(journal: readonly Entry[], worker: string, fromMs: number): number {
+  const isOne = (entry: Entry) =>
+    entry.type === "problem" && entry.code === "worker_cut_off" && entry.worker === worker;
+  return journal.filter((entry) => isOne(entry) && entry.atMs >= fromMs).length;
 }
 
 function backAfter(journal: readonly Entry[], worker: string): number | null {

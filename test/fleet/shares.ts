@@ -6,6 +6,12 @@ import { LONG_MS, onCluster, type Scale, startWorkers } from "./scenarios.ts";
 export interface Shared {
   /** Agents of the hungry tenant that began while a space of another one had been due for more than two seconds. */
   readonly hungryBefore: number;
+  /**
+   * Agents of the hungry tenant that began after the others had come, and before so many of these had begun that all of
+   * them may have had a place. No more than there are places: those that were given before.
+   */
+  readonly hungryAhead: number;
+  readonly places: number;
   /** From arriving to its agent, over the small tenants. */
   readonly firstSeconds: number;
   readonly lastSeconds: number;
@@ -35,7 +41,12 @@ export function share({ major, spaces, ttlMs, others }: Scale & { others: number
     const graceMs = 2_000;
     const isHungryBefore = (span: AgentSpan) =>
       !isOther(span) && span.fromMs > arrivedMs + graceMs && span.fromMs < lastMs;
+    // A place for the hungry one means that all others have one, of whom as many as the other places may not have begun.
+    const fewestMs = starts.toSorted((a, b) => a - b)[others - limit] ?? lastMs;
+    const isAhead = (span: AgentSpan) => !isOther(span) && span.fromMs > arrivedMs && span.fromMs < fewestMs;
     return {
+      hungryAhead: spans.filter(isAhead).length,
+      places: limit,
       hungryBefore: spans.filter(isHungryBefore).length,
       firstSeconds: Math.min(...seconds),
       lastSeconds: percentile(seconds, 1),
