@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { diligent, session } from "../engine/phase2-world.ts";
 import { frailFiles } from "../workspace/frail-files.ts";
 import { tireless } from "./agents.ts";
-import { asTold, end, failure, killedAtWork, robbed, type Story, usage } from "./story.ts";
+import { asTold, end, failure, killedAtWork, robbed, type Story, usage, workingAgent } from "./story.ts";
 import { aTurn } from "./world.ts";
 
 /** Runs that are ended: at the publish, by a limit, by another owner, by a person, by the death of their process. */
@@ -153,8 +153,7 @@ export const CUT_SHORT: Readonly<Record<string, Story>> = {
       await world.store.memories.upsert("global", [session(1)]);
       const doomed = await world.start(tireless);
       await tell("the process that dies", async () => {
-        await doomed.engine.start();
-        await doomed.reached("supervising");
+        await workingAgent(world, doomed, () => doomed.engine.start());
         await doomed.kill();
       });
       world.clock.advance(60_000);

@@ -1,6 +1,8 @@
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import type { RunEvent, RunResult } from "../../src/domain/event.ts";
 import type { Store } from "../../src/domain/ports.ts";
+import { contextOf } from "../../src/domain/run.ts";
+import { wholeLog } from "../../src/engine/result.ts";
 import { diligent, session } from "../engine/phase2-world.ts";
 import { saying, tireless } from "./agents.ts";
 import type { Transcript } from "./transcript.ts";
@@ -21,9 +23,37 @@ export async function end(process: Process): Promise<void> {
 /** A process that adopts the run or begins it, and dies while its agent works. */
 export async function killedAtWork(world: OriginalWorld): Promise<void> {
   const process = await world.start(tireless);
-  await process.engine.start();
-  await process.reached("supervising");
+  await workingAgent(world, process, () => process.engine.start());
   await process.kill();
+}
+
+/**
+ * Begins, and waits until the agent works, that this is known of it, and what it did first was noted: how soon after the
+ * run supervises it that is depends on the store, and a kill before it would leave it out.
+ */
+export async function workingAgent(
+  { store }: OriginalWorld,
+  process: Process,
+  begin: () => Promise<unknown>,
+): Promise<void> {
+  const noted = async () => {
+    const [run] = await store.runs.list({ limit: 1 });
+    const log = run === undefined ? [] : await wholeLog(store.runs, run.id);
+    const count = (type: string) => log.filter((row) => row.type === type).length;
+    return {
+      beats: count("lease.renewed"),
+      usages: count("agent.usage"),
+      agentStatus: run === undefined ? null : contextOf(run).agentStatus,
+    };
+  };
+  const before = await noted();
+  await begin();
+  await process.reached("supervising");
+  for (;;) {
+    const { beats, usages, agentStatus } = await noted();
+    if (beats > before.beats && usages > before.usages && agentStatus === "running") return;
+    await aTurn();
+  }
 }
 
 export function asTold(result: RunResult, atMs: number): RunEvent {
