@@ -207,10 +207,12 @@ function durableOptions(parts: Parts, owner: () => string): DurableOptions {
       emit({ type: "run.started", run: id, space, atMs: clock.nowMs(), adopted: true, state });
       // An agent must not outlive its engine: what dead processes left running in the space is ended before anything
       // else happens there, also what belongs to another of its runs.
+      const holdsJob = async () => (await store.jobs.read(space))?.ownership_token === token;
       for await (const other of everyUnfinished(store.runs, { space })) {
-        const isDead =
-          live.get(other.id) === undefined && (await store.liveness.probe(other.owner)) === "dead";
-        if (isDead) await endOrphan(other);
+        if (other.id === id || live.get(other.id) !== undefined) continue;
+        const owner = await store.liveness.probe(other.owner);
+        // Who took over another run at this moment may not have ended its agent yet; and without the job it starts none.
+        if (owner === "dead" || (owner === "alive" && (await holdsJob()))) await endOrphan(other);
       }
       await endOrphan({ space, id });
       binding.lost = await findLostWorkspace(parts, { id, space, state, workspace });
