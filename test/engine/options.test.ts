@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { setup } from "xstate";
 import { extractiveAgent } from "../../src/agents/index.ts";
+import { createDurableEngine } from "../../src/durable/engine.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { createPhase2Actor } from "../../src/engine/phase2-actor.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
@@ -24,10 +26,26 @@ test.each([
     { ...sound(), maxInput: 5 },
     /no option `maxInput`; is `maxInputs` meant\?/,
   ],
+  [
+    "a clock without its monotonic time",
+    { ...sound(), clock: { nowMs: Date.now, setTimeout, clearTimeout } },
+    /`clock` has no function `monotonicMs`/,
+  ],
   ["an unknown option", { ...sound(), colour: 5 }, "createEngine: there is no option `colour`."],
 ])("an engine that is given %s is refused with a sentence", (_, options, message) => {
   expect(() => create(options)).toThrow(
     expect.objectContaining({ code: "invalid_settings", message: expect.stringMatching(message) }),
+  );
+});
+
+test("a durable engine refuses a clock without its monotonic time", () => {
+  const options = {
+    store: openMemoryStore(),
+    machine: setup({}).createMachine({}),
+    clock: { nowMs: Date.now },
+  };
+  expect(() => (createDurableEngine as (options: unknown) => unknown)(options)).toThrow(
+    expect.objectContaining({ code: "invalid_settings" }),
   );
 });
 
