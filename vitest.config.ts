@@ -38,7 +38,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
-    env: temporaryFolder(),
+    env: { ...temporaryFolder(), TEST_AGENT: "in-process" },
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: "alone", include: ALONE } },

@@ -7,7 +7,6 @@ import { functionAgent } from "../../src/agents/function-agent.ts";
 import { main } from "../../src/cli/main.ts";
 import type { StopSignal, Terminal, World } from "../../src/cli/world.ts";
 import type { AgentRunner } from "../../src/domain/agent.ts";
-
 import { consolidate } from "../../src/extractive/consolidate.ts";
 import { readWorkspace, writeSkills, writeWorkspaceFile } from "../../src/extractive/workspace.ts";
 
@@ -35,7 +34,7 @@ export interface Surroundings {
   readonly onStderr?: (text: string) => void;
   readonly onSignal?: World["onSignal"];
   readonly exit?: World["exit"];
-  /** Default: the built-in agent in this process, since a process and a sandbox for each run are others' matter. */
+  /** Default: the command line's own; in `npm test` the built-in one in this process, since a process for each run takes long. */
   readonly agents?: World["agents"];
 }
 
@@ -76,7 +75,7 @@ export function commandLine(around: Surroundings = {}, folder = temporaryFolder(
       nowMs: around.nowMs ?? Date.now,
       onSignal: around.onSignal ?? (() => () => {}),
       exit: around.exit ?? (() => {}),
-      agents: around.agents ?? { extractive: EXTRACTIVE },
+      agents: around.agents ?? (process.env.TEST_AGENT === "in-process" ? { extractive: EXTRACTIVE } : {}),
     });
     return { code, stdout: stdout.text(), stderr: stderr.text() };
   };
