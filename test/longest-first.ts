@@ -1,7 +1,13 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** In this order. */
-const LONGEST = [/test\/paths\/executed\./, /test\/paths\/crash\./, /crash\.test/, /test\/long\/paths-/];
+const LONGEST = [
+  /test\/paths\/executed\./,
+  /test\/paths\/crash\./,
+  /crash\.test/,
+  /test\/long\/(postgres-)?paths-?/,
+  /crash-points/,
+];
 
 /** With no record of earlier runs, as in a fresh clone, the longest files would come last and be waited for alone. */
 export class LongestFirst extends BaseSequencer {
