@@ -37,7 +37,7 @@ export const onSqlite: Databases = {
       return db;
     };
     return {
-      restMs: 20,
+      restMs: 100,
       openStore: () => openSqliteStore({ path }),
       row: async () => database().prepare<[], JobRow>(jobQuery("jobs")).get() ?? null,
       change: async (columns) => {
