@@ -24,6 +24,7 @@ import { consolidatedMemory, type Memory, SAMPLES, writtenByShell } from "./memo
 import { messagesDialect } from "./messages-dialect.ts";
 import { type ModelServer, type Step, startModelServer } from "./model-server.ts";
 import { responsesDialect } from "./responses-dialect.ts";
+import { codexSettings } from "./scripted-codex.ts";
 
 /** Real ACP agents from npm, in bubblewrap, with a scripted model on loopback. */
 const PATH = process.env.PATH ?? "";
@@ -62,6 +63,11 @@ interface RealAgent {
   /** A variable without which it is not installed, and why. */
   readonly unless?: { readonly variable: string; readonly why: string };
 }
+
+/** An MCP server of the person, which an agent of ours must not start. */
+const PERSONS_SERVER = `[mcp_servers.persons_own]
+command = "false"
+`;
 
 const AGENTS: readonly RealAgent[] = [
   {
@@ -128,7 +134,7 @@ beforeAll(async () => {
   mkdirSync(join(home, ".config", "opencode"), { recursive: true });
   mkdirSync(join(home, ".codex"));
   writeFileSync(join(home, ".config", "opencode", "opencode.json"), openCodeSettings(model.port));
-  writeFileSync(join(home, ".codex", "config.toml"), codexSettings(model.port));
+  writeFileSync(join(home, ".codex", "config.toml"), `${codexSettings(model.port)}${PERSONS_SERVER}`);
   writeFileSync(join(home, "secret"), "planted secret");
   ENVIRONMENT.GOOGLE_GEMINI_BASE_URL = `http://127.0.0.1:${model.port}`;
   ENVIRONMENT.ANTHROPIC_BASE_URL = `http://127.0.0.1:${model.port}`;
@@ -331,21 +337,4 @@ function openCodeSettings(port: number): string {
     enabled_providers: ["scripted"],
     provider: { scripted: { npm: "@ai-sdk/openai-compatible", options, models } },
   });
-}
-
-function codexSettings(port: number): string {
-  return `
-model = "scripted-model"
-model_provider = "scripted"
-[model_providers.scripted]
-name = "scripted"
-base_url = "http://127.0.0.1:${port}/v1"
-wire_api = "responses"
-requires_openai_auth = false
-supports_websockets = false
-request_max_retries = 0
-stream_max_retries = 0
-[mcp_servers.persons_own]
-command = "false"
-`;
 }

@@ -9,12 +9,13 @@ import { commandLine } from "../cli/invoke.ts";
 import { installed } from "./installed.ts";
 import { type ModelServer, startModelServer } from "./model-server.ts";
 import { responsesDialect } from "./responses-dialect.ts";
+import { CODEX_VERSION, codexSettings } from "./scripted-codex.ts";
 
 /**
  * The real Codex and Slowwave in one home, with a scripted model on loopback. The home lies below the person's own, not in
  * the temporary folder, where Codex's sandbox does not start.
  */
-const commands = installed("@openai/codex", "0.169.0");
+const commands = installed("@openai/codex", CODEX_VERSION);
 const real = test.runIf(commands !== null);
 const around = realpathSync(mkdtempSync(join(homedir(), "slowwave-real-")));
 const SEVEN_HOURS = 7 * 60 * 60;
@@ -177,22 +178,7 @@ async function realHome(version: string) {
 }
 
 function configuration(port: number, version: string): string {
-  return `
-model = "scripted-model"
-model_provider = "scripted"
-approval_policy = "never"
-[analytics]
-enabled = false
-[model_providers.scripted]
-name = "scripted"
-base_url = "http://127.0.0.1:${port}/v1"
-wire_api = "responses"
-requires_openai_auth = false
-supports_websockets = false
-request_max_retries = 0
-stream_max_retries = 0
-[otel]
-exporter = "none"
+  return `${codexSettings(port, 'approval_policy = "never"')}
 [features]
 memories = true
 apps = false

@@ -1,60 +1,37 @@
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
 import { codexAgent } from "../../src/agents/codex-agent.ts";
 import { agentPlace, allOf, bearersOf, expectNoneLeft, firstFinal } from "../../src/testing/agents.ts";
 import { realClock } from "../agents/real-clock.ts";
 import { commandLine } from "../cli/invoke.ts";
 import { start } from "../cli/real-process.ts";
-import { installed } from "./installed.ts";
 import { killAll } from "./kill-all.ts";
 import { consolidatedMemory, type Memory, SAMPLES, writtenByShell } from "./memory.ts";
-import { type ModelServer, startModelServer } from "./model-server.ts";
-import { responsesDialect } from "./responses-dialect.ts";
+import { CODEX_VERSION, scriptedCodex } from "./scripted-codex.ts";
 
 /** The real Codex from npm, with a scripted model on loopback. */
-const VERSION = "0.169.0";
-const PATH = process.env.PATH ?? "";
-const commands = installed("@openai/codex", VERSION);
+const { commands, home, model } = scriptedCodex();
 const real = test.runIf(commands !== null);
-const home = realpathSync(mkdtempSync(join(tmpdir(), "slowwave-codex-home-")));
-let model: ModelServer;
 let memory: Memory;
 
 expectNoneLeft();
 
-beforeAll(async () => {
-  model = await startModelServer(responsesDialect);
-  writeFileSync(join(home, "config.toml"), configuration(model.port));
-  process.env.CODEX_HOME = home;
-  process.env.OPENAI_API_KEY = "sk-planted";
-  process.env.PATH = [commands, PATH].join(delimiter);
-});
-
-afterAll(async () => {
-  process.env.PATH = PATH;
-  delete process.env.CODEX_HOME;
-  delete process.env.OPENAI_API_KEY;
-  await model.close();
-  rmSync(home, { recursive: true, force: true });
-});
-
 real("Codex is found on PATH, tells its version, and its sandbox holds", async () => {
-  expect(await codexAgent().probe?.()).toEqual({ sandbox: "codex", version: VERSION });
+  expect(await codexAgent().probe?.()).toEqual({ sandbox: "codex", version: CODEX_VERSION });
 });
 
 real("Codex consolidates the samples: its shell writes the memory, and nothing beside it", async () => {
   const { slowwave, json, home: ours } = commandLine();
   memory ??= await consolidatedMemory();
   await slowwave("import", SAMPLES);
-  model.play(
+  model().play(
     { shell: writtenByShell(memory) },
-    { shell: ESCAPES.replace("PORT", String(model.port)) },
+    { shell: ESCAPES.replace("PORT", String(model().port)) },
     { say: "consolidated" },
   );
   const answer = await json("run", "--agent", "codex", "--model", "scripted-model");
-  const printed = model.outputs().join("\n");
+  const printed = model().outputs().join("\n");
   expect(answer).toMatchObject({
     code: 0,
     value: {
@@ -86,7 +63,7 @@ real.each([
 ])("a model that answers %i fails the run with that as its cause", async (status, cause) => {
   const { slowwave, json } = commandLine();
   await slowwave("import", SAMPLES);
-  model.play({ status });
+  model().play({ status });
   expect(await json("run", "--agent", "codex", "--model", "scripted-model")).toMatchObject({
     code: 1,
     value: {
@@ -101,13 +78,13 @@ real(
   "an interrupted turn ends, a repair turn is taken in the same thread, and a command may go on in neither",
   async () => {
     const { spec } = agentPlace();
-    model.play({ say: "first" });
+    model().play({ say: "first" });
     const given = { ...spec, model: "scripted-model" };
     const handle = await codexAgent().spawn(given, realClock);
     expect(await firstFinal(handle.events$)).toEqual({ type: "agent.completed", message: "first" });
-    model.play("hang");
+    model().play("hang");
     await handle.prompt("again");
-    await model.hanging();
+    await model().hanging();
     await handle.interrupt();
     await handle.close();
     const finals = (await allOf(handle)).filter(({ type }) => /completed|errored|interrupted/.test(type));
@@ -121,10 +98,10 @@ real("a command left in the background does not write after the turn's end", asy
   // Still running when Codex is told that the command yields, and when the turn ends.
   const ticks = "while true; do date +%N > tick; sleep 0.01; done";
   const seen = "until [ -s tick ]; do sleep 0.1; done; echo seen";
-  model.play({ shell: ticks, yieldMs: 1_000 }, { shell: seen }, { say: "done" });
+  model().play({ shell: ticks, yieldMs: 1_000 }, { shell: seen }, { say: "done" });
   const handle = await codexAgent().spawn({ ...spec, model: "scripted-model" }, realClock);
   expect(await firstFinal(handle.events$)).toMatchObject({ type: "agent.completed" });
-  expect(model.outputs().at(-1)).toContain("seen");
+  expect(model().outputs().at(-1)).toContain("seen");
   writeFileSync(join(spec.workspace, "tick"), "mine");
   // A start of another Codex is time enough for many writes.
   await codexAgent().probe?.();
@@ -138,7 +115,7 @@ real("Codex near a limit is asked in its turn to finish, and past it is ended wi
   await slowwave("import", SAMPLES);
   // The last command takes a moment, in which Codex is told.
   const write = `${writtenByShell(memory)}\nsleep 2`;
-  model.play({ shell: "true" }, { shell: "true" }, { shell: write }, { say: "consolidated" });
+  model().play({ shell: "true" }, { shell: "true" }, { shell: write }, { say: "consolidated" });
   const words = ["run", "--agent", "codex", "--model", "scripted-model", "--max-tool-calls"];
   expect(await json(...words, "3")).toMatchObject({
     code: 0,
@@ -147,13 +124,13 @@ real("Codex near a limit is asked in its turn to finish, and past it is ended wi
       budget: expect.arrayContaining([expect.objectContaining({ name: "toolCalls", used: 3, limit: 3 })]),
     },
   });
-  expect(model.lastRequest()).toContain(
+  expect(model().lastRequest()).toContain(
     "Little of this run's budget is left: 3 of 3 tool calls are used (maxToolCalls).",
   );
   const { stdout } = await slowwave("runs", "show", "last", "--transcript");
   expect(stdout).toContain("3 of 3 tool calls are used (maxToolCalls); the agent is asked to finish");
 
-  model.play({ shell: "true" });
+  model().play({ shell: "true" });
   const other = commandLine();
   await other.slowwave("import", SAMPLES);
   expect(await other.json(...words, "2")).toMatchObject({
@@ -167,9 +144,9 @@ real("Codex near a limit is asked in its turn to finish, and past it is ended wi
 
 real("kill -9 of Codex fails the turn and leaves nothing", async () => {
   const { spec } = agentPlace();
-  model.play("hang");
+  model().play("hang");
   const handle = await codexAgent().spawn({ ...spec, model: "scripted-model" }, realClock);
-  await model.hanging();
+  await model().hanging();
   killAll(bearersOf(spec.key));
   expect(await firstFinal(handle.events$)).toEqual({
     type: "agent.errored",
@@ -185,14 +162,14 @@ real(
     const { slowwave, json, home: ours } = commandLine();
     memory ??= await consolidatedMemory();
     await slowwave("import", SAMPLES);
-    model.play("hang");
+    model().play("hang");
     const words = ["run", "--agent", "codex", "--model", "scripted-model", "--home", ours];
     const env = { CODEX_HOME: home, PATH: process.env.PATH ?? "" };
     const engine = start(words, { env });
-    await model.hanging();
+    await model().hanging();
     engine.process.kill("SIGKILL");
     await engine.ended;
-    model.play({ shell: writtenByShell(memory) }, { say: "consolidated" });
+    model().play({ shell: writtenByShell(memory) }, { say: "consolidated" });
     expect(await json("run", "--agent", "codex", "--model", "scripted-model")).toMatchObject({
       code: 0,
       value: { status: "succeeded", agent: { name: "codex", status: "completed" } },
@@ -215,22 +192,3 @@ const ESCAPES = [
   )
   .concat('echo "keys: $(env | grep -c OPENAI_API_KEY)"', 'echo "mark: $SLOWWAVE_RUN"')
   .join("; ");
-
-function configuration(port: number): string {
-  return `
-model = "scripted-model"
-model_provider = "scripted"
-[analytics]
-enabled = false
-[model_providers.scripted]
-name = "scripted"
-base_url = "http://127.0.0.1:${port}/v1"
-wire_api = "responses"
-requires_openai_auth = false
-supports_websockets = false
-request_max_retries = 0
-stream_max_retries = 0
-[otel]
-exporter = "none"
-`;
-}

@@ -18,6 +18,7 @@ import { installed } from "./installed.ts";
 import { messagesDialect } from "./messages-dialect.ts";
 import { type ModelServer, startModelServer } from "./model-server.ts";
 import { responsesDialect } from "./responses-dialect.ts";
+import { codexSettings } from "./scripted-codex.ts";
 
 /**
  * Whether what `slowwave connect` writes reaches the model: each real agent is asked one question, and the memory's canary
@@ -188,23 +189,4 @@ function openCodeSettings(port: number): string {
     enabled_providers: ["scripted"],
     provider: { scripted: { npm: "@ai-sdk/openai-compatible", options, models } },
   });
-}
-
-function codexSettings(port: number): string {
-  return `
-model = "scripted-model"
-model_provider = "scripted"
-[analytics]
-enabled = false
-[model_providers.scripted]
-name = "scripted"
-base_url = "http://127.0.0.1:${port}/v1"
-wire_api = "responses"
-requires_openai_auth = false
-supports_websockets = false
-request_max_retries = 0
-stream_max_retries = 0
-[otel]
-exporter = "none"
-`;
 }

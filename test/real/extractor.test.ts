@@ -1,40 +1,19 @@
-import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { layDemoSessions } from "../../scripts/demo-sessions.ts";
 import { expectNoneLeft } from "../../src/testing/agents.ts";
 import { commandLine } from "../cli/invoke.ts";
-import { installed } from "./installed.ts";
-import { type ModelServer, startModelServer } from "./model-server.ts";
-import { responsesDialect } from "./responses-dialect.ts";
+import { scriptedCodex } from "./scripted-codex.ts";
 
 /** `slowwave learn --extractor codex` with the real Codex from npm and a scripted model on loopback. */
-const PATH = process.env.PATH ?? "";
-const commands = installed("@openai/codex", "0.169.0");
+const { commands, model } = scriptedCodex();
 const real = test.runIf(commands !== null);
-const home = realpathSync(mkdtempSync(join(tmpdir(), "slowwave-codex-home-")));
 const SESSION = "claude-90e8fce3-061f-45ef-941c-431a103557b8";
 const WORDS = ["learn", "--session", SESSION, "--extractor", "codex", "--model", "scripted-model"];
-let model: ModelServer;
 
 expectNoneLeft();
-
-beforeAll(async () => {
-  model = await startModelServer(responsesDialect);
-  writeFileSync(join(home, "config.toml"), configuration(model.port));
-  process.env.CODEX_HOME = home;
-  process.env.OPENAI_API_KEY = "sk-planted";
-  process.env.PATH = [commands, PATH].join(delimiter);
-});
-
-afterAll(async () => {
-  process.env.PATH = PATH;
-  delete process.env.CODEX_HOME;
-  delete process.env.OPENAI_API_KEY;
-  await model.close();
-  rmSync(home, { recursive: true, force: true });
-});
 
 /** A person's machine with the samples on it. */
 function machine() {
@@ -78,8 +57,8 @@ real(
   "an agent reads the evidence alone and writes the note; what nobody said or ran is cut out",
   async () => {
     const { slowwave, json, home: ours } = machine();
-    model.play(
-      { shell: `ls; cat evidence.md; ${TRIES.replace("PORT", String(model.port))}` },
+    model().play(
+      { shell: `ls; cat evidence.md; ${TRIES.replace("PORT", String(model().port))}` },
       write(JSON.stringify(NOTE)),
       { say: "The note is written." },
     );
@@ -87,7 +66,7 @@ real(
       code: 0,
       value: { sessions: [{ key: SESSION, status: "succeeded", extractor: "codex", findings: 2 }] },
     });
-    const printed = model.outputs().join("\n");
+    const printed = model().outputs().join("\n");
     for (const said of [
       "always run npm test",
       "beside: denied",
@@ -111,11 +90,11 @@ real(
   "a note that can't be understood goes back to it once; one that stays so is refused with exit 4",
   async () => {
     const { json } = machine();
-    model.play(write("Here is the note."), { say: "done" }, write(JSON.stringify(NOTE)), { say: "done" });
+    model().play(write("Here is the note."), { say: "done" }, write(JSON.stringify(NOTE)), { say: "done" });
     expect(await json(...WORDS)).toMatchObject({ code: 0, value: { sessions: [{ status: "succeeded" }] } });
-    expect(model.lastRequest()).toContain("Your last note was refused");
+    expect(model().lastRequest()).toContain("Your last note was refused");
     const other = machine();
-    model.play(write("no"), { say: "done" }, write("no"), { say: "done" });
+    model().play(write("no"), { say: "done" }, write("no"), { say: "done" });
     expect(await other.json(...WORDS)).toMatchObject({
       code: 4,
       value: { sessions: [{ status: "failed_invalid_output", reason: { cause: "note_not_json" } }] },
@@ -127,7 +106,7 @@ real(
   "past its tokens it is ended with exit 5, past its time with a name for that, and the session waits",
   async () => {
     const { json, slowwave } = machine();
-    model.play({ shell: "true" });
+    model().play({ shell: "true" });
     expect(await json(...WORDS, "--max-tokens", "250")).toMatchObject({
       code: 5,
       value: {
@@ -135,7 +114,7 @@ real(
       },
     });
     const other = machine();
-    model.play("hang");
+    model().play("hang");
     expect(await other.json(...WORDS, "--max-minutes", "0.1")).toMatchObject({
       code: 5,
       value: { sessions: [{ status: "failed_budget" }] },
@@ -143,22 +122,3 @@ real(
     expect((await slowwave("sessions")).stdout).toMatch(/again at|waits|tried again/);
   },
 );
-
-function configuration(port: number): string {
-  return `
-model = "scripted-model"
-model_provider = "scripted"
-[analytics]
-enabled = false
-[model_providers.scripted]
-name = "scripted"
-base_url = "http://127.0.0.1:${port}/v1"
-wire_api = "responses"
-requires_openai_auth = false
-supports_websockets = false
-request_max_retries = 0
-stream_max_retries = 0
-[otel]
-exporter = "none"
-`;
-}
