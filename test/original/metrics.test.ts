@@ -1,7 +1,7 @@
-import { metrics } from "@opentelemetry/api";
-import { type Histogram, MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
-import { describe, expect, onTestFinished, test } from "vitest";
+import type { Histogram } from "@opentelemetry/sdk-metrics";
+import { describe, expect, test } from "vitest";
 import { diligent, session } from "../engine/phase2-world.ts";
+import { installMeter } from "./meter.ts";
 import { originalWorld, type Process, STORES } from "./world.ts";
 
 /** What a host's own OpenTelemetry SDK sees of whole runs. */
@@ -141,30 +141,16 @@ describe.each(STORES)("metrics (%s)", (_, open) => {
 
 type Reading = Record<string, Record<string, number | { count: number; sum: number | undefined }>>;
 
-/** Installs an SDK for one test; the function reads every point it holds, by metric and label. */
+/** The function reads every point that a host's SDK holds, by metric and label. */
 function meter(): () => Promise<Reading> {
-  const reader = new OnDemandReader();
-  const provider = new MeterProvider({ readers: [reader] });
-  metrics.setGlobalMeterProvider(provider);
-  onTestFinished(async () => {
-    metrics.disable();
-    await provider.shutdown();
-  });
-  return async () => {
-    const { resourceMetrics } = await reader.collect();
-    const all = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
-    return Object.fromEntries(
-      all.map(({ descriptor, dataPoints }) => [
+  const collect = installMeter();
+  return async () =>
+    Object.fromEntries(
+      (await collect()).map(({ descriptor, dataPoints }) => [
         descriptor.name,
         Object.fromEntries(dataPoints.map((point) => [labelsOf(point), amountOf(point)])),
       ]),
     );
-  };
-}
-
-class OnDemandReader extends MetricReader {
-  protected override async onForceFlush(): Promise<void> {}
-  protected override async onShutdown(): Promise<void> {}
 }
 
 function labelsOf({ attributes }: { readonly attributes: object }): string {

@@ -1,25 +1,17 @@
-import { metrics } from "@opentelemetry/api";
-import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Store } from "../../src/domain/ports.ts";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
+import { installMeter } from "../original/meter.ts";
 import { eventually, fleetWorld, heldAgents } from "./world.ts";
 
 type OverviewTerms = Parameters<Store["admissions"]["overview"]>[0];
 type Points = Readonly<Record<string, number>>;
 
-/** Installs an SDK for one test; the function collects once, and reads every value by name, unit and label. */
+/** The function reads every value of the fleet's metrics, by name, unit and label. */
 function meter(): () => Promise<Readonly<Record<string, Points>>> {
-  const reader = new OnDemandReader();
-  const provider = new MeterProvider({ readers: [reader] });
-  metrics.setGlobalMeterProvider(provider);
-  onTestFinished(async () => {
-    metrics.disable();
-    await provider.shutdown();
-  });
+  const collect = installMeter();
   return async () => {
-    const { resourceMetrics } = await reader.collect();
-    const read = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
+    const read = await collect();
     const shown = read.filter(({ descriptor }) => /^slowwave\.(fleet|worker)\./.test(descriptor.name));
     return Object.fromEntries(
       shown.map(({ descriptor: { name, unit }, dataPoints }) => [
@@ -32,14 +24,9 @@ function meter(): () => Promise<Readonly<Record<string, Points>>> {
   };
 }
 
-class OnDemandReader extends MetricReader {
-  protected override async onForceFlush(): Promise<void> {}
-  protected override async onShutdown(): Promise<void> {}
-}
-
 /** Fewer than the spaces that are due, so that some wait. */
 const PLACES = 23;
-/** One more tenant at work than are told by name. */
+/** One more tenant at work than the overview names. */
 const TENANTS = Array.from({ length: 21 }, (_, n) => `t${String(n + 10)}`);
 
 test("a worker tells OpenTelemetry of itself and of the fleet, few tenants by name and the others together", async () => {
@@ -79,9 +66,9 @@ test("a worker tells OpenTelemetry of itself and of the fleet, few tenants by na
   const next = worker(heldAgents().agent, { concurrency: 2 });
   await next.worker.start();
   await clock.advance(0);
-  const told = await seen();
-  expect(told["slowwave.worker.takeovers"]).toEqual({ "": 2 });
-  expect(told["slowwave.worker.running"]).toEqual({ "": 2 });
+  const read = await seen();
+  expect(read["slowwave.worker.takeovers"]).toEqual({ "": 2 });
+  expect(read["slowwave.worker.running"]).toEqual({ "": 2 });
 });
 
 test("a store that can't be reached tells nothing of the fleet, and the worker goes on telling of itself", async () => {
@@ -96,10 +83,10 @@ test("a store that can't be reached tells nothing of the fleet, and the worker g
   await one.worker.start();
   await clock.advance(0);
   await eventually(working).toEqual(["t/a"]);
-  const { "slowwave.worker.beat_age (s)": _, ...told } = await seen();
-  const ofFleet = Object.entries(told).filter(([name]) => name.startsWith("slowwave.fleet."));
+  const { "slowwave.worker.beat_age (s)": _, ...read } = await seen();
+  const ofFleet = Object.entries(read).filter(([name]) => name.startsWith("slowwave.fleet."));
   expect(ofFleet.flatMap(([, points]) => Object.keys(points))).toEqual([]);
-  expect(told).toMatchObject({
+  expect(read).toMatchObject({
     "slowwave.worker.running": { "": 1 },
     "slowwave.worker.takeovers": { "": 0 },
   });

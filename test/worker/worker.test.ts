@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { openMemoryStore } from "../../src/persistence/memory/index.ts";
+import type { MemoryWorld } from "../../src/persistence/memory/world.ts";
 import { eventually, fleetWorld, heldAgents } from "./world.ts";
+
+/** A store whose owners are dead when they were not renewed for 15 s, and of which a test says how long ago that was. */
+function renewedStore(shared: MemoryWorld, sinceBeatMs: () => number) {
+  const inner = openMemoryStore({ world: shared });
+  return { ...inner, liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs } };
+}
 
 describe("a worker", () => {
   test("begins what is due in its places, and the next as soon as one is free", async () => {
@@ -196,12 +203,8 @@ describe("the end of a worker", () => {
   test("a worker that is cut off ends its agents by itself, and goes on with its runs when it is back", async () => {
     const { worker, clock, shared, statuses } = await fleetWorld("a");
     const { agent, working, finish } = heldAgents();
-    const inner = openMemoryStore({ world: shared });
     let sinceBeatMs = 0;
-    const store = {
-      ...inner,
-      liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs: () => sinceBeatMs },
-    };
+    const store = renewedStore(shared, () => sinceBeatMs);
     let backs = 0;
     const onBack = () => {
       backs += 1;
@@ -229,12 +232,8 @@ describe("the end of a worker", () => {
   test("a worker that others took for dead although it lives ends its agents, and goes on when it is renewed", async () => {
     const { worker, clock, shared, statuses } = await fleetWorld("a");
     const { agent, working, finish } = heldAgents();
-    const inner = openMemoryStore({ world: shared });
     let sinceBeatMs = 0;
-    const store = {
-      ...inner,
-      liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs: () => sinceBeatMs },
-    };
+    const store = renewedStore(shared, () => sinceBeatMs);
     const one = worker(agent, { store });
     await one.worker.start();
     await clock.advance(0);
@@ -251,16 +250,8 @@ describe("the end of a worker", () => {
 
   test("a worker that is cut off ends its agents at two thirds of its time, with a fifteenth of it for each step of their end", async () => {
     const { worker, clock, shared } = await fleetWorld();
-    const inner = openMemoryStore({ world: shared });
     const renewedAtMs = clock.monotonicMs();
-    const store = {
-      ...inner,
-      liveness: {
-        ...inner.liveness,
-        ttlMs: 15_000,
-        sinceBeatMs: () => clock.monotonicMs() - renewedAtMs,
-      },
-    };
+    const store = renewedStore(shared, () => clock.monotonicMs() - renewedAtMs);
     const one = worker(undefined, { store });
     const ended: unknown[] = [];
     Object.assign(one.engine, {
@@ -276,12 +267,8 @@ describe("the end of a worker", () => {
 
   test("a worker that is back goes on only when the agents of before are gone", async () => {
     const { worker, clock, shared } = await fleetWorld();
-    const inner = openMemoryStore({ world: shared });
     let sinceBeatMs = 0;
-    const store = {
-      ...inner,
-      liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs: () => sinceBeatMs },
-    };
+    const store = renewedStore(shared, () => sinceBeatMs);
     const one = worker(undefined, { store });
     const gone = Promise.withResolvers<void>();
     const recovered: unknown[] = [];
@@ -307,8 +294,7 @@ describe("the end of a worker", () => {
   test("a worker that stood still for too long is cut off although its row was renewed since", async () => {
     const { worker, clock, shared } = await fleetWorld("a");
     const { agent, working, spaces } = heldAgents();
-    const inner = openMemoryStore({ world: shared });
-    const store = { ...inner, liveness: { ...inner.liveness, ttlMs: 15_000, sinceBeatMs: () => 0 } };
+    const store = renewedStore(shared, () => 0);
     let stoodStillMs = 0;
     const one = worker(agent, {
       store,
