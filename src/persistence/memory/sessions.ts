@@ -25,7 +25,7 @@ import {
 import { acceptRecords } from "../../import/record.ts";
 import { enqueueIn, memoryJobs } from "./jobs.ts";
 import { forgetSession, isRefusedIn } from "./memories.ts";
-import { emptyFleet, type MemoryWorld } from "./world.ts";
+import { byBytes, emptyFleet, type MemoryWorld } from "./world.ts";
 
 export function memorySessions(world: MemoryWorld, storeNowMs: () => number): SessionStore {
   const { sessions, sessionJobs, evidence } = world;
@@ -59,7 +59,7 @@ export function memorySessions(world: MemoryWorld, storeNowMs: () => number): Se
         .sort(newestFirst)
         .slice(0, limit),
     spaces: async (limit) =>
-      [...new Set([...sessions.values()].map(({ space }) => space))].sort().slice(0, limit),
+      [...new Set([...sessions.values()].map(({ space }) => space))].sort(byBytes).slice(0, limit),
     count: async (space) => {
       const counts: Record<string, number> = {};
       for (const row of sessions.values())
@@ -86,8 +86,7 @@ function newestFirst(
   a: Pick<SessionRow, "changedAt" | "key">,
   b: Pick<SessionRow, "changedAt" | "key">,
 ): number {
-  if (a.changedAt !== b.changedAt) return b.changedAt - a.changedAt;
-  return a.key === b.key ? 0 : a.key < b.key ? -1 : 1;
+  return b.changedAt - a.changedAt || byBytes(a.key, b.key);
 }
 
 function claimIn(world: MemoryWorld, request: SessionClaim): SessionClaimOutcome {
