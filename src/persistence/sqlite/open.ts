@@ -5,6 +5,7 @@ import { storeError } from "../errors.ts";
 import { machineNowMs } from "../machine-clock.ts";
 import { connect, demandNode, IN_MEMORY } from "./connect.ts";
 import { storeOn } from "./store-on.ts";
+import type { StepThread } from "./writer.ts";
 
 export interface SqliteStoreOptions {
   /** The database file, created with its tables where there is none; its folder must exist. Or `:memory:`. */
@@ -39,10 +40,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Loca
   const path = options.path === IN_MEMORY ? IN_MEMORY : resolve(options.path);
   const ownersDir = path === IN_MEMORY ? null : resolve(options.ownersDir ?? join(dirname(path), "owners"));
   const db = await connect(path, patienceMs);
+  let thread: StepThread | null = null;
   try {
     const isThreaded = options.writer === "thread" && path !== IN_MEMORY;
     // Read by those alone who ask for it.
-    const thread = isThreaded ? await (await import("./step-thread.ts")).startStepThread({ path }) : null;
+    if (isThreaded) thread = await (await import("./step-thread.ts")).startStepThread({ path });
     const ports = () => storeOn(db, { path, patienceMs, ownersDir, nowMs, thread });
     const schema = schemaOf(db);
     if (thread === null && FITTING.has(schema)) return preparingAtFirstUse(db, ports);
@@ -51,6 +53,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Loca
     return store;
   } catch (error) {
     // It says it is ours and up to date, and yet a statement does not fit its tables.
+    await thread?.close();
     db.close();
     throw storeError("store_corrupt", path, error);
   }
