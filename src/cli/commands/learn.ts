@@ -145,7 +145,15 @@ function limitsOf({ world, places }: Invocation, flags: LearnFlags): Partial<Lea
   };
 }
 
+/** The rules spend nothing: a limit on that would be accepted and mean nothing. */
+function refuseAgentLimits({ extractor = "rules", maxTokens, maxCost }: LearnFlags): void {
+  if (extractor !== "rules" || (maxTokens === undefined && maxCost === undefined)) return;
+  const flag = maxTokens === undefined ? "--max-cost" : "--max-tokens";
+  throw new SlowwaveError("invalid_usage", `${flag} limits an agent; name one by --extractor.`);
+}
+
 function howOf(at: Invocation, flags: LearnFlags): LearnHow {
+  refuseAgentLimits(flags);
   const settings: Partial<LearnSettings> = {
     ...limitsOf(at, flags),
     ...(flags.idle === undefined ? {} : { idleMinutes: idleOf(flags.idle) }),
