@@ -1,5 +1,5 @@
 /**
- * How long it takes from the import of a space to its claim by one of three workers that rest: on PostgreSQL, told by
+ * How long it takes from the import of a space to its claim by one of three workers that rest: on PostgreSQL, with
  * `NOTIFY`, by the clock of the process that they all share here. `node bench/dispatch.ts [SPACES]`
  */
 import { mkdtempSync, rmSync } from "node:fs";

@@ -40,7 +40,7 @@ export interface AdmitRequest extends DueTerms {
   /** At most so many. */
   readonly count: number;
   readonly limits: AdmissionLimits;
-  /** Whether others are told when as many were given as were asked for: there may be more. A store that can't need not. */
+  /** Whether the other workers are notified when as many were given as were asked for: there may be more. A store without notifications does nothing. */
   readonly tellsOthers?: boolean;
   /** Is offered what was admitted, within the same transaction, where the store has one to share. */
   readonly carrier?: AdmissionCarrier;
@@ -101,8 +101,8 @@ export interface WorkerReport {
 
 export interface BeatAnswer {
   /**
-   * How many workers with places free hear of it at once when there is something to do, as far as they reported within
-   * `WORKER_COUNTED_MS`, and the one that asks in any case: they can look in turn. 1: there are no others, or the store can't tell them.
+   * How many workers with places free the store notifies when something is due, as far as they reported within
+   * `WORKER_COUNTED_MS`, and always the one that asks: they can look in turn. 1: there are no others, or the store has no notifications.
    */
   readonly listeners: number;
 }

@@ -102,8 +102,8 @@ export interface AgentHandle {
   steer?(text: string): Promise<void>;
   interrupt(): Promise<void>;
   /**
-   * Ends the whole process tree; resolves when nothing of it lives. Does nothing when it is already gone. `graceMs`: it is
-   * given no longer than that at each step, to stop when it is asked and when it is told, before it is killed.
+   * Ends the whole process tree; resolves when nothing of it lives. Does nothing when it is already gone. `graceMs`: the
+   * longest time that it is given at each step, to stop by itself and after SIGTERM, before it is killed.
    */
   close(how?: { readonly graceMs?: number }): Promise<void>;
 }

@@ -79,7 +79,7 @@ export interface Liveness {
   readonly ttlMs: number | null;
   /**
    * Milliseconds since this process asked for the last renewal of its owner that was made, by a clock that never goes back:
-   * never less than what the store counts. Infinite: others took it for dead although it lives, and it was told so; finite
+   * never less than what the store counts. Infinite: it learnt that others took it for dead although it lives; finite
    * again once it is renewed. 0 where locks tell, and for an owner that is none of this process's.
    */
   sinceBeatMs(owner: string): number;

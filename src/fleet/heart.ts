@@ -7,7 +7,7 @@ const BEAT_MS = 5_000;
 const CLOCK_MS = 60_000;
 /** So much of the time after which others take a process for dead may pass without a beat. */
 const FENCE_SHARE = 2 / 3;
-/** So much of it an agent is given at each step of its end: to stop when it is asked, and when it is told. */
+/** So much of it an agent is given at each step of its end: to stop by itself, and after SIGTERM. */
 const GRACE_SHARE = 1 / 15;
 /** Looks at the clock lie at most, and at least, so much of it apart. */
 const LONGEST_LOOK_SHARE = 1 / 15;
@@ -104,7 +104,7 @@ export function createHeart({ store, clock, owner, sendBeat, cutOff, back }: Hea
       if (ttlMs !== null) checkLater(ttlMs);
     },
     beat,
-    // Taken for dead: as if it had never been heard of.
+    // One that others took for dead counts as silent since it began.
     ageMs: () => Math.min(ageMs(), clock.monotonicMs() - madeAtMs),
     isCutOff: () => isCutOff,
     stop: () => {

@@ -34,7 +34,7 @@ export interface WorkerOptions {
   readonly random?: () => number;
   /** What could not be started or finished here; a later look tries again. */
   readonly onProblem?: (space: string | null, error: unknown) => void;
-  /** The store can be reached again, after `onProblem` was told `worker_cut_off`. */
+  /** The store can be reached again, after a problem `worker_cut_off`. */
   readonly onBack?: () => void;
 }
 

@@ -29,8 +29,8 @@ test("who is given all that it asked for has the others told, when it says so: t
   );
   const channel = rows[0]?.channel ?? "";
   await client.query(`listen ${channel}`);
-  const heard: (string | undefined)[] = [];
-  client.on("notification", ({ payload }) => heard.push(payload));
+  const payloads: (string | undefined)[] = [];
+  client.on("notification", ({ payload }) => payloads.push(payload));
   const admit = async (count: number, tellsOthers: boolean) => {
     const limits = { fleet: null, tenant: null };
     const terms = { limits, successCooldownSeconds: 0, retries: 3, nowMs: 0 };
@@ -44,8 +44,8 @@ test("who is given all that it asked for has the others told, when it says so: t
   await admit(1, true);
   await admit(9, true);
   await admit(9, true);
-  await expect.poll(() => heard.length, { timeout: 30_000 }).toBe(5);
-  expect(heard).toEqual([
+  await expect.poll(() => payloads.length, { timeout: 30_000 }).toBe(5);
+  expect(payloads).toEqual([
     "1 asked for, 1 given",
     "",
     "1 asked for, 1 given",

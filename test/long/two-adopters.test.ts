@@ -96,7 +96,7 @@ test.runIf(HAS_PROC).each([1, 2, 3, 4, 5])(
     const both = [processIn(home, "recover"), processIn(home, "recover")];
     await Promise.all(both.map(({ said }) => said("ready")));
     for (const { go } of both) go();
-    const told = (await Promise.all(both.map(({ ended }) => ended))).join("");
+    const printed = (await Promise.all(both.map(({ ended }) => ended))).join("");
     // Whoever came to a run that its peer was about to take has the rest.
     for (let more = 0; (await store.runs.unfinished({ limit: 10 })).length > 0 && more < 3; more += 1) {
       const third = processIn(home, "recover");
@@ -109,11 +109,14 @@ test.runIf(HAS_PROC).each([1, 2, 3, 4, 5])(
     const row = await store.jobs.read("global");
     const generations = await store.generations.list("global", 10);
     await store.close();
-    expect({ told, states: runs.map(({ state }) => state) }).toEqual({ told, states: ["done", "done"] });
+    expect({ printed, states: runs.map(({ state }) => state) }).toEqual({
+      printed,
+      states: ["done", "done"],
+    });
     expect([row?.status, generations.length]).toEqual(["done", 1]);
     const overlaps = join(home, "overlaps");
-    expect({ told, overlaps: existsSync(overlaps) ? readFileSync(overlaps, "utf8") : "" }).toEqual({
-      told,
+    expect({ printed, overlaps: existsSync(overlaps) ? readFileSync(overlaps, "utf8") : "" }).toEqual({
+      printed,
       overlaps: "",
     });
     expect(agentsIn(home)).toBe(3);

@@ -92,10 +92,10 @@ describe("what speaks to future agents is cut out of what the agent wrote, and t
       for (const path of AGENTS_FILES) await edit(path, (before) => `${before}${added.join("")}`);
     });
     expect([result.status, result.reason?.cause]).toEqual(["succeeded", undefined]);
-    const told = result.findings.filter(({ code }) => code === "instruction");
+    const marked = result.findings.filter(({ code }) => code === "instruction");
     const after = await tree();
     for (const path of AGENTS_FILES) {
-      expect(told.filter((finding) => finding.path === path).length).toBeGreaterThanOrEqual(
+      expect(marked.filter((finding) => finding.path === path).length).toBeGreaterThanOrEqual(
         injections.length,
       );
       for (const [at, [what, , mark]] of injections.entries()) {

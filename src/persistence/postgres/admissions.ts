@@ -145,10 +145,10 @@ const ADMIT = `
   with looked as materialized (select $11::boolean and exists (${ABANDONED}) as found,
     case when $11::boolean then array(${SILENT}) end as silent),
   given as materialized (select space, tenant from slowwave.admit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)),
-  told as materialized (select pg_notify($12::text, '') from (select count(*) as places from given) counted
+  notified as materialized (select pg_notify($12::text, '') from (select count(*) as places from given) counted
     where $12::text is not null and places > 0 and places >= $4)
   select given.space, given.tenant, looked.found as "hasAbandonedRuns", looked.silent
-  from looked left join given on true left join told on true`;
+  from looked left join given on true left join notified on true`;
 
 async function admitSpace(
   query: Query,
@@ -218,7 +218,7 @@ function fleetOf(
     beat: async ({ report }) => {
       const { rows } = await db.query<{ others: number }>(
         `with gone as (delete from slowwave.workers where beat_at < ${nowIn("$3")} - $4::bigint),
-         told as (insert into slowwave.workers (worker, report, beat_at, is_free)
+         reported as (insert into slowwave.workers (worker, report, beat_at, is_free)
            values ($1, $2, ${nowIn("$3")}, $5)
            on conflict (worker) do update
              set report = excluded.report, beat_at = excluded.beat_at, is_free = excluded.is_free)

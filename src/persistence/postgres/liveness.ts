@@ -82,13 +82,13 @@ export function ownerLife(
     if (row.isFresh) return "alive";
     beats.begin();
     if (!beats.mayJudge(row.nowMs)) return "unknown";
-    if (await bury(owner)) return "dead";
+    if (await removeDead(owner)) return "dead";
     // Another one did, or it was renewed at the last moment.
     return (await read(owner)) === null ? "dead" : "unknown";
   }
 
   /** Only while its time is over; with it go the places that it was given and took up with no run. */
-  async function bury(owner: string): Promise<boolean> {
+  async function removeDead(owner: string): Promise<boolean> {
     const { rows } = await db.query(
       `with dead as (delete from slowwave.owners where id = $1 and expires_at <= slowwave.now_ms() returning id),
        places as (delete from slowwave.admissions where worker in (select id from dead)),
@@ -150,11 +150,11 @@ interface Beats {
   end(): void;
   /** No beat is under way. */
   settled(): Promise<void>;
-  /** Whether an observer whom the database just told this time may call somebody dead. */
+  /** Whether an observer that has just read this time from the database may call somebody dead. */
   mayJudge(nowMs: number): boolean;
 }
 
-/** A time of the database's, and between which times of this process's it was told. */
+/** A time of the database's clock, and when this process asked for it and had the answer. */
 interface Reading {
   readonly nowMs: number;
   readonly askedMs: number;

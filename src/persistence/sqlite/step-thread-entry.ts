@@ -26,7 +26,7 @@ parentPort?.on("message", async (asked: Asked) => {
 });
 answer("ready");
 
-/** What went wrong is found again, and told, by the sender. */
+/** Null where something went wrong: the sender tries again, and reports what goes wrong then. */
 async function outcomeOf(row: StepRow) {
   try {
     const { begun, request } = stepOf(row);

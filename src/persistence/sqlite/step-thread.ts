@@ -16,17 +16,17 @@ export async function startStepThread(data: ThreadData): Promise<StepThread> {
   // The same file, as source and as built.
   const entry = import.meta.url.endsWith(".ts") ? "./step-thread-entry.ts" : "./step-thread-entry.js";
   const worker = new Worker(new URL(entry, import.meta.url), { workerData: data });
-  const flying = new Map<
+  const inFlight = new Map<
     number,
-    { of: number; land: (outcomes: readonly (CommitOutcome | null)[]) => void }
+    { size: number; settle: (outcomes: readonly (CommitOutcome | null)[]) => void }
   >();
   let next = 0;
   let isGone = false;
   const left = new Promise<void>((resolve) => {
     worker.once("exit", () => {
       isGone = true;
-      for (const { of, land } of flying.values()) land(new Array<null>(of).fill(null));
-      flying.clear();
+      for (const { size, settle } of inFlight.values()) settle(new Array<null>(size).fill(null));
+      inFlight.clear();
       resolve();
     });
   });
@@ -37,18 +37,18 @@ export async function startStepThread(data: ThreadData): Promise<StepThread> {
   // It is gone with the next event, and what it was to do is done by its sender.
   worker.on("error", () => {});
   worker.on("message", ({ number, outcomes }: Exclude<Answered, "ready">) => {
-    flying.get(number)?.land(outcomes);
-    flying.delete(number);
-    if (flying.size === 0) worker.unref();
+    inFlight.get(number)?.settle(outcomes);
+    inFlight.delete(number);
+    if (inFlight.size === 0) worker.unref();
   });
   worker.unref();
   return {
     commit: (rows) => {
       if (isGone) return Promise.resolve(new Array<null>(rows.length).fill(null));
-      return new Promise((land) => {
+      return new Promise((settle) => {
         const number = next++;
         worker.postMessage({ number, rows } satisfies Asked);
-        flying.set(number, { of: rows.length, land });
+        inFlight.set(number, { size: rows.length, settle });
         // An idle thread keeps no process alive; one that commits does.
         worker.ref();
       });

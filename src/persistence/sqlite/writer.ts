@@ -125,7 +125,7 @@ class GroupWriter {
   #lonely = 0;
   #busyTries = 0;
   /** Groups that the thread has and has not answered. It writes, so nothing is written here. */
-  #flying = 0;
+  #inFlight = 0;
   #onDrained: (() => void) | null = null;
   #closed: Promise<void> | null = null;
 
@@ -159,7 +159,7 @@ class GroupWriter {
   }
 
   #schedule(): void {
-    if (this.#queue.length === 0 && this.#flying === 0) this.#onDrained?.();
+    if (this.#queue.length === 0 && this.#inFlight === 0) this.#onDrained?.();
     if (this.#isScheduled || this.#queue.length === 0) return;
     this.#isScheduled = true;
     const isLonely = this.#lonely >= LONELY_COMMITS && this.#lonely % LONELY_COMMITS !== 0;
@@ -169,10 +169,10 @@ class GroupWriter {
 
   #write(): void {
     this.#isScheduled = false;
-    if (this.#thread !== null && canFly(this.#queue)) {
+    if (this.#thread !== null && fitsThread(this.#queue)) {
       this.#send(this.#thread, takeGroup(this.#queue));
       this.#schedule();
-    } else if (this.#flying === 0) this.#writeHere();
+    } else if (this.#inFlight === 0) this.#writeHere();
     // Else it goes on when the thread has answered.
   }
 
@@ -190,9 +190,9 @@ class GroupWriter {
 
   /** What the thread has no outcome of is done here: it finds its own trace, if it was committed after all. */
   #send(thread: StepThread, group: readonly Member[]): void {
-    this.#flying += 1;
+    this.#inFlight += 1;
     void outcomesOf(thread, group).then((outcomes) => {
-      this.#flying -= 1;
+      this.#inFlight -= 1;
       const again = group.filter((member, at) => {
         const value = outcomes[at] ?? null;
         member.row = null;
@@ -255,7 +255,7 @@ function leftAfter(
 }
 
 /** Whether all that waits may be done by the thread, and is worth it. */
-function canFly(queue: readonly Member[]): boolean {
+function fitsThread(queue: readonly Member[]): boolean {
   return queue.length >= COMPANY && queue.every(({ row }) => row !== null);
 }
 
