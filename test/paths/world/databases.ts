@@ -37,7 +37,7 @@ export const onSqlite: Databases = {
       return db;
     };
     return {
-      restMs: 100,
+      restMs: 20,
       openStore: () => openSqliteStore({ path }),
       row: async () => database().prepare<[], JobRow>(jobQuery("jobs")).get() ?? null,
       change: async (columns) => {

@@ -1,3 +1,5 @@
+import type { Files, Folder } from "../../../src/files/folder.ts";
+
 /**
  * What stands between an engine and a port: a dead process's calls never come back, calls can be held and broken.
  */
@@ -50,6 +52,29 @@ export function counting<Port extends object>(port: Port, underWay: Set<Promise<
         answer.then(done, done);
         return answer;
       };
+    },
+  });
+}
+
+const OPENS: ReadonlySet<string | symbol> = new Set(["open", "enter", "parent"]);
+
+/** The same files, or the same folder of them: its calls and those of the folders that it opens are kept likewise. */
+export function countingFiles<Opened extends Files | Folder>(
+  opened: Opened,
+  underWay: Set<Promise<unknown>>,
+): Opened {
+  return new Proxy(counting(opened, underWay), {
+    get(target, key, receiver) {
+      const method: unknown = Reflect.get(target, key, receiver);
+      if (typeof method !== "function") return method;
+      if (key === "entries") {
+        const entries = method as Folder["entries"];
+        const next = () => counting(entries()[Symbol.asyncIterator](), underWay);
+        return () => ({ [Symbol.asyncIterator]: next });
+      }
+      if (!OPENS.has(key)) return method;
+      return async (...request: unknown[]) =>
+        countingFiles(await Reflect.apply(method, target, request), underWay);
     },
   });
 }

@@ -177,7 +177,7 @@ export const CHANGES_ROW: ReadonlySet<string> = new Set([
   "lease.lost",
 ]);
 
-/** Enough turns of the event loop for the store to answer, however long it takes, and for what hangs on that. */
+/** Enough turns of the event loop for the store and the files to answer, however long it takes, and for what hangs on that. */
 export async function turns({ underWay }: Pick<World, "underWay">): Promise<void> {
   do {
     await Promise.allSettled(underWay);

@@ -9,7 +9,7 @@ import type { Engine } from "../../../src/engine/engine-api.ts";
 import { nodeFiles } from "../../../src/files/node-files.ts";
 import { type Brake, brake } from "./brake.ts";
 import { type CommitGate, commitGate } from "./commit-gate.ts";
-import { counting, never, overriding, type Passage, throughPassage } from "./ports.ts";
+import { counting, countingFiles, never, overriding, type Passage, throughPassage } from "./ports.ts";
 import { RUN, type World } from "./world.ts";
 
 /** Short enough that a lease can come near its end within a few beats. */
@@ -154,7 +154,7 @@ export async function startProcess(
     home: world.home,
     clock,
     ids: countedIds(worker),
-    files: throughPassage("files", nodeFiles(), passage),
+    files: throughPassage("files", countingFiles(nodeFiles(), world.underWay), passage),
   });
   engine.events$.subscribe((event) => {
     if (!dead) told.push(event);

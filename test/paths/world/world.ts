@@ -47,7 +47,7 @@ export interface World {
   readonly faults: Faults;
   readonly agents: AgentYard;
   readonly database: WorldDatabase;
-  /** Calls to the store that are not answered yet. */
+  /** Calls to the store and the files that are not answered yet. */
   readonly underWay: Set<Promise<unknown>>;
   row(): Promise<JobRow | null>;
   /** Someone else changes the row behind the engine's back. */
